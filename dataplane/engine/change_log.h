@@ -1,0 +1,51 @@
+// What one worker changed since its last push to the journal. A ticket is drawn at the first change
+// after the worker learned something from outside (poll, mailbox, acknowledgement, release), and
+// covers the changes until it learns again: so every cause stands before its effect in the history.
+// One thread: that of the worker, which also hears the shards it leases.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/data/shard_store.h"
+#include "storage/journal.h"
+
+namespace pollux {
+
+class ChangeLog final : public ChangeObserver {
+ public:
+  // journal may be null: then this is never installed and does nothing.
+  ChangeLog(Journal* journal, WorkerId worker) : journal_(journal), worker_(worker) {}
+
+  bool enabled() const { return journal_ != nullptr; }
+  void learned() { holds_ticket_ = false; }
+
+  void before(int, const Key&, const Entry*) override {}
+  void after(int, const Key&, KeyEvent, const Entry*) override {
+    if (!holds_ticket_) {
+      batches_.push_back({journal_->draw(), 0});
+      holds_ticket_ = true;
+      ++tickets_;
+    }
+    ++batches_.back().changes;
+  }
+
+  // The end of the turn.
+  void push() {
+    if (!batches_.empty()) {
+      journal_->push(worker_, batches_);
+      batches_.clear();
+      holds_ticket_ = false;
+    }
+  }
+  uint64_t tickets() const { return tickets_; }
+
+ private:
+  Journal* const journal_;
+  const WorkerId worker_;
+  bool holds_ticket_ = false;
+  uint64_t tickets_ = 0;
+  std::vector<JournalBatch> batches_;
+};
+
+}  // namespace pollux

@@ -1,0 +1,205 @@
+#include "dataplane/engine/client_list.h"
+
+#include <algorithm>
+
+#include "src/base/num.h"
+#include "src/commands/args.h"
+#include "src/commands/command_table.h"
+#include "src/protocol/error_text.h"
+
+namespace pollux {
+
+namespace {
+
+std::string flags_of(const Session& session, const PeerInfo& peer) {
+  std::string flags;
+  if (session.closing) {
+    flags += 'c';
+  }
+  if (peer.unix_socket) {
+    flags += 'U';
+  }
+  if (session.no_evict) {
+    flags += 'e';
+  }
+  if (session.no_touch) {
+    flags += 'T';
+  }
+  return flags.empty() ? "N" : flags;
+}
+
+void add(std::string& line, std::string_view name, std::string_view value) {
+  if (!line.empty()) {
+    line += ' ';
+  }
+  line += name;
+  line += '=';
+  line += value;
+}
+
+void add(std::string& line, std::string_view name, int64_t value) {
+  char text[kInt64TextMax];
+  add(line, name, std::string_view(text, format_int64(value, text)));
+}
+
+// The type in redis-server's spelling of today; empty if there is none of that name.
+std::string type_of(std::string_view word) {
+  for (const std::string_view name : {"normal", "master", "replica", "pubsub"}) {
+    if (is_word(word, name)) {
+      return std::string(name);
+    }
+  }
+  return is_word(word, "slave") ? "replica" : "";
+}
+
+}  // namespace
+
+// Fields that have no meaning here stand at what an idle connection of redis-server shows.
+std::string client_line(Worker& worker, const Session& session) {
+  const PeerInfo& peer = worker.transport().peer(session.conn);
+  const int64_t now_ms = worker.now().ms();
+  const auto unread = static_cast<int64_t>(session.unread().size());
+  const auto pending = static_cast<int64_t>(session.out.size());
+  std::string command = "NULL";
+  if (session.last_command != nullptr) {
+    command.clear();
+    append_full_name(command, *session.last_command);
+  }
+  std::string line;
+  add(line, "id", static_cast<int64_t>(session.id));
+  add(line, "addr", peer.address);
+  add(line, "laddr", peer.local_address);
+  add(line, "fd", peer.fd);
+  add(line, "name", session.name);
+  add(line, "age", std::max<int64_t>(now_ms - session.opened_ms, 0) / 1000);
+  add(line, "idle", std::max<int64_t>(now_ms - session.active_ms, 0) / 1000);
+  add(line, "flags", flags_of(session, peer));
+  add(line, "db", session.db);
+  add(line, "sub", 0);
+  add(line, "psub", 0);
+  add(line, "ssub", 0);
+  add(line, "multi", -1);
+  add(line, "qbuf", unread);
+  add(line, "qbuf-free", static_cast<int64_t>(session.input.capacity()) - unread);
+  add(line, "argv-mem", 0);
+  add(line, "multi-mem", 0);
+  add(line, "rbs", 0);
+  add(line, "rbp", 0);
+  add(line, "obl", 0);
+  add(line, "oll", 0);
+  add(line, "omem", pending);
+  add(line, "tot-mem", worker.session_bytes(session));
+  add(line, "events", session.sending > 0 ? "rw" : "r");
+  add(line, "cmd", command);
+  add(line, "user", "default");
+  add(line, "redir", -1);
+  add(line, "resp", session.protocol);
+  add(line, "lib-name", session.lib_name);
+  add(line, "lib-ver", session.lib_version);
+  line += '\n';
+  return line;
+}
+
+bool ClientFilter::matches(Worker& worker, const Session& session, uint64_t self) const {
+  if (skip_self && session.id == self) {
+    return false;
+  }
+  if (!ids.empty() && std::find(ids.begin(), ids.end(), session.id) == ids.end()) {
+    return false;
+  }
+  // Replicas and subscribers don't exist yet: everybody is normal.
+  if (!type.empty() && type != "normal") {
+    return false;
+  }
+  const PeerInfo& peer = worker.transport().peer(session.conn);
+  if (!address.empty() && peer.address != address) {
+    return false;
+  }
+  if (!local_address.empty() && peer.local_address != local_address) {
+    return false;
+  }
+  return (worker.now().ms() - session.opened_ms) / 1000 >= age_min_s;
+}
+
+bool read_list_filter(Args args, ClientFilter& filter, std::string& error) {
+  filter.skip_self = false;
+  if (args.size() == 2) {
+    return true;
+  }
+  if (args.size() == 4 && is_word(args[2], "type")) {
+    filter.type = type_of(args[3]);
+    if (filter.type.empty()) {
+      error = "ERR Unknown client type '" + std::string(args[3]) + "'";
+    }
+    return !filter.type.empty();
+  }
+  if (args.size() > 3 && is_word(args[2], "id")) {
+    for (const std::string_view word : args.subspan(3)) {
+      const std::optional<int64_t> id = parse_int64(word);
+      if (!id) {
+        error = "ERR Invalid client ID";
+        return false;
+      }
+      filter.ids.push_back(static_cast<uint64_t>(*id));
+    }
+    return true;
+  }
+  error = error_text::kSyntax;
+  return false;
+}
+
+bool read_kill_filter(Args args, ClientFilter& filter, std::string& error) {
+  if (args.size() == 3) {
+    filter.address = args[2];
+    filter.by_address_only = true;
+    filter.skip_self = false;
+    return true;
+  }
+  for (size_t i = 2; i < args.size(); i += 2) {
+    const std::string_view name = args[i];
+    if (i + 1 == args.size()) {
+      error = error_text::kSyntax;
+      return false;
+    }
+    const std::string_view value = args[i + 1];
+    if (is_word(name, "id")) {
+      const std::optional<int64_t> id = parse_int64(value);
+      if (!id || *id < 1) {
+        error = "ERR client-id should be greater than 0";
+        return false;
+      }
+      filter.ids = {static_cast<uint64_t>(*id)};
+    } else if (is_word(name, "type")) {
+      filter.type = type_of(value);
+      if (filter.type.empty()) {
+        error = "ERR Unknown client type '" + std::string(value) + "'";
+        return false;
+      }
+    } else if (is_word(name, "addr")) {
+      filter.address = value;
+    } else if (is_word(name, "laddr")) {
+      filter.local_address = value;
+    } else if (is_word(name, "user")) {
+      if (value != "default") {
+        error = "ERR No such user '" + std::string(value) + "'";
+        return false;
+      }
+      filter.user = value;
+    } else if (is_word(name, "maxage")) {
+      const std::optional<int64_t> age = parse_int64(value);
+      if (!age || *age < 1) {
+        error = "ERR maxage should be greater than 0";
+        return false;
+      }
+      filter.age_min_s = *age;
+    } else if (is_word(name, "skipme") && (is_word(value, "yes") || is_word(value, "no"))) {
+      filter.skip_self = is_word(value, "yes");
+    } else {
+      error = error_text::kSyntax;
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace pollux

@@ -1,0 +1,36 @@
+// Clients as CLIENT LIST shows them, and the filters that choose some of them (LIST, KILL).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/engine/session.h"
+#include "dataplane/engine/worker.h"
+#include "src/protocol/reply.h"
+
+namespace pollux {
+
+// The line of one client, with its line end.
+std::string client_line(Worker& worker, const Session& session);
+
+// Which clients; what is empty or 0 chooses all.
+struct ClientFilter {
+  std::vector<uint64_t> ids;
+  std::string type;  // "normal", "master", "replica", "pubsub"
+  std::string user;
+  std::string address;
+  std::string local_address;
+  int64_t age_min_s = 0;  // MAXAGE: at least this old
+  bool skip_self = true;
+  bool by_address_only = false;  // CLIENT KILL addr: one client, itself too
+
+  bool matches(Worker& worker, const Session& session, uint64_t self) const;
+};
+
+// Read the arguments behind CLIENT LIST or CLIENT KILL. False with `error` set.
+bool read_list_filter(Args args, ClientFilter& filter, std::string& error);
+bool read_kill_filter(Args args, ClientFilter& filter, std::string& error);
+
+}  // namespace pollux

@@ -1,0 +1,178 @@
+// The configuration: one row per option (config_options.cc), immutable versions, one writer.
+// A version is a plain struct that a core reads without asking anybody. Worker 0 alone makes new
+// versions (CONFIG SET visits it first); each core picks the newest up at the top of a turn, and
+// CONFIG SET is answered when all have. Options are parsed the same way from a redis.conf file,
+// from `--name value` on the command line, and from CONFIG SET.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "src/base/log.h"
+#include "src/base/types.h"
+#include "src/commands/context.h"
+
+namespace pollux {
+
+enum class PollMode : uint8_t { kAdaptive, kBusy };
+
+// Who may use commands that are dangerous or only for tests (enable-debug-command, ...).
+enum class Permission : uint8_t { kNo, kYes, kLocal };
+
+// client-output-buffer-limit of one class of clients; 0 is no limit.
+struct OutputLimit {
+  int64_t hard_bytes = 0;
+  int64_t soft_bytes = 0;
+  int64_t soft_seconds = 0;
+};
+
+struct Config {
+  uint64_t version = 0;
+
+  // read by the engine at every turn or request
+  DataConfig data;  // what handlers see
+  PollMode poll_mode = PollMode::kAdaptive;
+  int64_t poll_spin_us = 50;
+  int64_t poll_gather_us = 100;         // one worker that doesn't spin: see kernel/gather.h
+  bool turn_cpu_stats = false;  // measure the thread CPU time of each turn (a system call)
+  int64_t maxmemory = 0;        // bytes of data over all shards; 0: no limit
+  int64_t maxclients = 10000;
+  int64_t timeout_s = 0;  // idle clients are closed; 0: never
+  int64_t query_buffer_bytes_max = 1LL << 30;
+  OutputLimit output_limit_normal;
+  int64_t clients_bytes_max = 0;  // maxmemory-clients; 0: clients_bytes_default
+  int64_t clients_bytes_default = 0;  // boot: an eighth of the machine's memory; 0: no limit
+  int64_t clients_percent = 0;    // if not 0, clients_bytes_max is this share of maxmemory
+  std::string requirepass;
+  bool protected_mode = true;  // without a password only this host may connect
+  bool active_expiry = true;   // DEBUG SET-ACTIVE-EXPIRE
+  bool pipeline_order_relaxed = false;
+  std::string compat_redis_version = "7.4.0";
+  bool debug_command_allowed = false;  // enable-debug-command yes
+  bool debug_command_local = false;    // enable-debug-command local: unix socket and loopback
+  bool protected_configs_allowed = false;
+  LogLevel log_level = LogLevel::kNotice;
+
+  // read at start
+  int workers = 0;               // 0: auto (one per allowed processor)
+  std::vector<int> worker_cpus;  // empty: the allowed ones in order
+  int databases = 16;
+  std::vector<std::string> bind;  // a leading '-' makes an address optional
+  int port = 6379;
+  int tcp_backlog = 511;
+  int tcp_keepalive_s = 300;
+  std::string unix_socket;
+  unsigned unix_socket_perm = 0;
+  std::string control_page;  // a file to map the control page from; empty: anonymous
+  bool control_daemon = false;
+  std::string log_file;
+  std::string dir;
+  std::string pid_file;
+  bool daemonize = false;
+  bool supervised = false;  // tell the service manager when ready (NOTIFY_SOCKET)
+  bool crash_log = true;
+
+  // about the process, set by the boot
+  std::string config_file;
+  std::string run_id;          // 40 hexadecimal digits, new at each start
+  std::string replication_id;  // the same; DEBUG CHANGE-REPL-ID draws another
+
+  // asks for what Pollux does not do (yet); boot refuses or warns
+  bool append_only = false;
+  bool cluster_enabled = false;
+  int tls_port = 0;
+  std::string replica_of;
+  std::string acl_file;
+  std::string save;  // save points as text; empty: none
+
+  // What CONFIG GET prints, by row of the option table.
+  std::vector<std::string> texts;
+};
+
+// Why a configuration text was not accepted.
+struct ConfigProblem {
+  int line = 0;      // 1 is the first; 0: the file could not be read
+  std::string text;  // the line, trimmed; or the file's name
+  std::string reason;
+};
+
+class ConfigStore {
+ public:
+  ConfigStore();
+  ~ConfigStore();
+  ConfigStore(const ConfigStore&) = delete;
+  ConfigStore& operator=(const ConfigStore&) = delete;
+
+  // --- any thread ---
+  // The newest version. Lives until all readers have picked up a newer one (see pick_up), and
+  // for ever if nobody calls that.
+  const Config* current() const {
+    return current_.load(std::memory_order_acquire);  // pairs with publish
+  }
+  // The same for worker `reader`, who promises to use no older version from now on.
+  const Config& pick_up(WorkerId reader);
+
+  // Appends (name, value) of every option that a pattern names, each once. A pattern without glob
+  // characters is an exact name and is given back as it was written.
+  static void get(const Config& config, std::span<const std::string_view> patterns,
+                  std::vector<std::pair<std::string, std::string>>& out);
+
+  // --- before threads start ---
+  // Reads configuration text, line by line; the last line that names an option wins (`save` and
+  // client-output-buffer-limit collect). Nothing on success.
+  bool load(std::string_view text, ConfigProblem& problem);
+  // Only versions that are no longer in use by these many readers may be freed.
+  void expect_readers(int count) { readers_ = count; }
+  // CONFIG SET maxclients beyond this is refused; 0: unknown.
+  void set_clients_ceiling(int64_t clients) { clients_ceiling_ = clients; }
+  // Options that were set to other than their default though they have no meaning here.
+  std::vector<std::string_view> idle_options() const;
+
+  // --- worker 0 only, or before threads start ---
+  // CONFIG SET: all pairs or none. Returns the error reply's text, empty on success. Pairs are
+  // name, value, name, value.
+  std::string set(std::span<const std::string_view> pairs);
+  // A new version with a change that no option names (DEBUG SET-ACTIVE-EXPIRE, maxclients cut down
+  // to what the system allows).
+  void change(const std::function<void(Config&)>& change);
+
+ private:
+  void publish(std::unique_ptr<Config> next);
+  void free_unused();
+  bool load_line(Config& config, std::string_view line, ConfigProblem& problem, int depth);
+  bool load_into(Config& config, std::string_view text, ConfigProblem& problem, int depth);
+  bool include(Config& config, const std::string& pattern, ConfigProblem& problem, int depth);
+
+  // release: a reader of the pointer sees the version's content.
+  std::atomic<const Config*> current_{nullptr};
+  std::vector<std::unique_ptr<const Config>> versions_;  // ascending; the last is current
+  // The version each reader last said it uses: it holds that one or a newer one, never an older.
+  // release: what the reader read of older versions is over before the writer frees them.
+  std::array<std::atomic<uint64_t>, kWorkersMax> in_use_{};
+  int readers_ = kWorkersMax;
+  int64_t clients_ceiling_ = 0;
+  bool save_seen_ = false;  // the first `save` of a load replaces what stood, others add to it
+};
+
+// --- for boot and tests ---
+
+// Splits a line into words as Redis does for configuration lines and inline commands: blanks
+// separate, "..." with \n \r \t \b \a \xHH \\ \" escapes, '...' with \' only. False if quotes are
+// not balanced or a closing quote is followed by other than a blank.
+bool split_config_line(std::string_view line, std::vector<std::string>& words);
+
+// The whole file; false with errno.
+bool read_whole_file(const std::string& path, std::string& out);
+
+// How `--name value value --name ...` becomes configuration text (the rules of redis-server 7.0).
+std::string options_text(std::span<const std::string_view> args);
+
+}  // namespace pollux

@@ -1,0 +1,303 @@
+// Every option of redis-server 7.0.15 and Pollux' own, one row each: the source is `CONFIG GET *`
+// and the error replies of that program. kIdle rows are accepted, checked and given back by CONFIG
+// GET, and mean nothing here (yet): a room that gives one its meaning takes the flag away.
+#include "dataplane/engine/config_options.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <type_traits>
+
+#include "src/base/cpu.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr int64_t kIntMin = INT32_MIN;
+constexpr int64_t kIntMax = INT32_MAX;
+constexpr int64_t kUnsignedMax = UINT32_MAX;
+constexpr int64_t kLongMax = INT64_MAX;
+
+using enum OptionKind;
+
+// Lands in one member as it is.
+template <auto kMember>
+void put(Config& config, const OptionValue& value) {
+  using Member = std::remove_reference_t<decltype(config.*kMember)>;
+  if constexpr (std::is_same_v<Member, std::string>) {
+    config.*kMember = value.text;
+  } else {
+    config.*kMember = static_cast<Member>(value.number);
+  }
+}
+
+void land_bulk_max(Config& config, const OptionValue& value) {
+  config.data.bulk_bytes_max = value.number;
+}
+
+void land_bind(Config& config, const OptionValue& value) {
+  config.bind.clear();
+  if (!value.text.empty()) {
+    config.bind = split_words(value.text);
+  }
+}
+
+// "normal hard soft seconds slave ...": other classes of clients don't exist yet.
+void land_output_limits(Config& config, const OptionValue& value) {
+  const std::vector<std::string> words = split_words(value.text);
+  config.output_limit_normal = {std::atoll(words[1].c_str()), std::atoll(words[2].c_str()),
+                                std::atoll(words[3].c_str())};
+}
+
+// A share of maxmemory ("5%") comes as a negative number of per cent.
+void land_clients_max(Config& config, const OptionValue& value) {
+  config.clients_percent = value.number < 0 ? -value.number : 0;
+  config.clients_bytes_max = std::max<int64_t>(value.number, 0);
+}
+
+void land_debug_command(Config& config, const OptionValue& value) {
+  config.debug_command_allowed = value.text == "yes";
+  config.debug_command_local = value.text == "local";
+}
+
+void land_worker_cpus(Config& config, const OptionValue& value) {
+  config.worker_cpus = value.text.empty() ? std::vector<int>() : *parse_cpu_list(value.text);
+}
+
+// name, former name, kind, flags, default, min, max, choices, landing, parser
+constexpr OptionRow kRows[] = {
+    // --- Pollux' own ---
+    {"compat-redis-version", "", kWords, kImmutable, "7.4.0", 0, 0, {},
+     put<&Config::compat_redis_version>,
+     parse_redis_version},
+    {"control-daemon", "", kBool, kImmutable | kIdle, "no", 0, 0, {}, put<&Config::control_daemon>},
+    {"control-page", "", kText, kImmutable, "", 0, 0, {}, put<&Config::control_page>},
+    {"pipeline-order", "", kChoice, 0, "strict", 0, 0, "strict, relaxed",
+     [](Config& c, const OptionValue& v) { c.pipeline_order_relaxed = v.text == "relaxed"; }},
+    {"poll-mode", "", kChoice, 0, "adaptive", 0, 0, "adaptive, busy", put<&Config::poll_mode>},
+    {"poll-spin-us", "", kInt, 0, "50", 0, 1000000, {}, put<&Config::poll_spin_us>},
+    {"poll-gather-us", "", kInt, kImmutable, "100", 0, 10000, {}, put<&Config::poll_gather_us>},
+    {"transport", "", kChoice, kImmutable, "kernel", 0, 0, "kernel"},
+    {"turn-cpu-stats", "", kBool, 0, "no", 0, 0, {}, put<&Config::turn_cpu_stats>},
+    {"worker-cpus", "", kWords, kImmutable, "", 0, 0, {}, land_worker_cpus, parse_cpus},
+    {"workers", "", kWords, kImmutable, "auto", 0, 0, {}, put<&Config::workers>, parse_workers},
+
+    // --- redis-server's ---
+    {"acl-pubsub-default", "", kChoice, kIdle, "resetchannels", 0, 0, "allchannels, resetchannels"},
+    {"aclfile", "", kText, kImmutable, "", 0, 0, {}, put<&Config::acl_file>},
+    {"acllog-max-len", "", kInt, kIdle, "128", 0, kLongMax},
+    {"active-defrag-cycle-max", "", kInt, kIdle, "25", 1, 99},
+    {"active-defrag-cycle-min", "", kInt, kIdle, "1", 1, 99},
+    {"active-defrag-ignore-bytes", "", kMemory, kIdle, "104857600", 1, kLongMax},
+    {"active-defrag-max-scan-fields", "", kInt, kIdle, "1000", 1, kLongMax},
+    {"active-defrag-threshold-lower", "", kInt, kIdle, "10", 0, 1000},
+    {"active-defrag-threshold-upper", "", kInt, kIdle, "100", 0, 1000},
+    {"active-expire-effort", "", kInt, kIdle, "1", 1, 10},
+    {"activedefrag", "", kBool, kIdle, "no"},
+    {"activerehashing", "", kBool, kIdle, "yes"},
+    {"always-show-logo", "", kBool, kImmutable, "no"},
+    {"aof-disable-auto-gc", "", kBool, kIdle, "no"},
+    {"aof-load-truncated", "", kBool, kIdle, "yes"},
+    {"aof-rewrite-incremental-fsync", "", kBool, kIdle, "yes"},
+    {"aof-timestamp-enabled", "", kBool, kIdle, "no"},
+    {"aof-use-rdb-preamble", "", kBool, kIdle, "yes"},
+    {"aof_rewrite_cpulist", "", kText, kImmutable | kIdle, ""},
+    {"appenddirname", "", kText, kImmutable | kIdle | kFileName, "appendonlydir"},
+    {"appendfilename", "", kText, kImmutable | kIdle | kFileName, "appendonly.aof"},
+    {"appendfsync", "", kChoice, kIdle, "everysec", 0, 0, "everysec, always, no"},
+    {"appendonly", "", kBool, 0, "no", 0, 0, {}, put<&Config::append_only>},
+    {"auto-aof-rewrite-min-size", "", kMemory, kIdle, "67108864", 0, kLongMax},
+    {"auto-aof-rewrite-percentage", "", kInt, kIdle, "100", 0, kIntMax},
+    {"bgsave_cpulist", "", kText, kImmutable | kIdle, ""},
+    {"bind", "", kWords, kImmutable, "* -::*", 0, 0, {}, land_bind, parse_bind},
+    {"bind-source-addr", "", kText, kIdle, ""},
+    {"bio_cpulist", "", kText, kImmutable | kIdle, ""},
+    {"busy-reply-threshold", "lua-time-limit", kInt, kIdle, "5000", 0, kLongMax},
+    {"client-output-buffer-limit", "", kWords, 0,
+     "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", 0, 0, {},
+     land_output_limits,
+     parse_output_limits},
+    {"client-query-buffer-limit", "", kMemory, 0, "1073741824", 1048576, kLongMax, {},
+     put<&Config::query_buffer_bytes_max>},
+    {"cluster-allow-pubsubshard-when-down", "", kBool, kIdle, "yes"},
+    {"cluster-allow-reads-when-down", "", kBool, kIdle, "no"},
+    {"cluster-allow-replica-migration", "", kBool, kIdle, "yes"},
+    {"cluster-announce-bus-port", "", kInt, kIdle, "0", 0, 65535},
+    {"cluster-announce-hostname", "", kText, kIdle, ""},
+    {"cluster-announce-ip", "", kText, kIdle, ""},
+    {"cluster-announce-port", "", kInt, kIdle, "0", 0, 65535},
+    {"cluster-announce-tls-port", "", kInt, kIdle, "0", 0, 65535},
+    {"cluster-config-file", "", kText, kImmutable | kIdle, "nodes.conf"},
+    {"cluster-enabled", "", kBool, kImmutable, "no", 0, 0, {}, put<&Config::cluster_enabled>},
+    {"cluster-link-sendbuf-limit", "", kMemory, kIdle, "0", 0, kLongMax},
+    {"cluster-migration-barrier", "", kInt, kIdle, "1", 0, kIntMax},
+    {"cluster-node-timeout", "", kInt, kIdle, "15000", 0, kLongMax},
+    {"cluster-port", "", kInt, kImmutable | kIdle, "0", 0, 65535},
+    {"cluster-preferred-endpoint-type", "", kChoice, kIdle, "ip", 0, 0,
+     "ip, hostname, unknown-endpoint"},
+    {"cluster-replica-no-failover", "cluster-slave-no-failover", kBool, kIdle, "no"},
+    {"cluster-replica-validity-factor", "cluster-slave-validity-factor", kInt, kIdle, "10", 0,
+     kIntMax},
+    {"cluster-require-full-coverage", "", kBool, kIdle, "yes"},
+    {"crash-log-enabled", "", kBool, 0, "yes", 0, 0, {}, put<&Config::crash_log>},
+    {"crash-memcheck-enabled", "", kBool, kIdle, "yes"},
+    {"daemonize", "", kBool, kImmutable, "no", 0, 0, {}, put<&Config::daemonize>},
+    {"databases", "", kInt, kImmutable, "16", 1, kIntMax, {}, put<&Config::databases>},
+    {"dbfilename", "", kText, kGuarded | kIdle | kFileName, "dump.rdb"},
+    {"dir", "", kWords, kGuarded, ".", 0, 0, {}, put<&Config::dir>, parse_directory},
+    {"disable-thp", "", kBool, kImmutable | kIdle, "yes"},
+    {"dynamic-hz", "", kBool, kIdle, "yes"},
+    {"enable-debug-command", "", kChoice, kImmutable, "no", 0, 0, "no, yes, local",
+     land_debug_command},
+    {"enable-module-command", "", kChoice, kImmutable | kIdle, "no", 0, 0, "no, yes, local"},
+    {"enable-protected-configs", "", kChoice, kImmutable, "no", 0, 0, "no, yes, local",
+     [](Config& c, const OptionValue& v) { c.protected_configs_allowed = v.text == "yes"; }},
+    {"hash-max-listpack-entries", "hash-max-ziplist-entries", kInt, 0, "512", 0, kLongMax},
+    {"hash-max-listpack-value", "hash-max-ziplist-value", kMemory, kIdle, "64", 0, kLongMax},
+    {"hll-sparse-max-bytes", "", kMemory, kIdle, "3000", 0, kLongMax},
+    {"hz", "", kInt, kIdle, "10", 0, kIntMax},
+    {"ignore-warnings", "", kText, kIdle, ""},
+    {"io-threads", "", kInt, kImmutable | kIdle, "1", 1, 128},
+    {"io-threads-do-reads", "", kBool, kImmutable | kIdle, "no"},
+    {"jemalloc-bg-thread", "", kBool, kIdle, "yes"},
+    {"latency-monitor-threshold", "", kInt, kIdle, "0", 0, kLongMax},
+    {"latency-tracking", "", kBool, kIdle, "yes"},
+    {"latency-tracking-info-percentiles", "", kWords, kIdle, "50 99 99.9", 0, 0, {},
+     nullptr,
+     parse_percentiles},
+    {"lazyfree-lazy-eviction", "", kBool, kIdle, "no"},
+    {"lazyfree-lazy-expire", "", kBool, kIdle, "no"},
+    {"lazyfree-lazy-server-del", "", kBool, kIdle, "no"},
+    {"lazyfree-lazy-user-del", "", kBool, kIdle, "no"},
+    {"lazyfree-lazy-user-flush", "", kBool, kIdle, "no"},
+    {"lfu-decay-time", "", kInt, kIdle, "1", 0, kIntMax},
+    {"lfu-log-factor", "", kInt, kIdle, "10", 0, kIntMax},
+    {"list-compress-depth", "", kInt, kIdle, "0", 0, kIntMax},
+    {"list-max-listpack-size", "list-max-ziplist-size", kInt, kIdle, "-2", kIntMin, kIntMax},
+    {"logfile", "", kText, kImmutable, "", 0, 0, {}, put<&Config::log_file>},
+    {"loglevel", "", kChoice, 0, "notice", 0, 0, "debug, verbose, notice, warning",
+     put<&Config::log_level>},
+    {"masterauth", "", kText, kIdle, ""},
+    {"masteruser", "", kText, kIdle, ""},
+    {"maxclients", "", kInt, 0, "10000", 1, kUnsignedMax, {}, put<&Config::maxclients>},
+    {"maxmemory", "", kMemory, 0, "0", 0, kLongMax, {}, put<&Config::maxmemory>},
+    {"maxmemory-clients", "", kMemory, kPercent, "0", 0, kLongMax, {}, land_clients_max},
+    {"maxmemory-eviction-tenacity", "", kInt, kIdle, "10", 0, 100},
+    {"maxmemory-policy", "", kChoice, kIdle, "noeviction", 0, 0,
+     "volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, "
+     "allkeys-random, noeviction",
+     [](Config& c, const OptionValue& v) { c.data.lfu = v.text.ends_with("-lfu"); }},
+    {"maxmemory-samples", "", kInt, kIdle, "5", 1, kIntMax},
+    {"min-replicas-max-lag", "min-slaves-max-lag", kInt, kIdle, "10", 0, kIntMax},
+    {"min-replicas-to-write", "min-slaves-to-write", kInt, kIdle, "0", 0, kIntMax},
+    {"no-appendfsync-on-rewrite", "", kBool, kIdle, "no"},
+    {"notify-keyspace-events", "", kWords, kIdle, "", 0, 0, {}, nullptr, parse_event_classes},
+    {"oom-score-adj", "", kChoice, kIdle, "no", 0, 0, "no, yes, relative, absolute"},
+    {"oom-score-adj-values", "", kWords, kIdle, "0 200 800", 0, 0, {}, nullptr, parse_oom_values},
+    {"pidfile", "", kText, kImmutable, "", 0, 0, {}, put<&Config::pid_file>},
+    {"port", "", kInt, kImmutable, "6379", 0, 65535, {}, put<&Config::port>},
+    {"proc-title-template", "", kText, kIdle, "{title} {listen-addr} {server-mode}"},
+    {"propagation-error-behavior", "", kChoice, kIdle, "ignore", 0, 0,
+     "ignore, panic, panic-on-replicas"},
+    {"protected-mode", "", kBool, 0, "yes", 0, 0, {}, put<&Config::protected_mode>},
+    {"proto-max-bulk-len", "", kMemory, 0, "536870912", 1048576, kLongMax, {}, land_bulk_max},
+    {"rdb-del-sync-files", "", kBool, kIdle, "no"},
+    {"rdb-save-incremental-fsync", "", kBool, kIdle, "yes"},
+    {"rdbchecksum", "", kBool, kImmutable | kIdle, "yes"},
+    {"rdbcompression", "", kBool, kIdle, "yes"},
+    {"repl-backlog-size", "", kMemory, kIdle, "1048576", 1, kLongMax},
+    {"repl-backlog-ttl", "", kInt, kIdle, "3600", 0, kLongMax},
+    {"repl-disable-tcp-nodelay", "", kBool, kIdle, "no"},
+    {"repl-diskless-load", "", kChoice, kIdle, "disabled", 0, 0, "disabled, on-empty-db, swapdb"},
+    {"repl-diskless-sync", "", kBool, kIdle, "yes"},
+    {"repl-diskless-sync-delay", "", kInt, kIdle, "5", 0, kIntMax},
+    {"repl-diskless-sync-max-replicas", "", kInt, kIdle, "0", 0, kIntMax},
+    {"repl-ping-replica-period", "repl-ping-slave-period", kInt, kIdle, "10", 1, kIntMax},
+    {"repl-timeout", "", kInt, kIdle, "60", 1, kIntMax},
+    {"replica-announce-ip", "slave-announce-ip", kText, kIdle, ""},
+    {"replica-announce-port", "slave-announce-port", kInt, kIdle, "0", 0, 65535},
+    {"replica-announced", "", kBool, kIdle, "yes"},
+    {"replica-ignore-disk-write-errors", "", kBool, kIdle, "no"},
+    {"replica-ignore-maxmemory", "slave-ignore-maxmemory", kBool, kIdle, "yes"},
+    {"replica-lazy-flush", "slave-lazy-flush", kBool, kIdle, "no"},
+    {"replica-priority", "slave-priority", kInt, kIdle, "100", 0, kIntMax},
+    {"replica-read-only", "slave-read-only", kBool, kIdle, "yes"},
+    {"replica-serve-stale-data", "slave-serve-stale-data", kBool, kIdle, "yes"},
+    {"replicaof", "slaveof", kWords, kImmutable, "", 0, 0, {},
+     put<&Config::replica_of>,
+     parse_replica_of},
+    {"requirepass", "", kText, 0, "", 0, 0, {}, put<&Config::requirepass>},
+    {"sanitize-dump-payload", "", kChoice, kIdle, "no", 0, 0, "no, yes, clients"},
+    {"save", "", kWords, 0, "", 0, 0, {}, put<&Config::save>, parse_save},
+    {"server_cpulist", "", kText, kImmutable | kIdle, ""},
+    {"set-max-intset-entries", "", kInt, kIdle, "512", 0, kLongMax},
+    {"set-proc-title", "", kBool, kImmutable | kIdle, "yes"},
+    {"shutdown-on-sigint", "", kWords, kIdle, "default", 0, 0, {}, nullptr, parse_shutdown_flags},
+    {"shutdown-on-sigterm", "", kWords, kIdle, "default", 0, 0, {}, nullptr, parse_shutdown_flags},
+    {"shutdown-timeout", "", kInt, kIdle, "10", 0, kIntMax},
+    {"slowlog-log-slower-than", "", kInt, kIdle, "10000", -1, kLongMax},
+    {"slowlog-max-len", "", kInt, kIdle, "128", 0, kLongMax},
+    {"socket-mark-id", "", kInt, kImmutable | kIdle, "0", 0, kUnsignedMax},
+    {"stop-writes-on-bgsave-error", "", kBool, kIdle, "yes"},
+    {"stream-node-max-bytes", "", kMemory, kIdle, "4096", 0, kLongMax},
+    {"stream-node-max-entries", "", kInt, kIdle, "100", 0, kLongMax},
+    {"supervised", "", kChoice, kImmutable, "no", 0, 0, "upstart, systemd, auto, no",
+     [](Config& c, const OptionValue& v) {
+       c.supervised = v.text == "systemd" || v.text == "auto";
+     }},
+    {"syslog-enabled", "", kBool, kImmutable | kIdle, "no"},
+    {"syslog-facility", "", kChoice, kImmutable | kIdle, "local0", 0, 0,
+     "user, local0, local1, local2, local3, local4, local5, local6, local7"},
+    {"syslog-ident", "", kText, kImmutable | kIdle, "pollux"},
+    {"tcp-backlog", "", kInt, kImmutable, "511", 0, kIntMax, {}, put<&Config::tcp_backlog>},
+    {"tcp-keepalive", "", kInt, 0, "300", 0, kIntMax, {}, put<&Config::tcp_keepalive_s>},
+    {"timeout", "", kInt, 0, "0", 0, kIntMax, {}, put<&Config::timeout_s>},
+    {"tls-auth-clients", "", kChoice, kIdle, "yes", 0, 0, "no, yes, optional"},
+    {"tls-ca-cert-dir", "", kText, kIdle, ""},
+    {"tls-ca-cert-file", "", kText, kIdle, ""},
+    {"tls-cert-file", "", kText, kIdle, ""},
+    {"tls-ciphers", "", kText, kIdle, ""},
+    {"tls-ciphersuites", "", kText, kIdle, ""},
+    {"tls-client-cert-file", "", kText, kIdle, ""},
+    {"tls-client-key-file", "", kText, kIdle, ""},
+    {"tls-client-key-file-pass", "", kText, kIdle, ""},
+    {"tls-cluster", "", kBool, kIdle, "no"},
+    {"tls-dh-params-file", "", kText, kIdle, ""},
+    {"tls-key-file", "", kText, kIdle, ""},
+    {"tls-key-file-pass", "", kText, kIdle, ""},
+    {"tls-port", "", kInt, 0, "0", 0, 65535, {}, put<&Config::tls_port>},
+    {"tls-prefer-server-ciphers", "", kBool, kIdle, "no"},
+    {"tls-protocols", "", kText, kIdle, ""},
+    {"tls-replication", "", kBool, kIdle, "no"},
+    {"tls-session-cache-size", "", kInt, kIdle, "20480", 0, kIntMax},
+    {"tls-session-cache-timeout", "", kInt, kIdle, "300", 0, kIntMax},
+    {"tls-session-caching", "", kBool, kIdle, "yes"},
+    {"tracking-table-max-keys", "", kInt, kIdle, "1000000", 0, kLongMax},
+    {"unixsocket", "", kText, kImmutable, "", 0, 0, {}, put<&Config::unix_socket>},
+    {"unixsocketperm", "", kOctal, kImmutable, "0", 0, 0777, {}, put<&Config::unix_socket_perm>},
+    {"zset-max-listpack-entries", "zset-max-ziplist-entries", kInt, kIdle, "128", 0, kLongMax},
+    {"zset-max-listpack-value", "zset-max-ziplist-value", kMemory, kIdle, "64", 0, kLongMax},
+    {"key-load-delay", "", kInt, kHidden | kIdle, "0", kIntMin, kIntMax},
+    {"loading-process-events-interval-bytes", "", kInt, kHidden | kIdle, "2097152", 1024, kIntMax},
+    {"rdb-key-save-delay", "", kInt, kHidden | kIdle, "0", kIntMin, kIntMax},
+};
+
+}  // namespace
+
+std::span<const OptionRow> option_rows() {
+  return kRows;
+}
+
+size_t option_index(const OptionRow& row) {
+  return static_cast<size_t>(&row - kRows);
+}
+
+const OptionRow* find_option(std::string_view name) {
+  const std::string wanted = lower_case(name);
+  const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const OptionRow& r) {
+    return r.name == wanted || (!r.former_name.empty() && r.former_name == wanted);
+  });
+  return row == std::end(kRows) ? nullptr : row;
+}
+
+}  // namespace pollux

@@ -1,0 +1,88 @@
+// What an option is: its kind, its default, where it lands in Config. Private to the config files
+// of this room and their tests.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/engine/config.h"
+
+namespace pollux {
+
+enum class OptionKind : uint8_t {
+  kBool,    // yes, no
+  kInt,     // decimal, min..max
+  kMemory,  // bytes, or with a unit: k kb m mb g gb
+  kOctal,   // file mode
+  kChoice,  // one of `choices`, any case
+  kText,    // anything
+  kWords,   // a list with rules of its own: `parse`
+};
+
+enum OptionFlag : uint32_t {
+  kImmutable = 1u << 0,  // only at start
+  kGuarded = 1u << 1,    // CONFIG SET needs enable-protected-configs
+  kHidden = 1u << 2,     // not shown by a glob of CONFIG GET
+  kIdle = 1u << 3,       // known, kept, without meaning here
+  kFileName = 1u << 4,   // must not be a path
+  kPercent = 1u << 5,    // kMemory: "N%" is fine too
+};
+
+// A value as it was understood.
+struct OptionValue {
+  std::string text;    // as CONFIG GET prints it
+  int64_t number = 0;  // kBool (0, 1), kInt, kMemory, kOctal; kChoice: which
+};
+
+using Words = std::span<const std::string>;
+
+struct OptionRow {
+  std::string_view name;
+  std::string_view former_name;  // another name of the same option; may be empty
+  OptionKind kind;
+  uint32_t flags;
+  std::string_view initial;  // as CONFIG GET prints it
+  int64_t min = 0;
+  int64_t max = 0;
+  std::string_view choices = {};
+  // Writes the value into a version; null: only the text is kept.
+  void (*land)(Config&, const OptionValue&) = nullptr;
+  // kWords: `value.text` comes in as what stands and goes out as what shall be; false with
+  // `reason`. The words come split at blanks.
+  bool (*parse)(Words, OptionValue& value, std::string& reason) = nullptr;
+};
+
+std::span<const OptionRow> option_rows();
+// By either name, any case; null if there is none.
+const OptionRow* find_option(std::string_view name);
+size_t option_index(const OptionRow& row);
+
+// Understands `words` as a value of `row`; false with `reason`. `value.text` comes in as the
+// present text.
+bool parse_option(const OptionRow& row, Words words, OptionValue& value, std::string& reason);
+
+// "100mb": bytes. Digits, then a unit of any case; nothing if malformed. Saturates at UINT64_MAX.
+std::optional<uint64_t> parse_memory(std::string_view text);
+
+// The kinds with rules of their own (config_words.cc).
+bool parse_save(Words words, OptionValue& value, std::string& reason);
+bool parse_bind(Words words, OptionValue& value, std::string& reason);
+bool parse_output_limits(Words words, OptionValue& value, std::string& reason);
+bool parse_event_classes(Words words, OptionValue& value, std::string& reason);
+bool parse_percentiles(Words words, OptionValue& value, std::string& reason);
+bool parse_oom_values(Words words, OptionValue& value, std::string& reason);
+bool parse_shutdown_flags(Words words, OptionValue& value, std::string& reason);
+bool parse_replica_of(Words words, OptionValue& value, std::string& reason);
+bool parse_directory(Words words, OptionValue& value, std::string& reason);
+bool parse_workers(Words words, OptionValue& value, std::string& reason);
+bool parse_cpus(Words words, OptionValue& value, std::string& reason);
+bool parse_redis_version(Words words, OptionValue& value, std::string& reason);
+
+std::vector<std::string> split_words(std::string_view text);
+std::string lower_case(std::string_view text);
+
+}  // namespace pollux

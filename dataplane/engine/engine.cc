@@ -1,0 +1,74 @@
+#include "dataplane/engine/engine.h"
+
+#include <algorithm>
+
+#include "dataplane/engine/config.h"
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+
+namespace pollux {
+
+namespace {
+
+// Cells towards each other worker: enough to keep it busy over a round trip, and all pairs together
+// a bounded amount of memory (256 workers: 65,280 channels of 16 cells of about 0.6 KiB).
+size_t cells_per_channel(const EngineParts& parts) {
+  if (parts.cells_per_channel > 0) {
+    return parts.cells_per_channel;
+  }
+  const int workers = parts.workers;
+  return static_cast<size_t>(std::clamp(1024 / workers, 16, 256));
+}
+
+}  // namespace
+
+Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>> transports)
+    : parts_(parts), leases_(parts.workers) {
+  POLLUX_ASSERT(parts.workers >= 1 && parts.workers <= kWorkersMax);
+  POLLUX_ASSERT(transports.size() == static_cast<size_t>(parts.workers));
+  const Config& config = *parts.config->current();
+  for (int i = 0; i < parts.workers; ++i) {
+    shards_.push_back(
+        std::make_unique<ShardStore>(ShardId{static_cast<uint16_t>(i)}, config.databases));
+    shard_pointers_.push_back(shards_.back().get());
+  }
+  for (int i = 0; i < parts.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(*this, WorkerId{static_cast<uint16_t>(i)},
+                                                std::move(transports[static_cast<size_t>(i)]),
+                                                parts.seed + static_cast<uint64_t>(i)));
+  }
+  channels_.resize(workers_.size() * workers_.size());
+  for (size_t home = 0; home < workers_.size(); ++home) {
+    for (size_t target = 0; target < workers_.size(); ++target) {
+      if (home != target) {
+        channels_[home * workers_.size() + target] = std::make_unique<Channel>(
+            workers_[home]->id(), workers_[target]->id(), cells_per_channel(parts),
+            workers_[target]->chunks_);
+      }
+    }
+  }
+  for (auto& worker : workers_) {
+    worker->connect();
+  }
+}
+
+// Channels and workers hold chunks of each other's pools: outputs are emptied before pools go.
+Engine::~Engine() {
+  for (auto& worker : workers_) {
+    worker->sessions_.clear();
+  }
+  channels_.clear();
+}
+
+void Engine::stop(int64_t grace_ms) {
+  grace_ms_.store(grace_ms, std::memory_order_relaxed);
+  stopping_.store(true, std::memory_order_seq_cst);
+  for (auto& worker : workers_) {
+    worker->transport_->wake();
+  }
+  if (stop_listener_) {
+    stop_listener_();
+  }
+}
+
+}  // namespace pollux

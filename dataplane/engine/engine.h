@@ -1,0 +1,90 @@
+// The process' data plane as one object: the workers, their shards, the rings between them, the
+// leases. Built by dataplane/server (threads) or by the seeded scheduler of dataplane/sim (one
+// thread). Nothing here is on the data path; workers reach what they share through it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/engine/config.h"
+#include "dataplane/engine/lease.h"
+#include "dataplane/engine/mailbox.h"
+#include "dataplane/engine/transport.h"
+#include "src/abi/control_page.h"
+#include "src/base/time.h"
+#include "src/commands/command_table.h"
+#include "src/data/shard_store.h"
+#include "storage/journal.h"
+
+namespace pollux {
+
+class ConfigStore;
+class Worker;
+
+struct EngineParts {
+  int workers = 1;
+  uint64_t seed = 1;                 // of everything random below
+  CommandTable* commands = nullptr;  // not owned, like the rest
+  ConfigStore* config = nullptr;
+  ControlPage* page = nullptr;
+  Clock* clock = nullptr;
+  Journal* journal = nullptr;        // null: no tickets are drawn
+  size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
+};
+
+class Engine {
+ public:
+  // transports: one per worker, owned by the workers from then on.
+  Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>> transports);
+  ~Engine();
+
+  int worker_count() const { return static_cast<int>(workers_.size()); }
+  Worker& worker(int index) { return *workers_[static_cast<size_t>(index)]; }
+  std::span<ShardStore* const> shards() const { return shard_pointers_; }
+  Channel& channel(WorkerId from, WorkerId to) {
+    return *channels_[from.value * workers_.size() + to.value];
+  }
+  LeaseRing& leases() { return leases_; }
+  CommandTable& commands() { return *parts_.commands; }
+  ConfigStore& config() { return *parts_.config; }
+  ControlPage& page() { return *parts_.page; }
+  CoreBlock& core(int index) { return parts_.page->cores[index]; }
+  Clock& clock() { return *parts_.clock; }
+  Journal* journal() { return parts_.journal; }
+
+  uint64_t next_session_id() { return next_session_id_.fetch_add(1, std::memory_order_relaxed); }
+  std::atomic<int64_t>& clients() { return clients_; }
+
+  // Asks every worker to end: no new connections, replies under way are sent (at most
+  // `grace_ms`), then the loops return. Any thread, any number of times.
+  void stop(int64_t grace_ms);
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+  int64_t grace_ms() const { return grace_ms_.load(std::memory_order_relaxed); }
+  // What else must happen when SHUTDOWN asks for the end (main waits for it); set before start.
+  void set_stop_listener(std::function<void()> listener) { stop_listener_ = std::move(listener); }
+
+  // A worker has closed its sessions; it serves the others until all have done so.
+  void worker_done() { done_.fetch_add(1, std::memory_order_acq_rel); }
+  bool all_done() const { return done_.load(std::memory_order_acquire) >= worker_count(); }
+
+ private:
+  EngineParts parts_;
+  std::vector<std::unique_ptr<ShardStore>> shards_;
+  std::vector<ShardStore*> shard_pointers_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  LeaseRing leases_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<uint64_t> next_session_id_{1};
+  std::atomic<int64_t> clients_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> done_{0};
+  std::atomic<int64_t> grace_ms_{0};
+  std::function<void()> stop_listener_;
+};
+
+}  // namespace pollux

@@ -1,0 +1,24 @@
+// What families of the engine (connection, server) get beyond a handler's context: the session the
+// command came from and the worker that runs it. Only rows with Route::kSession and
+// Route::kEachWorker may use it; those always run on the session's own worker.
+#pragma once
+
+#include "dataplane/engine/session.h"
+#include "src/commands/context.h"
+
+namespace pollux {
+
+class Engine;
+class Worker;
+
+struct EngineHost final : Host {
+  Engine* engine = nullptr;
+  Worker* worker = nullptr;
+  Session* session = nullptr;
+  Tour* tour = nullptr;  // Route::kEachWorker: the tour that has just come home, in the handler
+};
+
+// Requires that the row's route is kSession or kEachWorker.
+inline EngineHost& engine_host(Context& ctx) { return static_cast<EngineHost&>(ctx.host); }
+
+}  // namespace pollux

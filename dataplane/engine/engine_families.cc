@@ -1,0 +1,30 @@
+#include "dataplane/engine/engine_families.h"
+
+#include <string>
+
+#include "src/commands/command_table.h"
+
+namespace pollux {
+
+void add_engine_families(CommandTable& table) {
+  table.add(connection_commands());
+  table.add(client_commands());
+  table.add(info_commands());
+  table.add(config_commands());
+  table.add(command_commands());
+  table.add(debug_commands());
+  table.add(server_commands());
+  table.add(absent_commands());
+}
+
+void write_help(Reply& reply, std::string_view name, std::span<const std::string_view> lines) {
+  reply.array(lines.size() + 3);
+  reply.simple(std::string(name) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  for (const std::string_view line : lines) {
+    reply.simple(line);
+  }
+  reply.simple("HELP");
+  reply.simple("    Print this help.");
+}
+
+}  // namespace pollux

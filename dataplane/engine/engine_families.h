@@ -1,0 +1,34 @@
+// The command families that speak of the engine itself: sessions, workers, configuration. A family
+// is one file, one line here and one in add_engine_families.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "src/commands/command.h"
+#include "src/protocol/reply.h"
+
+namespace pollux {
+
+class CommandTable;
+
+std::span<const CommandRow> connection_commands();  // HELLO AUTH SELECT PING ECHO QUIT RESET
+std::span<const CommandRow> client_commands();      // CLIENT
+std::span<const CommandRow> info_commands();        // INFO
+std::span<const CommandRow> config_commands();      // CONFIG
+std::span<const CommandRow> command_commands();     // COMMAND
+std::span<const CommandRow> debug_commands();       // DEBUG
+std::span<const CommandRow> server_commands();      // TIME SHUTDOWN SAVE MEMORY ROLE ...
+std::span<const CommandRow> absent_commands();      // what answers "not here": CLUSTER, MODULE, ACL
+
+// All of them.
+void add_engine_families(CommandTable& table);
+
+// How long clients get to take the replies that are under way when the server ends.
+inline constexpr int64_t kStopGraceMs = 2000;
+
+// The reply of X HELP: a head line for `name`, `lines`, and what HELP itself does.
+void write_help(Reply& reply, std::string_view name, std::span<const std::string_view> lines);
+
+}  // namespace pollux

@@ -1,0 +1,81 @@
+// Leases: the hold of several shards for one command. All or nothing, fair, and without an order to
+// deadlock on, because each lease waits only for older ones (by ticket) that overlap it or have not
+// yet said what they want.
+//
+//   claim     a ticket by fetch-and-add; publish the shards when the ring slot is free
+//   may_park  true when no older, overlapping or unpublished lease is left
+//   (the coordinator sends a park request to each other owner)
+//   acknowledge  by each owner, after it has run what came before
+//   granted   all have: the coordinator runs the command over the shards
+//   release   owners see it and go on
+//
+// Acknowledge and release are stores in the entry, never messages: an owner that is itself a
+// coordinator polls them while it goes on with everything that needs no leased shard.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "src/base/ring.h"
+#include "src/base/types.h"
+
+namespace pollux {
+
+// A bit per shard.
+struct ShardSet {
+  std::array<uint64_t, kWorkersMax / 64> words{};
+
+  void add(ShardId shard) { words[shard.value / 64] |= uint64_t{1} << (shard.value % 64); }
+  bool has(ShardId shard) const {
+    return (words[shard.value / 64] >> (shard.value % 64) & 1) != 0;
+  }
+  int count() const;
+  static ShardSet all(int shards);
+};
+
+class LeaseRing {
+ public:
+  // `workers`: each has at most one lease under way.
+  explicit LeaseRing(int workers);
+
+  // --- coordinator ---
+  uint64_t claim();
+  // True if publish would succeed.
+  bool may_publish(uint64_t ticket) const;
+  // Says which shards; false if the slot's former lease is not over yet (try again next turn).
+  bool publish(uint64_t ticket, const ShardSet& shards);
+  // After publish. `passed` remembers across calls how far the older leases were found harmless;
+  // start it with first_rival(ticket).
+  bool may_park(uint64_t ticket, const ShardSet& shards, uint64_t& passed) const;
+  uint64_t first_rival(uint64_t ticket) const { return ticket < size_ ? 0 : ticket - size_ + 1; }
+  bool granted(uint64_t ticket, int acknowledgements) const;
+  // The latest `now` of the owners that acknowledged, at least `mine`.
+  Instant latest_now(uint64_t ticket, Instant mine) const;
+  void release(uint64_t ticket, Instant now);
+
+  // --- owner ---
+  void acknowledge(uint64_t ticket, Instant now);
+  // seq_cst, as the second half of a sleeper's test.
+  bool released(uint64_t ticket) const;
+
+ private:
+  struct alignas(kCacheLine) Slot {
+    std::atomic<uint64_t> published{0};  // ticket + 1
+    std::atomic<uint64_t> released{0};   // ticket + 1
+    // relaxed: ordered by `published`; a reader that meets a newer lease's words only waits once
+    // more, or reads of a lease that is over anyway.
+    std::array<std::atomic<uint64_t>, kWorkersMax / 64> shards{};
+    std::atomic<uint32_t> acknowledged{0};
+    std::atomic<int64_t> now_us{0};
+  };
+  Slot& slot(uint64_t ticket) const { return slots_[ticket & (size_ - 1)]; }
+  static void raise_now(Slot& slot, Instant now);
+
+  const uint64_t size_;
+  std::unique_ptr<Slot[]> slots_;
+  alignas(kCacheLine) std::atomic<uint64_t> next_{0};
+};
+
+}  // namespace pollux

@@ -1,0 +1,205 @@
+#include "dataplane/engine/output.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "src/base/assert.h"
+
+namespace pollux {
+
+namespace {
+
+// Contents up to this size are copied by splice: cheaper than sending two chunks.
+constexpr size_t kSpliceCopyMax = 512;
+
+bool is_large(const Chunk& chunk) { return chunk.capacity == ChunkPool::kLargeBytes; }
+
+}  // namespace
+
+ChunkPool::~ChunkPool() {
+  take_returned();
+  for (Chunk* list : {idle_small_, idle_large_}) {
+    while (list != nullptr) {
+      Chunk* next = list->next;
+      std::free(list);
+      list = next;
+    }
+  }
+}
+
+Chunk* ChunkPool::allocate(bool large) {
+  Chunk*& idle = large ? idle_large_ : idle_small_;
+  if (idle == nullptr && returned_.load(std::memory_order_relaxed) != nullptr) {
+    take_returned();
+  }
+  Chunk* chunk = idle;
+  if (chunk != nullptr) {
+    idle = chunk->next;
+    --(large ? idle_large_count_ : idle_small_count_);
+  } else {
+    const size_t capacity = large ? kLargeBytes : kSmallBytes;
+    chunk = static_cast<Chunk*>(std::malloc(sizeof(Chunk) + capacity));
+    POLLUX_ASSERT(chunk != nullptr);
+    chunk->home = this;
+    chunk->capacity = static_cast<uint32_t>(capacity);
+  }
+  used_bytes_ += static_cast<int64_t>(sizeof(Chunk) + chunk->capacity);
+  chunk->next = nullptr;
+  chunk->begin = 0;
+  chunk->end = 0;
+  return chunk;
+}
+
+void ChunkPool::release(Chunk* chunk, ChunkPool& from) {
+  ChunkPool& home = *chunk->home;
+  if (&home == &from) {
+    home.keep(chunk);
+    return;
+  }
+  // A Treiber push: the owner only ever takes the whole stack, so there is no ABA. release: the
+  // owner's acquire in take_returned sees the link.
+  Chunk* head = home.returned_.load(std::memory_order_relaxed);
+  do {
+    chunk->next = head;
+  } while (!home.returned_.compare_exchange_weak(head, chunk, std::memory_order_release,
+                                                 std::memory_order_relaxed));
+}
+
+void ChunkPool::keep(Chunk* chunk) {
+  used_bytes_ -= static_cast<int64_t>(sizeof(Chunk) + chunk->capacity);
+  const bool large = is_large(*chunk);
+  size_t& count = large ? idle_large_count_ : idle_small_count_;
+  if (count >= (large ? kIdleLargeMax : kIdleSmallMax)) {
+    std::free(chunk);
+    return;
+  }
+  Chunk*& idle = large ? idle_large_ : idle_small_;
+  chunk->next = idle;
+  idle = chunk;
+  ++count;
+}
+
+void ChunkPool::take_returned() {
+  Chunk* list = returned_.exchange(nullptr, std::memory_order_acquire);
+  while (list != nullptr) {
+    Chunk* next = list->next;
+    keep(list);
+    list = next;
+  }
+}
+
+size_t Output::size() const {
+  if (last_ == nullptr) {
+    return 0;
+  }
+  return before_last_ + static_cast<size_t>(cursor_ - last_->data()) - last_->begin;
+}
+
+void Output::settle() {
+  if (last_ != nullptr) {
+    last_->end = static_cast<uint32_t>(cursor_ - last_->data());
+  }
+}
+
+void Output::open_window() {
+  cursor_ = last_ == nullptr ? nullptr : last_->data() + last_->end;
+  limit_ = last_ == nullptr ? nullptr : last_->data() + last_->capacity;
+}
+
+void Output::refill(size_t bytes) {
+  settle();
+  const bool large = last_ != nullptr || bytes > ChunkPool::kSmallBytes;
+  Chunk* chunk = pool_->allocate(large);
+  if (last_ == nullptr) {
+    first_ = chunk;
+  } else {
+    before_last_ += last_->end - last_->begin;
+    last_->next = chunk;
+  }
+  last_ = chunk;
+  open_window();
+}
+
+void Output::splice(Output& other) {
+  other.settle();
+  if (other.size() <= kSpliceCopyMax) {
+    for (Chunk* chunk = other.first_; chunk != nullptr; chunk = chunk->next) {
+      append({chunk->data() + chunk->begin, chunk->end - chunk->begin});
+    }
+    Chunk* chunk = other.first_;
+    while (chunk != nullptr) {
+      Chunk* next = chunk->next;
+      ChunkPool::release(chunk, *pool_);
+      chunk = next;
+    }
+  } else {
+    settle();
+    if (last_ == nullptr) {
+      first_ = other.first_;
+    } else {
+      before_last_ += last_->end - last_->begin;
+      last_->next = other.first_;
+    }
+    before_last_ += other.before_last_;
+    last_ = other.last_;
+    open_window();
+  }
+  other.first_ = other.last_ = nullptr;
+  other.before_last_ = 0;
+  other.open_window();
+}
+
+size_t Output::slices(std::span<TxSlice> out, size_t& bytes) {
+  settle();
+  size_t count = 0;
+  bytes = 0;
+  for (Chunk* chunk = first_; chunk != nullptr && count < out.size(); chunk = chunk->next) {
+    if (chunk->end > chunk->begin) {
+      out[count].bytes = {chunk->data() + chunk->begin, chunk->end - chunk->begin};
+      bytes += out[count].bytes.size();
+      ++count;
+    }
+  }
+  return count;
+}
+
+void Output::consume(size_t bytes) {
+  settle();
+  while (first_ != nullptr) {
+    const size_t here = first_->end - first_->begin;
+    const size_t part = std::min(here, bytes);
+    first_->begin += static_cast<uint32_t>(part);
+    bytes -= part;
+    if (first_ != last_) {
+      before_last_ -= part;
+    }
+    if (first_->begin < first_->end) {
+      break;
+    }
+    Chunk* done = first_;
+    first_ = done->next;
+    if (first_ == nullptr) {
+      last_ = nullptr;
+    } else if (first_ == last_) {
+      before_last_ = 0;
+    }
+    ChunkPool::release(done, *pool_);
+  }
+  POLLUX_ASSERT(bytes == 0);
+  open_window();
+}
+
+void Output::clear() {
+  Chunk* chunk = first_;
+  while (chunk != nullptr) {
+    Chunk* next = chunk->next;
+    ChunkPool::release(chunk, *pool_);
+    chunk = next;
+  }
+  first_ = last_ = nullptr;
+  before_last_ = 0;
+  open_window();
+}
+
+}  // namespace pollux

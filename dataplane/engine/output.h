@@ -1,0 +1,101 @@
+// Bytes on their way to a client, in counted chunks. A chunk belongs to the pool of the worker that
+// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them.
+// Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "dataplane/engine/transport.h"
+#include "src/protocol/reply.h"
+
+namespace pollux {
+
+class ChunkPool;
+
+struct Chunk {
+  Chunk* next;
+  ChunkPool* home;
+  uint32_t capacity;  // bytes behind this header
+  uint32_t begin;     // first byte not yet sent
+  uint32_t end;       // first free byte
+  char* data() { return reinterpret_cast<char*>(this + 1); }
+};
+
+// Chunks of two sizes: most replies fit a small one, so that an idle or chatty connection doesn't
+// hold 16 KiB; long replies take large ones.
+class ChunkPool {
+ public:
+  static constexpr size_t kSmallBytes = 1024 - sizeof(Chunk);
+  static constexpr size_t kLargeBytes = 16 * 1024 - sizeof(Chunk);
+  static constexpr size_t kIdleLargeMax = 256;    // kept for reuse (4 MiB); more are freed
+  static constexpr size_t kIdleSmallMax = 16384;  // 16 MiB
+
+  ChunkPool() = default;
+  ~ChunkPool();
+  ChunkPool(const ChunkPool&) = delete;
+  ChunkPool& operator=(const ChunkPool&) = delete;
+
+  Chunk* allocate(bool large);
+  // From any worker: `from` is the caller's own pool.
+  static void release(Chunk* chunk, ChunkPool& from);
+
+  // Bytes of chunks that are in use (this pool's, wherever they are), or have come back since the
+  // last take_returned.
+  int64_t used_bytes() const { return used_bytes_; }
+  void take_returned();
+
+ private:
+  void keep(Chunk* chunk);
+
+  Chunk* idle_small_ = nullptr;
+  Chunk* idle_large_ = nullptr;
+  size_t idle_small_count_ = 0;
+  size_t idle_large_count_ = 0;
+  int64_t used_bytes_ = 0;
+  // Chunks that other workers are done with: pushed by them, taken all at once by the owner.
+  alignas(64) std::atomic<Chunk*> returned_{nullptr};
+};
+
+// A chain of chunks that a Reply writes into.
+class Output final : public ByteSink {
+ public:
+  explicit Output(ChunkPool& pool) : pool_(&pool) {}
+  ~Output() override { clear(); }
+
+  // Bytes written and not yet consumed.
+  size_t size() const;
+  bool empty() const { return size() == 0; }
+
+  // Moves everything of `other` behind what is here; `other` is left empty. Small contents are
+  // copied and their chunk goes home, large ones change hands.
+  void splice(Output& other);
+
+  // The first bytes as slices, at most kTxSlicesMax; returns how many slices. They stay valid
+  // until consume.
+  size_t slices(std::span<TxSlice> out, size_t& bytes);
+  // Gives up the first `bytes` bytes.
+  void consume(size_t bytes);
+  void clear();
+
+  // The pool that new chunks come from (a cell's output draws from the worker that runs it).
+  void set_pool(ChunkPool& pool) { pool_ = &pool; }
+
+ protected:
+  void refill(size_t bytes) override;
+
+ private:
+  void settle();       // writes cursor_ back into the last chunk
+  void open_window();  // the window is the rest of the last chunk
+
+  ChunkPool* pool_;
+  Chunk* first_ = nullptr;
+  Chunk* last_ = nullptr;
+  size_t before_last_ = 0;  // bytes in all chunks but the last
+};
+
+}  // namespace pollux

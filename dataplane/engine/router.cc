@@ -1,0 +1,88 @@
+#include "dataplane/engine/router.h"
+
+#include "src/base/hash.h"
+#include "src/commands/key_extractor.h"
+#include "src/commands/scan.h"
+#include "src/data/keyspace.h"
+
+namespace pollux {
+
+namespace {
+
+ShardId shard_of(std::string_view key, int shards) {
+  return shard_of_slot(key_slot(key), static_cast<size_t>(shards));
+}
+
+Placement place_by_keys(const CommandRow& row, Args args, int shards) {
+  Placement placement{.where = Where::kShard};
+  const KeySpec& spec = row.keys[0];
+  const bool one_key = spec.first > 0 && spec.last == spec.first && row.keys[1].first == 0 &&
+                       row.key_finder == nullptr && spec.numkeys_at == 0;
+  if (one_key) {
+    const std::string_view key = args[static_cast<size_t>(spec.first)];
+    placement.first_key_hash = key_hash(key);
+    if (shards > 1) {
+      placement.shard = shard_of(key, shards);
+    }
+    return placement;
+  }
+  KeyIndices keys;
+  if (!extract_keys(row, args, keys) || keys.size() == 0) {
+    // The handler answers what is wrong, and touches no key.
+    return placement;
+  }
+  placement.first_key_hash = key_hash(args[keys[0]]);
+  if (shards == 1) {
+    return placement;
+  }
+  placement.shard = shard_of(args[keys[0]], shards);
+  for (size_t i = 1; i < keys.size(); ++i) {
+    if (shard_of(args[keys[i]], shards) != placement.shard) {
+      placement.where = Where::kLease;
+      break;
+    }
+  }
+  return placement;
+}
+
+}  // namespace
+
+Placement place(const CommandRow& row, Args args, int shards) {
+  switch (row.route) {
+    case Route::kSession:
+      return {.where = Where::kSession};
+    case Route::kKeys:
+      return place_by_keys(row, args, shards);
+    case Route::kAllShards:
+      return {.where = shards == 1 ? Where::kShard : Where::kLease};
+    case Route::kEachShard:
+      return {.where = Where::kEachShard};
+    case Route::kEachWorker:
+      return {.where = Where::kEachWorker};
+    case Route::kCursor: {
+      Placement placement{.where = Where::kShard};
+      const auto cursor = args.size() > 1 ? parse_scan_cursor(args[1]) : std::nullopt;
+      if (cursor && cursor->shard < static_cast<uint32_t>(shards)) {
+        placement.shard = ShardId{static_cast<uint16_t>(cursor->shard)};
+      }
+      return placement;
+    }
+  }
+  return {};
+}
+
+ShardSet lease_set(const CommandRow& row, Args args, int shards) {
+  if (row.route == Route::kAllShards) {
+    return ShardSet::all(shards);
+  }
+  ShardSet set;
+  KeyIndices keys;
+  if (extract_keys(row, args, keys)) {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      set.add(shard_of(args[keys[i]], shards));
+    }
+  }
+  return set;
+}
+
+}  // namespace pollux

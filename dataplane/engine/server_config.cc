@@ -1,0 +1,114 @@
+// CONFIG. GET reads the version of the connection's worker; SET makes a new one on worker 0 and is
+// answered when every worker has picked it up.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dataplane/engine/config.h"
+#include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/worker.h"
+#include "src/protocol/error_text.h"
+
+namespace pollux {
+
+namespace {
+
+void config_get(Context& ctx) {
+  std::vector<std::pair<std::string, std::string>> found;
+  ConfigStore::get(engine_host(ctx).worker->config(), ctx.args.subspan(2), found);
+  ctx.reply.map(found.size());
+  for (const auto& [name, value] : found) {
+    ctx.reply.bulk(name);
+    ctx.reply.bulk(value);
+  }
+}
+
+void set_visit(Worker& worker, Tour& tour) {
+  if (tour.args.size() % 2 != 0) {
+    tour.text = error_text::kSyntax;
+    tour.done_early = true;
+    return;
+  }
+  if (worker.id().value == 0) {
+    tour.text = worker.engine().config().set(std::span(tour.args).subspan(2));
+    tour.done_early = !tour.text.empty();
+  }
+  worker.refresh_config();
+}
+
+void config_set(Context& ctx) {
+  const std::string& error = engine_host(ctx).tour->text;
+  if (error.empty()) {
+    ctx.reply.ok();
+  } else {
+    ctx.reply.error(error);
+  }
+}
+
+void resetstat_visit(Worker& worker, Tour&) { worker.reset_stats(); }
+
+void config_resetstat(Context& ctx) { ctx.reply.ok(); }
+
+void config_rewrite(Context& ctx) {
+  if (engine_host(ctx).worker->config().config_file.empty()) {
+    ctx.reply.error("ERR The server is running without a config file");
+  } else {
+    ctx.reply.error("ERR CONFIG REWRITE is not in this version of Pollux");
+  }
+}
+
+void config_help(Context& ctx) {
+  constexpr std::string_view kLines[] = {
+      "GET <pattern> [<pattern> ...]",
+      "    Options whose names match, with their values.",
+      "SET <option> <value> [<option> <value> ...]",
+      "    Change options, all of them or none.",
+      "RESETSTAT",
+      "    Set the statistics of INFO back.",
+      "REWRITE",
+      "    Write the configuration file anew.",
+  };
+  write_help(ctx.reply, "CONFIG", kLines);
+}
+
+constexpr uint32_t kOperator = kAdmin | kNoScript | kLoading | kStale;
+
+constexpr CommandRow kSubcommands[] = {
+    {.name = "get", .arity = -3, .flags = kOperator, .acl = 0, .handler = config_get,
+     .route = Route::kSession,
+     .group = "server", .since = "2.0.0", .summary = "Returns options and their values.",
+     .complexity = "O(N) for N options", .syntax = "parameter=(parameter)...",
+     .history = "7.0.0 several patterns in one call"},
+    {.name = "help", .arity = 2, .flags = kLoading | kStale, .acl = 0, .handler = config_help,
+     .route = Route::kSession,
+     .group = "server", .since = "5.0.0", .summary = "Tells about the subcommands.",
+     .complexity = "O(1)"},
+    {.name = "resetstat", .arity = 2, .flags = kOperator, .acl = 0, .handler = config_resetstat,
+     .route = Route::kEachWorker, .each_worker = resetstat_visit,
+     .group = "server", .since = "2.0.0", .summary = "Sets the statistics of INFO back.",
+     .complexity = "O(1)"},
+    {.name = "rewrite", .arity = 2, .flags = kOperator, .acl = 0, .handler = config_rewrite,
+     .route = Route::kSession,
+     .group = "server", .since = "2.8.0", .summary = "Writes the configuration file anew.",
+     .complexity = "O(1)"},
+    {.name = "set", .arity = -4, .flags = kOperator, .acl = 0, .handler = config_set,
+     .route = Route::kEachWorker, .each_worker = set_visit,
+     .group = "server", .since = "2.0.0", .summary = "Changes options.",
+     .complexity = "O(N) for N options", .syntax = "parameter_value=(parameter value)...",
+     .tips = "request_policy:all_nodes response_policy:all_succeeded",
+     .history = "7.0.0 several options in one call"},
+};
+
+constexpr CommandRow kRows[] = {
+    {.name = "config", .arity = -2, .flags = 0, .acl = 0, .handler = nullptr,
+     .route = Route::kSession, .subcommands = kSubcommands,
+     .group = "server", .since = "2.0.0", .summary = "Reads and changes options.",
+     .complexity = "Depends on the subcommand."},
+};
+
+}  // namespace
+
+std::span<const CommandRow> config_commands() { return kRows; }
+
+}  // namespace pollux

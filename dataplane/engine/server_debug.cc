@@ -1,0 +1,215 @@
+// DEBUG: what tests and tools use. One row, because redis-server's has no subcommand rows either.
+// It is routed like a command with keys, so that OBJECT finds its key on the shard; the subcommands
+// without a key run on worker 0, which is the one that may make configuration versions.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "dataplane/engine/config.h"
+#include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/worker.h"
+#include "src/base/log.h"
+#include "src/commands/args.h"
+#include "src/commands/key_extractor.h"
+#include "src/data/value.h"
+#include "src/protocol/error_text.h"
+
+namespace pollux {
+
+namespace {
+
+std::string c_string(std::string_view text) { return std::string(text); }
+
+void debug_sleep(Context& ctx) {
+  const double seconds = std::strtod(c_string(ctx.args[2]).c_str(), nullptr);
+  if (seconds > 0) {
+    usleep(static_cast<useconds_t>(seconds * 1e6));  // the worker stands still: that is the point
+  }
+  ctx.reply.ok();
+}
+
+// Bytes that the value takes in a dump without compression.
+size_t serialized_bytes(const Entry& entry) {
+  const size_t size = entry.string_size();
+  if (entry.encoding() == Encoding::kInt) {
+    const int64_t value = entry.integer();
+    if (value == static_cast<int8_t>(value)) {
+      return 2;
+    }
+    if (value == static_cast<int16_t>(value)) {
+      return 3;
+    }
+    return value == static_cast<int32_t>(value) ? 5 : size + 1;
+  }
+  return size + (size < 64 ? 1 : size < 16384 ? 2 : 5);
+}
+
+void debug_object(Context& ctx) {
+  const Entry* entry = ctx.keys.peek(ctx.key(2));
+  if (entry == nullptr) {
+    ctx.reply.error(error_text::kNoSuchKey);
+    return;
+  }
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u "
+                "lru_seconds_idle:%u",
+                static_cast<const void*>(entry),
+                std::string(encoding_name(entry->encoding())).c_str(), serialized_bytes(*entry),
+                entry->access_clock(), entry->idle_seconds(ctx.keys.now()));
+  ctx.reply.simple(text);
+}
+
+void debug_set_active_expire(Context& ctx) {
+  const bool on = std::atoi(c_string(ctx.args[2]).c_str()) != 0;
+  EngineHost& host = engine_host(ctx);
+  host.engine->config().change([on](Config& config) { config.active_expiry = on; });
+  ctx.reply.ok();
+}
+
+void debug_change_repl_id(Context& ctx) {
+  std::string id;
+  while (id.size() < 40) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    id += kDigits[ctx.rng.below(16)];
+  }
+  EngineHost& host = engine_host(ctx);
+  host.engine->config().change([&id](Config& config) { config.replication_id = id; });
+  ctx.reply.ok();
+}
+
+void debug_error(Context& ctx) { ctx.reply.error(ctx.args[2]); }
+
+void debug_log(Context& ctx) {
+  log_line(LogLevel::kWarning, "DEBUG LOG: %s", c_string(ctx.args[2]).c_str());
+  ctx.reply.ok();
+}
+
+void write_numbers(Reply& reply) {
+  for (int i = 0; i < 3; ++i) {
+    reply.integer(i);
+  }
+}
+
+void debug_protocol(Context& ctx) {
+  Reply& reply = ctx.reply;
+  const std::string_view type = ctx.args[2];
+  if (is_word(type, "string")) {
+    reply.bulk("Hello World");
+  } else if (is_word(type, "integer")) {
+    reply.integer(12345);
+  } else if (is_word(type, "double")) {
+    reply.real(3.141);
+  } else if (is_word(type, "null")) {
+    reply.null();
+  } else if (is_word(type, "array")) {
+    reply.array(3);
+    write_numbers(reply);
+  } else if (is_word(type, "set")) {
+    reply.set(3);
+    write_numbers(reply);
+  } else if (is_word(type, "map")) {
+    reply.map(3);
+    for (int i = 0; i < 3; ++i) {
+      reply.integer(i);
+      reply.boolean(i == 1);
+    }
+  } else if (is_word(type, "attrib")) {
+    if (reply.protocol() == 3) {
+      // The only attribute anywhere; Reply has no call for it.
+      reply.sink().append("|1\r\n");
+      reply.bulk("key-popularity");
+      reply.array(2);
+      reply.bulk("key:123");
+      reply.integer(90);
+    }
+    reply.bulk("Some real reply following the attribute");
+  } else if (is_word(type, "push") && reply.protocol() == 2) {
+    reply.error("ERR RESP2 is not supported by this command");
+  } else if (is_word(type, "push")) {
+    reply.push(2);
+    reply.bulk("server-cpu-usage");
+    reply.integer(42);
+    reply.bulk("Some real reply following the push reply");
+  } else if (is_word(type, "verbatim")) {
+    reply.verbatim("This is a verbatim\nstring", "txt");
+  } else if (is_word(type, "true") || is_word(type, "false")) {
+    reply.boolean(is_word(type, "true"));
+  } else if (is_word(type, "bignum")) {
+    reply.bignum("1234567999999999999999999999999999999");
+  } else {
+    reply.error(
+        "ERR Wrong protocol type name. Please use one of the following: "
+        "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
+  }
+}
+
+void debug_help(Context& ctx) {
+  constexpr std::string_view kLines[] = {
+      "CHANGE-REPL-ID",
+      "    Draw another replication id.",
+      "ERROR <string>",
+      "    Answer that error.",
+      "LOG <message>",
+      "    Write a line to the log.",
+      "OBJECT <key>",
+      "    How a value is stored.",
+      "PROTOCOL <type>",
+      "    Answer a value of that type of the protocol.",
+      "SET-ACTIVE-EXPIRE <0|1>",
+      "    Whether due keys are removed before somebody asks for them.",
+      "SLEEP <seconds>",
+      "    Stop a worker (number 0) for that long.",
+  };
+  write_help(ctx.reply, "DEBUG", kLines);
+}
+
+struct DebugRow {
+  std::string_view name;
+  size_t args;  // all, with DEBUG itself
+  Handler handler;
+};
+constexpr DebugRow kDebugRows[] = {
+    {"help", 2, debug_help},
+    {"change-repl-id", 2, debug_change_repl_id},
+    {"error", 3, debug_error},
+    {"log", 3, debug_log},
+    {"object", 3, debug_object},
+    {"protocol", 3, debug_protocol},
+    {"set-active-expire", 3, debug_set_active_expire},
+    {"sleep", 3, debug_sleep},
+};
+
+void debug(Context& ctx) {
+  for (const DebugRow& row : kDebugRows) {
+    if (is_word(ctx.args[1], row.name) && ctx.args.size() == row.args) {
+      row.handler(ctx);
+      return;
+    }
+  }
+  ctx.reply.error("ERR unknown subcommand or wrong number of arguments for '" +
+                  std::string(ctx.args[1]) + "'. Try DEBUG HELP.");
+}
+
+bool find_debug_key(Args args, KeyIndices& keys) {
+  if (args.size() == 3 && is_word(args[1], "object")) {
+    keys.append(2, 0);
+  }
+  return true;
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "debug", .arity = -2, .flags = kAdmin | kNoScript | kLoading | kStale | kProtected,
+     .acl = 0, .handler = debug, .key_finder = find_debug_key,
+     .group = "server", .since = "1.0.0", .summary = "For tests and for looking inside.",
+     .complexity = "Depends on the subcommand."},
+};
+
+}  // namespace
+
+std::span<const CommandRow> debug_commands() { return kRows; }
+
+}  // namespace pollux

@@ -1,0 +1,480 @@
+// INFO. Counters come from the control page, where every core publishes its own; keys per database
+// and errors by code are gathered from worker to worker (tour.h). Names and units are
+// redis-server's; fields of what does not exist here yet are there with the value of a server that
+// doesn't use it.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/info_text.h"
+#include "dataplane/engine/version.h"
+#include "dataplane/engine/worker.h"
+#include "src/commands/args.h"
+#include "src/commands/command_table.h"
+
+namespace pollux {
+
+namespace {
+
+struct InfoSource {
+  Engine& engine;
+  const Config& config;
+  Instant now;
+  std::map<int, DbCounts> databases;       // those with keys
+  std::map<std::string, int64_t> errors;   // replies by code
+
+  int64_t sum(Counter CoreBlock::*member) const {
+    int64_t total = 0;
+    for (int i = 0; i < engine.worker_count(); ++i) {
+      total += (engine.core(i).*member).get();
+    }
+    return total;
+  }
+  int64_t highest(Counter CoreBlock::*member) const {
+    int64_t most = 0;
+    for (int i = 0; i < engine.worker_count(); ++i) {
+      most = std::max(most, (engine.core(i).*member).get());
+    }
+    return most;
+  }
+  int64_t uptime_ms() const { return std::max<int64_t>(now.ms() - engine.page().started_ms, 0); }
+};
+
+int64_t resident_bytes() {
+  const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  char text[128] = {};
+  long long pages = 0;
+  if (fd >= 0) {
+    if (read(fd, text, sizeof text - 1) > 0) {
+      std::sscanf(text, "%*s %lld", &pages);
+    }
+    close(fd);
+  }
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+std::string executable_path() {
+  char path[4096];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  return std::string(path, size > 0 ? static_cast<size_t>(size) : 0);
+}
+
+void add_server(InfoText& info, const InfoSource& from) {
+  utsname host{};
+  uname(&host);
+  info.section("Server");
+  info.add("redis_version", from.config.compat_redis_version);
+  info.add("redis_git_sha1", "00000000");
+  info.add("redis_git_dirty", 0);
+  info.add("redis_build_id", "0");
+  info.add("redis_mode", "standalone");
+  info.add("os", std::string(host.sysname) + " " + host.release + " " + host.machine);
+  info.add("arch_bits", 64);
+  info.add("monotonic_clock", "POSIX clock_gettime");
+  info.add("multiplexing_api", "io_uring");
+  info.add("atomicvar_api", "c11-builtin");
+  info.add("gcc_version", std::to_string(__GNUC__) + "." + std::to_string(__GNUC_MINOR__) + "." +
+                              std::to_string(__GNUC_PATCHLEVEL__));
+  info.add("process_id", static_cast<int64_t>(getpid()));
+  info.add("process_supervised", from.config.supervised ? "systemd" : "no");
+  info.add("run_id", from.config.run_id);
+  info.add("tcp_port", from.config.port);
+  info.add("server_time_usec", from.now.us);
+  info.add("uptime_in_seconds", from.uptime_ms() / 1000);
+  info.add("uptime_in_days", from.uptime_ms() / 86'400'000);
+  info.add("hz", 10);
+  info.add("configured_hz", 10);
+  info.add("lru_clock", static_cast<int64_t>(Entry::clock_at(from.now)));
+  info.add("executable", executable_path());
+  info.add("config_file", from.config.config_file);
+  info.add("io_threads_active", 0);
+}
+
+void add_clients(InfoText& info, const InfoSource& from) {
+  info.section("Clients");
+  info.add("connected_clients", from.sum(&CoreBlock::clients));
+  info.add("cluster_connections", 0);
+  info.add("maxclients", from.config.maxclients);
+  info.add("client_recent_max_input_buffer", 0);
+  info.add("client_recent_max_output_buffer", 0);
+  info.add("blocked_clients", 0);
+  info.add("tracking_clients", 0);
+  info.add("clients_in_timeout_table", 0);
+}
+
+double ratio(int64_t part, int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+
+void add_memory(InfoText& info, const InfoSource& from) {
+  const int64_t data = from.sum(&CoreBlock::data_bytes);
+  const int64_t clients = from.sum(&CoreBlock::client_bytes);
+  const int64_t used = data + clients;
+  // The sum of the cores' peaks: never below the peak of the sum.
+  const int64_t peak = std::max(from.sum(&CoreBlock::memory_peak_bytes), used);
+  const int64_t resident = resident_bytes();
+  struct sysinfo system {};
+  sysinfo(&system);
+  info.section("Memory");
+  info.add_bytes("used_memory", used);
+  info.add_bytes("used_memory_rss", resident);
+  info.add_bytes("used_memory_peak", peak);
+  info.add_real("used_memory_peak_perc", ratio(used, peak) * 100, 2, "%");
+  info.add("used_memory_overhead", clients);
+  info.add("used_memory_startup", 0);
+  info.add("used_memory_dataset", data);
+  info.add_real("used_memory_dataset_perc", ratio(data, used) * 100, 2, "%");
+  info.add("allocator_allocated", used);
+  info.add("allocator_active", used);
+  info.add("allocator_resident", resident);
+  info.add_bytes("total_system_memory",
+                 static_cast<int64_t>(system.totalram) * static_cast<int64_t>(system.mem_unit));
+  info.add_bytes("used_memory_lua", 0);
+  info.add("used_memory_vm_eval", 0);
+  info.add("used_memory_scripts_eval", 0);
+  info.add("number_of_cached_scripts", 0);
+  info.add("number_of_functions", 0);
+  info.add("number_of_libraries", 0);
+  info.add("used_memory_vm_functions", 0);
+  info.add_bytes("used_memory_vm_total", 0);
+  info.add("used_memory_functions", 0);
+  info.add_bytes("used_memory_scripts", 0);
+  info.add_bytes("maxmemory", from.config.maxmemory);
+  std::vector<std::pair<std::string, std::string>> policy;
+  const std::string_view name[] = {"maxmemory-policy"};
+  ConfigStore::get(from.config, name, policy);
+  info.add("maxmemory_policy", policy.empty() ? "" : policy[0].second);
+  info.add_real("mem_fragmentation_ratio", ratio(resident, used), 2);
+  info.add("mem_fragmentation_bytes", resident - used);
+  info.add("mem_not_counted_for_evict", 0);
+  info.add("mem_replication_backlog", 0);
+  info.add("mem_total_replication_buffers", 0);
+  info.add("mem_clients_slaves", 0);
+  info.add("mem_clients_normal", clients);
+  info.add("mem_cluster_links", 0);
+  info.add("mem_aof_buffer", 0);
+#ifdef POLLUX_JEMALLOC
+  info.add("mem_allocator", "jemalloc");
+#else
+  info.add("mem_allocator", "libc");
+#endif
+  info.add("active_defrag_running", 0);
+  info.add("lazyfree_pending_objects", 0);
+  info.add("lazyfreed_objects", 0);
+}
+
+void add_persistence(InfoText& info, const InfoSource& from) {
+  info.section("Persistence");
+  for (const std::string_view name :
+       {"loading", "async_loading", "current_cow_peak", "current_cow_size",
+        "current_cow_size_age"}) {
+    info.add(name, 0);
+  }
+  info.add("current_fork_perc", "0.00");
+  info.add("current_save_keys_processed", 0);
+  info.add("current_save_keys_total", 0);
+  info.add("rdb_changes_since_last_save", 0);
+  info.add("rdb_bgsave_in_progress", 0);
+  info.add("rdb_last_save_time", from.engine.page().started_ms / 1000);
+  info.add("rdb_last_bgsave_status", "ok");
+  info.add("rdb_last_bgsave_time_sec", -1);
+  info.add("rdb_current_bgsave_time_sec", -1);
+  info.add("rdb_saves", 0);
+  info.add("rdb_last_cow_size", 0);
+  info.add("rdb_last_load_keys_expired", 0);
+  info.add("rdb_last_load_keys_loaded", 0);
+  info.add("aof_enabled", 0);
+  info.add("aof_rewrite_in_progress", 0);
+  info.add("aof_rewrite_scheduled", 0);
+  info.add("aof_last_rewrite_time_sec", -1);
+  info.add("aof_current_rewrite_time_sec", -1);
+  info.add("aof_last_bgrewrite_status", "ok");
+  info.add("aof_rewrites", 0);
+  info.add("aof_rewrites_consecutive_failures", 0);
+  info.add("aof_last_write_status", "ok");
+  info.add("aof_last_cow_size", 0);
+  info.add("module_fork_in_progress", 0);
+  info.add("module_fork_last_cow_size", 0);
+}
+
+void add_zeros(InfoText& info, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    info.add(name, 0);
+  }
+}
+
+void add_stats(InfoText& info, const InfoSource& from) {
+  const auto kbps = [](int64_t bytes) { return static_cast<double>(bytes) / 1024; };
+  info.section("Stats");
+  info.add("total_connections_received", from.sum(&CoreBlock::connections_received));
+  info.add("total_commands_processed", from.sum(&CoreBlock::commands));
+  info.add("instantaneous_ops_per_sec", from.sum(&CoreBlock::ops_per_sec));
+  info.add("total_net_input_bytes", from.sum(&CoreBlock::net_input_bytes));
+  info.add("total_net_output_bytes", from.sum(&CoreBlock::net_output_bytes));
+  add_zeros(info, {"total_net_repl_input_bytes", "total_net_repl_output_bytes"});
+  info.add_real("instantaneous_input_kbps", kbps(from.sum(&CoreBlock::input_bytes_per_sec)), 2);
+  info.add_real("instantaneous_output_kbps", kbps(from.sum(&CoreBlock::output_bytes_per_sec)), 2);
+  info.add("instantaneous_input_repl_kbps", "0.00");
+  info.add("instantaneous_output_repl_kbps", "0.00");
+  info.add("rejected_connections", from.sum(&CoreBlock::connections_rejected));
+  add_zeros(info, {"sync_full", "sync_partial_ok", "sync_partial_err"});
+  info.add("expired_keys", from.sum(&CoreBlock::expired_keys));
+  info.add("expired_stale_perc", "0.00");
+  add_zeros(info, {"expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds",
+                   "evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
+                   "current_eviction_exceeded_time"});
+  info.add("keyspace_hits", from.sum(&CoreBlock::keyspace_hits));
+  info.add("keyspace_misses", from.sum(&CoreBlock::keyspace_misses));
+  add_zeros(info, {"pubsub_channels", "pubsub_patterns", "pubsubshard_channels",
+                   "latest_fork_usec", "total_forks", "migrate_cached_sockets",
+                   "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+                   "active_defrag_key_hits", "active_defrag_key_misses",
+                   "total_active_defrag_time", "current_active_defrag_time",
+                   "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
+                   "unexpected_error_replies"});
+  info.add("total_error_replies", from.sum(&CoreBlock::error_replies));
+  info.add("dump_payload_sanitizations", 0);
+  info.add("total_reads_processed", from.sum(&CoreBlock::reads));
+  info.add("total_writes_processed", from.sum(&CoreBlock::writes));
+  add_zeros(info, {"io_threaded_reads_processed", "io_threaded_writes_processed",
+                   "reply_buffer_shrinks", "reply_buffer_expands"});
+}
+
+void add_replication(InfoText& info, const InfoSource& from) {
+  info.section("Replication");
+  info.add("role", "master");
+  info.add("connected_slaves", 0);
+  info.add("master_failover_state", "no-failover");
+  info.add("master_replid", from.config.replication_id);
+  info.add("master_replid2", std::string(40, '0'));
+  info.add("master_repl_offset", 0);
+  info.add("second_repl_offset", -1);
+  info.add("repl_backlog_active", 0);
+  info.add("repl_backlog_size", 1048576);
+  info.add("repl_backlog_first_byte_offset", 0);
+  info.add("repl_backlog_histlen", 0);
+}
+
+void add_cpu(InfoText& info, const InfoSource&) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  rusage self{};
+  rusage children{};
+  rusage thread{};
+  getrusage(RUSAGE_SELF, &self);
+  getrusage(RUSAGE_CHILDREN, &children);
+  getrusage(RUSAGE_THREAD, &thread);
+  info.section("CPU");
+  info.add_real("used_cpu_sys", seconds(self.ru_stime), 6);
+  info.add_real("used_cpu_user", seconds(self.ru_utime), 6);
+  info.add_real("used_cpu_sys_children", seconds(children.ru_stime), 6);
+  info.add_real("used_cpu_user_children", seconds(children.ru_utime), 6);
+  info.add_real("used_cpu_sys_main_thread", seconds(thread.ru_stime), 6);
+  info.add_real("used_cpu_user_main_thread", seconds(thread.ru_utime), 6);
+}
+
+void add_modules(InfoText& info, const InfoSource&) { info.section("Modules"); }
+
+void add_commandstats(InfoText& info, const InfoSource& from) {
+  info.section("Commandstats");
+  for (const CommandRow* row : from.engine.commands().rows()) {
+    int64_t calls = 0;
+    int64_t cycles = 0;
+    int64_t rejected = 0;
+    int64_t failed = 0;
+    for (int i = 0; i < from.engine.worker_count(); ++i) {
+      const CommandCounters& counters = from.engine.core(i).per_command[row->id];
+      calls += counters.calls.get();
+      cycles += counters.cycles.get();
+      rejected += counters.rejected.get();
+      failed += counters.failed.get();
+    }
+    if (calls + rejected + failed == 0) {
+      continue;
+    }
+    const double us = static_cast<double>(cycles) / from.engine.page().tsc_per_us;
+    std::string name;
+    append_full_name(name, *row);
+    char text[256];
+    std::snprintf(text, sizeof text,
+                  "cmdstat_%s:calls=%lld,usec=%lld,usec_per_call=%.2f,rejected_calls=%lld,"
+                  "failed_calls=%lld",
+                  name.c_str(), static_cast<long long>(calls), static_cast<long long>(us),
+                  calls > 0 ? us / static_cast<double>(calls) : 0.0,
+                  static_cast<long long>(rejected), static_cast<long long>(failed));
+    info.line(text);
+  }
+}
+
+void add_errorstats(InfoText& info, const InfoSource& from) {
+  info.section("Errorstats");
+  for (const auto& [code, count] : from.errors) {
+    info.line("errorstat_" + code + ":count=" + std::to_string(count));
+  }
+}
+
+void add_latencystats(InfoText& info, const InfoSource&) { info.section("Latencystats"); }
+
+void add_cluster(InfoText& info, const InfoSource&) {
+  info.section("Cluster");
+  info.add("cluster_enabled", 0);
+}
+
+void add_keyspace(InfoText& info, const InfoSource& from) {
+  info.section("Keyspace");
+  for (const auto& [db, counts] : from.databases) {
+    info.line("db" + std::to_string(db) + ":keys=" + std::to_string(counts.keys) +
+              ",expires=" + std::to_string(counts.keys_with_expiry) + ",avg_ttl=" +
+              std::to_string(static_cast<int64_t>(counts.avg_ttl_ms)));
+  }
+}
+
+void add_pollux(InfoText& info, const InfoSource& from) {
+  const double tsc_per_us = from.engine.page().tsc_per_us;
+  const auto us = [tsc_per_us](int64_t cycles) {
+    return static_cast<int64_t>(static_cast<double>(cycles) / tsc_per_us);
+  };
+  info.section("Pollux");
+  info.add("pollux_version", kPolluxVersion);
+  info.add("workers", from.engine.worker_count());
+  info.add("transport", "kernel");
+  info.add("poll_mode", from.config.poll_mode == PollMode::kBusy ? "busy" : "adaptive");
+  info.add("poll_spin_us", from.config.poll_spin_us);
+  info.add("longest_turn_cpu_us", from.highest(&CoreBlock::longest_turn_cpu_ns) / 1000);
+  info.add("cells_sent", from.sum(&CoreBlock::cells_sent));
+  info.add("leases", from.sum(&CoreBlock::leases));
+  info.add("lease_wait_us", us(from.sum(&CoreBlock::lease_wait_cycles)));
+  info.add("tickets", from.sum(&CoreBlock::tickets));
+  for (int i = 0; i < from.engine.worker_count(); ++i) {
+    const CoreBlock& core = from.engine.core(i);
+    const double busy = ratio(us(core.busy_cycles.get()), from.uptime_ms() * 1000) * 100;
+    char text[320];
+    std::snprintf(text, sizeof text,
+                  "worker_%d:clients=%lld,commands=%lld,keys=%lld,data_bytes=%lld,turns=%lld,"
+                  "sleeps=%lld,busy_percent=%.2f,cells_sent=%lld,cells_served=%lld",
+                  i, static_cast<long long>(core.clients.get()),
+                  static_cast<long long>(core.commands.get()),
+                  static_cast<long long>(core.keys.get()),
+                  static_cast<long long>(core.data_bytes.get()),
+                  static_cast<long long>(core.turns.get()),
+                  static_cast<long long>(core.sleeps.get()), busy,
+                  static_cast<long long>(core.cells_sent.get()),
+                  static_cast<long long>(core.cells_served.get()));
+    info.line(text);
+  }
+}
+
+struct Section {
+  std::string_view name;
+  bool by_default;
+  void (*write)(InfoText&, const InfoSource&);
+};
+constexpr Section kSections[] = {
+    {"server", true, add_server},
+    {"clients", true, add_clients},
+    {"memory", true, add_memory},
+    {"persistence", true, add_persistence},
+    {"stats", true, add_stats},
+    {"replication", true, add_replication},
+    {"cpu", true, add_cpu},
+    {"modules", true, add_modules},
+    {"commandstats", false, add_commandstats},
+    {"errorstats", true, add_errorstats},
+    {"latencystats", false, add_latencystats},
+    {"cluster", true, add_cluster},
+    {"keyspace", true, add_keyspace},
+    {"pollux", true, add_pollux},
+};
+
+bool wanted(Args args, const Section& section) {
+  if (args.size() == 1) {
+    return section.by_default;
+  }
+  for (const std::string_view word : args.subspan(1)) {
+    if (is_word(word, section.name) || is_word(word, "all") || is_word(word, "everything") ||
+        (is_word(word, "default") && section.by_default)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// One line per database and per code; home sums them up (gathered).
+void info_visit(Worker& worker, Tour& tour) {
+  char line[160];
+  for (int db = 0; db < worker.config().databases; ++db) {
+    if (worker.shard().key_count(db) == 0) {
+      continue;
+    }
+    const DbCounts counts = worker.shard().counts(db);
+    std::snprintf(line, sizeof line, "k %d %llu %llu %.0f\n", db,
+                  static_cast<unsigned long long>(counts.keys),
+                  static_cast<unsigned long long>(counts.keys_with_expiry), counts.avg_ttl_ms);
+    tour.text += line;
+  }
+  for (const Worker::ErrorCount& error : worker.error_counts()) {
+    tour.text += "e " + error.code + " " + std::to_string(error.count) + "\n";
+  }
+}
+
+void gather(const std::string& text, InfoSource& into) {
+  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    const char* line = text.c_str() + at;
+    int db = 0;
+    unsigned long long keys = 0;
+    unsigned long long expiring = 0;
+    double ttl = 0;
+    char code[64];
+    long long count = 0;
+    if (std::sscanf(line, "k %d %llu %llu %lf", &db, &keys, &expiring, &ttl) == 4) {
+      DbCounts& sum = into.databases[db];
+      const double weight = static_cast<double>(sum.keys_with_expiry) * sum.avg_ttl_ms +
+                            static_cast<double>(expiring) * ttl;
+      sum.keys += keys;
+      sum.keys_with_expiry += expiring;
+      sum.avg_ttl_ms =
+          sum.keys_with_expiry > 0 ? weight / static_cast<double>(sum.keys_with_expiry) : 0;
+    } else if (std::sscanf(line, "e %63s %lld", code, &count) == 2) {
+      into.errors[code] += count;
+    }
+  }
+}
+
+void info(Context& ctx) {
+  EngineHost& host = engine_host(ctx);
+  InfoSource source{*host.engine, host.worker->config(), ctx.keys.now(), {}, {}};
+  gather(host.tour->text, source);
+  InfoText text;
+  for (const Section& section : kSections) {
+    if (wanted(ctx.args, section)) {
+      section.write(text, source);
+    }
+  }
+  ctx.reply.verbatim(text.text(), "txt");
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "info", .arity = -1, .flags = kLoading | kStale, .acl = kAclDangerous,
+     .handler = info, .route = Route::kEachWorker, .each_worker = info_visit,
+     .group = "server", .since = "1.0.0", .summary = "Describes the server in text.",
+     .complexity = "O(1)", .syntax = "[section...]",
+     .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
+     .history = "7.0.0 several sections in one call"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> info_commands() { return kRows; }
+
+}  // namespace pollux

@@ -1,0 +1,87 @@
+// A connection as the engine sees it: its half-read bytes, its place in the order of replies, its
+// output. Belongs to one worker and is touched by its thread only. Other workers hear of it by
+// cells, which name it by pointer only on the way home (see cell.h: detach).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "dataplane/engine/cell.h"
+#include "dataplane/engine/output.h"
+#include "dataplane/engine/transport.h"
+#include "src/base/intrusive_list.h"
+#include "src/base/types.h"
+#include "src/protocol/resp_reader.h"
+
+namespace pollux {
+
+// Why a session's next request is not being run. Its bytes wait in `input`.
+enum class Stall : uint8_t {
+  kNone,
+  kOrder,   // earlier requests of the session must be answered first
+  kParked,  // the worker's own shard is leased to another
+  kCell,    // no free cell towards the owner
+  kLease,   // its turn for a lease has not come
+  kTour,    // it is being carried from worker to worker
+};
+
+// CLIENT REPLY. kSkipNext becomes kSkipping when the next command begins.
+enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping };
+
+// Tags for the lists a session may be in.
+struct StallNode : ListNode {};
+struct DirtyNode : ListNode {};
+
+class Session : public StallNode, public DirtyNode {
+ public:
+  Session(uint64_t id, ConnId conn, ChunkPool& chunks) : id(id), conn(conn), out(chunks) {}
+
+  const uint64_t id;  // CLIENT ID; never reused in a process
+  const ConnId conn;
+
+  // --- bytes in ---
+  RespReader reader;
+  std::string input;        // what came and was not run; its first `input_used` bytes are done with
+  size_t input_used = 0;
+  bool in_burst = false;    // some requests are parsed and not yet run
+  bool receive_paused = false;
+
+  // --- order ---
+  Stall stall = Stall::kNone;
+  CellList in_flight;       // requests elsewhere, in the order of their replies
+  uint32_t in_flight_count = 0;
+  ShardId in_flight_shard;  // if all are for one shard: which
+  bool in_flight_one_shard = true;
+  bool in_flight_reads = true;
+  Tour* tour = nullptr;     // under way for this session
+
+  // --- bytes out ---
+  Output out;
+  size_t sending = 0;       // bytes handed to the transport
+  int64_t soft_limit_since_ms = 0;
+  ReplyMode reply_mode = ReplyMode::kOn;
+
+  // --- state that commands set ---
+  int db = 0;
+  int protocol = 2;
+  bool authenticated = true;
+  bool ended = false;             // the peer sends no more: close once all that came is answered
+  bool closing = false;           // close once all replies are out; read no more
+  bool closed = false;            // transport.close was called
+  bool no_touch = false;
+  bool no_evict = false;         // CLIENT NO-EVICT
+  std::string name;
+  std::string lib_name;
+  std::string lib_version;
+
+  // --- what CLIENT LIST shows ---
+  int64_t opened_ms = 0;
+  int64_t active_ms = 0;
+  uint64_t commands = 0;
+  const CommandRow* last_command = nullptr;
+
+  std::string_view unread() const { return std::string_view(input).substr(input_used); }
+};
+
+}  // namespace pollux

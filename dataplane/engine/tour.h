@@ -1,0 +1,43 @@
+// A request that is carried from worker to worker, 0 to N-1, and then answered at home: DBSIZE,
+// KEYS, CLIENT LIST, CONFIG SET. Exactly one worker has it at a time, so its state needs no lock.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/engine/output.h"
+#include "src/base/intrusive_list.h"
+#include "src/commands/context.h"
+
+namespace pollux {
+
+class Session;
+class Worker;
+
+struct Tour : ListNode {
+  explicit Tour(ChunkPool& pool) : body(pool) {}
+
+  const CommandRow* row = nullptr;
+  std::vector<std::string> args_bytes;       // own copy: the tour outlives the receive buffer
+  std::vector<std::string_view> args;        // views into args_bytes
+  int db = 0;
+  int protocol = 2;
+  Session* session = nullptr;                // who asked; home's own, null once it has left
+  uint64_t session_id = 0;                   // its id, for visits
+  Instant now;
+  uint16_t next_worker = 0;
+  bool muted = false;                        // CLIENT REPLY OFF or SKIP
+
+  Gather gather;                             // Route::kEachShard; gather.body is &body
+  Output body;                               // replies gathered on the way
+
+  // For Route::kEachWorker: free for the command's use; text gathered on the way, numbers.
+  std::string text;
+  int64_t number = 0;
+  bool done_early = false;                   // a visit may set it: no more workers are visited
+  bool kill_self = false;                    // CLIENT KILL met the session that asked
+};
+
+}  // namespace pollux

@@ -1,0 +1,85 @@
+// The wall between the engine and the wire: a transport turns packets or system calls into bytes
+// of connections and back. One transport belongs to one worker and is used by its thread only
+// (wake excepted). It never blocks but in sleep, and it owns no policy: limits, order and closing
+// are the engine's.
+//
+// Life of a connection: kOpen, any number of kData, then kEnd (the peer sends no more, or is gone)
+// unless the engine closed first; after close(), exactly one kClosed, and then the ConnId is dead.
+// Indices of ConnId are dense and reused, generations are not.
+//
+// Implementations: dataplane/kernel (io_uring), dataplane/sim (in memory, by seed).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "src/base/types.h"
+
+namespace pollux {
+
+struct PeerInfo {
+  std::string address;        // "127.0.0.1:50312", "[::1]:50312", "/path/of.sock:0"
+  std::string local_address;  // the same of our end
+  bool unix_socket = false;
+  bool loopback = false;
+  int fd = -1;                // for CLIENT LIST; -1 where there is none
+};
+
+struct TransportEvent {
+  enum class Kind : uint8_t {
+    kOpen,    // a new connection; peer() tells who
+    kData,    // `bytes` came; they live until the next poll
+    kSent,    // the send() under way has ended: `sent` bytes are with the wire, the slices are free
+    kEnd,     // the peer will send no more, or the connection broke
+    kClosed,  // after close(): nothing refers to it any more
+  };
+  Kind kind = Kind::kOpen;
+  ConnId conn;
+  std::string_view bytes = {};
+  size_t sent = 0;  // kSent: less than was given only if the connection broke
+};
+
+struct TxSlice {
+  std::string_view bytes;
+};
+inline constexpr size_t kTxSlicesMax = 16;
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Up to events.size() events; returns how many. Never waits.
+  virtual size_t poll(std::span<TransportEvent> events) = 0;
+
+  // Valid from kOpen to kClosed.
+  virtual const PeerInfo& peer(ConnId conn) = 0;
+
+  // Hands bytes over; at most one send per connection under way, at most kTxSlicesMax slices. The
+  // bytes must stay unchanged until kSent. May do nothing before flush.
+  virtual void send(ConnId conn, std::span<const TxSlice> slices) = 0;
+
+  // No more kData until resume (data that was already taken from the wire may still come once).
+  virtual void pause(ConnId conn) = 0;
+  virtual void resume(ConnId conn) = 0;
+
+  // Ends the connection; what a send has not handed over yet is dropped. kClosed follows.
+  virtual void close(ConnId conn) = 0;
+
+  // New connections are refused from now on (shutdown); those at hand go on.
+  virtual void stop_accepting() = 0;
+
+  // The doorbell: everything asked for since the last flush starts now.
+  virtual void flush() = 0;
+
+  // Includes flush. Returns when there may be events, after wake(), or at the latest after
+  // `timeout_us` (-1: no limit). Spurious returns are fine.
+  virtual void sleep(int64_t timeout_us) = 0;
+
+  // Any thread: makes the present or next sleep return.
+  virtual void wake() = 0;
+};
+
+}  // namespace pollux

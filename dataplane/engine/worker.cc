@@ -1,0 +1,446 @@
+// The turn: what a worker does, in which order, and when it sleeps.
+#include "dataplane/engine/worker.h"
+
+#include <algorithm>
+
+#include "dataplane/engine/config.h"
+#include "src/base/assert.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr int64_t kTickBudgetUs = 50;
+constexpr int64_t kCronMs = 100;
+// A turn stops taking events after this many commands (about 70 us of small ones), so that replies
+// leave and other workers are heard however deep the pipelines are.
+constexpr uint64_t kTurnCommandsMax = 256;
+constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox phase
+
+}  // namespace
+
+Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport, uint64_t seed)
+    : engine_(engine),
+      id_(id),
+      workers_(static_cast<int>(engine.shards().size())),
+      transport_(std::move(transport)),
+      shard_(*engine.shards()[id.value]),
+      core_(engine.core(id.value)),
+      config_(engine.config().current()),
+      rng_(seed),
+      now_(engine.clock().now()),
+      keys_(engine.shards()),
+      changes_(engine.journal(), id),
+      discard_(chunks_),
+      local_cells_(id, id, kLocalCells, chunks_) {
+  burst_.items.reserve(Burst::kItemsMax);
+  burst_.args.reserve(Burst::kItemsMax * 4);
+  host_.engine = &engine;
+  host_.worker = this;
+  if (changes_.enabled()) {
+    shard_.set_observer(&changes_);
+  }
+  refresh_config();
+}
+
+Worker::~Worker() = default;
+
+void Worker::connect() {
+  for (int i = 0; i < workers_; ++i) {
+    const WorkerId other{static_cast<uint16_t>(i)};
+    if (other == id_) {
+      continue;
+    }
+    outgoing_.push_back(&engine_.channel(id_, other));
+    incoming_.push_back(&engine_.channel(other, id_));
+  }
+}
+
+void Worker::run() {
+  while (!may_leave()) {
+    bool worked = poll_phase();
+    worked |= mailbox_phase();
+    worked |= tick_phase();
+    measure_turn();
+    worked |= flush_phase();
+    idle(worked);
+  }
+  flush_phase();
+  transport_->flush();
+}
+
+bool Worker::step(Phase phase) {
+  switch (phase) {
+    case Phase::kPoll:
+      return poll_phase();
+    case Phase::kMailbox:
+      return mailbox_phase();
+    case Phase::kTick:
+      return tick_phase();
+    case Phase::kFlush: {
+      const bool worked = flush_phase();
+      transport_->flush();
+      return worked;
+    }
+    case Phase::kCount:
+      break;
+  }
+  return false;
+}
+
+bool Worker::poll_phase() {
+  refresh_config();
+  turn_began_cpu_ns_ = -1;
+  if (event_next_ == event_count_) {
+    event_next_ = 0;
+    event_count_ = transport_->poll(events_);
+  }
+  now_ = std::max(now_, engine_.clock().now());
+  memory_grant_ = 0;
+  if (event_next_ == event_count_) {
+    return false;
+  }
+  if (config_->turn_cpu_stats) {
+    turn_began_cpu_ns_ = thread_cpu_ns();
+  }
+  changes_.learned();
+  // What is left over is with the worker, so it comes first in the next turn; its bytes live until
+  // the next poll.
+  const uint64_t enough = commands_begun_ + kTurnCommandsMax;
+  while (event_next_ < event_count_ && commands_begun_ < enough) {
+    on_event(events_[event_next_++]);
+  }
+  execute_burst();
+  return true;
+}
+
+void Worker::on_event(const TransportEvent& event) {
+  if (event.kind == TransportEvent::Kind::kOpen) {
+    on_open(event.conn);
+    return;
+  }
+  if (event.kind == TransportEvent::Kind::kClosed) {
+    on_closed(event.conn);
+    return;
+  }
+  Session* session = find_session(event.conn);
+  if (session == nullptr) {
+    return;
+  }
+  switch (event.kind) {
+    case TransportEvent::Kind::kData:
+      on_data(*session, event.bytes);
+      break;
+    case TransportEvent::Kind::kSent:
+      on_sent(*session, event.sent);
+      break;
+    default:
+      on_end(*session);
+      break;
+  }
+}
+
+bool Worker::mailbox_phase() {
+  bool worked = check_parked();
+  for (Channel* channel : outgoing_) {
+    while (Cell* cell = channel->receive_answer()) {
+      worked = true;
+      learn(cell->now);
+      take_answer(*cell);
+    }
+  }
+  if (worked) {
+    retry_tours();  // first, or pipelines would take every cell that comes back
+    resume_all(wait_cell_);
+  }
+  worked |= serve_requests();
+  worked |= progress_lease();
+  execute_burst();
+  return worked;
+}
+
+// Requests of other workers for this shard, as a burst. A parked shard serves nobody, and what
+// comes behind a park request waits in its ring.
+bool Worker::serve_requests() {
+  if (parked_ || incoming_.empty()) {
+    return false;
+  }
+  served_.clear();
+  for (Channel* channel : incoming_) {
+    while (served_.size() < kServeMax) {
+      Cell* cell = channel->receive_request();
+      if (cell == nullptr) {
+        break;
+      }
+      served_.push_back(cell);
+      if (cell->kind == CellKind::kPark) {
+        break;
+      }
+    }
+    if (!served_.empty() && served_.back()->kind == CellKind::kPark) {
+      break;
+    }
+  }
+  for (const Cell* cell : served_) {
+    if (cell->kind == CellKind::kCommand && cell->first_key_hash != 0) {
+      shard_.prefetch_bucket(cell->db, cell->first_key_hash);
+    }
+  }
+  for (const Cell* cell : served_) {
+    if (cell->kind == CellKind::kCommand && cell->first_key_hash != 0) {
+      shard_.prefetch_entry(cell->db, cell->first_key_hash);
+    }
+  }
+  for (Cell* cell : served_) {
+    learn(cell->now);
+    serve(*cell);
+  }
+  return !served_.empty();
+}
+
+bool Worker::tick_phase() {
+  if (now_.ms() >= next_cron_ms_) {
+    cron();
+  }
+  if (parked_ || (now_.ms() == last_tick_ms_ && !tick_more_)) {
+    return false;
+  }
+  last_tick_ms_ = now_.ms();
+  tick_more_ = shard_.tick(now_, kTickBudgetUs);
+  return tick_more_;
+}
+
+bool Worker::flush_phase() {
+  changes_.push();
+  bool worked = false;
+  while (!dirty_.empty()) {
+    Session& session = dirty_.pop_front();
+    worked = true;
+    start_send(session);
+    close_if_done(session);
+  }
+  for (Channel* channel : outgoing_) {
+    if (channel->requests_staged()) {
+      channel->publish_requests();
+      wake_if_asleep(engine_.worker(channel->target().value));
+      worked = true;
+    }
+  }
+  for (Channel* channel : incoming_) {
+    if (channel->answers_staged()) {
+      channel->publish_answers();
+      wake_if_asleep(engine_.worker(channel->home().value));
+      worked = true;
+    }
+  }
+  if (worked) {
+    core_.turns.add(1);
+    publish_counters();
+  }
+  return worked;
+}
+
+void Worker::idle(bool worked) {
+  if (config_->poll_mode == PollMode::kBusy) {
+    transport_->flush();
+    return;
+  }
+  if (spin_cycles_ > 0) {
+    const uint64_t at = tsc();
+    if (worked) {
+      last_work_tsc_ = at;
+    }
+    if (at - last_work_tsc_ < spin_cycles_) {
+      transport_->flush();
+      __builtin_ia32_pause();
+      return;
+    }
+  }
+  if (tick_more_ || event_next_ < event_count_) {
+    transport_->flush();
+    return;
+  }
+  const int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
+  const int64_t timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
+  // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.
+  asleep_.store(true, std::memory_order_seq_cst);
+  if (mail_waiting()) {
+    asleep_.store(false, std::memory_order_relaxed);
+    transport_->flush();
+    return;
+  }
+  core_.sleeps.add(1);
+  transport_->sleep(timeout_us);
+  asleep_.store(false, std::memory_order_relaxed);
+}
+
+bool Worker::mail_waiting() {
+  if (engine_.stopping() && !leaving_) {
+    return true;
+  }
+  if (config_->version != engine_.config().current()->version) {
+    return true;
+  }
+  for (const Channel* channel : outgoing_) {
+    if (!channel->answers_empty()) {
+      return true;
+    }
+  }
+  if (parked_ && engine_.leases().released(parked_ticket_)) {
+    return true;
+  }
+  for (const Channel* channel : incoming_) {
+    if (!parked_ && !channel->requests_empty()) {
+      return true;
+    }
+  }
+  return lease_can_move();
+}
+
+void Worker::learn(Instant theirs) {
+  now_ = std::max(now_, theirs);
+  changes_.learned();
+}
+
+void Worker::wake_if_asleep(Worker& other) {
+  if (other.asleep_.load(std::memory_order_seq_cst)) {
+    other.transport_->wake();
+  }
+}
+
+void Worker::refresh_config() {
+  if (engine_.config().current() == config_ && config_known_) {
+    return;
+  }
+  config_ = &engine_.config().pick_up(id_);
+  config_known_ = true;
+  spin_cycles_ = static_cast<uint64_t>(static_cast<double>(config_->poll_spin_us) * tsc_per_us());
+  read_limits_.bulk_bytes_max = config_->data.bulk_bytes_max;
+}
+
+// From the end of the poll to the end of the tick: what this turn's requests could have waited for.
+void Worker::measure_turn() {
+  if (turn_began_cpu_ns_ < 0) {
+    return;
+  }
+  const int64_t spent = thread_cpu_ns() - turn_began_cpu_ns_;
+  if (spent > core_.longest_turn_cpu_ns.get()) {
+    core_.longest_turn_cpu_ns.set(spent);
+  }
+}
+
+void Worker::publish_counters() {
+  const KeyspaceStats& stats = keys_.stats();
+  core_.keyspace_hits.set(static_cast<int64_t>(stats.hits));
+  core_.keyspace_misses.set(static_cast<int64_t>(stats.misses));
+  core_.client_bytes.set(client_bytes());
+  core_.tickets.set(static_cast<int64_t>(changes_.tickets()));
+  if (!parked_) {
+    core_.data_bytes.set(shard_.used_bytes());
+    core_.expired_keys.set(static_cast<int64_t>(shard_.stats().expired_keys));
+  }
+  const int64_t bytes = core_.data_bytes.get() + core_.client_bytes.get();
+  if (bytes > core_.memory_peak_bytes.get()) {
+    core_.memory_peak_bytes.set(bytes);
+  }
+}
+
+// Ten times a second: rates, idle clients, soft limits.
+void Worker::cron() {
+  next_cron_ms_ = now_.ms() + kCronMs;
+  if (!parked_) {
+    shard_.set_active_expiry(config_->active_expiry);
+    publish_key_counts();
+  }
+  chunks_.take_returned();  // or the account of clients would still hold them
+  rates_.sample(now_.ms(), core_);
+  publish_counters();
+  sweep_sessions();
+}
+
+void Worker::publish_key_counts() {
+  int64_t keys = 0;
+  int64_t with_expiry = 0;
+  for (int db = 0; db < config_->databases; ++db) {
+    const DbCounts counts = shard_.counts(db);
+    keys += static_cast<int64_t>(counts.keys);
+    with_expiry += static_cast<int64_t>(counts.keys_with_expiry);
+  }
+  core_.keys.set(keys);
+  core_.keys_with_expiry.set(with_expiry);
+}
+
+// CONFIG RESETSTAT, on each worker.
+void Worker::reset_stats() {
+  for (Counter* counter :
+       {&core_.commands, &core_.connections_received, &core_.connections_rejected,
+        &core_.net_input_bytes, &core_.net_output_bytes, &core_.reads, &core_.writes,
+        &core_.protocol_errors, &core_.output_limit_closes, &core_.query_limit_closes,
+        &core_.timeouts, &core_.error_replies, &core_.turns, &core_.busy_cycles, &core_.sleeps,
+        &core_.longest_turn_cpu_ns, &core_.cells_sent, &core_.cells_served, &core_.leases,
+        &core_.lease_wait_cycles}) {
+    counter->set(0);
+  }
+  for (CommandCounters& row : core_.per_command) {
+    row.calls.set(0);
+    row.cycles.set(0);
+    row.rejected.set(0);
+    row.failed.set(0);
+  }
+  error_counts_.clear();
+  keys_.stats() = {};
+  shard_.stats() = {};
+  rates_ = {};
+  publish_counters();
+}
+
+void Rates::sample(int64_t now_ms, CoreBlock& core) {
+  const Point now{now_ms, core.commands.get(), core.net_input_bytes.get(),
+                  core.net_output_bytes.get()};
+  const Point& oldest = points_[next_ % kSamples];
+  const int64_t ms = now.ms - oldest.ms;
+  if (next_ >= kSamples && ms > 0) {
+    core.ops_per_sec.set((now.commands - oldest.commands) * 1000 / ms);
+    core.input_bytes_per_sec.set((now.input - oldest.input) * 1000 / ms);
+    core.output_bytes_per_sec.set((now.output - oldest.output) * 1000 / ms);
+  }
+  points_[next_ % kSamples] = now;
+  ++next_;
+}
+
+bool Worker::quiet() const {
+  bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
+               waiting_tours_.empty() && tours_under_way_ == 0 && cells_under_way_ == 0 &&
+               !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
+               local_cells_.cells_out() == 0;
+  for (const Channel* channel : incoming_) {
+    quiet = quiet && channel->requests_empty();
+  }
+  return quiet;
+}
+
+// A worker that has closed its sessions goes on serving the others until all have.
+bool Worker::may_leave() {
+  if (!engine_.stopping()) {
+    return false;
+  }
+  if (!leaving_) {
+    leaving_ = true;
+    leave_by_ms_ = now_.ms() + engine_.grace_ms();
+    transport_->stop_accepting();
+    for_each_session([this](Session& session) {
+      session.closing = true;
+      mark_dirty(session);
+    });
+  }
+  // A tour whose session has left is still on its way, and freed when it comes home.
+  const bool empty = session_count_ == 0 && tours_under_way_ == 0;
+  if (!done_ && (empty || now_.ms() >= leave_by_ms_)) {
+    done_ = true;
+    engine_.worker_done();
+  }
+  return engine_.all_done() || now_.ms() >= leave_by_ms_ + kCronMs;
+}
+
+}  // namespace pollux

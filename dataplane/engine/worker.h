@@ -1,0 +1,267 @@
+// One core's mind: its sessions, its shard, its ends of the rings, and the turn that drives them.
+// Everything here is touched by the worker's own thread, or, while its shard is leased, the shard
+// (and only the shard) by the coordinator of the lease.
+//
+// A turn: poll, mailbox, execute, tick, journal, flush, idle. A worker never waits for another:
+// what can't go on is parked in a list with the event that will move it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/engine/burst.h"
+#include "dataplane/engine/cell.h"
+#include "dataplane/engine/change_log.h"
+#include "dataplane/engine/config.h"
+#include "dataplane/engine/engine.h"
+#include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/output.h"
+#include "dataplane/engine/router.h"
+#include "dataplane/engine/session.h"
+#include "dataplane/engine/tour.h"
+#include "dataplane/engine/transport.h"
+#include "src/abi/control_page.h"
+#include "src/base/intrusive_list.h"
+#include "src/base/rng.h"
+#include "src/commands/context.h"
+#include "src/data/keyspace.h"
+
+namespace pollux {
+
+// Commands and bytes per second, sampled ten times a second and averaged over the last 16 samples.
+class Rates {
+ public:
+  void sample(int64_t now_ms, CoreBlock& core);
+
+ private:
+  static constexpr size_t kSamples = 16;
+  struct Point {
+    int64_t ms = 0, commands = 0, input = 0, output = 0;
+  };
+  std::array<Point, kSamples> points_{};
+  size_t next_ = 0;
+};
+
+// The steps of a turn; the seeded scheduler interleaves workers step by step.
+enum class Phase : uint8_t { kPoll, kMailbox, kTick, kFlush, kCount };
+
+class Worker {
+ public:
+  static constexpr size_t kLocalCells = 64;
+
+  Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport, uint64_t seed);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Threads: the loop, until Engine::stop.
+  void run();
+  // Scheduler: one phase of a turn, never sleeping. True if it did something.
+  bool step(Phase phase);
+  // True when nothing is under way on this worker (scheduler and shutdown).
+  bool quiet() const;
+
+  // --- for families of the engine, on this worker's thread ---
+  WorkerId id() const { return id_; }
+  Engine& engine() { return engine_; }
+  const Config& config() const { return *config_; }
+  CoreBlock& core() { return core_; }
+  ShardStore& shard() { return shard_; }
+  Transport& transport() { return *transport_; }
+  Instant now() const { return now_; }
+  Rng& rng() { return rng_; }
+  // Calls fn(Session&) for every open session (not those already closed).
+  template <typename Fn>
+  void for_each_session(Fn fn) {
+    for (auto& session : sessions_) {
+      if (session && !session->closed) {
+        fn(*session);
+      }
+    }
+  }
+  // Ends a session now, or, if it is the one whose command runs, after its reply.
+  void kill(Session& session);
+  // Takes the newest configuration version (the top of every turn does so too).
+  void refresh_config();
+  // Bytes of sessions, their buffers and chunks.
+  int64_t client_bytes() const;
+  // Bytes of this worker's chunks that hold replies, here or on other workers.
+  int64_t chunk_bytes() {
+    chunks_.take_returned();
+    return chunks_.used_bytes();
+  }
+  int64_t session_bytes(const Session& session) const;
+  void reset_stats();
+  // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
+  struct ErrorCount {
+    std::string code;
+    int64_t count = 0;
+  };
+  const std::vector<ErrorCount>& error_counts() const { return error_counts_; }
+
+ private:
+  friend class Engine;
+
+  // The rings to the others, once all workers exist.
+  void connect();
+
+  // worker.cc: the turn
+  bool poll_phase();
+  void on_event(const TransportEvent& event);
+  bool mailbox_phase();
+  bool tick_phase();
+  bool flush_phase();
+  void idle(bool worked);
+  bool mail_waiting();
+  void learn(Instant theirs);
+  void measure_turn();
+  void publish_counters();
+  void publish_key_counts();
+  void sweep_sessions();
+  void cron();
+  bool may_leave();
+
+  // worker_sessions.cc: connections, bytes in, bytes out
+  void on_open(ConnId conn);
+  void on_data(Session& session, std::string_view bytes);
+  void on_sent(Session& session, size_t bytes);
+  void on_end(Session& session);
+  void on_closed(ConnId conn);
+  Session* find_session(ConnId conn);
+  void feed(Session& session, std::string_view bytes, bool from_input);
+  bool parse_part(BurstPart& part);
+  void add_item(BurstPart& part, size_t consumed);
+  void resolve(BurstItem& item, Args args);
+  void finish_part(BurstPart& part, size_t consumed);
+  void resume(Session& session);
+  void resume_all(IntrusiveList<Session, StallNode>& list);
+  void stall(Session& session, Stall why);
+  void mark_dirty(Session& session);
+  void start_send(Session& session);
+  bool over_output_limit(Session& session);
+  int64_t client_bytes_limit() const;
+  int64_t all_client_bytes();
+  void close_if_done(Session& session);
+
+  // worker_execute.cc: running requests
+  void execute_burst();
+  size_t run_part(BurstPart& part);
+  bool run_item(Session& session, const BurstItem& item, Args args);
+  bool admissible(const Session& session, const CommandRow& row);
+  bool protected_command_allowed(const Session& session);
+  void refuse(Session& session, const BurstItem& item, Args args);
+  bool run_on_shard(Session& session, const BurstItem& item, Args args);
+  void run_here(Session& session, const BurstItem& item, Args args);
+  void run_cell(Cell& cell, Args args);
+  bool serve_requests();
+  void serve(Cell& cell);
+  void take_answer(Cell& cell);
+  void release_cell(Cell& cell);
+  void deliver(Session& session);
+  void call(Context& ctx, Handler handler);
+  void count_error(std::string_view code);
+  CommandCounters& counters_of(const CommandRow& row);
+  bool out_of_memory();
+  bool begin_command(Session& session);
+  void end_command(Session& session, bool muted);
+
+  // worker_lease.cc: leases and tours
+  bool progress_lease();
+  void claim_lease();
+  void send_parks();
+  void run_leased();
+  void run_over_shards(Session& session);
+  bool read_again(Session& session);
+  void end_lease();
+  bool check_parked();
+  bool lease_can_move();
+  void wake_sleepers();
+  void start_tour(Session& session, const BurstItem& item, Args args);
+  void advance_tour(Tour& tour);
+  void retry_tours();
+  void visit_tour(Tour& tour);
+  void finish_tour(Tour& tour);
+  void wake_if_asleep(Worker& other);
+
+  Engine& engine_;
+  const WorkerId id_;
+  const int workers_;
+  std::unique_ptr<Transport> transport_;
+  ShardStore& shard_;
+  CoreBlock& core_;
+  const Config* config_;
+  ReadLimits read_limits_;
+  Rng rng_;
+  Instant now_;
+  Keyspace keys_;
+  ChangeLog changes_;
+
+  // buffers
+  ChunkPool chunks_;
+  Output discard_;  // where muted replies go
+  std::array<TransportEvent, 256> events_;
+  size_t event_next_ = 0;   // of those, what this worker has still to look at
+  size_t event_count_ = 0;
+  uint64_t commands_begun_ = 0;
+  Burst burst_;
+  std::string_view kept_rest_;  // what feed goes on with after execute_burst
+  std::vector<std::string_view> scratch_args_;
+
+  // sessions
+  std::vector<std::unique_ptr<Session>> sessions_;  // by ConnId.index
+  size_t session_count_ = 0;
+  IntrusiveList<Session, DirtyNode> dirty_;
+  IntrusiveList<Session, StallNode> wait_unpark_;
+  IntrusiveList<Session, StallNode> wait_cell_;
+  IntrusiveList<Session, StallNode> wait_lease_;
+  Session* running_ = nullptr;  // whose command runs now
+
+  // other workers
+  std::vector<Channel*> outgoing_;  // by target; null for this worker
+  std::vector<Channel*> incoming_;  // by home
+  std::vector<Cell*> served_;       // scratch of mailbox_phase
+  Channel local_cells_;             // cells for reads that run here between requests elsewhere
+  uint64_t cells_under_way_ = 0;
+  alignas(64) std::atomic<bool> asleep_{false};
+
+  // leases
+  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking };
+  struct {
+    LeaseStep step = LeaseStep::kNone;
+    uint64_t ticket = 0;
+    uint64_t passed = 0;
+    ShardSet shards;
+    int acknowledgements = 0;
+    uint64_t since_tsc = 0;
+    Session* session = nullptr;
+  } lease_;
+  BurstItem leased_item_;
+  bool parked_ = false;  // this worker's shard is another's
+  uint64_t parked_ticket_ = 0;
+  IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
+  uint64_t tours_under_way_ = 0;
+
+  // the loop
+  uint64_t last_work_tsc_ = 0;
+  uint64_t spin_cycles_ = 0;
+  int64_t last_tick_ms_ = 0;
+  int64_t next_cron_ms_ = 0;
+  bool tick_more_ = false;
+  bool config_known_ = false;
+  int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
+  bool leaving_ = false;
+  bool done_ = false;
+  int64_t leave_by_ms_ = 0;
+  Rates rates_;
+  int64_t memory_grant_ = 0;
+  size_t sweep_at_ = 0;
+  int64_t web_request_told_ms_ = 0;
+  std::vector<ErrorCount> error_counts_;
+  EngineHost host_;
+};
+
+}  // namespace pollux

@@ -1,0 +1,406 @@
+// Running requests: in place, on another worker's shard through a cell, for another worker. The
+// order of a session's replies and effects is kept here.
+#include <algorithm>
+
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+#include "src/base/log.h"
+#include "src/base/time.h"
+#include "src/protocol/error_text.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr int64_t kTellAgainMs = 60'000;
+
+}  // namespace
+
+void Worker::execute_burst() {
+  if (burst_.parts.empty()) {
+    return;
+  }
+  if (burst_.items.size() > 1 && !parked_) {
+    for (const BurstPart& part : burst_.parts) {
+      for (size_t i = part.first_item; i < part.first_item + part.item_count; ++i) {
+        const Placement& to = burst_.items[i].place;
+        if (to.first_key_hash != 0 && to.shard == shard_.id()) {
+          shard_.prefetch_bucket(part.session->db, to.first_key_hash);
+        }
+      }
+    }
+    for (const BurstPart& part : burst_.parts) {
+      for (size_t i = part.first_item; i < part.first_item + part.item_count; ++i) {
+        const Placement& to = burst_.items[i].place;
+        if (to.first_key_hash != 0 && to.shard == shard_.id()) {
+          shard_.prefetch_entry(part.session->db, to.first_key_hash);
+        }
+      }
+    }
+  }
+  for (BurstPart& part : burst_.parts) {
+    const size_t consumed = run_part(part);
+    finish_part(part, consumed);
+  }
+  burst_.clear();
+}
+
+// Runs the requests of one session until one must wait; returns how many bytes are done with.
+size_t Worker::run_part(BurstPart& part) {
+  Session& session = *part.session;
+  size_t consumed = 0;
+  size_t done = 0;
+  for (; done < part.item_count && !session.closing; ++done) {
+    const BurstItem& item = burst_.items[part.first_item + done];
+    if (session.stall != Stall::kNone || !run_item(session, item, burst_.args_of(item))) {
+      break;
+    }
+    consumed = item.end;
+  }
+  if (!session.closed && (!session.out.empty() || session.closing || session.ended)) {
+    mark_dirty(session);
+    over_output_limit(session);
+  }
+  if (session.closing) {
+    return part.bytes.size();
+  }
+  return done == part.item_count ? part.parsed : consumed;
+}
+
+// False if the request must wait (the session is stalled and the request not consumed).
+bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
+  if (session.in_flight_count > 0) {
+    const bool plain = item.problem == BurstItem::Problem::kNone &&
+                       item.place.where == Where::kShard && admissible(session, *item.row);
+    const bool read = plain && (item.row->flags & kReadonly) != 0;
+    const bool same_shard = plain && session.in_flight_one_shard &&
+                            session.in_flight_shard == item.place.shard &&
+                            item.place.shard != shard_.id();
+    const bool may_pass = same_shard || (read && session.in_flight_reads) ||
+                          (plain && config_->pipeline_order_relaxed);
+    if (!may_pass) {
+      stall(session, Stall::kOrder);
+      return false;
+    }
+  }
+  if (item.problem != BurstItem::Problem::kNone || !admissible(session, *item.row)) {
+    refuse(session, item, args);
+    return true;
+  }
+  switch (item.place.where) {
+    case Where::kSession:
+      run_here(session, item, args);
+      return true;
+    case Where::kShard:
+      return run_on_shard(session, item, args);
+    case Where::kLease:
+      stall(session, Stall::kLease);
+      return false;
+    case Where::kEachShard:
+    case Where::kEachWorker:
+      start_tour(session, item, args);
+      return true;
+  }
+  return true;
+}
+
+// Whether the command may run at all; if not, refuse says why.
+bool Worker::admissible(const Session& session, const CommandRow& row) {
+  if (!session.authenticated && (row.flags & kNoAuth) == 0) {
+    return false;
+  }
+  if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
+    return false;
+  }
+  return (row.flags & kDenyOom) == 0 || config_->maxmemory == 0 || !out_of_memory();
+}
+
+bool Worker::protected_command_allowed(const Session& session) {
+  if (config_->debug_command_allowed) {
+    return true;
+  }
+  const PeerInfo& peer = transport_->peer(session.conn);
+  return config_->debug_command_local && (peer.loopback || peer.unix_socket);
+}
+
+// Answers what is wrong with a request that will not run, in Redis' order of checks.
+void Worker::refuse(Session& session, const BurstItem& item, Args args) {
+  const bool muted = begin_command(session);
+  Reply reply(muted ? discard_ : session.out, session.protocol);
+  switch (item.problem) {
+    case BurstItem::Problem::kProtocol:
+      core_.protocol_errors.add(1);
+      reply.error(session.reader.error());
+      session.closing = true;
+      break;
+    case BurstItem::Problem::kWebRequest:
+      if (now_.ms() - web_request_told_ms_ >= kTellAgainMs) {
+        web_request_told_ms_ = now_.ms();
+        log_line(LogLevel::kWarning,
+                 "Closing %s: it sent POST or Host:, so it may be a browser that a web page uses "
+                 "to attack this server (told once a minute)",
+                 transport_->peer(session.conn).address.c_str());
+      }
+      end_command(session, muted);
+      kill(session);  // replies that wait go with it, as in Redis
+      return;
+    case BurstItem::Problem::kUnknown:
+      write_unknown_command(reply, args);
+      break;
+    case BurstItem::Problem::kUnknownSub:
+      write_unknown_subcommand(reply, *item.row, args);
+      break;
+    case BurstItem::Problem::kArity:
+      write_wrong_arity(reply, *item.row);
+      break;
+    case BurstItem::Problem::kNone:
+      if ((item.row->flags & kProtected) != 0 && !protected_command_allowed(session)) {
+        reply.error(error_text::kDebugNotAllowed);
+      } else if (!session.authenticated && (item.row->flags & kNoAuth) == 0) {
+        reply.error(error_text::kNoAuth);
+      } else {
+        reply.error(error_text::kOutOfMemory);
+      }
+      break;
+  }
+  count_error(reply.error_code());
+  if (item.row != nullptr) {
+    counters_of(*item.row).rejected.add(1);
+  }
+  end_command(session, muted);
+}
+
+// True if the reply of the command that begins now is not to be sent (CLIENT REPLY).
+bool Worker::begin_command(Session& session) {
+  if (session.reply_mode == ReplyMode::kSkipNext) {
+    session.reply_mode = ReplyMode::kSkipping;
+  }
+  return session.reply_mode != ReplyMode::kOn;
+}
+
+void Worker::end_command(Session& session, bool muted) {
+  if (session.reply_mode == ReplyMode::kSkipping) {
+    session.reply_mode = ReplyMode::kOn;
+  }
+  if (muted) {
+    discard_.clear();
+  }
+}
+
+void Worker::run_here(Session& session, const BurstItem& item, Args args) {
+  const bool muted = begin_command(session);
+  // A command that turns replies on (CLIENT REPLY ON) is itself answered: it may write to `out`
+  // though the session was mute, so the choice is made again below.
+  Reply reply(muted ? discard_ : session.out, session.protocol);
+  session.last_command = item.row;
+  ++session.commands;
+  keys_.bind(shard_.id(), session.db, now_);
+  host_.session = &session;
+  host_.tour = nullptr;
+  Context ctx{.args = args,
+              .keys = keys_,
+              .reply = reply,
+              .rng = rng_,
+              .config = config_->data,
+              .host = host_,
+              .row = *item.row,
+              .first_key_hash = item.place.first_key_hash,
+              .shard_index = item.place.shard.value};
+  running_ = &session;
+  call(ctx, item.row->handler);
+  running_ = nullptr;
+  if (muted && session.reply_mode == ReplyMode::kOn) {
+    session.out.splice(discard_);
+  }
+  end_command(session, muted);
+}
+
+bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
+  const bool here = item.place.shard == shard_.id();
+  if (here && parked_) {
+    stall(session, Stall::kParked);
+    return false;
+  }
+  if (here && session.in_flight_count == 0) {
+    run_here(session, item, args);
+    return true;
+  }
+  Channel& channel =
+      here ? local_cells_
+           : engine_.channel(id_, WorkerId{item.place.shard.value});
+  Cell* cell = channel.take();
+  if (cell == nullptr) {
+    stall(session, Stall::kCell);
+    return false;
+  }
+  cell->muted = begin_command(session);
+  end_command(session, false);
+  session.last_command = item.row;
+  ++session.commands;
+  const bool read = (item.row->flags & kReadonly) != 0;
+  const bool first = session.in_flight_count == 0;
+  session.in_flight_one_shard =
+      first || (session.in_flight_one_shard && session.in_flight_shard == item.place.shard);
+  session.in_flight_reads = read && (first || session.in_flight_reads);
+  session.in_flight_shard = item.place.shard;
+  ++session.in_flight_count;
+  session.in_flight.push_back(*cell);
+  cell->session = &session;
+  cell->kind = CellKind::kCommand;
+  cell->row = item.row;
+  cell->db = session.db;
+  cell->protocol = static_cast<uint8_t>(session.protocol);
+  cell->first_key_hash = item.place.first_key_hash;
+  cell->shard_index = item.place.shard.value;
+  cell->now = now_;
+  if (here) {
+    // A read between reads that are elsewhere: it runs now, its reply waits for its turn.
+    run_cell(*cell, args);
+    cell->answered = true;
+    return true;
+  }
+  cell->set_args(args);
+  ++cells_under_way_;
+  core_.cells_sent.add(1);
+  channel.send(*cell);
+  return true;
+}
+
+// Runs a cell's command on this worker's shard; the reply stays in the cell.
+void Worker::run_cell(Cell& cell, Args args) {
+  cell.reply.set_pool(chunks_);
+  Reply reply(cell.reply, cell.protocol);
+  keys_.bind(shard_.id(), cell.db, now_);
+  host_.session = nullptr;
+  host_.tour = nullptr;
+  Context ctx{.args = args,
+              .keys = keys_,
+              .reply = reply,
+              .rng = rng_,
+              .config = config_->data,
+              .host = host_,
+              .row = *cell.row,
+              .first_key_hash = cell.first_key_hash,
+              .shard_index = cell.shard_index};
+  call(ctx, cell.row->handler);
+}
+
+// A request of another worker.
+void Worker::serve(Cell& cell) {
+  switch (cell.kind) {
+    case CellKind::kPark:
+      // From here to the release the shard is another's; stored before the coordinator is told.
+      parked_ = true;
+      parked_ticket_ = cell.lease_ticket;
+      core_.data_bytes.set(shard_.used_bytes());
+      engine_.leases().acknowledge(cell.lease_ticket, now_);
+      wake_if_asleep(engine_.worker(cell.home.value));
+      return;
+    case CellKind::kTour:
+      visit_tour(*cell.tour);
+      break;
+    case CellKind::kCommand:
+      core_.cells_served.add(1);
+      run_cell(cell, cell.args());
+      cell.pack_reply();
+      break;
+  }
+  cell.now = now_;
+  engine_.channel(cell.home, id_).answer(cell);
+}
+
+// An answer from another worker.
+void Worker::take_answer(Cell& cell) {
+  --cells_under_way_;
+  if (cell.kind == CellKind::kTour) {
+    Tour& tour = *cell.tour;
+    release_cell(cell);
+    ++tour.next_worker;
+    advance_tour(tour);
+    return;
+  }
+  if (cell.session == nullptr) {
+    release_cell(cell);
+    return;
+  }
+  cell.answered = true;
+  deliver(*cell.session);
+}
+
+void Worker::release_cell(Cell& cell) {
+  cell.reply.set_pool(chunks_);  // whose thread this is; the chunks know their own home
+  Channel& channel = cell.target == id_ ? local_cells_ : engine_.channel(id_, cell.target);
+  channel.give_back(cell);
+}
+
+// Moves the replies that are next in order behind the session's output.
+void Worker::deliver(Session& session) {
+  while (!session.in_flight.empty() && session.in_flight.front().answered) {
+    Cell& cell = session.in_flight.pop_front();
+    --session.in_flight_count;
+    if (!cell.muted) {
+      session.out.append(cell.packed_reply());
+      session.out.splice(cell.reply);
+    }
+    release_cell(cell);
+  }
+  mark_dirty(session);
+  if (over_output_limit(session)) {
+    return;
+  }
+  if (session.in_flight_count == 0 && session.stall == Stall::kOrder) {
+    resume(session);
+  }
+}
+
+CommandCounters& Worker::counters_of(const CommandRow& row) {
+  return core_.per_command[row.id];
+}
+
+void Worker::call(Context& ctx, Handler handler) {
+  const uint64_t began = tsc();
+  handler(ctx);
+  CommandCounters& counters = counters_of(ctx.row);
+  counters.calls.add(1);
+  counters.cycles.add(static_cast<int64_t>(tsc() - began));
+  core_.commands.add(1);
+  if (ctx.reply.failed()) {
+    counters.failed.add(1);
+    count_error(ctx.reply.error_code());
+  }
+}
+
+void Worker::count_error(std::string_view code) {
+  core_.error_replies.add(1);
+  const auto known = std::find_if(error_counts_.begin(), error_counts_.end(),
+                                  [code](const ErrorCount& row) { return row.code == code; });
+  if (known != error_counts_.end()) {
+    ++known->count;
+  } else if (error_counts_.size() < kErrorRowsMax) {
+    error_counts_.push_back({std::string(code), 1});
+  }
+}
+
+// The data of all shards against maxmemory. Near the limit every write sums the shards; with room
+// left, a small grant (gone at the next turn) spares that. So the limit is passed by at most the
+// grants of one turn, 1/256 of it in all, and no shard is refused while another holds back room.
+bool Worker::out_of_memory() {
+  const int64_t used = parked_ ? core_.data_bytes.get() : shard_.used_bytes();
+  if (used < memory_grant_) {
+    return false;
+  }
+  int64_t total = used;
+  for (int i = 0; i < workers_; ++i) {
+    if (i != id_.value) {
+      total += engine_.core(i).data_bytes.get();
+    }
+  }
+  if (total > config_->maxmemory) {
+    return true;
+  }
+  const int64_t room = config_->maxmemory - total;
+  memory_grant_ = used + std::min(room, config_->maxmemory / 256) / workers_;
+  return false;
+}
+
+}  // namespace pollux

@@ -1,0 +1,322 @@
+// What spans shards: leases (one command over several shards at once) and tours (one shard or
+// worker after the other).
+#include <algorithm>
+
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+// The owner's side: true if the shard has just come back.
+bool Worker::check_parked() {
+  if (!parked_ || !engine_.leases().released(parked_ticket_)) {
+    return false;
+  }
+  learn(engine_.leases().latest_now(parked_ticket_, now_));
+  parked_ = false;
+  retry_tours();
+  resume_all(wait_unpark_);
+  return true;
+}
+
+bool Worker::lease_can_move() {
+  switch (lease_.step) {
+    case LeaseStep::kNone:
+      return !wait_lease_.empty();
+    case LeaseStep::kClaimed:
+      return engine_.leases().may_publish(lease_.ticket);
+    case LeaseStep::kPublished:
+      return engine_.leases().may_park(lease_.ticket, lease_.shards, lease_.passed);
+    case LeaseStep::kParking:
+      return engine_.leases().granted(lease_.ticket, lease_.acknowledgements);
+  }
+  return false;
+}
+
+// The coordinator's side, as far as it goes now; true if it went at all. One lease at a time per
+// worker. Waiting is not work: whoever moves a lease wakes those who sleep.
+bool Worker::progress_lease() {
+  LeaseRing& leases = engine_.leases();
+  for (bool moved = false;; moved = true) {
+    switch (lease_.step) {
+      case LeaseStep::kNone:
+        if (wait_lease_.empty()) {
+          return moved;
+        }
+        claim_lease();
+        break;
+      case LeaseStep::kClaimed:
+        if (!leases.publish(lease_.ticket, lease_.shards)) {
+          return moved;
+        }
+        lease_.step = LeaseStep::kPublished;
+        wake_sleepers();
+        break;
+      case LeaseStep::kPublished:
+        if (!leases.may_park(lease_.ticket, lease_.shards, lease_.passed)) {
+          return moved;
+        }
+        send_parks();
+        break;
+      case LeaseStep::kParking:
+        if (!leases.granted(lease_.ticket, lease_.acknowledgements)) {
+          return moved;
+        }
+        run_leased();
+        break;
+    }
+  }
+}
+
+// Reads the first session's request again, this time only for its keys.
+void Worker::claim_lease() {
+  Session& session = wait_lease_.front();
+  const bool there = read_again(session);
+  POLLUX_ASSERT(there);
+  lease_.session = &session;
+  lease_.shards = lease_set(*leased_item_.row, scratch_args_, workers_);
+  lease_.ticket = engine_.leases().claim();
+  lease_.passed = engine_.leases().first_rival(lease_.ticket);
+  lease_.step = LeaseStep::kClaimed;
+  lease_.since_tsc = tsc();
+}
+
+// Parses the request at the front of the session's input into scratch_args_ and leased_item_. It
+// was within the limits when it was first read; those of today (CONFIG SET) don't hold for it.
+bool Worker::read_again(Session& session) {
+  constexpr ReadLimits kNoLimits{.bulk_bytes_max = INT64_MAX};
+  session.reader.reset();
+  size_t begin = 0;
+  for (;;) {
+    size_t consumed = 0;
+    const ReadStatus status = session.reader.read(session.unread().substr(begin), kNoLimits,
+                                                  scratch_args_, consumed);
+    begin += consumed;
+    if (status == ReadStatus::kEmpty) {
+      continue;
+    }
+    if (status != ReadStatus::kRequest) {
+      return false;
+    }
+    break;
+  }
+  leased_item_ = {};
+  leased_item_.end = begin;
+  resolve(leased_item_, scratch_args_);
+  return leased_item_.problem == BurstItem::Problem::kNone;
+}
+
+void Worker::send_parks() {
+  lease_.acknowledgements = 0;
+  for (int i = 0; i < workers_; ++i) {
+    const ShardId shard{static_cast<uint16_t>(i)};
+    if (i == id_.value || !lease_.shards.has(shard)) {
+      continue;
+    }
+    Channel& channel = engine_.channel(id_, WorkerId{shard.value});
+    Cell& cell = channel.park_cell();
+    cell.lease_ticket = lease_.ticket;
+    cell.now = now_;
+    channel.send(cell);
+    ++lease_.acknowledgements;
+  }
+  lease_.step = LeaseStep::kParking;
+}
+
+void Worker::run_leased() {
+  LeaseRing& leases = engine_.leases();
+  learn(leases.latest_now(lease_.ticket, now_));
+  // An older lease of this worker's own shard is over (may_park waited for it), though perhaps not
+  // yet noticed here.
+  POLLUX_ASSERT(!parked_ || !lease_.shards.has(shard_.id()) || leases.released(parked_ticket_));
+  core_.leases.add(1);
+  core_.lease_wait_cycles.add(static_cast<int64_t>(tsc() - lease_.since_tsc));
+  Session* session = lease_.session;
+  if (session != nullptr) {
+    const bool there = read_again(*session);
+    POLLUX_ASSERT(there);
+    run_over_shards(*session);
+    session->input_used += leased_item_.end;
+    mark_dirty(*session);
+  }
+  end_lease();
+  if (session != nullptr) {
+    over_output_limit(*session);
+    resume(*session);
+  }
+}
+
+void Worker::run_over_shards(Session& session) {
+  const auto observe = [this](ChangeObserver* observer, bool mine) {
+    for (int i = 0; i < workers_; ++i) {
+      const ShardId shard{static_cast<uint16_t>(i)};
+      if (changes_.enabled() && lease_.shards.has(shard)) {
+        engine_.shards()[shard.value]->set_observer(
+            mine ? observer : &engine_.worker(shard.value).changes_);
+      }
+    }
+  };
+  observe(&changes_, true);
+  const bool muted = begin_command(session);
+  Reply reply(muted ? discard_ : session.out, session.protocol);
+  session.last_command = leased_item_.row;
+  ++session.commands;
+  keys_.bind_leased(lease_.shards.words, session.db, now_);
+  host_.session = &session;
+  host_.tour = nullptr;
+  Context ctx{.args = scratch_args_,
+              .keys = keys_,
+              .reply = reply,
+              .rng = rng_,
+              .config = config_->data,
+              .host = host_,
+              .row = *leased_item_.row};
+  running_ = &session;
+  call(ctx, leased_item_.row->handler);
+  running_ = nullptr;
+  end_command(session, muted);
+  observe(nullptr, false);
+  // The owners publish their account when the shard is theirs again; until then ours is newer.
+  for (int i = 0; i < workers_; ++i) {
+    if (i != id_.value && lease_.shards.has(ShardId{static_cast<uint16_t>(i)})) {
+      engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->used_bytes());
+    }
+  }
+}
+
+void Worker::end_lease() {
+  engine_.leases().release(lease_.ticket, now_);
+  changes_.learned();
+  lease_.step = LeaseStep::kNone;
+  lease_.session = nullptr;
+  wake_sleepers();
+}
+
+void Worker::wake_sleepers() {
+  for (int i = 0; i < workers_; ++i) {
+    if (i != id_.value) {
+      wake_if_asleep(engine_.worker(i));
+    }
+  }
+}
+
+void Worker::start_tour(Session& session, const BurstItem& item, Args args) {
+  auto tour = std::make_unique<Tour>(chunks_);
+  tour->row = item.row;
+  tour->args_bytes.assign(args.begin(), args.end());
+  tour->args.assign(tour->args_bytes.begin(), tour->args_bytes.end());
+  tour->db = session.db;
+  tour->protocol = session.protocol;
+  tour->session = &session;
+  tour->session_id = session.id;
+  tour->now = now_;
+  tour->muted = begin_command(session);
+  end_command(session, false);
+  tour->gather.body = &tour->body;
+  session.tour = tour.get();
+  session.last_command = item.row;
+  ++session.commands;
+  stall(session, Stall::kTour);
+  ++tours_under_way_;
+  advance_tour(*tour.release());
+}
+
+// Takes the tour as far as it goes without waiting. It is freed when it ends.
+void Worker::advance_tour(Tour& tour) {
+  while (tour.next_worker < workers_ && !tour.done_early) {
+    if (tour.next_worker == id_.value) {
+      if (parked_) {  // many visits look at the shard (INFO's do); none is in a hurry
+        waiting_tours_.push_back(tour);
+        return;
+      }
+      visit_tour(tour);
+      ++tour.next_worker;
+      continue;
+    }
+    Channel& channel = engine_.channel(id_, WorkerId{tour.next_worker});
+    Cell* cell = channel.take();
+    if (cell == nullptr) {
+      waiting_tours_.push_back(tour);
+      return;
+    }
+    cell->kind = CellKind::kTour;
+    cell->tour = &tour;
+    cell->now = now_;
+    cell->first_key_hash = 0;
+    ++cells_under_way_;
+    channel.send(*cell);
+    return;
+  }
+  finish_tour(tour);
+}
+
+// Those that could not go on; each is tried once.
+void Worker::retry_tours() {
+  size_t waiting = 0;
+  waiting_tours_.for_each([&](Tour&) { ++waiting; });
+  for (; waiting > 0; --waiting) {
+    advance_tour(waiting_tours_.pop_front());
+  }
+}
+
+// On the visited worker's thread.
+void Worker::visit_tour(Tour& tour) {
+  tour.now = std::max(tour.now, now_);
+  tour.body.set_pool(chunks_);
+  if (tour.row->each_worker != nullptr) {
+    tour.row->each_worker(*this, tour);
+    return;
+  }
+  Reply reply(tour.body, tour.protocol);
+  keys_.bind(shard_.id(), tour.db, now_);
+  host_.session = nullptr;
+  host_.tour = &tour;
+  Context ctx{.args = tour.args,
+              .keys = keys_,
+              .reply = reply,
+              .rng = rng_,
+              .config = config_->data,
+              .host = host_,
+              .row = *tour.row,
+              .gather = &tour.gather,
+              .shard_index = shard_.id().value};
+  tour.row->each_shard(ctx);
+}
+
+void Worker::finish_tour(Tour& tour_at_end) {
+  const std::unique_ptr<Tour> tour(&tour_at_end);
+  --tours_under_way_;
+  tour->body.set_pool(chunks_);
+  Session* session = tour->session;
+  if (session == nullptr) {
+    return;
+  }
+  session->tour = nullptr;
+  Reply reply(tour->muted ? discard_ : session->out, session->protocol);
+  host_.session = session;
+  host_.tour = tour.get();
+  keys_.bind(shard_.id(), tour->db, now_);
+  Context ctx{.args = tour->args,
+              .keys = keys_,
+              .reply = reply,
+              .rng = rng_,
+              .config = config_->data,
+              .host = host_,
+              .row = *tour->row,
+              .gather = &tour->gather};
+  running_ = session;
+  call(ctx, tour->row->handler);
+  running_ = nullptr;
+  if (tour->muted) {
+    discard_.clear();
+  } else {
+    session->out.splice(tour->body);
+  }
+  mark_dirty(*session);
+  if (!over_output_limit(*session)) {
+    resume(*session);
+  }
+}
+
+}  // namespace pollux

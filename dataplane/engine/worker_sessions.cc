@@ -1,0 +1,466 @@
+// Connections: who comes, what bytes they send, how their replies leave, and why they are closed.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+#include "src/base/log.h"
+#include "src/commands/args.h"
+
+namespace pollux {
+
+namespace {
+
+// A session that stands still takes no more than this from the wire (a share of a big pipeline).
+constexpr size_t kStalledInputMax = 256 * 1024;
+// Below this a session's output is not weighed against the budget of all clients.
+constexpr size_t kOutputWeighedMin = 1024 * 1024;
+constexpr size_t kSweepSteps = 10;  // idle clients are all looked at once a second
+
+// A browser that was made to talk to us (cross-protocol scripting) says one of these first.
+bool is_web_request(std::string_view name) {
+  return is_word(name, "post") || is_word(name, "host:");
+}
+
+constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+constexpr std::string_view kProtectedMode =
+    "-DENIED Pollux is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
+    "interface. Set a password with 'requirepass', bind to trusted addresses only, or turn the "
+    "check off with 'protected-mode no'.\r\n";
+
+}  // namespace
+
+Session* Worker::find_session(ConnId conn) {
+  if (conn.index >= sessions_.size()) {
+    return nullptr;
+  }
+  Session* session = sessions_[conn.index].get();
+  return session != nullptr && session->conn == conn ? session : nullptr;
+}
+
+void Worker::on_open(ConnId conn) {
+  if (conn.index >= sessions_.size()) {
+    sessions_.resize(conn.index + 1);
+  }
+  core_.connections_received.add(1);
+  auto& slot = sessions_[conn.index];
+  POLLUX_ASSERT(slot == nullptr);
+  slot = std::make_unique<Session>(engine_.next_session_id(), conn, chunks_);
+  Session& session = *slot;
+  session.opened_ms = session.active_ms = now_.ms();
+  session.authenticated = config_->requirepass.empty();
+  ++session_count_;
+  core_.clients.add(1);
+  const int64_t clients = engine_.clients().fetch_add(1, std::memory_order_relaxed) + 1;
+  const PeerInfo& peer = transport_->peer(conn);
+  std::string_view refusal;
+  if (clients > config_->maxclients) {
+    refusal = kTooManyClients;
+  } else if (config_->protected_mode && config_->requirepass.empty() && !peer.loopback &&
+             !peer.unix_socket) {
+    refusal = kProtectedMode;
+  }
+  if (!refusal.empty()) {
+    core_.connections_rejected.add(1);
+    session.out.append(refusal);
+    session.closing = true;
+    mark_dirty(session);
+  }
+  if (leaving_) {
+    session.closing = true;
+    mark_dirty(session);
+  }
+}
+
+void Worker::on_data(Session& session, std::string_view bytes) {
+  core_.net_input_bytes.add(static_cast<int64_t>(bytes.size()));
+  core_.reads.add(1);
+  session.active_ms = now_.ms();
+  if (session.closing || session.closed) {
+    return;
+  }
+  if (session.in_burst) {
+    execute_burst();
+    if (session.closing || session.closed) {
+      return;
+    }
+  }
+  if (session.stall == Stall::kNone && session.unread().empty()) {
+    feed(session, bytes, /*from_input=*/false);
+    return;
+  }
+  if (session.input_used > 0) {
+    session.input.erase(0, session.input_used);
+    session.input_used = 0;
+  }
+  session.input.append(bytes);
+  if (static_cast<int64_t>(session.input.size()) > config_->query_buffer_bytes_max) {
+    core_.query_limit_closes.add(1);
+    log_line(LogLevel::kWarning,
+             "Closing client %s that reached the query buffer limit (%zu bytes): raise "
+             "client-query-buffer-limit if such requests are wanted",
+             transport_->peer(session.conn).address.c_str(), session.input.size());
+    kill(session);
+    return;
+  }
+  if (session.stall != Stall::kNone) {
+    if (session.input.size() > kStalledInputMax && !session.receive_paused) {
+      session.receive_paused = true;
+      transport_->pause(session.conn);
+    }
+    return;
+  }
+  if (session.input.size() >= session.reader.bytes_wanted()) {
+    feed(session, session.unread(), /*from_input=*/true);
+  }
+}
+
+// Parses requests from `bytes` into the burst; runs the burst whenever it is full. What is left at
+// the end (half a request, or all behind a request that must wait) ends up in session.input.
+void Worker::feed(Session& session, std::string_view bytes, bool from_input) {
+  for (;;) {
+    burst_.parts.push_back({.session = &session,
+                            .bytes = bytes,
+                            .from_input = from_input,
+                            .first_item = burst_.items.size()});
+    session.in_burst = true;
+    const bool more = parse_part(burst_.parts.back());
+    if (!more) {
+      return;
+    }
+    burst_.parts.back().keep_rest = true;
+    execute_burst();
+    if (kept_rest_.empty()) {
+      return;
+    }
+    bytes = kept_rest_;
+  }
+}
+
+// True if the burst must run before more of this part can be parsed.
+bool Worker::parse_part(BurstPart& part) {
+  Session& session = *part.session;
+  read_limits_.authenticated = session.authenticated;
+  for (;;) {
+    size_t consumed = 0;
+    const ReadStatus status = session.reader.read(part.bytes.substr(part.parsed), read_limits_,
+                                                  scratch_args_, consumed);
+    switch (status) {
+      case ReadStatus::kEmpty:
+        part.parsed += consumed;
+        continue;
+      case ReadStatus::kNeedMore:
+        return false;
+      case ReadStatus::kError:
+        burst_.items.push_back(
+            {.problem = BurstItem::Problem::kProtocol, .end = part.bytes.size()});
+        part.parsed = part.bytes.size();
+        ++part.item_count;
+        return false;
+      case ReadStatus::kRequest:
+        break;
+    }
+    add_item(part, consumed);
+    // Inline arguments with quotes live in the reader only until it reads on. Before AUTH each
+    // request must run before the next is read: it decides which limits hold.
+    const char* name = scratch_args_[0].data();
+    const bool in_place =
+        name >= part.bytes.data() && name < part.bytes.data() + part.bytes.size();
+    if (burst_.full() || !in_place || !session.authenticated) {
+      return true;
+    }
+  }
+}
+
+void Worker::add_item(BurstPart& part, size_t consumed) {
+  part.parsed += consumed;
+  ++part.item_count;
+  ++commands_begun_;
+  burst_.items.emplace_back();
+  BurstItem& item = burst_.items.back();
+  item.args_begin = static_cast<uint32_t>(burst_.args.size());
+  item.args_count = static_cast<uint32_t>(scratch_args_.size());
+  item.end = part.parsed;
+  burst_.args.insert(burst_.args.end(), scratch_args_.begin(), scratch_args_.end());
+  resolve(item, scratch_args_);
+}
+
+// Finds the row, checks what can be checked without running anything, and where it runs.
+void Worker::resolve(BurstItem& item, Args args) {
+  const CommandTable& commands = engine_.commands();
+  item.row = commands.find(args[0]);
+  if (item.row == nullptr) {
+    item.problem = is_web_request(args[0]) ? BurstItem::Problem::kWebRequest
+                                           : BurstItem::Problem::kUnknown;
+    return;
+  }
+  if (!item.row->subcommands.empty() && args.size() > 1) {
+    const CommandRow* sub = commands.find_sub(*item.row, args[1]);
+    if (sub == nullptr) {
+      item.problem = BurstItem::Problem::kUnknownSub;
+      return;
+    }
+    item.row = sub;
+  }
+  if (!arity_fits(*item.row, args.size())) {
+    item.problem = BurstItem::Problem::kArity;
+    return;
+  }
+  item.place = place(*item.row, args, workers_);
+}
+
+// After a part ran up to `consumed`: keeps what is left of its bytes.
+void Worker::finish_part(BurstPart& part, size_t consumed) {
+  Session& session = *part.session;
+  session.in_burst = false;
+  kept_rest_ = {};
+  if (session.closing || session.closed) {
+    session.input.clear();
+    session.input.shrink_to_fit();
+    session.input_used = 0;
+    return;
+  }
+  if (consumed < part.parsed) {
+    session.reader.reset();
+  }
+  if (part.keep_rest && session.stall == Stall::kNone && consumed == part.parsed) {
+    kept_rest_ = part.bytes.substr(consumed);
+    if (part.from_input) {
+      session.input_used += consumed;
+    }
+    if (!kept_rest_.empty()) {
+      return;
+    }
+  } else if (part.from_input) {
+    session.input_used += consumed;
+  } else if (consumed < part.bytes.size()) {
+    session.input.assign(part.bytes.substr(consumed));
+    session.input_used = 0;
+  }
+  if (session.unread().empty() && !session.input.empty()) {
+    session.input.clear();
+    session.input.shrink_to_fit();
+    session.input_used = 0;
+  }
+}
+
+void Worker::stall(Session& session, Stall why) {
+  session.stall = why;
+  switch (why) {
+    case Stall::kParked:
+      wait_unpark_.push_back(session);
+      break;
+    case Stall::kCell:
+      wait_cell_.push_back(session);
+      break;
+    case Stall::kLease:
+      wait_lease_.push_back(session);
+      break;
+    default:
+      break;
+  }
+}
+
+void Worker::resume(Session& session) {
+  session.StallNode::unlink();
+  session.stall = Stall::kNone;
+  if (session.in_burst) {
+    return;  // a tour that ended where it began: run_part goes on with the session
+  }
+  if (session.closed) {
+    return;
+  }
+  if (session.receive_paused) {
+    session.receive_paused = false;
+    transport_->resume(session.conn);
+  }
+  if (!session.closing && !session.unread().empty()) {
+    feed(session, session.unread(), /*from_input=*/true);
+  }
+}
+
+void Worker::resume_all(IntrusiveList<Session, StallNode>& list) {
+  // Those that stall again go to the end of the same list: only the ones there now are tried.
+  size_t waiting = 0;
+  list.for_each([&](Session&) { ++waiting; });
+  for (; waiting > 0 && !list.empty(); --waiting) {
+    Session& session = list.front();
+    resume(session);
+    execute_burst();
+  }
+}
+
+void Worker::mark_dirty(Session& session) {
+  if (!session.DirtyNode::linked()) {
+    dirty_.push_back(session);
+  }
+}
+
+void Worker::start_send(Session& session) {
+  if (session.closed || session.sending > 0 || session.out.empty()) {
+    return;
+  }
+  TxSlice slices[kTxSlicesMax];
+  size_t bytes = 0;
+  const size_t count = session.out.slices(slices, bytes);
+  session.sending = bytes;
+  core_.writes.add(1);
+  transport_->send(session.conn, {slices, count});
+}
+
+void Worker::on_sent(Session& session, size_t bytes) {
+  core_.net_output_bytes.add(static_cast<int64_t>(bytes));
+  if (bytes < session.sending) {
+    kill(session);
+    return;
+  }
+  session.sending = 0;
+  session.out.consume(bytes);
+  if (session.soft_limit_since_ms != 0) {
+    over_output_limit(session);
+  }
+  if (!session.out.empty() || session.closing || session.ended) {
+    mark_dirty(session);
+  }
+}
+
+// What came before the end still runs, as in Redis: a client may send and leave.
+void Worker::on_end(Session& session) {
+  if (session.in_burst) {
+    execute_burst();
+  }
+  session.ended = true;
+  mark_dirty(session);
+}
+
+void Worker::close_if_done(Session& session) {
+  const bool last = session.closing || (session.ended && session.stall == Stall::kNone);
+  if (last && !session.closed && session.sending == 0 && session.out.empty() &&
+      session.in_flight_count == 0 && session.tour == nullptr) {
+    kill(session);
+  }
+}
+
+// Checks the limits on unsent bytes; true if the session was closed.
+bool Worker::over_output_limit(Session& session) {
+  const size_t size = session.out.size();
+  const OutputLimit& limit = config_->output_limit_normal;
+  bool over = limit.hard_bytes > 0 && static_cast<int64_t>(size) >= limit.hard_bytes;
+  if (limit.soft_bytes > 0 && static_cast<int64_t>(size) >= limit.soft_bytes) {
+    if (session.soft_limit_since_ms == 0) {
+      session.soft_limit_since_ms = now_.ms();
+    }
+    over |= now_.ms() - session.soft_limit_since_ms > limit.soft_seconds * 1000;
+  } else {
+    session.soft_limit_since_ms = 0;
+  }
+  if (size >= kOutputWeighedMin && client_bytes_limit() > 0) {
+    over |= all_client_bytes() > client_bytes_limit();
+  }
+  if (!over || session.closed) {
+    return over;
+  }
+  core_.output_limit_closes.add(1);
+  log_line(LogLevel::kWarning,
+           "Closing client %s: %zu bytes of replies wait to be read, over "
+           "client-output-buffer-limit normal, or all clients together over maxmemory-clients (by "
+           "default an eighth of the machine's memory)",
+           transport_->peer(session.conn).address.c_str(), size);
+  kill(session);
+  return true;
+}
+
+void Worker::kill(Session& session) {
+  if (session.closed) {
+    return;
+  }
+  if (&session == running_) {
+    session.closing = true;
+    mark_dirty(session);
+    return;
+  }
+  session.closed = true;
+  session.closing = true;
+  session.StallNode::unlink();
+  session.DirtyNode::unlink();
+  if (session.tour != nullptr) {
+    session.tour->session = nullptr;
+    session.tour = nullptr;
+  }
+  if (lease_.session == &session) {
+    lease_.session = nullptr;
+  }
+  while (!session.in_flight.empty()) {
+    Cell& cell = session.in_flight.pop_front();
+    cell.session = nullptr;
+    if (cell.answered) {
+      release_cell(cell);
+    }
+  }
+  session.in_flight_count = 0;
+  // No client any more for maxclients, though its connection may live on for a moment.
+  core_.clients.add(-1);
+  engine_.clients().fetch_sub(1, std::memory_order_relaxed);
+  transport_->close(session.conn);
+}
+
+void Worker::on_closed(ConnId conn) {
+  Session* session = find_session(conn);
+  POLLUX_ASSERT(session != nullptr && session->closed);
+  session->out.clear();
+  sessions_[conn.index].reset();
+  --session_count_;
+}
+
+// A tenth of the sessions: closes those idle for too long or over their soft limit for too long, or
+// (other workers' counts of bytes come late) over the memory of all clients.
+void Worker::sweep_sessions() {
+  if (config_->timeout_s == 0 && config_->output_limit_normal.soft_bytes == 0 &&
+      client_bytes_limit() == 0) {
+    return;
+  }
+  const size_t steps = sessions_.size() / kSweepSteps + 1;
+  for (size_t i = 0; i < steps && !sessions_.empty(); ++i) {
+    sweep_at_ = (sweep_at_ + 1) % sessions_.size();
+    Session* session = sessions_[sweep_at_].get();
+    if (session == nullptr || session->closed) {
+      continue;
+    }
+    if (config_->timeout_s > 0 && now_.ms() - session->active_ms > config_->timeout_s * 1000) {
+      core_.timeouts.add(1);
+      kill(*session);
+      continue;
+    }
+    over_output_limit(*session);
+  }
+}
+
+int64_t Worker::session_bytes(const Session& session) const {
+  return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
+                              session.name.capacity());
+}
+
+// Of all workers, because a reply that another worker wrote is in that one's chunks.
+int64_t Worker::all_client_bytes() {
+  chunks_.take_returned();
+  int64_t total = client_bytes();
+  for (int i = 0; i < workers_; ++i) {
+    if (i != id_.value) {
+      total += engine_.core(i).client_bytes.get();
+    }
+  }
+  return total;
+}
+
+int64_t Worker::client_bytes_limit() const {
+  return config_->clients_bytes_max > 0 ? config_->clients_bytes_max
+                                        : config_->clients_bytes_default;
+}
+
+// Input buffers are counted when a session is looked at (CLIENT LIST); here they would cost a walk.
+int64_t Worker::client_bytes() const {
+  return static_cast<int64_t>(session_count_ * sizeof(Session)) + chunks_.used_bytes();
+}
+
+}  // namespace pollux

@@ -1,0 +1,80 @@
+#include "dataplane/kernel/recv_buffers.h"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <cerrno>
+
+#include "src/base/assert.h"
+
+namespace pollux {
+namespace {
+
+size_t ring_bytes(unsigned count) {
+  return count * sizeof(io_uring_buf);
+}
+
+void* map_pages(size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+}  // namespace
+
+RecvBuffers::~RecvBuffers() {
+  if (memory_ != nullptr) {
+    munmap(memory_, mapped_bytes_);
+  }
+  if (ring_ != nullptr) {
+    munmap(ring_, ring_bytes(count_));
+  }
+}
+
+int RecvBuffers::create(io_uring* ring, unsigned count, size_t bytes) {
+  POLLUX_ASSERT(std::has_single_bit(count) && count <= 32768 && bytes > 0);
+  count_ = count;
+  bytes_ = bytes;
+  mapped_bytes_ = count * (bytes + kColour);
+  ring_ = static_cast<io_uring_buf_ring*>(map_pages(ring_bytes(count)));
+  memory_ = static_cast<char*>(map_pages(mapped_bytes_));
+  if (ring_ == nullptr || memory_ == nullptr) {
+    return ENOMEM;
+  }
+  io_uring_buf_reg reg{};
+  reg.ring_addr = reinterpret_cast<uintptr_t>(ring_);
+  reg.ring_entries = count;
+  reg.bgid = kGroup;
+  int rc = io_uring_register_buf_ring(ring, &reg, 0);
+  if (rc < 0) {
+    return -rc;
+  }
+  for (unsigned id = 0; id < count; ++id) {
+    put(static_cast<uint16_t>(id), id);
+  }
+  io_uring_buf_ring_advance(ring_, static_cast<int>(count));
+  lent_.reserve(count);
+  return 0;
+}
+
+void RecvBuffers::give_back() {
+  if (lent_.empty()) {
+    return;
+  }
+  for (unsigned i = 0; i < lent_.size(); ++i) {
+    put(lent_[i], i);
+  }
+  io_uring_buf_ring_advance(ring_, static_cast<int>(lent_.size()));
+  lent_.clear();
+}
+
+void RecvBuffers::put(uint16_t id, unsigned offset) {
+  // Not io_uring_buf_ring_add: the flexible array in the kernel's struct stands 8 bytes off when it
+  // is compiled as C++. Field by field, because the ring's tail lies in the padding of entry 0.
+  io_uring_buf* entries = reinterpret_cast<io_uring_buf*>(ring_);
+  io_uring_buf& entry = entries[(ring_->tail + offset) & (count_ - 1)];
+  entry.addr = reinterpret_cast<uintptr_t>(address(id));
+  entry.len = static_cast<uint32_t>(bytes_);
+  entry.bid = id;
+}
+
+}  // namespace pollux

@@ -1,0 +1,55 @@
+// The receive buffers of a worker: a ring of provided buffers from which the kernel takes one
+// whenever bytes come, so that an idle connection holds none. One thread.
+//
+// A buffer is with the kernel, or lent to the engine until the next give_back().
+#pragma once
+
+#include <liburing.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace pollux {
+
+class RecvBuffers {
+ public:
+  static constexpr uint16_t kGroup = 0;  // the buffer group of receive requests
+
+  RecvBuffers() = default;
+  ~RecvBuffers();
+  RecvBuffers(const RecvBuffers&) = delete;
+  RecvBuffers& operator=(const RecvBuffers&) = delete;
+
+  // `count` is a power of two up to 32,768. Returns 0 or an errno. The ring must outlive its use
+  // by requests, not this object's destruction.
+  int create(io_uring* ring, unsigned count, size_t bytes);
+
+  // The bytes that a completion with IORING_CQE_F_BUFFER brought; they live until give_back().
+  std::string_view lend(const io_uring_cqe& cqe) {
+    uint16_t id = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+    lent_.push_back(id);
+    return {address(id), cqe.res > 0 ? static_cast<size_t>(cqe.res) : 0};
+  }
+
+  // All lent buffers return to the kernel.
+  void give_back();
+
+ private:
+  // Buffers are not a power of two apart, so that their first lines, which are all that small
+  // requests touch, fall into different sets of the caches.
+  static constexpr size_t kColour = 5 * 64;
+
+  const char* address(uint16_t id) const { return memory_ + id * (bytes_ + kColour); }
+  void put(uint16_t id, unsigned offset);
+
+  io_uring_buf_ring* ring_ = nullptr;
+  char* memory_ = nullptr;
+  size_t mapped_bytes_ = 0;
+  size_t bytes_ = 0;
+  unsigned count_ = 0;
+  std::vector<uint16_t> lent_;
+};
+
+}  // namespace pollux

@@ -1,0 +1,416 @@
+#include "dataplane/server/boot.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "dataplane/engine/engine.h"
+#include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/version.h"
+#include "dataplane/engine/worker.h"
+#include "dataplane/kernel/listener.h"
+#include "dataplane/kernel/uring_transport.h"
+#include "dataplane/server/control_page_map.h"
+#include "dataplane/server/daemon.h"
+#include "dataplane/server/signals.h"
+#include "src/base/assert.h"
+#include "src/base/cpu.h"
+#include "src/base/hash.h"
+#include "src/base/log.h"
+#include "src/base/rng.h"
+#include "src/commands/families.h"
+
+namespace pollux {
+
+namespace {
+
+int64_t machine_memory() {
+  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+}
+
+
+// Descriptors beside those of clients: per worker a ring, its buffers, a listener per address, an
+// event; and the process' own.
+constexpr size_t kFilesReserved = 64;
+constexpr size_t kFilesPerWorker = 8;
+// How long clients get to take the replies that are under way when the server ends.
+constexpr int64_t kStopGraceMs = 2000;
+// How often, and how long apart, a taken address is tried at the start: half a second in all.
+constexpr int kAddressTries = 25;
+constexpr std::chrono::milliseconds kAddressPause{20};
+
+// A failure of the start: to the log, and to the terminal if the log is elsewhere.
+bool fail(const Config& config, const std::string& sentence) {
+  log_line(LogLevel::kWarning, "%s", sentence.c_str());
+  if (!config.log_file.empty()) {
+    std::fprintf(stderr, "pollux-server: %s\n", sentence.c_str());
+  }
+  return false;
+}
+
+// Sets an option as if it stood last in the configuration.
+void override_option(ConfigStore& store, const std::string& line) {
+  ConfigProblem problem;
+  const bool good = store.load(line, problem);
+  POLLUX_ASSERT(good);
+}
+
+std::string random_hex(size_t digits) {
+  std::string text;
+  while (text.size() < digits) {
+    char word[17];
+    std::snprintf(word, sizeof word, "%016llx", static_cast<unsigned long long>(entropy64()));
+    text += word;
+  }
+  return text.substr(0, digits);
+}
+
+// Empty once the addresses are free. The kernel undoes the rings of a process that was killed some
+// milliseconds after its end, and a restart must not fail by that.
+std::string wait_for_addresses(const UringOptions& options) {
+  std::string taken = check_addresses_free(options);
+  for (int tries = kAddressTries; !taken.empty() && tries > 0; --tries) {
+    std::this_thread::sleep_for(kAddressPause);
+    taken = check_addresses_free(options);
+  }
+  return taken;
+}
+
+class Boot {
+ public:
+  Boot(const CommandLine& line, ConfigStore& store) : line_(line), store_(store) {}
+
+  int run() {
+    if (!prepare() || !build()) {
+      remove_files();
+      return 1;
+    }
+    start_threads();
+    wait_for_end();
+    remove_files();
+    log_line(LogLevel::kNotice, "Pollux is now ready to exit, bye bye...");
+    return 0;
+  }
+
+ private:
+  const Config& config() const { return *store_.current(); }
+
+  bool prepare();
+  bool enter_background();
+  void choose_workers();
+  void fit_clients();
+  void warn();
+  bool build();
+  bool make_transports(std::vector<std::unique_ptr<Transport>>& transports);
+  void start_threads();
+  void work(int index);
+  void wait_for_end();
+  void remove_files();
+  UringOptions transport_options() const;
+
+  const CommandLine& line_;
+  ConfigStore& store_;
+  int workers_ = 1;
+  std::vector<int> cpus_;
+  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<CrashStack> crash_stack_;  // the main thread's
+  ControlPageMap page_map_;
+  CommandTable commands_;
+  SystemClock clock_;
+  std::unique_ptr<Engine> engine_;
+  UniqueFd unix_listener_;
+  std::vector<std::thread> threads_;
+  std::atomic<int> running_{0};
+  bool pid_file_written_ = false;
+};
+
+// Everything that needs no thread: what can fail fails here, before the parent of a daemon ends.
+bool Boot::prepare() {
+  const std::vector<std::string> reasons = refusals(config());
+  for (const std::string& reason : reasons) {
+    std::fprintf(stderr, "pollux-server: %s\n", reason.c_str());
+  }
+  if (!reasons.empty()) {
+    return false;
+  }
+  log_set_level(config().log_level);
+  if (!log_open(config().log_file)) {
+    std::fprintf(stderr, "pollux-server: can't open the log file %s: %s\n",
+                 config().log_file.c_str(), std::strerror(errno));
+    return false;
+  }
+  if (chdir(config().dir.c_str()) != 0) {
+    return fail(config(),
+                "can't change to the directory " + config().dir + ": " + std::strerror(errno));
+  }
+  choose_workers();
+  fit_clients();
+  const std::string taken = wait_for_addresses(transport_options());
+  if (!taken.empty()) {
+    return fail(config(), taken);
+  }
+  if (!enter_background()) {
+    return false;
+  }
+  signals_ = std::make_unique<Signals>();
+  if (config().crash_log) {
+    report_crashes(config().log_file);
+    crash_stack_ = std::make_unique<CrashStack>();
+  }
+  log_line(LogLevel::kNotice, "Pollux %s starting: pid %d, port %d, %d worker%s, kernel transport",
+           kPolluxVersion.data(), static_cast<int>(getpid()), config().port, workers_,
+           workers_ == 1 ? "" : "s");
+  if (line_.config_path.empty() && !line_.config_from_stdin && line_.options.empty()) {
+    log_line(LogLevel::kNotice, "No configuration given, all options have their defaults");
+  }
+  warn();
+  return true;
+}
+
+bool Boot::enter_background() {
+  if (!config().daemonize) {
+    return true;
+  }
+  if (config().supervised) {
+    log_line(LogLevel::kWarning, "daemonize is left out because the server is supervised");
+    return true;
+  }
+  daemonize();
+  if (config().pid_file.empty()) {
+    override_option(store_, "pidfile /var/run/pollux.pid");
+  }
+  return true;
+}
+
+void Boot::choose_workers() {
+  const std::vector<int> allowed = allowed_cpus();
+  cpus_ = config().worker_cpus.empty() ? allowed : config().worker_cpus;
+  const size_t automatic = config().worker_cpus.empty() ? allowed.size() : cpus_.size();
+  workers_ = config().workers > 0 ? config().workers
+                                  : static_cast<int>(std::min<size_t>(automatic, kWorkersMax));
+  if (static_cast<size_t>(workers_) > cpus_.size() && config().poll_spin_us > 0) {
+    // A worker that spins takes the processor from one that has work.
+    override_option(store_, "poll-spin-us 0");
+  }
+}
+
+// As many clients as the process may have files for.
+void Boot::fit_clients() {
+  const size_t reserved = kFilesReserved + kFilesPerWorker * static_cast<size_t>(workers_);
+  const auto wanted = static_cast<size_t>(config().maxclients);
+  const size_t limit = raise_open_files(wanted + reserved);
+  const auto possible = static_cast<int64_t>(limit > reserved ? limit - reserved : 1);
+  if (possible < config().maxclients) {
+    log_line(LogLevel::kWarning,
+             "maxclients %lld needs %zu open files, the limit is %zu: maxclients is now %lld. "
+             "Raise the limit with ulimit -n",
+             static_cast<long long>(config().maxclients), wanted + reserved, limit,
+             static_cast<long long>(possible));
+    override_option(store_, "maxclients " + std::to_string(possible));
+  }
+  store_.set_clients_ceiling(std::max(possible, config().maxclients));
+}
+
+void Boot::warn() {
+  if (!config().save.empty()) {
+    log_line(LogLevel::kWarning,
+             "WARNING: save points are set (save %s), but this version of Pollux writes nothing "
+             "to disk: ALL DATA IS GONE when the server ends. Set save \"\" if that is meant",
+             config().save.c_str());
+  }
+  const std::vector<std::string_view> idle = store_.idle_options();
+  if (!idle.empty()) {
+    std::string names;
+    for (const std::string_view name : idle) {
+      names += names.empty() ? "" : ", ";
+      names += name;
+    }
+    log_line(LogLevel::kNotice, "Accepted, but without meaning in this version: %s", names.c_str());
+  }
+  if (config().poll_mode == PollMode::kBusy && static_cast<size_t>(workers_) > cpus_.size()) {
+    log_line(LogLevel::kWarning,
+             "poll-mode busy with %d workers on %zu processors: workers wait for each other's "
+             "time slices. Use adaptive, or fewer workers",
+             workers_, cpus_.size());
+  }
+}
+
+UringOptions Boot::transport_options() const {
+  UringOptions options;
+  // An operator who lets the worker spin wants the shortest way for each request, and workers that
+  // wake each other must not sleep on; only a single worker that saves its core gathers.
+  const bool gathers = workers_ == 1 && config().poll_spin_us == 0;
+  options.gather_us = gathers ? static_cast<unsigned>(config().poll_gather_us) : 0;
+  options.bind = config().bind;
+  options.port = config().port;
+  options.backlog = config().tcp_backlog;
+  options.tcp_keepalive_s = config().tcp_keepalive_s;
+  options.unix_path = config().unix_socket;
+  options.unix_perm = config().unix_socket_perm;
+  options.unix_fd = unix_listener_.get();
+  return options;
+}
+
+bool Boot::build() {
+  const std::string no_page = page_map_.create(config().control_page, workers_);
+  if (!no_page.empty()) {
+    return fail(config(), no_page);
+  }
+  seed_key_hash(entropy64());
+  add_command_families(commands_);
+  add_engine_families(commands_);
+  if (!config().unix_socket.empty()) {
+    std::string error;
+    unix_listener_ = UniqueFd(open_unix_listener(transport_options(), error));
+    if (!error.empty()) {
+      return fail(config(), error);
+    }
+  }
+  std::vector<std::unique_ptr<Transport>> transports;
+  if (!make_transports(transports)) {
+    return false;
+  }
+  store_.change([this](Config& config) {
+    config.config_file = line_.config_path;
+    config.run_id = random_hex(40);
+    config.replication_id = random_hex(40);
+    config.clients_bytes_default = machine_memory() / 8;
+  });
+  store_.expect_readers(workers_);
+  page_map_.complete(commands_, config().port, clock_.now().ms());
+  EngineParts parts;
+  parts.workers = workers_;
+  parts.seed = entropy64();
+  parts.commands = &commands_;
+  parts.config = &store_;
+  parts.page = &page_map_.page();
+  parts.clock = &clock_;
+  engine_ = std::make_unique<Engine>(parts, std::move(transports));
+  engine_->set_stop_listener([this] { signals_->notify(); });
+  if (!config().pid_file.empty() && !config().supervised) {
+    pid_file_written_ = write_pid_file(config().pid_file);
+    if (!pid_file_written_) {
+      log_line(LogLevel::kWarning, "Failed to write PID file %s: %s", config().pid_file.c_str(),
+               std::strerror(errno));
+    }
+  }
+  return true;
+}
+
+bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) {
+  for (int i = 0; i < workers_; ++i) {
+    std::string error;
+    std::unique_ptr<UringTransport> transport = UringTransport::create(transport_options(), error);
+    if (transport == nullptr) {
+      return fail(config(), error);
+    }
+    transports.push_back(std::move(transport));
+  }
+  return true;
+}
+
+void Boot::start_threads() {
+  running_.store(workers_);
+  for (int i = 0; i < workers_; ++i) {
+    threads_.emplace_back([this, i] { work(i); });
+  }
+  log_line(LogLevel::kNotice, "Ready to accept connections");
+  if (config().supervised) {
+    notify_service_manager("READY=1\n");
+  }
+}
+
+void Boot::work(int index) {
+  const int cpu = cpus_[static_cast<size_t>(index) % cpus_.size()];
+  name_thread(("worker-" + std::to_string(index)).c_str());
+  const CrashStack crash_stack;
+  if (!pin_thread(cpu)) {
+    log_line(LogLevel::kWarning, "worker %d can't be pinned to processor %d: %s", index, cpu,
+             std::strerror(errno));
+  }
+  engine_->worker(index).run();
+  running_.fetch_sub(1);
+  signals_->notify();
+}
+
+// The first signal ends cleanly. A second SIGINT, from somebody who waits at a terminal, ends at
+// once; a second SIGTERM does not, because supervisors send it to the process and to its group.
+// SHUTDOWN comes as a notification.
+void Boot::wait_for_end() {
+  bool told = false;
+  while (running_.load() > 0) {
+    const StopSignal signal = signals_->wait();
+    if (signal == StopSignal::kInterrupt && engine_->stopping()) {
+      log_line(LogLevel::kWarning, "You insist... exiting now.");
+      remove_files();
+      _exit(1);
+    }
+    if (signal != StopSignal::kNone && !engine_->stopping()) {
+      log_line(LogLevel::kNotice, "Received %s scheduling shutdown...",
+               signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
+      engine_->stop(kStopGraceMs);
+    }
+    if (engine_->stopping() && !told) {
+      told = true;
+      log_line(LogLevel::kNotice, "User requested shutdown...");
+      if (config().supervised) {
+        notify_service_manager("STOPPING=1\n");
+      }
+    }
+  }
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+}
+
+void Boot::remove_files() {
+  if (pid_file_written_) {
+    unlink(config().pid_file.c_str());
+    pid_file_written_ = false;
+  }
+  if (unix_listener_) {
+    unlink(config().unix_socket.c_str());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> refusals(const Config& config) {
+  std::vector<std::string> reasons;
+  if (config.append_only) {
+    reasons.push_back(
+        "appendonly yes: this version of Pollux writes nothing to disk and will not pretend to. "
+        "Set appendonly no to run in memory only, or stay with the server that holds your data");
+  }
+  if (config.cluster_enabled) {
+    reasons.push_back("cluster-enabled yes: this version of Pollux is no cluster. Set it to no");
+  }
+  if (config.tls_port != 0) {
+    reasons.push_back(
+        "tls-port: this version of Pollux has no TLS. Set tls-port 0 and use port, or put a TLS "
+        "proxy in front");
+  }
+  if (!config.replica_of.empty()) {
+    reasons.push_back("replicaof: this version of Pollux can't be a replica. Remove the line");
+  }
+  if (!config.acl_file.empty()) {
+    reasons.push_back("aclfile: ACL users are not in this version of Pollux. Use requirepass");
+  }
+  if (config.port == 0 && config.unix_socket.empty()) {
+    reasons.push_back("port 0 and no unixsocket: there is nothing to listen on. Set one of them");
+  }
+  return reasons;
+}
+
+int serve(const CommandLine& line, ConfigStore& store) {
+  return Boot(line, store).run();
+}
+
+}  // namespace pollux

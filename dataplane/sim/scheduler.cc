@@ -1,0 +1,69 @@
+#include "dataplane/sim/scheduler.h"
+
+#include "src/base/assert.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr Instant kStart{1'700'000'000'000'000};
+
+}  // namespace
+
+Scheduler::Scheduler(const SimOptions& options)
+    : seed_(options.seed),
+      rng_(options.seed),
+      clock_(kStart, options.workers),
+      sim_(options, MemoryTransport::Mode::kStepped, clock_) {
+  turns_.resize(static_cast<size_t>(options.workers));
+  for (int i = 0; i < options.workers; ++i) {
+    const auto off = static_cast<int64_t>(rng_.below(2 * SkewedClock::kSkewMaxUs + 1));
+    clock_.set_skew_us(i, off - SkewedClock::kSkewMaxUs);
+  }
+  for (Turn& turn : turns_) {
+    // Some seeds have workers that hardly ever run.
+    turn.weight = uint64_t{1} << rng_.below(5);
+    weights_ += turn.weight;
+  }
+}
+
+void Scheduler::step() {
+  if (phases_left_ == 0) {
+    choose_worker();
+  }
+  --phases_left_;
+  ++phases_;
+  Turn& turn = turns_[static_cast<size_t>(worker_)];
+  clock_.set_worker(worker_);
+  engine().worker(worker_).step(turn.next);
+  const auto next = static_cast<uint8_t>(turn.next) + 1U;
+  turn.next = next == static_cast<uint8_t>(Phase::kCount) ? Phase::kPoll : static_cast<Phase>(next);
+}
+
+void Scheduler::choose_worker() {
+  uint64_t pick = rng_.below(weights_);
+  worker_ = 0;
+  while (pick >= turns_[static_cast<size_t>(worker_)].weight) {
+    pick -= turns_[static_cast<size_t>(worker_)].weight;
+    ++worker_;
+  }
+  phases_left_ = 1 + (rng_.below(4) == 0 ? rng_.below(20) : rng_.below(4));
+  if (rng_.below(4) == 0) {
+    clock_.advance_us(static_cast<int64_t>(rng_.below(400)));
+  }
+}
+
+bool Scheduler::quiet() {
+  for (int i = 0; i < sim_.workers(); ++i) {
+    if (!engine().worker(i).quiet() || !sim_.transport(i).idle()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Scheduler::run_until_quiet(size_t phases_max) {
+  return run_until([this] { return phases_left_ == 0 && quiet(); }, phases_max);
+}
+
+}  // namespace pollux

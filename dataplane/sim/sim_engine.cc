@@ -1,0 +1,108 @@
+#include "dataplane/sim/sim_engine.h"
+
+#include <cstring>
+#include <new>
+
+#include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+#include "src/base/hash.h"
+#include "src/commands/families.h"
+#include "src/data/keyspace.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr size_t kPageAlign = 64;
+
+}  // namespace
+
+CommandTable& sim_commands() {
+  static CommandTable* table = [] {
+    auto* made = new CommandTable;
+    add_command_families(*made);
+    add_engine_families(*made);
+    return made;
+  }();
+  return *table;
+}
+
+SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Clock& clock) {
+  ConfigProblem problem;
+  const bool understood = config_.load(options.config, problem);
+  POLLUX_ASSERT(understood);
+  config_.expect_readers(options.workers);
+  const size_t bytes =
+      (ControlPage::size_for(options.workers) + kPageAlign - 1) / kPageAlign * kPageAlign;
+  void* page = std::aligned_alloc(kPageAlign, bytes);
+  POLLUX_ASSERT(page != nullptr);
+  std::memset(page, 0, bytes);
+  page_.reset(static_cast<ControlPage*>(page));
+  page_->magic = kControlPageMagic;
+  page_->version = kControlPageVersion;
+  page_->bytes = static_cast<uint32_t>(bytes);
+  page_->workers = static_cast<uint32_t>(options.workers);
+  page_->started_ms = clock.now().ms();
+  page_->tsc_per_us = tsc_per_us();
+  std::vector<std::unique_ptr<Transport>> transports;
+  for (int i = 0; i < options.workers; ++i) {
+    auto transport = std::make_unique<MemoryTransport>(
+        options.seed * 1000003 + static_cast<uint64_t>(i), mode);
+    transport->set_client_host("127.0.0." + std::to_string(1 + i));  // so addresses are unique
+    transports_.push_back(transport.get());
+    transports.push_back(std::move(transport));
+  }
+  engine_ = std::make_unique<Engine>(EngineParts{.workers = options.workers,
+                                                 .seed = options.seed,
+                                                 .commands = &sim_commands(),
+                                                 .config = &config_,
+                                                 .page = page_.get(),
+                                                 .clock = &clock,
+                                                 .journal = options.journal,
+                                                 .cells_per_channel = options.cells_per_channel},
+                                     std::move(transports));
+}
+
+SimEngine::~SimEngine() = default;
+
+int SimEngine::owner_of(std::string_view key) const {
+  return shard_of_slot(key_slot(key), static_cast<size_t>(workers())).value;
+}
+
+std::string SimEngine::key_on(int worker, std::string_view name) const {
+  for (int i = 0;; ++i) {
+    std::string key = std::string(name) + std::to_string(i);
+    if (owner_of(key) == worker) {
+      return key;
+    }
+  }
+}
+
+std::string SimEngine::leaks() {
+  std::string found;
+  const auto report = [&found](const std::string& what, int64_t amount) {
+    if (amount != 0) {
+      found += what + ": " + std::to_string(amount) + "; ";
+    }
+  };
+  report("clients", engine_->clients().load(std::memory_order_relaxed));
+  for (int i = 0; i < workers(); ++i) {
+    Worker& worker = engine_->worker(i);
+    const std::string name = "worker " + std::to_string(i);
+    int64_t sessions = 0;
+    worker.for_each_session([&sessions](Session&) { ++sessions; });
+    report(name + " sessions", sessions);
+    report(name + " chunk bytes", worker.chunk_bytes());
+    for (int j = 0; j < workers(); ++j) {
+      if (i != j) {
+        const Channel& channel = engine_->channel(WorkerId{static_cast<uint16_t>(i)},
+                                                  WorkerId{static_cast<uint16_t>(j)});
+        report(name + " cells to " + std::to_string(j), static_cast<int64_t>(channel.cells_out()));
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace pollux

@@ -1,0 +1,124 @@
+"""Loads and measurements of perf/compare: what is done to a server and what is read from it."""
+
+import multiprocessing
+import os
+import re
+import socket
+import subprocess
+import time
+
+SERVER_CPU, CLIENT_CPU = 0, 1
+
+# Own session, own scheduling group at the highest weight: nice alone acts only inside the group.
+QUIET = ["setsid", "-w", "bash", "-c",
+         'echo -20 2>/dev/null > /proc/self/autogroup || true; exec "$@"', "quiet"]
+
+
+def pinned(cpu):
+    """Command prefix: quiet, and on one core."""
+    return QUIET + ["taskset", "-c", str(cpu)]
+
+
+def benchmark(port, operation, pipeline, requests, keys, connections=50, value_bytes=64):
+    """One redis-benchmark run: requests/s and latencies in ms. Keys are 16 bytes."""
+    command = pinned(CLIENT_CPU) + [
+        "redis-benchmark", "-p", str(port), "-t", operation, "-n", str(requests), "-c",
+        str(connections), "-P", str(pipeline), "-d", str(value_bytes), "-r", str(keys),
+        "--precision", "3"]
+    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True, timeout=600).stdout
+    return parse_benchmark(out)
+
+
+def parse_benchmark(out):
+    """The report of redis-benchmark as a dictionary."""
+    rate = re.search(r"throughput summary: ([\d.]+) requests per second", out)
+    summary = re.search(r"avg\s+min\s+p50\s+p95\s+p99\s+max\s+([\d. ]+)", out)
+    if not rate or not summary:
+        raise RuntimeError("redis-benchmark failed:\n" + out[-2000:])
+    p50, p99 = (float(summary.group(1).split()[i]) for i in (2, 4))
+    tail = [float(ms) for percent, ms in
+            re.findall(r"([\d.]+)% <= ([\d.]+) milliseconds", out) if float(percent) >= 99.9]
+    return {"rate": float(rate.group(1)), "p50": p50, "p99": p99,
+            "p999": tail[0] if tail else p99}
+
+
+def key(i):
+    return b"key:%012d" % i
+
+
+def fill(port, begin, end, value_bytes, batch=500):
+    """SETs keys begin to end-1, pipelined; raises if a reply is not OK."""
+    value = b"v" * value_bytes
+    rest = b"\r\n$%d\r\n%s\r\n" % (value_bytes, value)
+    head = b"*3\r\n$3\r\nSET\r\n$16\r\n"
+    ok = b"+OK\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for first in range(begin, end, batch):
+            last = min(first + batch, end)
+            s.sendall(b"".join([head + key(i) + rest for i in range(first, last)]))
+            want = len(ok) * (last - first)
+            got = b""
+            while len(got) < want:
+                piece = s.recv(want - len(got))
+                if not piece:
+                    raise RuntimeError("the server closed the connection")
+                got += piece
+            if got != ok * (last - first):
+                raise RuntimeError("a SET failed: %r" % got[:200])
+
+
+def _probe(port, stop, worst):
+    """Until stop is set: PING every half millisecond, and the longest wait for an answer."""
+    try:
+        os.sched_setaffinity(0, {CLIENT_CPU})
+    except OSError:
+        pass
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while not stop.is_set():
+            start = time.monotonic()
+            s.sendall(b"PING\r\n")
+            s.recv(64)
+            worst.value = max(worst.value, time.monotonic() - start)
+            time.sleep(0.0005)
+
+
+def grow(server, begin, end, step, value_bytes):
+    """Adds keys in small batches. Worst probe latency and, for Pollux, the longest turn, in us:
+    of all, and of each step (a step at powers of two would be seen there)."""
+    stop = multiprocessing.Event()
+    worst = multiprocessing.Value("d", 0.0)
+    probe = multiprocessing.Process(target=_probe, args=(server.port, stop, worst), daemon=True)
+    probe.start()
+    client = server.redis()
+    turns = []
+    try:
+        for first in range(begin, end, step):
+            client.config_resetstat()
+            fill(server.port, first, min(first + step, end), value_bytes, batch=32)
+            turns.append(longest_turn_us(client))
+    finally:
+        stop.set()
+        probe.join(5)
+    known = [t for t in turns if t is not None]
+    return {"probe_us": worst.value * 1e6, "turn_us": max(known) if known else None,
+            "turns_us": known}
+
+
+def longest_turn_us(client):
+    """INFO's longest_turn_cpu_us; None on a server that does not have it."""
+    value = client.info("everything").get("longest_turn_cpu_us")
+    return None if value is None else float(value)
+
+
+def micro(program, filter_text, min_seconds):
+    """Rows of a micro benchmark by name."""
+    import json
+    command = QUIET + [program, "--benchmark_format=json", "--benchmark_filter=" + filter_text,
+                       "--benchmark_min_time=%g" % min_seconds]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                            timeout=300)
+    return {row["name"]: row for row in json.loads(result.stdout)["benchmarks"]
+            if not row.get("error_occurred")}

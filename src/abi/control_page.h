@@ -1,0 +1,124 @@
+// The control page: what the data plane shows to whoever maps it, read-only: the control-plane
+// daemon, polluxctl, and INFO itself. A plain layout without pointers. Each core's block has one
+// writer, that core, and is written by relaxed stores; readers see each number whole, but not all
+// of one moment. A reader checks magic and version and the process id, and then only loads.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "src/base/types.h"
+
+namespace pollux {
+
+inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
+inline constexpr uint32_t kControlPageVersion = 1;
+inline constexpr int kCommandRowsMax = 512;
+inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
+
+// A counter with one writer and many readers. relaxed: nothing is ordered by it.
+class Counter {
+ public:
+  void add(int64_t n) {
+    v_.store(v_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void set(int64_t n) { v_.store(n, std::memory_order_relaxed); }
+  int64_t get() const { return v_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> v_{0};
+};
+static_assert(sizeof(Counter) == 8);
+
+struct CommandCounters {
+  Counter calls;
+  Counter cycles;    // TSC
+  Counter rejected;  // refused before the handler ran
+  Counter failed;    // the handler's reply was an error
+};
+
+struct alignas(64) CoreBlock {
+  // traffic
+  Counter commands;
+  Counter connections_received;
+  Counter connections_rejected;
+  Counter clients;  // open now
+  Counter net_input_bytes;
+  Counter net_output_bytes;
+  Counter reads;   // kData events
+  Counter writes;  // sends
+  Counter protocol_errors;
+  Counter output_limit_closes;
+  Counter query_limit_closes;
+  Counter timeouts;
+  Counter error_replies;
+  // keys
+  Counter keyspace_hits;
+  Counter keyspace_misses;
+  Counter expired_keys;
+  Counter keys;
+  Counter keys_with_expiry;
+  // memory, bytes
+  Counter data_bytes;    // the shard's exact account
+  Counter client_bytes;  // sessions and their buffers
+  Counter memory_peak_bytes;  // the highest sum of the two since the start
+  // the loop
+  Counter turns;
+  Counter busy_cycles;  // TSC in turns that did something
+  Counter sleeps;
+  Counter longest_turn_cpu_ns;  // thread CPU time; since CONFIG RESETSTAT
+  // between cores
+  Counter cells_sent;
+  Counter cells_served;
+  Counter leases;
+  Counter lease_wait_cycles;
+  Counter tickets;
+  Counter ops_per_sec;  // over the last 100 ms .. 1 s
+  Counter input_bytes_per_sec;
+  Counter output_bytes_per_sec;
+  CommandCounters per_command[kCommandRowsMax];  // by row number of the command table
+};
+
+// The full name of a row of the command table ("client|list"), padded with zero bytes.
+struct CommandName {
+  char text[32];
+};
+
+struct ControlPage {
+  std::atomic<uint64_t> magic;  // written last: what it stands before is complete
+  uint32_t version;
+  uint32_t bytes;  // of the whole mapping
+  uint32_t process_id;
+  uint32_t workers;
+  int64_t started_ms;     // Unix time
+  double tsc_per_us;      // cycles above are divided by this
+  uint32_t command_rows;  // names below that are set
+  uint32_t port;
+  char pollux_version[16];
+  CommandName command_names[kCommandRowsMax];
+  CoreBlock cores[1];  // `workers` of them
+
+  static size_t size_for(int workers) {
+    return sizeof(ControlPage) +
+           sizeof(CoreBlock) * static_cast<size_t>(workers > 0 ? workers - 1 : 0);
+  }
+};
+
+// The page in a mapping of `bytes` bytes, or null if there is none of this layout. Total: whatever
+// the bytes say, what is returned can be read within the mapping.
+inline const ControlPage* control_page_in(const void* mapping, size_t bytes) {
+  if (bytes < sizeof(ControlPage)) {
+    return nullptr;
+  }
+  const auto* page = static_cast<const ControlPage*>(mapping);
+  // acquire: pairs with the writer's release of magic, its last store before the workers run.
+  const bool good = page->magic.load(std::memory_order_acquire) == kControlPageMagic &&
+                    page->version == kControlPageVersion && page->workers >= 1 &&
+                    page->workers <= static_cast<uint32_t>(kWorkersMax) &&
+                    page->command_rows <= static_cast<uint32_t>(kCommandRowsMax) &&
+                    ControlPage::size_for(static_cast<int>(page->workers)) <= bytes;
+  return good ? page : nullptr;
+}
+
+}  // namespace pollux

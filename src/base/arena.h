@@ -1,0 +1,41 @@
+// One owner's memory: a jemalloc arena with a thread cache of its own, and an exact account of the
+// bytes it has handed out. Not thread-safe; it belongs to whoever holds the shard or worker, and
+// moves between threads with the hold. Under a sanitizer it is malloc, so every object is seen.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pollux {
+
+class Arena {
+ public:
+  Arena();
+  ~Arena();  // Requires that all was freed (checked under sanitizers only).
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // At least `bytes` (> 0) bytes, 16-byte aligned. Never null: at the end of memory the process
+  // ends with a message (limits are kept before commands begin, by the account).
+  void* allocate(size_t bytes);
+  // `align` is a power of two.
+  void* allocate_aligned(size_t bytes, size_t align);
+  // `bytes` (and `align`) as given to allocate.
+  void free(void* memory, size_t bytes);
+  void free_aligned(void* memory, size_t bytes, size_t align);
+
+  // What allocate(bytes) really takes: jemalloc's size class.
+  static size_t usable(size_t bytes);
+
+  // Sum of usable() over all live objects.
+  int64_t used_bytes() const { return used_bytes_; }
+
+ private:
+  int64_t used_bytes_ = 0;
+  unsigned arena_ = 0;
+  unsigned cache_ = 0;
+  int allocate_flags_ = 0;
+  int free_flags_ = 0;
+};
+
+}  // namespace pollux

@@ -1,0 +1,78 @@
+// A doubly linked list through nodes that live inside their owners; the list owns nothing.
+// Insert and unlink are O(1) and never allocate. A node unlinks itself when it is destroyed.
+#pragma once
+
+#include "src/base/assert.h"
+
+namespace pollux {
+
+struct ListNode {
+  ListNode* prev = nullptr;
+  ListNode* next = nullptr;
+
+  ListNode() = default;
+  ListNode(const ListNode&) = delete;
+  ListNode& operator=(const ListNode&) = delete;
+  ~ListNode() { unlink(); }
+
+  bool linked() const { return next != nullptr; }
+  void unlink() {
+    if (next == nullptr) {
+      return;
+    }
+    prev->next = next;
+    next->prev = prev;
+    prev = next = nullptr;
+  }
+};
+
+// T derives from ListNode, or from Tag-ed nodes that do (one base per list a T may be in).
+template <typename T, typename Node = ListNode>
+class IntrusiveList {
+ public:
+  IntrusiveList() { root_.prev = root_.next = &root_; }
+  ~IntrusiveList() {
+    while (!empty()) {
+      front().Node::unlink();
+    }
+    root_.prev = root_.next = nullptr;
+  }
+  IntrusiveList(const IntrusiveList&) = delete;
+  IntrusiveList& operator=(const IntrusiveList&) = delete;
+
+  bool empty() const { return root_.next == &root_; }
+  // Requires !empty().
+  T& front() { return static_cast<T&>(*static_cast<Node*>(root_.next)); }
+
+  void push_back(T& item) {
+    Node& node = item;
+    POLLUX_ASSERT(!node.linked());
+    node.prev = root_.prev;
+    node.next = &root_;
+    root_.prev->next = &node;
+    root_.prev = &node;
+  }
+  // Requires !empty().
+  T& pop_front() {
+    T& item = front();
+    item.Node::unlink();
+    return item;
+  }
+  // Calls fn(T&) for each; fn may unlink the item it is given, and no other.
+  template <typename Fn>
+  void for_each(Fn fn) {
+    for (ListNode* node = root_.next; node != &root_;) {
+      ListNode* next = node->next;
+      fn(static_cast<T&>(*static_cast<Node*>(node)));
+      node = next;
+    }
+  }
+
+ private:
+  struct Root : ListNode {
+    ~Root() { prev = next = nullptr; }
+  };
+  Root root_;
+};
+
+}  // namespace pollux

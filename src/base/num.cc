@@ -1,0 +1,171 @@
+#include "src/base/num.h"
+
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <system_error>
+
+namespace pollux {
+
+namespace {
+
+// Decimal digits without a leading zero (but "0"), up to `max`. 19 digits always fit a uint64.
+bool parse_digits(const char* in, const char* end, uint64_t max, uint64_t& value) {
+  const ptrdiff_t size = end - in;
+  if (size <= 0 || size > 20) {
+    return false;
+  }
+  const unsigned first = static_cast<unsigned char>(*in) - unsigned{'0'};
+  if (first > 9 || (first == 0 && size > 1)) {
+    return false;
+  }
+  uint64_t sum = first;
+  const char* const safe = size > 19 ? in + 19 : end;
+  for (++in; in < safe; ++in) {
+    const unsigned digit = static_cast<unsigned char>(*in) - unsigned{'0'};
+    if (digit > 9) {
+      return false;
+    }
+    sum = sum * 10 + digit;
+  }
+  if (in < end) {
+    const unsigned digit = static_cast<unsigned char>(*in) - unsigned{'0'};
+    if (digit > 9 || sum > (std::numeric_limits<uint64_t>::max() - digit) / 10) {
+      return false;
+    }
+    sum = sum * 10 + digit;
+  }
+  value = sum;
+  return sum <= max;
+}
+
+double text_to_real(const char* text, char** end, double) {
+  return std::strtod(text, end);
+}
+long double text_to_real(const char* text, char** end, long double) {
+  return std::strtold(text, end);
+}
+
+// The rule that Redis has for both kinds: all of the text, no leading space, no NaN, and neither
+// an overflow nor an underflow to zero. `text` is followed by a NUL.
+template <typename Real>
+std::optional<Real> parse_real(const char* text, size_t size) {
+  if (size == 0 || std::isspace(static_cast<unsigned char>(text[0])) != 0) {
+    return std::nullopt;
+  }
+  errno = 0;
+  char* end = nullptr;
+  const Real value = text_to_real(text, &end, Real{});
+  const bool out_of_range = errno == ERANGE && (std::isinf(value) || value == 0);
+  if (static_cast<size_t>(end - text) != size || out_of_range || std::isnan(value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_int64(std::string_view text) {
+  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  const char* in = text.data();
+  const char* const end = in + text.size();
+  uint64_t magnitude = 0;
+  if (in == end || *in != '-') {
+    if (!parse_digits(in, end, kMax, magnitude)) {
+      return std::nullopt;
+    }
+    return static_cast<int64_t>(magnitude);
+  }
+  if (!parse_digits(in + 1, end, kMax + 1, magnitude) || magnitude == 0) {
+    return std::nullopt;
+  }
+  return static_cast<int64_t>(-magnitude);
+}
+
+std::optional<uint64_t> parse_uint64(std::string_view text) {
+  uint64_t value = 0;
+  if (!parse_digits(text.data(), text.data() + text.size(), std::numeric_limits<uint64_t>::max(),
+                    value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<long double> parse_long_double(std::string_view text) {
+  if (text.size() >= kLongDoubleTextMax) {
+    return std::nullopt;
+  }
+  char copy[kLongDoubleTextMax];
+  text.copy(copy, text.size());
+  copy[text.size()] = '\0';
+  return parse_real<long double>(copy, text.size());
+}
+
+std::optional<double> parse_double(std::string_view text) {
+  // from_chars knows fewer spellings (no '+', no "0x") but agrees with strtod on those it knows.
+  double value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && rest == text.data() + text.size() && std::isfinite(value)) {
+    return value;
+  }
+  constexpr size_t kOnStack = 256;
+  if (text.size() < kOnStack) {
+    char copy[kOnStack];
+    text.copy(copy, text.size());
+    copy[text.size()] = '\0';
+    return parse_real<double>(copy, text.size());
+  }
+  const std::string copy(text);
+  return parse_real<double>(copy.c_str(), copy.size());
+}
+
+size_t format_int64(int64_t value, char* out) {
+  return static_cast<size_t>(std::to_chars(out, out + kInt64TextMax, value).ptr - out);
+}
+
+size_t format_uint64(uint64_t value, char* out) {
+  return static_cast<size_t>(std::to_chars(out, out + kInt64TextMax, value).ptr - out);
+}
+
+size_t format_long_double(long double value, char* out) {
+  if (std::isinf(value)) {
+    const std::string_view text = value > 0 ? "inf" : "-inf";
+    return text.copy(out, text.size());
+  }
+  auto size = static_cast<size_t>(std::snprintf(out, kLongDoubleTextMax, "%.17Lf", value));
+  if (std::memchr(out, '.', size) != nullptr) {
+    while (out[size - 1] == '0') {
+      --size;
+    }
+    if (out[size - 1] == '.') {
+      --size;
+    }
+  }
+  if (size == 2 && out[0] == '-' && out[1] == '0') {
+    out[0] = '0';
+    size = 1;
+  }
+  return size;
+}
+
+size_t format_double(double value, char* out) {
+  // Whole numbers of up to 17 digits are what %.17g writes without a point or exponent.
+  constexpr double kWholeMax = 1e17;
+  if (value > -kWholeMax && value < kWholeMax && value != 0) {
+    const auto whole = static_cast<int64_t>(value);
+    if (static_cast<double>(whole) == value) {
+      return format_int64(whole, out);
+    }
+  }
+  const auto end =
+      std::to_chars(out, out + kDoubleTextMax, value, std::chars_format::general, 17).ptr;
+  return static_cast<size_t>(end - out);
+}
+
+}  // namespace pollux

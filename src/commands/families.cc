@@ -1,0 +1,19 @@
+#include "src/commands/families.h"
+
+#include "src/commands/command_table.h"
+
+namespace pollux {
+
+void add_command_families(CommandTable& table) {
+  table.add(string_commands());
+  table.add(substring_commands());
+  table.add(lcs_commands());
+  table.add(counter_commands());
+  table.add(bitmap_commands());
+  table.add(bitfield_commands());
+  table.add(generic_commands());
+  table.add(expire_commands());
+  table.add(scan_commands());
+}
+
+}  // namespace pollux

@@ -1,0 +1,26 @@
+// The command families below the engine. A family is one file, one line here and one line in
+// families.cc.
+#pragma once
+
+#include <span>
+
+#include "src/commands/command.h"
+
+namespace pollux {
+
+class CommandTable;
+
+std::span<const CommandRow> string_commands();
+std::span<const CommandRow> substring_commands();
+std::span<const CommandRow> lcs_commands();
+std::span<const CommandRow> counter_commands();
+std::span<const CommandRow> bitmap_commands();
+std::span<const CommandRow> bitfield_commands();
+std::span<const CommandRow> generic_commands();
+std::span<const CommandRow> expire_commands();
+std::span<const CommandRow> scan_commands();
+
+// All of them.
+void add_command_families(CommandTable& table);
+
+}  // namespace pollux

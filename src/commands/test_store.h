@@ -1,0 +1,70 @@
+// A store of some shards with a clock moved by hand, for tests of handlers: a request goes in as
+// text, the reply comes out as the bytes on the wire, with the events it raised.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/rng.h"
+#include "src/commands/command_table.h"
+#include "src/commands/context.h"
+
+namespace pollux {
+
+// A sink into a string.
+class TextSink final : public ByteSink {
+ public:
+  TextSink();
+  // All that was written since the last call.
+  std::string take();
+
+ private:
+  void refill(size_t bytes) override;
+
+  std::string text_;
+  char window_[256];
+};
+
+class TestStore {
+ public:
+  explicit TestStore(int shards = 1);
+  ~TestStore();
+
+  // The arguments of `line` are divided by spaces.
+  std::string run(std::string_view line);
+  std::string run_args(const std::vector<std::string_view>& args);
+  // The events of the last run: "set k, expire k".
+  const std::string& events() const { return events_; }
+
+  void advance_ms(int64_t ms) { now_.us += ms * 1000; }
+  int64_t now_ms() const { return now_.ms(); }
+  void select(int db) { db_ = db; }
+  void set_protocol(int protocol) { protocol_ = protocol; }
+  KeyspaceStats& stats() { return keys_.stats(); }
+  DataConfig& config() { return config_; }
+  const CommandTable& table() const { return table_; }
+
+ private:
+  class EventLog;
+
+  void run_row(const CommandRow& row, Args args, Reply& reply, TextSink& sink);
+
+  std::unique_ptr<EventLog> log_;
+  std::vector<std::unique_ptr<ShardStore>> owned_;
+  std::vector<ShardStore*> stores_;
+  std::vector<uint64_t> all_held_;
+  Keyspace keys_;
+  CommandTable table_;
+  Rng rng_{1};
+  DataConfig config_;
+  Host host_;
+  Instant now_{1'700'000'000'000'000};
+  int db_ = 0;
+  int protocol_ = 2;
+  std::string events_;
+};
+
+}  // namespace pollux

@@ -1,0 +1,59 @@
+// Blocks of a few sizes that are always dense: when one is freed, the last block of its size moves
+// into the hole and its owner is told. So a population of blocks that changes its sizes all the
+// time, as the segments of growing key tables do, leaves no holes, where an allocator that can't
+// move things would keep up to half a size's memory for its stragglers. A free costs a copy of one
+// block. Belongs to the holder of the shard.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "src/base/arena.h"
+
+namespace pollux {
+
+class CompactPool {
+ public:
+  static constexpr size_t kSlabBytes = 256 << 10;
+  static constexpr size_t kSizes = 5;
+  // In bytes, ascending; each divides a slab with at most 3 % left over.
+  static constexpr std::array<size_t, kSizes> kBlockBytes = {8 << 10, 10 << 10, 12 << 10, 14 << 10,
+                                                             16 << 10};
+
+  // Called with the new place of a block that has moved.
+  using Moved = void (*)(void* block);
+
+  CompactPool(Arena& arena, Moved moved) : arena_(arena), moved_(moved) {}
+  ~CompactPool();
+  CompactPool(const CompactPool&) = delete;
+  CompactPool& operator=(const CompactPool&) = delete;
+
+  // A block of kBlockBytes[size], aligned to 64. Moves nothing.
+  void* allocate(size_t size);
+  // May move one other block of this size.
+  void free(void* block, size_t size);
+  // True if freeing this block moves none, and the freeing of any other of its size moves it.
+  bool is_last(const void* block, size_t size) const;
+
+  // Bytes of the blocks in use, and bytes taken from the arena for them.
+  int64_t used_bytes() const;
+  int64_t arena_bytes() const { return static_cast<int64_t>(slab_count_ * kSlabBytes); }
+
+ private:
+  struct Size {
+    std::vector<char*> slabs;
+    size_t blocks = 0;
+  };
+  static constexpr size_t blocks_per_slab(size_t size) { return kSlabBytes / kBlockBytes[size]; }
+  char* address(size_t size, size_t index) const;
+
+  Arena& arena_;
+  const Moved moved_;
+  std::array<Size, kSizes> sizes_;
+  std::vector<char*> spare_slabs_;
+  size_t slab_count_ = 0;
+};
+
+}  // namespace pollux

@@ -1,0 +1,344 @@
+// How a key changes (class Edit of keyspace.h). All ways lead to a few moves: overwrite in place if
+// the entry keeps its block size; else make a new block, fill it, adopt it in place of the old one.
+// What is written may come from the old value, so that is freed last.
+#include <algorithm>
+#include <climits>
+#include <cstring>
+
+#include "src/base/assert.h"
+#include "src/base/num.h"
+#include "src/data/keyspace.h"
+
+namespace pollux {
+
+namespace {
+
+// Growing strings get room for more: as much again up to 1 MiB, above that at least another MiB
+// or an eighth, so that a series of appends copies each byte a bounded number of times.
+size_t capacity_for_growth(size_t size) {
+  constexpr size_t kDoubleMax = 1 << 20;
+  return size < kDoubleMax ? 2 * size : size + std::max(kDoubleMax, size / 8);
+}
+
+// memmove that takes null for no bytes.
+void move_bytes(char* to, std::string_view from) {
+  if (!from.empty()) {
+    std::memmove(to, from.data(), from.size());
+  }
+}
+
+}  // namespace
+
+Edit::Edit(Keyspace& keys, int db, const Key& key)
+    : keys_(keys), store_(keys.store_of(key)), data_(store_.database(db)), key_(key), db_(db) {
+  position_ = store_.find(data_, key_);
+  if (!position_) {
+    return;
+  }
+  if (store_.entry_at(position_.handle())->expired_at(keys.now_.ms())) {
+    ++store_.stats_.expired_by_access;
+    store_.expire(db_, key_, position_);
+    return;
+  }
+  handle_ = position_.handle();
+  version_ = data_.table.version();
+  writable()->touch(keys.clock_);
+  entry_ = writable();
+}
+
+Edit::~Edit() {
+  POLLUX_ASSERT(!changed_ || notified_);
+}
+
+void Edit::set_string(std::string_view bytes) {
+  if (bytes.size() <= kInt64TextMax) {
+    if (const std::optional<int64_t> value = parse_int64(bytes)) {
+      set_int(*value);
+      return;
+    }
+  }
+  set_text(bytes);
+}
+
+void Edit::set_text(std::string_view bytes) {
+  write_bytes(bytes, bytes.size() <= kEmbstrBytesMax ? Encoding::kEmbstr : Encoding::kRaw);
+}
+
+void Edit::set_int(int64_t value) {
+  before_change();
+  char area[sizeof(value)];
+  std::memcpy(area, &value, sizeof(value));
+  write_inside({area, sizeof(area)}, Encoding::kInt);
+}
+
+void Edit::set_raw(std::string_view bytes) { write_bytes(bytes, Encoding::kRaw); }
+
+void Edit::write_bytes(std::string_view bytes, Encoding encoding) {
+  before_change();
+  if (bytes.size() <= Entry::kInlineValueMax) {
+    write_inside(bytes, encoding);
+  } else {
+    write_outside(bytes, encoding);
+  }
+}
+
+std::span<char> Edit::grow_raw(size_t size) {
+  before_change();
+  char scratch[kInt64TextMax];
+  const std::string_view old = entry_ == nullptr ? std::string_view() : entry_->string(scratch);
+  POLLUX_ASSERT(size >= old.size());
+  const bool outside = entry_ != nullptr && entry_->value_is_outside();
+  return outside || size > Entry::kInlineValueMax ? grow_outside(old, size)
+                                                  : grow_inside(old, size);
+}
+
+void Edit::set_expiry(int64_t at_ms) {
+  POLLUX_ASSERT(entry_ != nullptr);
+  before_change();
+  if (entry_->has_expiry()) {
+    store_.unlink_expiry(data_, handle_);
+  } else {
+    reshape(/*has_expiry=*/true);
+  }
+  store_.link_expiry(data_, handle_, at_ms);
+}
+
+bool Edit::clear_expiry() {
+  if (entry_ == nullptr || !entry_->has_expiry()) {
+    return false;
+  }
+  before_change();
+  store_.unlink_expiry(data_, handle_);
+  reshape(/*has_expiry=*/false);
+  return true;
+}
+
+void Edit::remove() {
+  POLLUX_ASSERT(entry_ != nullptr);
+  before_change();
+  erase_entry();
+}
+
+void Edit::take(Edit& from) {
+  POLLUX_ASSERT(from.entry_ != nullptr && this != &from);
+  if (&store_ != &from.store_) {
+    // The memory of a shard stays in it.
+    copy(*from.entry_);
+    writable()->touch(from.entry_->access_clock());
+    from.remove();
+    return;
+  }
+  POLLUX_ASSERT(handle_ != from.handle_);
+  before_change();
+  from.before_change();
+  if (entry_ != nullptr) {
+    erase_entry();
+  }
+  const Entry& source = *from.entry_;
+  const bool has_expiry = source.has_expiry();
+  const Handle fresh = new_block(has_expiry, source.value_area_bytes());
+  Entry* entry = store_.entry_at(fresh);
+  entry->copy_value(source);
+  entry->touch(source.access_clock());
+  adopt(fresh);
+  if (has_expiry) {
+    const int64_t at_ms = source.expiry_ms();
+    store_.unlink_expiry(from.data_, from.handle_);
+    store_.link_expiry(data_, fresh, at_ms);
+  }
+  // What is left of the other entry: its key and its block.
+  from.data_.table.erase(from.key_.hash, from.position());
+  if (source.key_is_outside()) {
+    store_.free_outside(source.key_outside());
+  }
+  store_.heap_.free(from.handle_);
+  from.handle_ = kNoHandle;
+  from.entry_ = nullptr;
+}
+
+void Edit::copy(const Entry& source) {
+  POLLUX_ASSERT(&source != entry_ && source.type() == ValueType::kString);
+  const int64_t at_ms = source.expiry_ms();
+  const bool has_expiry = source.has_expiry();
+  before_change();
+  if (source.value_is_outside()) {
+    write_outside(source.stored_bytes(), source.encoding());
+  } else {
+    write_inside({source.value_area(), source.value_area_bytes()}, source.encoding());
+  }
+  if (has_expiry) {
+    set_expiry(at_ms);
+  } else {
+    clear_expiry();
+  }
+}
+
+void Edit::notify(KeyEvent event) {
+  notified_ = true;
+  if (store_.observer_ != nullptr) {
+    store_.observer_->after(db_, key_, event, entry_);
+  }
+}
+
+// --- the moves ---
+
+void Edit::before_change() {
+  notified_ = false;
+  if (changed_) {
+    return;
+  }
+  changed_ = true;
+  if (store_.observer_ != nullptr) {
+    store_.observer_->before(db_, key_, entry_);
+  }
+}
+
+// `area` is what the value area will hold: the bytes of a string or of an int64.
+void Edit::write_inside(std::string_view area, Encoding encoding) {
+  const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
+  if (entry_ != nullptr && !entry_->value_is_outside() &&
+      EntryHeap::rounded(Entry::bytes_for(key_.bytes.size(), has_expiry, area.size())) ==
+          EntryHeap::rounded(entry_->block_bytes())) {
+    Entry* entry = writable();
+    move_bytes(entry->value_area(), area);
+    entry->set_value_inside(encoding, area.size());
+    return;
+  }
+  const Handle fresh = new_block(has_expiry, area.size());
+  Entry* entry = store_.entry_at(fresh);
+  entry->set_value_inside(encoding, area.size());
+  move_bytes(entry->value_area(), area);
+  adopt(fresh);
+}
+
+void Edit::write_outside(std::string_view bytes, Encoding encoding) {
+  if (entry_ != nullptr && entry_->value_is_outside()) {
+    Entry::Outside outside = entry_->value_outside();
+    // In place, unless half of it would lie idle.
+    if (outside.capacity >= bytes.size() && outside.capacity / 2 <= bytes.size()) {
+      move_bytes(outside.data, bytes);
+      outside.size = bytes.size();
+      writable()->set_value_outside(encoding, outside);
+      return;
+    }
+  }
+  Entry::Outside outside = store_.new_outside(bytes.size());
+  move_bytes(outside.data, bytes);
+  outside.size = bytes.size();
+  const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
+  const Handle fresh = new_block(has_expiry, sizeof(outside));
+  store_.entry_at(fresh)->set_value_outside(encoding, outside);
+  adopt(fresh);
+}
+
+std::span<char> Edit::grow_inside(std::string_view old, size_t size) {
+  // Writing the old bytes as a value of the new size would read past their end, so the tail is
+  // made here.
+  char text[Entry::kInlineValueMax];
+  move_bytes(text, old);
+  std::memset(text + old.size(), 0, size - old.size());
+  write_inside({text, size}, Encoding::kRaw);
+  return {writable()->value_area(), size};
+}
+
+std::span<char> Edit::grow_outside(std::string_view old, size_t size) {
+  const bool was_outside = entry_ != nullptr && entry_->value_is_outside();
+  Entry::Outside outside{};
+  if (was_outside) {
+    outside = entry_->value_outside();
+  }
+  if (outside.capacity < size) {
+    const Entry::Outside previous = outside;
+    // The class of the allocator may have room beyond what is asked; use all of it.
+    const size_t wanted = old.empty() ? size : capacity_for_growth(size);
+    outside = store_.new_outside(Arena::usable(wanted));
+    move_bytes(outside.data, old);
+    if (was_outside) {
+      writable()->set_value_outside(Encoding::kRaw, outside);
+      store_.free_outside(previous);
+    } else {
+      const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
+      const Handle fresh = new_block(has_expiry, sizeof(outside));
+      store_.entry_at(fresh)->set_value_outside(Encoding::kRaw, outside);
+      adopt(fresh);
+    }
+  }
+  std::memset(outside.data + old.size(), 0, size - old.size());
+  outside.size = size;
+  writable()->set_value_outside(Encoding::kRaw, outside);
+  return {outside.data, size};
+}
+
+// The same entry with or without an expiry block; its links are the caller's.
+void Edit::reshape(bool has_expiry) {
+  const Handle fresh = store_.heap_.allocate(
+      Entry::bytes_for(entry_->key_area_bytes(), has_expiry, entry_->value_area_bytes()));
+  Entry* entry = store_.entry_at(fresh);
+  entry->format(entry_->type(), entry_->encoding(), has_expiry, entry_->access_clock());
+  entry->copy_key(*entry_);
+  entry->copy_value(*entry_);
+  data_.table.replace(position(), fresh);
+  store_.heap_.free(handle_);
+  handle_ = fresh;
+  entry_ = entry;
+}
+
+// A block for this key with room for a value; key and expiry block are filled in.
+Handle Edit::new_block(bool has_expiry, size_t value_area_bytes) {
+  const Handle fresh =
+      store_.heap_.allocate(Entry::bytes_for(key_.bytes.size(), has_expiry, value_area_bytes));
+  Entry* entry = store_.entry_at(fresh);
+  entry->format(ValueType::kString, Encoding::kRaw, has_expiry, keys_.clock_);
+  if (entry_ != nullptr) {
+    entry->copy_key(*entry_);
+    if (has_expiry) {
+      entry->expiry() = entry_->expiry();
+    }
+  } else if (key_.bytes.size() <= Entry::kInlineKeyMax) {
+    entry->set_key(key_.bytes);
+  } else {
+    Entry::Outside outside = store_.new_outside(key_.bytes.size());
+    move_bytes(outside.data, key_.bytes);
+    outside.size = key_.bytes.size();
+    entry->set_key_outside(outside);
+  }
+  return fresh;
+}
+
+// `fresh`, of the same shape as to expiry, becomes the key's entry; the old one and its value go.
+void Edit::adopt(Handle fresh) {
+  if (entry_ == nullptr) {
+    position_ = data_.table.insert(key_.hash, fresh);
+    version_ = data_.table.version();
+  } else {
+    if (entry_->has_expiry()) {
+      data_.wheel->moved(fresh);
+    }
+    data_.table.replace(position(), fresh);
+    if (entry_->value_is_outside()) {
+      store_.free_outside(entry_->value_outside());
+    }
+    store_.heap_.free(handle_);
+  }
+  handle_ = fresh;
+  entry_ = writable();
+}
+
+void Edit::erase_entry() {
+  store_.erase(data_, key_.hash, position());
+  handle_ = kNoHandle;
+  entry_ = nullptr;
+}
+
+// Where handle_ stands now: another Edit may have changed the table since.
+KeyTable::Position Edit::position() {
+  if (version_ != data_.table.version()) {
+    position_ =
+        data_.table.find(key_.hash, [handle = handle_](Handle there) { return there == handle; });
+    POLLUX_ASSERT(position_);
+    version_ = data_.table.version();
+  }
+  return position_;
+}
+
+}  // namespace pollux

@@ -1,0 +1,206 @@
+// One key with its value, in one block of the shard's entry heap. No padding anywhere, so a key of
+// 16 bytes with a value of 32 takes 56:
+//
+//   0  kind          type in the low 4 bits, encoding in the high 4
+//   1  flags         has expiry, key outside, value outside
+//   2  value bytes   of a value inside, 16 bits
+//   4  clock, key    24 bits of access clock; length of a key inside, 8 bits
+//   8  Expiry        16 bytes, only with a TTL
+//      key           up to 255 bytes, or an Outside (24 bytes)
+//      value         a string of up to kInlineValueMax bytes, an int64, or an Outside
+//
+// The address of an entry changes when its size does. Readers see it through const; only Edit and
+// ShardStore write (the second half of the class).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "src/base/num.h"
+#include "src/base/types.h"
+#include "src/data/entry_heap.h"
+#include "src/data/value.h"
+
+namespace pollux {
+
+class Entry {
+ public:
+  ValueType type() const { return static_cast<ValueType>(kind_ & 15); }
+  Encoding encoding() const { return static_cast<Encoding>(kind_ >> 4); }
+  std::string_view key() const {
+    if (key_is_outside()) [[unlikely]] {
+      const Outside outside = load_outside(key_area());
+      return {outside.data, outside.size};
+    }
+    return {key_area(), clock_and_key_ >> kClockBits};
+  }
+
+  bool has_expiry() const { return (flags_ & kHasExpiry) != 0; }
+  // Unix time in ms; -1 if none.
+  int64_t expiry_ms() const { return has_expiry() ? expiry().at_ms : -1; }
+  // Redis' rule: the millisecond of the expiry itself is still alive.
+  bool expired_at(int64_t now_ms) const { return has_expiry() && now_ms > expiry().at_ms; }
+
+  // The bytes of a string value; an int is formatted into `scratch`. Requires kString.
+  std::string_view string(char (&scratch)[kInt64TextMax]) const {
+    if (encoding() == Encoding::kInt) {
+      return {scratch, format_int64(integer(), scratch)};
+    }
+    return stored_bytes();
+  }
+  size_t string_size() const;
+  // The value of an int-encoded string. Requires kInt.
+  int64_t integer() const {
+    int64_t value;
+    std::memcpy(&value, value_area(), sizeof(value));
+    return value;
+  }
+
+  // The access clock, in seconds modulo 2^24 (194 days): the idle time is what it lags behind.
+  static constexpr uint32_t kClockMask = (1U << 24) - 1;
+  static uint32_t clock_at(Instant now) {
+    return static_cast<uint32_t>(now.us / 1'000'000) & kClockMask;
+  }
+  uint32_t access_clock() const { return clock_and_key_ & kClockMask; }
+  uint32_t idle_seconds(Instant now) const { return (clock_at(now) - access_clock()) & kClockMask; }
+
+  // Bytes this key takes (MEMORY USAGE): entry, external blocks, table share.
+  size_t memory_usage() const;
+
+  // --- for src/data ---
+
+  static constexpr size_t kInlineKeyMax = 255;
+  // Longer strings stand in a block of the arena: from there on its size classes lose little, and
+  // growing in place gains much.
+  static constexpr size_t kInlineValueMax = 512;
+
+  // A block of the arena that belongs to the entry.
+  struct Outside {
+    char* data;
+    uint64_t size;      // bytes that count
+    uint64_t capacity;  // bytes as asked of the arena
+  };
+  // The time a key dies and its neighbours in the expiry wheel.
+  struct Expiry {
+    int64_t at_ms;
+    uint32_t prev;
+    uint32_t next;
+  };
+
+  // What a block must hold. `key_bytes`: the key's length, wherever it will stand.
+  static constexpr size_t bytes_for(size_t key_bytes, bool has_expiry, size_t value_area_bytes) {
+    return kHeaderBytes + (has_expiry ? sizeof(Expiry) : 0) +
+           (key_bytes <= kInlineKeyMax ? key_bytes : sizeof(Outside)) + value_area_bytes;
+  }
+  size_t block_bytes() const {
+    return bytes_for(key_area_bytes(), has_expiry(), value_area_bytes());
+  }
+
+  // Makes the header in a fresh block; key, expiry and value areas are the caller's to fill.
+  void format(ValueType type, Encoding encoding, bool has_expiry, uint32_t clock) {
+    kind_ =
+        static_cast<uint8_t>(static_cast<unsigned>(type) | static_cast<unsigned>(encoding) << 4);
+    flags_ = has_expiry ? kHasExpiry : 0;
+    value_bytes_ = 0;
+    clock_and_key_ = clock;
+  }
+  // Stores the key; one that is too long for the inside as `outside`, whose bytes are there.
+  void set_key(std::string_view key) {
+    if (!key.empty()) {
+      std::memcpy(key_area(), key.data(), key.size());
+    }
+    clock_and_key_ |= static_cast<uint32_t>(key.size()) << kClockBits;
+  }
+  void set_key_outside(const Outside& outside) {
+    flags_ |= kKeyOutside;
+    std::memcpy(key_area(), &outside, sizeof(outside));
+  }
+  // Takes over the key of an entry of the same key; requires a block formatted for it.
+  void copy_key(const Entry& from) {
+    flags_ |= from.flags_ & kKeyOutside;
+    clock_and_key_ = access_clock() | (from.clock_and_key_ & ~kClockMask);
+    std::memcpy(key_area(), from.key_area(), from.key_area_bytes());
+  }
+  // Takes over the value area of an entry of any key, outside bytes and all.
+  void copy_value(const Entry& from) {
+    kind_ = from.kind_;
+    flags_ |= from.flags_ & kValueOutside;
+    value_bytes_ = from.value_bytes_;
+    std::memcpy(value_area(), from.value_area(), from.value_area_bytes());
+  }
+  // The shape of the value area; requires that the block has the room. The area itself stays.
+  void set_value_inside(Encoding encoding, size_t bytes) {
+    set_encoding(encoding);
+    flags_ &= static_cast<uint8_t>(~kValueOutside);
+    value_bytes_ = static_cast<uint16_t>(bytes);
+  }
+  void set_value_outside(Encoding encoding, const Outside& outside) {
+    set_encoding(encoding);
+    flags_ |= kValueOutside;
+    value_bytes_ = 0;
+    std::memcpy(value_area(), &outside, sizeof(outside));
+  }
+
+  bool key_is_outside() const { return (flags_ & kKeyOutside) != 0; }
+  bool value_is_outside() const { return (flags_ & kValueOutside) != 0; }
+  Outside key_outside() const { return load_outside(key_area()); }
+  Outside value_outside() const { return load_outside(value_area()); }
+  size_t key_area_bytes() const {
+    return key_is_outside() ? sizeof(Outside) : clock_and_key_ >> kClockBits;
+  }
+  size_t value_area_bytes() const { return value_is_outside() ? sizeof(Outside) : value_bytes_; }
+  char* key_area() { return after_header() + (has_expiry() ? sizeof(Expiry) : 0); }
+  const char* key_area() const { return const_cast<Entry*>(this)->key_area(); }
+  char* value_area() { return key_area() + key_area_bytes(); }
+  const char* value_area() const { return const_cast<Entry*>(this)->value_area(); }
+  // The string as it is stored; requires an encoding other than int.
+  std::string_view stored_bytes() const {
+    if (value_is_outside()) {
+      const Outside outside = value_outside();
+      return {outside.data, outside.size};
+    }
+    return {value_area(), value_bytes_};
+  }
+
+  // Requires has_expiry().
+  Expiry& expiry() { return *reinterpret_cast<Expiry*>(after_header()); }
+  const Expiry& expiry() const { return const_cast<Entry*>(this)->expiry(); }
+
+  // Writes only if it changes, so that reads leave the cache line clean.
+  void touch(uint32_t clock) {
+    if (access_clock() != clock) {
+      clock_and_key_ = (clock_and_key_ & ~kClockMask) | clock;
+    }
+  }
+
+ private:
+  static constexpr size_t kHeaderBytes = 8;
+  static constexpr unsigned kClockBits = 24;
+  static constexpr uint8_t kHasExpiry = 1;
+  static constexpr uint8_t kKeyOutside = 2;
+  static constexpr uint8_t kValueOutside = 4;
+  // Bit 8 is kept for the snapshot walk. A collection will be an 8-byte pointer in the value area.
+
+  static Outside load_outside(const char* from) {
+    Outside outside;
+    std::memcpy(&outside, from, sizeof(outside));
+    return outside;
+  }
+  void set_encoding(Encoding encoding) {
+    kind_ = static_cast<uint8_t>((kind_ & 15) | static_cast<unsigned>(encoding) << 4);
+  }
+  char* after_header() { return reinterpret_cast<char*>(this) + kHeaderBytes; }
+
+  uint8_t kind_;
+  uint8_t flags_;
+  uint16_t value_bytes_;
+  uint32_t clock_and_key_;
+};
+static_assert(sizeof(Entry) == 8);
+static_assert(Entry::bytes_for(16, false, 32) == 56, "the figure that memory goals stand on");
+static_assert(Entry::bytes_for(Entry::kInlineKeyMax, true, Entry::kInlineValueMax) <=
+              EntryHeap::kBlockBytesMax);
+
+}  // namespace pollux

@@ -1,0 +1,113 @@
+// The memory of a shard's entries: blocks of 8 to 1,024 bytes in steps of 8, named by 32-bit
+// handles. Chunks of 2 MiB from the shard's arena are cut into pages of 16 KiB; all blocks of a
+// page have one size, so a block costs its size rounded up to 8 and a share of a 16-byte page
+// header (0.3 % at 56 bytes, with the rest of the page; 6 % at worst, near 1,024).
+// An empty page serves any size again; an empty chunk goes back to the arena, but for a spare one.
+// Belongs to the holder of the shard. At most 16,384 chunks, that is 32 GiB, or the process ends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/assert.h"
+
+namespace pollux {
+
+// A block of an EntryHeap: chunk index << 18 | offset in the chunk / 8. 0 is none.
+using Handle = uint32_t;
+inline constexpr Handle kNoHandle = 0;
+
+class EntryHeap {
+ public:
+  static constexpr size_t kUnit = 8;
+  static constexpr size_t kBlockBytesMax = 1024;
+  static constexpr size_t kPageBytes = 16 << 10;
+  static constexpr size_t kChunkBytes = 2 << 20;
+
+  explicit EntryHeap(Arena& arena);
+  ~EntryHeap();  // Blocks that are still there go with their chunks.
+  EntryHeap(const EntryHeap&) = delete;
+  EntryHeap& operator=(const EntryHeap&) = delete;
+
+  // A block of at least `bytes` (1..kBlockBytesMax) bytes, 8-byte aligned, not zeroed.
+  Handle allocate(size_t bytes);
+  void free(Handle handle);
+
+  // Where the block is; it never moves.
+  char* address(Handle handle) const {
+    return chunks_[handle >> kOffsetBits] + static_cast<size_t>(handle & kOffsetMask) * kUnit;
+  }
+  // The bytes of the block: what was asked for, rounded up to 8.
+  size_t block_bytes(Handle handle) const { return size_t{page_of(handle)->units} * kUnit; }
+  static constexpr size_t rounded(size_t bytes) { return (bytes + kUnit - 1) & ~(kUnit - 1); }
+
+  // A 32-bit number that no block ever has as its handle: the heap's page headers stand there.
+  // (The expiry wheel marks the ends of its lists so.) Requires index < 2^21.
+  static constexpr uint32_t not_a_block(uint32_t index) { return index << kPageUnitBits | 1; }
+  static constexpr bool is_block(uint32_t handle) { return (handle & kPageUnitMask) > 1; }
+  static constexpr uint32_t not_a_block_index(uint32_t mark) { return mark >> kPageUnitBits; }
+
+  // Bytes of the pages that hold blocks. Pages of a chunk that hold none are not counted: never
+  // touched, they are not resident; emptied, they are the next to be used.
+  int64_t used_bytes() const { return static_cast<int64_t>(used_pages_ * kPageBytes); }
+  // Bytes taken from the arena (whole chunks), which the arena's own account counts.
+  int64_t arena_bytes() const { return static_cast<int64_t>(chunk_count_ * kChunkBytes); }
+  uint64_t block_count() const { return block_count_; }
+
+ private:
+  static constexpr unsigned kOffsetBits = 18;
+  static constexpr uint32_t kOffsetMask = (1U << kOffsetBits) - 1;
+  static constexpr unsigned kPageUnitBits = 11;
+  static constexpr uint32_t kPageUnitMask = (1U << kPageUnitBits) - 1;
+  static constexpr size_t kPagesPerChunk = kChunkBytes / kPageBytes;
+  static constexpr size_t kChunksMax = size_t{1} << (32 - kOffsetBits);
+  static constexpr size_t kClasses = kBlockBytesMax / kUnit + 1;
+  static constexpr uint32_t kNoPage = ~uint32_t{0};
+
+  // The first 16 bytes of a page in use. Offsets within the page are in units of 8 bytes.
+  // Blocks stand at the end of the page, so that sizes that divide it are aligned to their size.
+  struct Page {
+    uint32_t next;  // pages of the same size with room, by page number; kNoPage ends
+    uint32_t prev;
+    uint16_t units;  // size of a block
+    uint16_t used;   // blocks that are handed out
+    uint16_t fresh;  // the first block that was never handed out; 0 if there is none
+    uint16_t freed;  // the last block that came back, first of a list through them; 0 if none
+  };
+  static_assert(sizeof(Page) == 2 * kUnit);
+  static_assert(kPageBytes == (kUnit << kPageUnitBits));
+  static_assert(kPagesPerChunk == 128, "the bitmaps below hold one bit per page");
+
+  struct Chunk {
+    uint64_t free_pages[2];  // a bit per page
+    uint32_t used_pages;
+  };
+
+  Page* page_of(Handle handle) const {
+    return reinterpret_cast<Page*>(address(handle & ~kPageUnitMask));
+  }
+  Page* page_at(uint32_t number) const {
+    return reinterpret_cast<Page*>(address(number << kPageUnitBits));
+  }
+  uint32_t take_page(uint16_t units);
+  void release_page(uint32_t number);
+  uint32_t add_chunk();
+  void drop_chunk(uint32_t index);
+  void link_page(uint32_t number);
+  void unlink_page(uint32_t number);
+
+  Arena& arena_;
+  std::vector<char*> chunk_addresses_;
+  char** chunks_ = nullptr;  // chunk_addresses_.data(); null address: index is free
+  std::vector<Chunk> chunk_states_;
+  std::vector<uint64_t> chunks_with_room_;  // a bit per chunk: it has a free page
+  size_t chunk_count_ = 0;
+  size_t empty_chunks_ = 0;
+  size_t used_pages_ = 0;
+  uint64_t block_count_ = 0;
+  uint32_t with_room_[kClasses];  // by units: a page with room, or kNoPage
+};
+
+}  // namespace pollux

@@ -1,0 +1,97 @@
+#include "src/data/entry_heap.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <iterator>
+#include <map>
+
+#include "src/base/rng.h"
+
+namespace pollux {
+namespace {
+
+TEST(EntryHeap, BlocksKeepTheirBytesThroughRandomUse) {
+  Arena arena;
+  EntryHeap heap(arena);
+  Rng rng(1);
+  struct Block {
+    size_t bytes;
+    char fill;
+  };
+  std::map<Handle, Block> model;
+  for (int step = 0; step < 200'000; ++step) {
+    // Waves of growing and shrinking.
+    const bool grow = (step / 20'000) % 2 == 0 ? rng.below(10) < 7 : rng.below(10) < 2;
+    if (grow || model.empty()) {
+      const size_t bytes = 1 + rng.below(rng.below(8) == 0 ? EntryHeap::kBlockBytesMax : 100);
+      const Handle handle = heap.allocate(bytes);
+      ASSERT_TRUE(EntryHeap::is_block(handle));
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(heap.address(handle)) % 8, 0U);
+      ASSERT_EQ(heap.block_bytes(handle), EntryHeap::rounded(bytes));
+      const char fill = static_cast<char>(rng.next());
+      std::memset(heap.address(handle), fill, bytes);
+      ASSERT_TRUE(model.emplace(handle, Block{bytes, fill}).second);
+    } else {
+      auto it = model.lower_bound(static_cast<Handle>(rng.below(model.rbegin()->first)));
+      for (size_t i = 0; i < it->second.bytes; ++i) {
+        ASSERT_EQ(heap.address(it->first)[i], it->second.fill);
+      }
+      heap.free(it->first);
+      model.erase(it);
+    }
+    ASSERT_EQ(heap.block_count(), model.size());
+  }
+  for (const auto& [handle, block] : model) {
+    ASSERT_EQ(heap.address(handle)[block.bytes - 1], block.fill);
+    heap.free(handle);
+  }
+  EXPECT_EQ(heap.used_bytes(), 0);
+}
+
+TEST(EntryHeap, EmptyChunksGoBackButForOne) {
+  Arena arena;
+  EntryHeap heap(arena);
+  std::vector<Handle> handles;
+  for (int i = 0; i < 100'000; ++i) {
+    handles.push_back(heap.allocate(64));
+  }
+  EXPECT_GE(heap.arena_bytes(), 3 * static_cast<int64_t>(EntryHeap::kChunkBytes));
+  for (Handle handle : handles) {
+    heap.free(handle);
+  }
+  EXPECT_EQ(heap.arena_bytes(), static_cast<int64_t>(EntryHeap::kChunkBytes));
+  EXPECT_EQ(heap.used_bytes(), 0);
+}
+
+TEST(EntryHeap, EmptyPageServesAnotherSize) {
+  Arena arena;
+  EntryHeap heap(arena);
+  const Handle first = heap.allocate(8);
+  heap.free(first);
+  const Handle second = heap.allocate(1024);
+  EXPECT_EQ(heap.used_bytes(), static_cast<int64_t>(EntryHeap::kPageBytes));
+  heap.free(second);
+}
+
+TEST(EntryHeap, WastesLittleAtTheTargetSize) {
+  Arena arena;
+  EntryHeap heap(arena);
+  constexpr int kBlocks = 100'000;
+  for (int i = 0; i < kBlocks; ++i) {
+    heap.allocate(56);
+  }
+  EXPECT_LT(static_cast<double>(heap.used_bytes()) / kBlocks, 56.3);
+}
+
+TEST(EntryHeap, MarksAreNeverBlocks) {
+  EXPECT_FALSE(EntryHeap::is_block(kNoHandle));
+  for (uint32_t index : {0U, 1U, 703U, 2'000'000U}) {
+    const uint32_t mark = EntryHeap::not_a_block(index);
+    EXPECT_FALSE(EntryHeap::is_block(mark));
+    EXPECT_EQ(EntryHeap::not_a_block_index(mark), index);
+  }
+}
+
+}  // namespace
+}  // namespace pollux

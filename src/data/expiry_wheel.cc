@@ -1,0 +1,129 @@
+#include "src/data/expiry_wheel.h"
+
+#include <algorithm>
+#include <bit>
+#include <climits>
+
+#include "src/base/assert.h"
+
+namespace pollux {
+
+// Links: `next` is a handle or kNoHandle, `prev` a handle or, for the first of a slot, a mark that
+// is no block and names the slot; so an entry leaves without being searched for.
+
+void ExpiryWheel::schedule(Handle handle) {
+  const int64_t at_ms = expiry_of(handle).at_ms;
+  // What is already past counts as due at once.
+  const uint64_t at = std::max(at_ms < 0 ? 0 : static_cast<uint64_t>(at_ms), time_);
+  const uint64_t differs = at ^ time_;
+  const unsigned level =
+      differs == 0 ? 0 : static_cast<unsigned>(std::bit_width(differs) - 1) / kDigitBits;
+  const unsigned digit = (at >> (level * kDigitBits)) % kSlots;
+  link(handle, level * kSlots + digit);
+  ++size_;
+}
+
+void ExpiryWheel::link(Handle handle, uint32_t slot) {
+  Entry::Expiry& expiry = expiry_of(handle);
+  const Handle first = first_[slot];
+  expiry.prev = EntryHeap::not_a_block(slot);
+  expiry.next = first;
+  if (first != kNoHandle) {
+    expiry_of(first).prev = handle;
+  }
+  first_[slot] = handle;
+  slots_in_use_[slot / kSlots] |= uint64_t{1} << (slot % kSlots);
+  levels_in_use_ |= 1U << (slot / kSlots);
+}
+
+void ExpiryWheel::unschedule(Handle handle) {
+  const Entry::Expiry& expiry = expiry_of(handle);
+  if (expiry.next != kNoHandle) {
+    expiry_of(expiry.next).prev = expiry.prev;
+  }
+  if (EntryHeap::is_block(expiry.prev)) {
+    expiry_of(expiry.prev).next = expiry.next;
+  } else {
+    const uint32_t slot = EntryHeap::not_a_block_index(expiry.prev);
+    first_[slot] = expiry.next;
+    if (expiry.next == kNoHandle) {
+      const uint32_t level = slot / kSlots;
+      slots_in_use_[level] &= ~(uint64_t{1} << (slot % kSlots));
+      if (slots_in_use_[level] == 0) {
+        levels_in_use_ &= ~(1U << level);
+      }
+      if (slot == moving_) {
+        moving_ = kNoSlot;
+      }
+    }
+  }
+  --size_;
+}
+
+void ExpiryWheel::moved(Handle to) {
+  const Entry::Expiry& expiry = expiry_of(to);
+  if (expiry.next != kNoHandle) {
+    expiry_of(expiry.next).prev = to;
+  }
+  if (EntryHeap::is_block(expiry.prev)) {
+    expiry_of(expiry.prev).next = to;
+  } else {
+    first_[EntryHeap::not_a_block_index(expiry.prev)] = to;
+  }
+}
+
+uint32_t ExpiryWheel::first_slot(uint64_t& begins) const {
+  const unsigned level = static_cast<unsigned>(std::countr_zero(levels_in_use_));
+  POLLUX_ASSERT(level < kLevels);
+  const unsigned digit = static_cast<unsigned>(std::countr_zero(slots_in_use_[level]));
+  const unsigned shift = level * kDigitBits;
+  const unsigned above = shift + kDigitBits;
+  const uint64_t prefix = above >= 64 ? 0 : time_ >> above << above;
+  begins = prefix | uint64_t{digit} << shift;
+  return level * kSlots + digit;
+}
+
+Handle ExpiryWheel::next_due(int64_t limit_ms, int64_t& steps) {
+  const uint64_t limit = limit_ms < 0 ? 0 : static_cast<uint64_t>(limit_ms);
+  while (size_ > 0) {
+    if (moving_ == kNoSlot) {
+      uint64_t begins = 0;
+      const uint32_t slot = first_slot(begins);
+      if (begins > limit) {
+        break;
+      }
+      // No entry lies between the wheel's time and this slot, so all keep their places.
+      time_ = begins;
+      if (slot < kSlots) {
+        return first_[slot];
+      }
+      moving_ = slot;
+    }
+    // The wheel stands at the beginning of this slot: its entries belong to lower levels now.
+    // Nothing else happens until they are all there, or the order would be lost.
+    while (moving_ != kNoSlot) {
+      if (steps-- <= 0) {
+        return kNoHandle;
+      }
+      const Handle handle = first_[moving_];
+      unschedule(handle);
+      schedule(handle);
+    }
+  }
+  time_ = std::max(time_, limit);
+  return kNoHandle;
+}
+
+int64_t ExpiryWheel::next_ms() const {
+  if (size_ == 0) {
+    return INT64_MAX;
+  }
+  if (moving_ != kNoSlot) {
+    return static_cast<int64_t>(time_);
+  }
+  uint64_t begins = 0;
+  first_slot(begins);
+  return static_cast<int64_t>(begins);
+}
+
+}  // namespace pollux

@@ -1,0 +1,38 @@
+// What happened to a key, by the names and classes of Redis' keyspace notifications. Every change
+// names its event when it is made (Edit::notify), so that no command can forget one.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pollux {
+
+enum class KeyEvent : uint8_t {
+  kSet,
+  kSetRange,
+  kAppend,
+  kIncrBy,
+  kIncrByFloat,
+  kSetBit,
+  kDel,
+  kExpire,
+  kPersist,
+  kExpired,
+  kEvicted,
+  kRenameFrom,
+  kRenameTo,
+  kMoveFrom,
+  kMoveTo,
+  kCopyTo,
+  kRestore,
+  kCount,
+};
+
+struct KeyEventRow {
+  std::string_view name;  // "set"
+  char event_class;       // '$' string, 'g' generic, 'x' expired, 'e' evicted, ...
+};
+
+const KeyEventRow& key_event_row(KeyEvent event);
+
+}  // namespace pollux

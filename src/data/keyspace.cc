@@ -1,0 +1,61 @@
+#include "src/data/keyspace.h"
+
+#include <algorithm>
+
+#include "src/base/assert.h"
+#include "src/base/hash.h"
+
+namespace pollux {
+
+void Keyspace::bind_leased(std::span<const uint64_t> held, int db, Instant now) {
+  POLLUX_ASSERT(held.size() <= std::size(held_));
+  single_ = nullptr;
+  std::fill(std::copy(held.begin(), held.end(), held_), std::end(held_), 0);
+  db_ = db;
+  set_now(now);
+}
+
+int Keyspace::databases() const {
+  return stores_.front()->databases();
+}
+
+ShardStore& Keyspace::store_of(const Key& key) {
+  if (single_ != nullptr) [[likely]] {
+    return *single_;
+  }
+  const size_t shard = shard_of_slot(key_slot(key.bytes), stores_.size()).value;
+  POLLUX_ASSERT(holds(shard));
+  return *stores_[shard];
+}
+
+const Entry* Keyspace::lookup(int db, const Key& key, bool touch) {
+  ShardStore& store = store_of(key);
+  const KeyTable::Position position = store.find(store.database(db), key);
+  Entry* entry = nullptr;
+  if (position) {
+    entry = store.entry_at(position.handle());
+    if (entry->expired_at(now_.ms())) [[unlikely]] {
+      ++store.stats_.expired_by_access;
+      store.expire(db, key, position);
+      entry = nullptr;
+    }
+  }
+  if (touch) {
+    if (entry != nullptr) {
+      ++stats_.hits;
+      entry->touch(clock_);
+    } else {
+      ++stats_.misses;
+    }
+  }
+  return entry;
+}
+
+void Keyspace::swap_databases(int a, int b) {
+  for (size_t i = 0; i < stores_.size(); ++i) {
+    POLLUX_ASSERT(holds(i));
+    stores_[i]->swap_databases(a, b);
+  }
+}
+
+}  // namespace pollux

@@ -1,0 +1,181 @@
+// The keys as a command sees them: numbered databases with values, TTLs and nothing about shards.
+// The engine binds a Keyspace to the shards that are held (one, or those of a lease) before it
+// runs a handler; reaching for a shard that is not held is a bug and asserts.
+//
+// Reading: find, peek. Changing: Edit, the only way, with a hook before and a hook after.
+// An expired key is never seen: whoever touches it first removes it (event "expired").
+// One thread at a time, with the hold. Pointers to entries live until the next change of that
+// key, or the next tick of its shard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "src/base/rng.h"
+#include "src/base/types.h"
+#include "src/data/entry.h"
+#include "src/data/key.h"
+#include "src/data/key_event.h"
+#include "src/data/shard_store.h"
+#include "src/data/value.h"
+
+namespace pollux {
+
+// Which shard a slot belongs to: contiguous ranges of nearly the same size. The only place that
+// says so. Requires slot < kSlots.
+inline ShardId shard_of_slot(uint16_t slot, size_t shards) {
+  return {static_cast<uint16_t>(slot * shards / kSlots)};
+}
+
+// Hits and misses of reads, as INFO counts them.
+struct KeyspaceStats {
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+};
+
+class Keyspace {
+ public:
+  // `stores`: all shards of the process by ShardId; not owned.
+  explicit Keyspace(std::span<ShardStore* const> stores) : stores_(stores) {}
+
+  // --- the engine binds ---
+  // One held shard; all keys of the command are known to lie there.
+  void bind(ShardId shard, int db, Instant now) {
+    single_ = stores_[shard.value];
+    db_ = db;
+    set_now(now);
+  }
+  // The shards of a lease, as a bit per shard; keys find theirs by their slot.
+  void bind_leased(std::span<const uint64_t> held, int db, Instant now);
+
+  // --- what handlers use ---
+  int db() const { return db_; }
+  int databases() const;
+  Instant now() const { return now_; }
+
+  // The live entry, or null. find counts a hit or miss and refreshes the access clock; peek does
+  // neither (TTL, OBJECT, TYPE, EXISTS differ: ask the oracle which one a command is).
+  const Entry* find(const Key& key) { return lookup(db_, key, /*touch=*/true); }
+  const Entry* peek(const Key& key) { return lookup(db_, key, /*touch=*/false); }
+  const Entry* peek_in(int db, const Key& key) { return lookup(db, key, /*touch=*/false); }
+
+  // The stores that are held, in shard order (for KEYS, DBSIZE, SCAN, FLUSH, RANDOMKEY).
+  template <typename Fn>
+  void for_each_store(Fn fn) {
+    for (size_t i = 0; i < stores_.size(); ++i) {
+      if (holds(i)) {
+        fn(*stores_[i]);
+      }
+    }
+  }
+  ShardStore& store_of(const Key& key);
+  size_t shard_count() const { return stores_.size(); }
+
+  // Requires a hold on all shards.
+  void swap_databases(int a, int b);
+
+  KeyspaceStats& stats() { return stats_; }
+
+ private:
+  friend class Edit;
+  const Entry* lookup(int db, const Key& key, bool touch);
+  bool holds(size_t shard) const {
+    return single_ != nullptr ? stores_[shard] == single_
+                              : ((held_[shard / 64] >> (shard % 64)) & 1) != 0;
+  }
+  void set_now(Instant now) {
+    if (now != now_) {
+      now_ = now;
+      clock_ = Entry::clock_at(now);
+    }
+  }
+
+  std::span<ShardStore* const> stores_;
+  ShardStore* single_ = nullptr;  // set when one shard is bound
+  uint64_t held_[kWorkersMax / 64] = {};
+  int db_ = 0;
+  Instant now_;
+  uint32_t clock_ = 0;  // the access clock at now_
+  KeyspaceStats stats_;
+};
+
+// One change of one key. Construct it, look at entry(), change, notify, let it go. The store's
+// observer hears `before` at the first change and `after` at each notify.
+//
+//   Edit edit(keys, key);
+//   if (edit.entry() && edit.entry()->type() != ValueType::kString) { wrong type }
+//   edit.set_string(bytes);
+//   edit.clear_expiry();
+//   edit.notify(KeyEvent::kSet);
+class Edit {
+ public:
+  Edit(Keyspace& keys, const Key& key) : Edit(keys, keys.db(), key) {}
+  Edit(Keyspace& keys, int db, const Key& key);
+  ~Edit();  // Asserts that a change was followed by notify.
+  Edit(const Edit&) = delete;
+  Edit& operator=(const Edit&) = delete;
+
+  // The entry as it is now; null if the key is absent. Changes with every call below.
+  const Entry* entry() const { return entry_; }
+
+  // Makes the value a string: encoding int if `bytes` is a canonical int64 of at most 20 bytes,
+  // embstr up to 44 bytes, else raw. Creates the key if absent. The TTL stays. `bytes` may
+  // point into this key's own value.
+  void set_string(std::string_view bytes);
+  // Makes the value a string with the int encoding (INCR) or, `raw`, with encoding raw.
+  void set_int(int64_t value);
+  void set_raw(std::string_view bytes);
+  // As set_string, but never an int (INCRBYFLOAT stores "5" as a text).
+  void set_text(std::string_view bytes);
+  // The string value as `size` writable bytes (at least the present size), encoding raw: the old
+  // bytes stand at the front (an int as its text), new ones are zero. Creates the key if absent.
+  // Room grows geometrically, so that a series of APPENDs costs linear time.
+  std::span<char> grow_raw(size_t size);
+
+  // `at_ms`: Unix time in ms. Requires an entry.
+  void set_expiry(int64_t at_ms);
+  // True if there was one.
+  bool clear_expiry();
+
+  // Removes the key; big values are freed in slices. Requires an entry.
+  void remove();
+
+  // Moves the value and TTL of `from`'s key here (RENAME, MOVE): the account moves along, and
+  // `from` ends up absent. If the two keys lie in one shard no byte of a big value is copied.
+  // Requires from.entry(); replaces what is here.
+  void take(Edit& from);
+  // Copies the value and TTL of another key here (COPY). Requires `source`.
+  void copy(const Entry& source);
+
+  void notify(KeyEvent event);
+
+ private:
+  void before_change();
+  void write_bytes(std::string_view bytes, Encoding encoding);
+  void write_inside(std::string_view area, Encoding encoding);
+  void write_outside(std::string_view bytes, Encoding encoding);
+  std::span<char> grow_inside(std::string_view old, size_t size);
+  std::span<char> grow_outside(std::string_view old, size_t size);
+  void reshape(bool has_expiry);
+  Handle new_block(bool has_expiry, size_t value_area_bytes);
+  void adopt(Handle fresh);
+  void erase_entry();
+  Entry* writable() { return store_.entry_at(handle_); }
+  KeyTable::Position position();
+
+  Keyspace& keys_;
+  ShardStore& store_;
+  ShardStore::Database& data_;
+  const Key key_;
+  const int db_;
+  Handle handle_ = kNoHandle;
+  KeyTable::Position position_;  // of handle_, while the table has version_
+  uint64_t version_ = 0;
+  const Entry* entry_ = nullptr;
+  bool changed_ = false;
+  bool notified_ = false;
+};
+
+}  // namespace pollux

@@ -1,0 +1,281 @@
+#include "src/data/shard_store.h"
+
+#include <algorithm>
+#include <climits>
+#include <new>
+
+#include "src/base/hash.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+ShardStore::ShardStore(ShardId id, int databases) : id_(id), cycles_per_us_(tsc_per_us()) {
+  for (int i = 0; i < databases; ++i) {
+    databases_.push_back(std::make_unique<Database>(arena_, table_pool_));
+  }
+}
+
+ShardStore::~ShardStore() {
+  for (std::unique_ptr<Database>& data : databases_) {
+    bury(std::move(data));
+  }
+  if (outside_count_ == 0) {
+    dead_databases_.clear();  // The entries go with the pages of the heap.
+  }
+  while (free_dead(UINT64_MAX)) {
+  }
+}
+
+// --- parts of a change ---
+
+Entry::Outside ShardStore::new_outside(size_t capacity) {
+  ++outside_count_;
+  return {static_cast<char*>(arena_.allocate(capacity)), 0, capacity};
+}
+
+void ShardStore::free_outside(const Entry::Outside& outside) {
+  if (outside.capacity >= kDeferredFreeMin) {
+    dead_blocks_.push_back(outside);
+    return;
+  }
+  --outside_count_;
+  arena_.free(outside.data, outside.capacity);
+}
+
+// The entry with all that belongs to it; it is out of the table and the wheel.
+void ShardStore::free_entry(Handle handle) {
+  const Entry* entry = entry_at(handle);
+  if (entry->key_is_outside()) {
+    free_outside(entry->key_outside());
+  }
+  if (entry->value_is_outside()) {
+    free_outside(entry->value_outside());
+  }
+  heap_.free(handle);
+}
+
+void ShardStore::link_expiry(Database& data, Handle handle, int64_t at_ms) {
+  if (data.wheel == nullptr) {
+    data.wheel = new (arena_.allocate(sizeof(ExpiryWheel))) ExpiryWheel(heap_, last_tick_ms_ - 1);
+  }
+  entry_at(handle)->expiry().at_ms = at_ms;
+  data.wheel->schedule(handle);
+  data.expiry_sum += at_ms;
+}
+
+void ShardStore::unlink_expiry(Database& data, Handle handle) {
+  data.wheel->unschedule(handle);
+  data.expiry_sum -= entry_at(handle)->expiry().at_ms;
+}
+
+void ShardStore::free_wheel(Database& data) {
+  data.wheel->~ExpiryWheel();
+  arena_.free(data.wheel, sizeof(ExpiryWheel));
+  data.wheel = nullptr;
+}
+
+void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position position) {
+  const Handle handle = position.handle();
+  if (entry_at(handle)->has_expiry()) {
+    unlink_expiry(data, handle);
+  }
+  data.table.erase(hash, position);
+  free_entry(handle);
+}
+
+void ShardStore::expire(int db, const Key& key, KeyTable::Position position) {
+  if (observer_ != nullptr) {
+    observer_->before(db, key, entry_at(position.handle()));
+  }
+  ++stats_.expired_keys;
+  const Handle handle = position.handle();
+  Database& data = database(db);
+  unlink_expiry(data, handle);
+  data.table.erase(key.hash, position);
+  if (observer_ != nullptr) {
+    observer_->after(db, key, KeyEvent::kExpired, nullptr);
+  }
+  free_entry(handle);  // Last: in the tick, `key` is the entry's own.
+}
+
+// --- whole databases ---
+
+uint64_t ShardStore::key_count(int db) const {
+  return database(db).table.size();
+}
+
+DbCounts ShardStore::counts(int db) const {
+  const Database& data = database(db);
+  DbCounts counts{data.table.size(), 0, 0};
+  if (data.wheel != nullptr && data.wheel->size() > 0) {
+    counts.keys_with_expiry = data.wheel->size();
+    const double mean =
+        static_cast<double>(data.expiry_sum) / static_cast<double>(counts.keys_with_expiry);
+    counts.avg_ttl_ms = std::max(0.0, mean - static_cast<double>(last_tick_ms_));
+  }
+  return counts;
+}
+
+uint64_t ShardStore::flush(int db) {
+  const uint64_t keys = key_count(db);
+  if (keys > 0) {
+    bury(std::move(databases_[static_cast<size_t>(db)]));
+    databases_[static_cast<size_t>(db)] = std::make_unique<Database>(arena_, table_pool_);
+  }
+  return keys;
+}
+
+void ShardStore::bury(std::unique_ptr<Database> data) {
+  if (data->wheel != nullptr) {
+    free_wheel(*data);
+  }
+  dead_databases_.push_back(std::move(data));
+}
+
+void ShardStore::swap_databases(int a, int b) {
+  std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
+}
+
+uint64_t ShardStore::scan(int db, uint64_t cursor, size_t count, Instant now,
+                          const std::function<void(const Entry&)>& fn) const {
+  const int64_t now_ms = now.ms();
+  return database(db).table.scan(cursor, count, [&](Handle handle) {
+    const Entry* entry = entry_at(handle);
+    if (!entry->expired_at(now_ms)) {
+      fn(*entry);
+    }
+  });
+}
+
+void ShardStore::for_each(int db, Instant now, const std::function<void(const Entry&)>& fn) const {
+  scan(db, 0, SIZE_MAX, now, fn);
+}
+
+const Entry* ShardStore::random(int db, Rng& rng, Instant now) const {
+  const KeyTable& table = database(db).table;
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries && table.size() > 0; ++i) {
+    const Entry* entry = entry_at(table.random(rng));
+    if (!entry->expired_at(now.ms())) {
+      return entry;
+    }
+  }
+  // Nearly all are expired: the first live one after a random place, or before it.
+  const uint64_t start = rng.next() >> 32;
+  for (uint64_t from : {start, uint64_t{0}}) {
+    const Entry* found = nullptr;
+    uint64_t cursor = from;
+    do {
+      cursor = scan(db, cursor, 1, now, [&found](const Entry& entry) { found = &entry; });
+    } while (found == nullptr && cursor != 0);
+    if (found != nullptr) {
+      return found;
+    }
+  }
+  return nullptr;
+}
+
+// --- background ---
+
+uint64_t ShardStore::deadline(int64_t budget_us) const {
+  if (budget_us == INT64_MAX) {
+    return UINT64_MAX;
+  }
+  return tsc() + static_cast<uint64_t>(static_cast<double>(budget_us) * cycles_per_us_);
+}
+
+bool ShardStore::tick(Instant now, int64_t budget_us) {
+  last_tick_ms_ = now.ms();
+  const bool dead = !dead_databases_.empty() || !dead_blocks_.empty();
+  bool more = false;
+  const uint64_t until = deadline(budget_us);
+  if (active_expiry_) {
+    // Expiry goes first, but leaves a quarter to freeing.
+    more = expire_due(now, dead ? deadline(budget_us / 4 * 3) : until);
+  }
+  if (dead) {
+    more |= free_dead(until);
+  }
+  return more;
+}
+
+// Removes keys whose time has come; true if some may be left.
+bool ShardStore::expire_due(Instant now, uint64_t until) {
+  constexpr int kKeysBetweenLooks = 8;
+  constexpr int64_t kStepsBetweenLooks = 64;
+  const int64_t limit_ms = now.ms() - 1;
+  for (size_t i = 0; i < databases_.size(); ++i) {
+    const size_t db = (expire_first_ + i) % databases_.size();
+    Database& data = *databases_[db];
+    for (int done = 1; data.wheel != nullptr; ++done) {
+      int64_t steps = kStepsBetweenLooks;
+      const Handle handle = data.wheel->next_due(limit_ms, steps);
+      if (handle == kNoHandle && steps >= 0) {
+        break;
+      }
+      if (handle != kNoHandle) {
+        const Key key = Key::of(entry_at(handle)->key());
+        const KeyTable::Position position =
+            data.table.find(key.hash, [handle](Handle there) { return there == handle; });
+        POLLUX_ASSERT(position);
+        expire(static_cast<int>(db), key, position);
+      }
+      if ((handle == kNoHandle || done % kKeysBetweenLooks == 0) && until != UINT64_MAX &&
+          tsc() >= until) {
+        expire_first_ = (db + 1) % databases_.size();
+        return true;
+      }
+    }
+    if (data.wheel != nullptr && data.wheel->size() == 0) {
+      free_wheel(data);
+    }
+  }
+  return false;
+}
+
+// Frees what is deleted; true if something is left.
+bool ShardStore::free_dead(uint64_t until) {
+  const auto out_of_time = [until] { return until != UINT64_MAX && tsc() >= until; };
+  while (!dead_blocks_.empty()) {
+    const Entry::Outside block = dead_blocks_.back();
+    dead_blocks_.pop_back();
+    --outside_count_;
+    arena_.free(block.data, block.capacity);
+    if (out_of_time()) {
+      return !dead_blocks_.empty() || !dead_databases_.empty();
+    }
+  }
+  while (!dead_databases_.empty()) {
+    const bool left =
+        dead_databases_.front()->table.drain_bucket([this](Handle handle, bool only_prefetch) {
+          if (only_prefetch) {
+            prefetch(heap_.address(handle));
+          } else {
+            free_entry(handle);
+          }
+        });
+    if (!left) {
+      dead_databases_.pop_front();
+    }
+    if (out_of_time()) {
+      break;
+    }
+  }
+  return !dead_blocks_.empty() || !dead_databases_.empty();
+}
+
+int64_t ShardStore::next_expiry_ms() const {
+  int64_t next_ms = INT64_MAX;
+  if (!active_expiry_) {
+    return next_ms;
+  }
+  for (const std::unique_ptr<Database>& data : databases_) {
+    if (data->wheel != nullptr) {
+      next_ms = std::min(next_ms, data->wheel->next_ms());
+    }
+  }
+  // A key lives through the millisecond of its expiry.
+  return next_ms == INT64_MAX ? next_ms : next_ms + 1;
+}
+
+}  // namespace pollux

@@ -1,0 +1,168 @@
+// All data of one shard: its databases (key table, entries, expiry), its arena, its account and
+// its share of background work. Touched only by the holder of the shard; owns no thread and no
+// clock. What crosses it is Key in, Entry out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/prefetch.h"
+#include "src/base/rng.h"
+#include "src/base/types.h"
+#include "src/data/compact_pool.h"
+#include "src/data/entry.h"
+#include "src/data/entry_heap.h"
+#include "src/data/expiry_wheel.h"
+#include "src/data/key.h"
+#include "src/data/key_event.h"
+#include "src/data/key_table.h"
+
+namespace pollux {
+
+// Hears every change of a key of this shard, in order. `before` at the first change of an Edit
+// (entry is the value as it was, or null), `after` once per event. Must not change keys.
+class ChangeObserver {
+ public:
+  virtual ~ChangeObserver() = default;
+  virtual void before(int db, const Key& key, const Entry* entry) = 0;
+  virtual void after(int db, const Key& key, KeyEvent event, const Entry* entry) = 0;
+};
+
+struct DbCounts {
+  uint64_t keys = 0;
+  uint64_t keys_with_expiry = 0;
+  double avg_ttl_ms = 0;  // as INFO keyspace prints it; an estimate
+};
+
+struct ShardStats {
+  uint64_t expired_keys = 0;       // removed because their time had come
+  uint64_t expired_by_access = 0;  // of these, found by a command rather than by the tick
+};
+
+class ShardStore {
+ public:
+  ShardStore(ShardId id, int databases);
+  ~ShardStore();
+
+  ShardStore(const ShardStore&) = delete;
+  ShardStore& operator=(const ShardStore&) = delete;
+
+  ShardId id() const { return id_; }
+  int databases() const { return static_cast<int>(databases_.size()); }
+  void set_observer(ChangeObserver* observer) { observer_ = observer; }
+
+  // --- prefetch, in this order over a burst of requests ---
+  void prefetch_bucket(int db, uint64_t hash) const { database(db).table.prefetch_bucket(hash); }
+  // Looks at the bucket, so it waits for that line unless it was asked for some time before.
+  void prefetch_entry(int db, uint64_t hash) const {
+    database(db).table.prefetch_entries(hash, [this](Handle handle) {
+      const char* entry = heap_.address(handle);
+      prefetch(entry);
+      prefetch(entry + kPrefetchBytes - 1);
+    });
+  }
+
+  // --- whole databases ---
+  uint64_t key_count(int db) const;
+  DbCounts counts(int db) const;
+  // Empties the database at once; the memory is freed in slices by tick. Returns the number of
+  // keys there were.
+  uint64_t flush(int db);
+  void swap_databases(int a, int b);
+
+  // Visits live entries in hash order from `cursor` (0 is the start) until at least `count` were
+  // visited (expired ones that are still there count), never stopping between two keys that share
+  // a cursor position. Returns the next cursor, at most 32 bits, 0 at the end. A key that is there
+  // for the whole of a scan is visited exactly once, however the table grows meanwhile. fn must not
+  // change keys.
+  uint64_t scan(int db, uint64_t cursor, size_t count, Instant now,
+                const std::function<void(const Entry&)>& fn) const;
+  // Every live entry.
+  void for_each(int db, Instant now, const std::function<void(const Entry&)>& fn) const;
+  // A live key chosen close to uniformly; null if there is none.
+  const Entry* random(int db, Rng& rng, Instant now) const;
+
+  // --- background ---
+  // A bounded slice of work: due expiry, freeing. Returns true if more is waiting now. At most
+  // about `budget_us` microseconds (measured by the time stamp counter); INT64_MAX asks no clock
+  // and does all there is.
+  bool tick(Instant now, int64_t budget_us);
+  // The next moment a key falls due, or INT64_MAX: a sleeping worker must wake by then.
+  int64_t next_expiry_ms() const;
+  void set_active_expiry(bool on) { active_expiry_ = on; }
+
+  // --- account ---
+  // Exact bytes of this shard's data: entry pages in use, values, tables, expiry structure; also
+  // what is deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a
+  // database), pages and slabs that are free at present (a few, unless entries are fragmented).
+  int64_t used_bytes() const {
+    return arena_.used_bytes() - heap_.arena_bytes() + heap_.used_bytes() -
+           table_pool_.arena_bytes() + table_pool_.used_bytes();
+  }
+  const ShardStats& stats() const { return stats_; }
+  ShardStats& stats() { return stats_; }
+
+ private:
+  friend class Keyspace;
+  friend class Edit;
+
+  // An entry's second cache line is asked for as if it had this size.
+  static constexpr size_t kPrefetchBytes = 64;
+  // Blocks of at least this size are freed by tick: giving them back costs the system's time.
+  static constexpr size_t kDeferredFreeMin = 64 << 10;
+
+  struct Database {
+    Database(Arena& arena, CompactPool& pool) : table(arena, pool) {}
+    KeyTable table;
+    ExpiryWheel* wheel = nullptr;  // made with the first TTL, from the arena
+    __int128 expiry_sum = 0;       // of at_ms of all keys with a TTL
+  };
+
+  Database& database(int db) { return *databases_[static_cast<size_t>(db)]; }
+  const Database& database(int db) const { return *databases_[static_cast<size_t>(db)]; }
+  Entry* entry_at(Handle handle) const { return reinterpret_cast<Entry*>(heap_.address(handle)); }
+  KeyTable::Position find(const Database& data, const Key& key) const {
+    return data.table.find(
+        key.hash, [this, &key](Handle handle) { return entry_at(handle)->key() == key.bytes; });
+  }
+
+  // What Edit and the tick are made of; none of them tells the observer, but for expire.
+  Entry::Outside new_outside(size_t capacity);
+  void free_outside(const Entry::Outside& outside);
+  void free_entry(Handle handle);
+  void link_expiry(Database& data, Handle handle, int64_t at_ms);
+  void unlink_expiry(Database& data, Handle handle);
+  void free_wheel(Database& data);
+  void erase(Database& data, uint64_t hash, KeyTable::Position position);
+  void expire(int db, const Key& key, KeyTable::Position position);
+
+  uint64_t deadline(int64_t budget_us) const;
+  bool expire_due(Instant now, uint64_t until);
+  bool free_dead(uint64_t until);
+  void bury(std::unique_ptr<Database> data);
+
+  ShardId id_;
+  ChangeObserver* observer_ = nullptr;
+  bool active_expiry_ = true;
+  ShardStats stats_;
+  int64_t last_tick_ms_ = 0;
+  const double cycles_per_us_;
+
+  Arena arena_;
+  EntryHeap heap_{arena_};
+  CompactPool table_pool_{arena_, KeyTable::moved};
+  std::vector<std::unique_ptr<Database>> databases_;
+  size_t expire_first_ = 0;  // the database that the next tick begins with
+  uint64_t outside_count_ = 0;
+  // What is deleted and waits to be freed.
+  std::deque<std::unique_ptr<Database>> dead_databases_;
+  std::vector<Entry::Outside> dead_blocks_;
+};
+
+}  // namespace pollux

@@ -1,0 +1,13 @@
+// One parsed request: its arguments as views into the bytes it was parsed from. The views live as
+// long as those bytes: until the handler returns for a request executed in place.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace pollux {
+
+// args[0] is the command's name as the client wrote it. Never empty when handed to a handler.
+using Args = std::span<const std::string_view>;
+
+}  // namespace pollux

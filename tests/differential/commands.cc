@@ -1,0 +1,128 @@
+// The table of commands of the differential test: how often, how replies are compared, what the
+// arguments are (the language is explained in grammar.h). A new command is one row here.
+#include "tests/differential/grammar.h"
+
+namespace pollux {
+
+namespace {
+constexpr Mutilate kTime = Mutilate::kNoSwap;
+}
+
+const CommandSpec kCommandTable[] = {
+    // Strings.
+    {60, Rule::kExact, "GET <key>"},
+    {40, Rule::kExact, "SET <key> <value>"},
+    {40, Rule::kExact,
+     "SET <key> <value> [NX|XX|GET|KEEPTTL|EX <ttl>|PX <pttl>|EXAT <at>|PXAT <pat>]*", kTime},
+    {8, Rule::kExact, "SETNX <key> <value>"},
+    {8, Rule::kExact, "SETEX <key> <ttl> <value>", kTime},
+    {8, Rule::kExact, "PSETEX <key> <pttl> <value>", kTime},
+    {10, Rule::kExact, "GETSET <key> <value>"},
+    {10, Rule::kExact, "GETDEL <key>"},
+    {14, Rule::kExact, "GETEX <key> [EX <ttl>|PX <pttl>|EXAT <at>|PXAT <pat>|PERSIST]*", kTime},
+    {14, Rule::kExact, "MGET (<key>)*"},
+    {14, Rule::kExact, "MSET (<key> <value>)*"},
+    {8, Rule::kExact, "MSETNX (<key> <value>)*"},
+    {14, Rule::kExact, "APPEND <key> <value>"},
+    {10, Rule::kExact, "STRLEN <key>"},
+    {14, Rule::kExact, "SETRANGE <key> <offset> <value>"},
+    {14, Rule::kExact, "GETRANGE <key> <index> <index>"},
+    {5, Rule::kExact, "SUBSTR <key> <index> <index>"},
+    {10, Rule::kExact, "INCR <key>"},
+    {8, Rule::kExact, "DECR <key>"},
+    {12, Rule::kExact, "INCRBY <key> <int>"},
+    {10, Rule::kExact, "DECRBY <key> <int>"},
+    {16, Rule::kExact, "INCRBYFLOAT <key> <float>"},
+    {10, Rule::kExact, "LCS <key> <key> [LEN|IDX|MINMATCHLEN <int>|WITHMATCHLEN]*"},
+
+    // Bitmaps.
+    {14, Rule::kExact, "SETBIT <key> <bitoffset> <bit>"},
+    {12, Rule::kExact, "GETBIT <key> <bitoffset>"},
+    {14, Rule::kExact, "BITCOUNT <key> [<index> <index> [BYTE|BIT]|<index>]"},
+    {14, Rule::kExact, "BITPOS <key> <bit> [<index> [<index> [BYTE|BIT]]]"},
+    {10, Rule::kExact, "BITOP (AND|OR|XOR|NOT|DIFF) <key> (<key>)*"},
+    {4, Rule::kExact, "BITOP NOT <key> <key>"},
+    {24, Rule::kExact,
+     "BITFIELD <key> [GET <fieldtype> <fieldoffset>|SET <fieldtype> <fieldoffset> <int>|"
+     "INCRBY <fieldtype> <fieldoffset> <int>|OVERFLOW (WRAP|SAT|FAIL|NONE)]*"},
+    {6, Rule::kExact,
+     "BITFIELD_RO <key> [GET <fieldtype> <fieldoffset>|SET <fieldtype> <fieldoffset> <int>]*"},
+
+    // Keys.
+    {14, Rule::kExact, "DEL (<key>)*"},
+    {6, Rule::kExact, "UNLINK (<key>)*"},
+    {10, Rule::kExact, "EXISTS (<key>)*"},
+    {6, Rule::kExact, "TOUCH (<key>)*"},
+    {8, Rule::kExact, "TYPE <key>"},
+    {10, Rule::kExact, "RENAME <key> <key>"},
+    {8, Rule::kExact, "RENAMENX <key> <key>"},
+    {12, Rule::kExact, "COPY <key> <key> [DB <db>|REPLACE]*"},
+    {8, Rule::kExact, "MOVE <key> <db>"},
+    {3, Rule::kSorted, "KEYS <pattern>"},
+    {4, Rule::kNullness, "RANDOMKEY"},
+    {8, Rule::kExact, "DBSIZE"},
+    {16, Rule::kExact, "OBJECT ENCODING <key>"},
+    {4, Rule::kType, "OBJECT IDLETIME <key>"},
+    {3, Rule::kExact, "OBJECT FREQ <key>"},
+    {3, Rule::kType, "OBJECT REFCOUNT <key>"},
+    {1, Rule::kType, "OBJECT HELP"},
+    {1, Rule::kExact, "OBJECT <word> <key>"},
+    {3, Rule::kExact, "SWAPDB <db> <db>"},
+    {1, Rule::kExact, "FLUSHDB [ASYNC|SYNC|<word>]"},
+    {1, Rule::kExact, "FLUSHALL [ASYNC|SYNC|<word>]"},
+    {2, Rule::kType, "SCAN (foo|18446744073709551616) [COUNT <int>|MATCH <pattern>]*"},
+    {2, Rule::kType, "SCAN 0 (COUNT 0|COUNT <word>|MATCH|NOSUCH <int>|TYPE)"},
+
+    // Expiry.
+    {14, Rule::kExact, "EXPIRE <key> <ttl> [NX|XX|GT|LT]*", kTime},
+    {10, Rule::kExact, "PEXPIRE <key> <pttl> [NX|XX|GT|LT]*", kTime},
+    {10, Rule::kExact, "EXPIREAT <key> <at> [NX|XX|GT|LT]*", kTime},
+    {10, Rule::kExact, "PEXPIREAT <key> <pat> [NX|XX|GT|LT]*", kTime},
+    {10, Rule::kExact, "PERSIST <key>"},
+    {10, Rule::kNearSeconds, "TTL <key>"},
+    {10, Rule::kNearMs, "PTTL <key>"},
+    {8, Rule::kNearSeconds, "EXPIRETIME <key>"},
+    {8, Rule::kNearMs, "PEXPIRETIME <key>"},
+
+    // Connection.
+    {8, Rule::kExact, "PING [<value>]"},
+    {6, Rule::kExact, "ECHO <value>"},
+    {14, Rule::kExact, "SELECT <db>"},
+    {5, Rule::kHello, "HELLO [2|3]"},
+    {3, Rule::kHello, "HELLO (2|3|4|<int>) [AUTH default <word>|AUTH <word>|SETNAME <name>]*"},
+    {2, Rule::kExact, "AUTH (<word>|default <word>|<word> <word>)"},
+    {3, Rule::kExact, "RESET"},
+    {2, Rule::kType, "CLIENT ID"},
+    {5, Rule::kExact, "CLIENT SETNAME <name>"},
+    {5, Rule::kExact, "CLIENT GETNAME"},
+    {1, Rule::kExact, "CLIENT REPLY <word>"},
+    {2, Rule::kExact, "CLIENT KILL (1.2.3.4:5|ID 99999999|ID <word>|<word> <word>|ID)"},
+    {1, Rule::kType, "CLIENT LIST"},
+    {1, Rule::kType, "CLIENT LIST (TYPE <word>|ID <word>|<word>)"},
+    {1, Rule::kType, "CLIENT [<word>]"},
+
+    // Server.
+    {1, Rule::kType, "TIME"},
+    {1, Rule::kType, "INFO [server|keyspace]"},
+    {2, Rule::kFlagSets, "COMMAND INFO (<command>)*", Mutilate::kNever},
+    {3, Rule::kExact,
+     "COMMAND GETKEYS (GET <key>|SET <key> <value>|MSET (<key> <value>)*|BITOP AND <key> (<key>)*|"
+     "PING|COPY <key> <key>|OBJECT ENCODING <key>|DEL (<key>)*|<word>|LCS <key> <key>)"},
+    {1, Rule::kFlagSets, "COMMAND GETKEYSANDFLAGS (GET <key>|SET <key> <value>|DEL (<key>)*)"},
+    {1, Rule::kType, "COMMAND COUNT"},
+    {1, Rule::kExact, "COMMAND <word>", Mutilate::kNever},
+    {2, Rule::kPairs,
+     "CONFIG GET (maxmemory-samples|lazyfree-lazy-user-*|nosuch|LFU-log-factor|timeout)*"},
+    {2, Rule::kExact,
+     "CONFIG SET (maxmemory-samples (5|7|<word>|0)|lazyfree-lazy-user-del (yes|no|maybe)|"
+     "lfu-log-factor (10|11|<int>))*"},
+    {1, Rule::kExact, "CONFIG SET (nosuch 1|<word> <word>|timeout)"},
+    {1, Rule::kExact, "CONFIG [<word>|GET|RESETSTAT]"},
+
+    // Nothing.
+    {4, Rule::kExact, "NOSUCHCOMMAND [<word>|<value>|<key>]*"},
+};
+
+const size_t kCommandTableSize = sizeof kCommandTable / sizeof kCommandTable[0];
+
+}  // namespace pollux

@@ -1,0 +1,529 @@
+// The differential test: the same command stream to redis-server and to Pollux, every reply
+// compared, then the whole data set. Work is cut into rounds, each with a seed of its own and an
+// empty data set, so that a difference is found again from `--seed` and `--round` alone.
+// Started by tests/differential/run, which starts the servers.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/differential/grammar.h"
+#include "tests/differential/link.h"
+#include "tests/differential/resp.h"
+#include "tests/differential/rules.h"
+#include "tests/differential/stream.h"
+
+namespace pollux {
+namespace {
+
+constexpr size_t kRoundCommands = 20000;
+constexpr size_t kDatabases = 16;
+
+struct Options {
+  int redis_port = 0;
+  int pollux_port = 0;
+  uint64_t seed = 1;
+  uint64_t first_round = 0;
+  size_t commands = 100000;
+  size_t connections = 4;
+  uint64_t base_time_ms = 0;
+  bool shrink = false;
+};
+
+// A difference: where in the stream, and what.
+struct Difference {
+  size_t step = 0;
+  size_t command = 0;
+  std::string what;
+  std::string redis;
+  std::string pollux;
+};
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// One stream on a fresh data set over fresh connections.
+class Run {
+ public:
+  Run(const Options& options, const std::vector<Step>& steps) : steps_(steps) {
+    size_t connections = 1;
+    for (const Step& step : steps) {
+      connections = std::max(connections, step.connection + 1);
+    }
+    for (size_t i = 0; i <= connections; i++) {
+      pairs_.push_back({std::make_unique<Link>(options.redis_port),
+                        std::make_unique<Link>(options.pollux_port)});
+    }
+  }
+
+  std::optional<Difference> run() {
+    for (size_t i = 0; i < pairs_.size() && !found_; i++) {
+      reopen(i);
+    }
+    reset_servers();
+    for (at_ = 0; at_ < steps_.size() && !found_; at_++) {
+      run_step(steps_[at_]);
+    }
+    if (!found_) {
+      compare_data_sets();
+    }
+    return found_;
+  }
+
+ private:
+  struct Pair {
+    std::unique_ptr<Link> redis;
+    std::unique_ptr<Link> pollux;
+  };
+
+  void report(size_t command, const std::string& what, std::string_view redis,
+              std::string_view pollux) {
+    if (!found_) {
+      found_ = Difference{at_, command, what, std::string(redis), std::string(pollux)};
+    }
+  }
+
+  void reopen(size_t connection) {
+    bool redis_up = pairs_[connection].redis->open();
+    bool pollux_up = pairs_[connection].pollux->open();
+    if (!redis_up || !pollux_up) {
+      report(0, "a server accepts no connection", redis_up ? "up" : "down",
+             pollux_up ? "up" : "down");
+    }
+  }
+
+  bool send(size_t connection, const Delivery& delivery) {
+    redis_ = Answer{};
+    pollux_ = Answer{};
+    exchange(*pairs_[connection].redis, *pairs_[connection].pollux, delivery, &redis_, &pollux_);
+    if (redis_.timed_out || pollux_.timed_out) {
+      report(redis_.ends.size(), "no reply in time", redis_.timed_out ? "(silent)" : "(answered)",
+             pollux_.timed_out ? "(silent)" : "(answered)");
+    } else if (redis_.bad || pollux_.bad) {
+      report(pollux_.ends.size(), "a reply that is no RESP", redis_.bytes, pollux_.bytes);
+    } else if (redis_.closed != pollux_.closed) {
+      report(std::min(redis_.ends.size(), pollux_.ends.size()), "one side closed the connection",
+             redis_.closed ? "(closed) " + redis_.bytes : "(open) " + redis_.bytes,
+             pollux_.closed ? "(closed) " + pollux_.bytes : "(open) " + pollux_.bytes);
+    }
+    return !found_;
+  }
+
+  void run_step(const Step& step) {
+    switch (step.kind) {
+      case Step::Kind::kPipeline:
+      case Step::Kind::kQuit:
+        run_pipeline(step);
+        break;
+      case Step::Kind::kRaw:
+        run_raw(step);
+        break;
+      case Step::Kind::kScan:
+        run_scan(step);
+        break;
+      case Step::Kind::kWait:
+        std::this_thread::sleep_for(std::chrono::milliseconds(step.wait_ms));
+        break;
+    }
+  }
+
+  void run_pipeline(const Step& step) {
+    std::string bytes;
+    size_t replies = 0;
+    for (const Command& command : step.commands) {
+      command.inline_form ? append_inline(command.request, bytes)
+                          : append_request(command.request, bytes);
+      replies += command.silent ? 0 : 1;
+    }
+    Delivery delivery{bytes, replies};
+    delivery.until_closed = step.kind == Step::Kind::kQuit;
+    delivery.split_seed = step.split_seed;
+    if (!send(step.connection, delivery)) {
+      return;
+    }
+    if (redis_.bytes != pollux_.bytes) {
+      compare_replies(step);
+    }
+    if (delivery.until_closed) {
+      reopen(step.connection);
+    } else if (redis_.closed) {
+      report(redis_.ends.size(), "both sides closed the connection", redis_.bytes, pollux_.bytes);
+    }
+  }
+
+  void compare_replies(const Step& step) {
+    size_t reply = 0;
+    for (size_t i = 0; i < step.commands.size(); i++) {
+      if (step.commands[i].silent) {
+        continue;
+      }
+      if (reply >= redis_.ends.size() || reply >= pollux_.ends.size()) {
+        report(i, "a reply is missing", redis_.bytes, pollux_.bytes);
+        return;
+      }
+      if (!replies_agree(step.commands[i].rule, redis_.reply(reply), pollux_.reply(reply))) {
+        report(i, "replies differ", redis_.reply(reply), pollux_.reply(reply));
+        return;
+      }
+      reply++;
+    }
+    if (redis_.ends.size() != pollux_.ends.size()) {
+      report(step.commands.size() - 1, "a reply too many", redis_.bytes, pollux_.bytes);
+    }
+  }
+
+  void run_raw(const Step& step) {
+    Delivery delivery{step.raw};
+    delivery.until_closed = true;
+    delivery.half_close = true;
+    delivery.split_seed = step.raw.size() < 2000 ? step.split_seed : 0;
+    // On a connection of its own, which no other step uses.
+    size_t connection = pairs_.size() - 1;
+    if (send(connection, delivery) && redis_.bytes != pollux_.bytes) {
+      report(0, "answers to raw bytes differ", redis_.bytes, pollux_.bytes);
+    }
+    reopen(connection);
+  }
+
+  std::set<std::string> scan_all(size_t connection, bool of_redis, const Request& request) {
+    std::set<std::string> keys;
+    Request next = request;
+    for (int calls = 0; calls < 10000; calls++) {
+      std::string bytes;
+      append_request(next, bytes);
+      Answer answer;
+      Link& link = of_redis ? *pairs_[connection].redis : *pairs_[connection].pollux;
+      Delivery delivery{bytes, 1};
+      exchange_one(link, delivery, &answer);
+      if (answer.ends.size() != 1 || answer.reply(0)[0] != '*') {
+        keys.insert("no array: " + answer.bytes);
+        return keys;
+      }
+      ReplyTree tree = parse_reply(answer.reply(0));
+      for (const ReplyTree& key : tree.items[1].items) {
+        keys.insert(key.text);
+      }
+      if (tree.items[0].text == "0") {
+        return keys;
+      }
+      next[1] = tree.items[0].text;
+    }
+    keys.insert("SCAN does not end");
+    return keys;
+  }
+
+  // The other side of the exchange counts as closed, so that nothing is sent there.
+  static void exchange_one(Link& link, const Delivery& delivery, Answer* answer) {
+    Answer ignored;
+    ignored.closed = true;
+    exchange(link, link, delivery, answer, &ignored);
+  }
+
+  void run_scan(const Step& step) {
+    const Request& request = step.commands[0].request;
+    std::set<std::string> redis = scan_all(step.connection, true, request);
+    std::set<std::string> pollux = scan_all(step.connection, false, request);
+    if (redis != pollux) {
+      report(0, "SCAN to its end finds other keys", join(redis), join(pollux));
+    }
+  }
+
+  static std::string join(const std::set<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) {
+      out += printable(word, 60) + " ";
+    }
+    return out;
+  }
+
+  // Sends commands on the last connection; nothing is compared but success.
+  void reset_servers() {
+    std::string bytes;
+    append_request({"FLUSHALL"}, bytes);
+    append_request({"CONFIG", "SET", "maxmemory-samples", "5"}, bytes);
+    append_request({"CONFIG", "SET", "lazyfree-lazy-user-del", "no"}, bytes);
+    append_request({"CONFIG", "SET", "lfu-log-factor", "10"}, bytes);
+    if (!found_) {
+      send(pairs_.size() - 1, {bytes, 4});
+    }
+  }
+
+  void compare_data_sets() {
+    size_t connection = pairs_.size() - 1;
+    at_ = steps_.size();
+    for (size_t db = 0; db < kDatabases && !found_; db++) {
+      std::string bytes;
+      append_request({"SELECT", std::to_string(db)}, bytes);
+      append_request({"KEYS", "*"}, bytes);
+      append_request(exists_all_keys(), bytes);
+      if (!send(connection, {bytes, 3})) {
+        return;
+      }
+      if (!replies_agree(Rule::kSorted, redis_.reply(1), pollux_.reply(1))) {
+        report(0, "final keys differ in database " + std::to_string(db), redis_.reply(1),
+               pollux_.reply(1));
+        return;
+      }
+      ReplyTree keys = parse_reply(redis_.reply(1));
+      Step step;
+      step.commands.push_back({{"DBSIZE"}, Rule::kExact});
+      for (const ReplyTree& key : keys.items) {
+        step.commands.push_back({{"TYPE", key.text}, Rule::kExact});
+        step.commands.push_back({{"GET", key.text}, Rule::kExact});
+        step.commands.push_back({{"PTTL", key.text}, Rule::kNearMs});
+        step.commands.push_back({{"PEXPIRETIME", key.text}, Rule::kNearMs});
+        step.commands.push_back({{"OBJECT", "ENCODING", key.text}, Rule::kExact});
+      }
+      step.connection = connection;
+      run_pipeline(step);
+      if (found_) {
+        found_->what = "final data set of database " + std::to_string(db) + " differs: " +
+                       printable(step.commands[found_->command].request) + ": " + found_->what;
+      }
+    }
+  }
+
+  const std::vector<Step>& steps_;
+  std::vector<Pair> pairs_;
+  size_t at_ = 0;
+  Answer redis_;
+  Answer pollux_;
+  std::optional<Difference> found_;
+};
+
+// Makes a failing stream short: drops runs of steps, then single commands, as long as the rest
+// still fails. Stops after a minute.
+class Shrinker {
+ public:
+  Shrinker(const Options& options, std::vector<Step> steps)
+      : options_(options), steps_(std::move(steps)), deadline_(seconds_now() + 60) {}
+
+  std::vector<Step> run() {
+    for (size_t chunk = std::max<size_t>(steps_.size() / 2, 1);; chunk /= 2) {
+      drop_steps(chunk);
+      if (chunk <= 1) {
+        break;
+      }
+    }
+    for (size_t i = 0; i < steps_.size(); i++) {
+      drop_commands(i);
+    }
+    drop_steps(1);
+    return steps_;
+  }
+
+ private:
+  bool fails(const std::vector<Step>& steps) {
+    std::optional<Difference> found = Run(options_, steps).run();
+    return found && found->what.find("accepts no connection") == std::string::npos;
+  }
+
+  void drop_steps(size_t chunk) {
+    for (size_t begin = 0; begin < steps_.size() && seconds_now() < deadline_;) {
+      std::vector<Step> fewer = steps_;
+      size_t end = std::min(begin + chunk, fewer.size());
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(begin),
+                  fewer.begin() + static_cast<std::ptrdiff_t>(end));
+      if (fails(fewer)) {
+        steps_ = fewer;
+      } else {
+        begin += chunk;
+      }
+    }
+  }
+
+  void drop_commands(size_t step) {
+    size_t chunk = std::max<size_t>(steps_[step].commands.size() / 2, 1);
+    for (;; chunk /= 2) {
+      for (size_t begin = 0; begin < steps_[step].commands.size();) {
+        if (seconds_now() > deadline_) {
+          return;
+        }
+        std::vector<Step> fewer = steps_;
+        std::vector<Command>& commands = fewer[step].commands;
+        size_t end = std::min(begin + chunk, commands.size());
+        bool last_of_special = fewer[step].kind != Step::Kind::kPipeline && end == commands.size();
+        commands.erase(commands.begin() + static_cast<std::ptrdiff_t>(begin),
+                       commands.begin() + static_cast<std::ptrdiff_t>(end));
+        if (!last_of_special && fails(fewer)) {
+          steps_ = fewer;
+        } else {
+          begin += chunk;
+        }
+      }
+      if (chunk <= 1) {
+        return;
+      }
+    }
+  }
+
+  const Options& options_;
+  std::vector<Step> steps_;
+  double deadline_;
+};
+
+void print_step(size_t number, const Step& step, size_t commands_end) {
+  if (step.kind == Step::Kind::kRaw) {
+    std::printf("  %zu: raw %s\n", number, printable(step.raw, 300).c_str());
+  } else if (step.kind == Step::Kind::kWait) {
+    std::printf("  %zu: wait %d ms\n", number, step.wait_ms);
+  }
+  for (size_t i = 0; i < step.commands.size() && i < commands_end; i++) {
+    std::printf("  %zu.%zu conn %zu: %s\n", number, i, step.connection,
+                printable(step.commands[i].request).c_str());
+  }
+}
+
+// The commands before the difference that share the first argument of the failing one, mostly
+// its key. The EXISTS of all keys tells nothing.
+void print_history(const std::vector<Step>& steps, const Difference& difference) {
+  constexpr size_t kHistoryMax = 20;
+  if (difference.step >= steps.size() || steps[difference.step].commands.empty()) {
+    return;
+  }
+  size_t index = std::min(difference.command, steps[difference.step].commands.size() - 1);
+  const Request& failing = steps[difference.step].commands[index].request;
+  if (failing.size() < 2) {
+    return;
+  }
+  std::vector<std::string> lines;
+  for (size_t s = difference.step + 1; s-- > 0 && lines.size() < kHistoryMax;) {
+    size_t end = s == difference.step ? index : steps[s].commands.size();
+    for (size_t c = end; c-- > 0 && lines.size() < kHistoryMax;) {
+      const Request& request = steps[s].commands[c].request;
+      bool touches = std::find(request.begin() + 1, request.end(), failing[1]) != request.end();
+      if (touches && request.size() < exists_all_keys().size()) {
+        lines.push_back("  " + std::to_string(s) + "." + std::to_string(c) + " conn " +
+                        std::to_string(steps[s].connection) + ": " + printable(request));
+      }
+    }
+  }
+  std::printf("last commands with the same argument:\n");
+  for (size_t i = lines.size(); i-- > 0;) {
+    std::printf("%s\n", lines[i].c_str());
+  }
+}
+
+void print_difference(const Options& options, uint64_t round, const std::vector<Step>& steps,
+                      const Difference& difference) {
+  std::printf("\nDIFFERENCE: %s\n", difference.what.c_str());
+  std::printf("seed %llu round %llu step %zu command %zu\n",
+              static_cast<unsigned long long>(options.seed),
+              static_cast<unsigned long long>(round), difference.step, difference.command);
+  if (difference.step < steps.size()) {
+    const Step& step = steps[difference.step];
+    if (step.kind == Step::Kind::kRaw) {
+      std::printf("raw     %s\n", printable(step.raw, 500).c_str());
+    } else if (!step.commands.empty()) {
+      size_t index = std::min(difference.command, step.commands.size() - 1);
+      std::printf("command %s%s\n", printable(step.commands[index].request).c_str(),
+                  step.commands[index].inline_form ? " (inline)" : "");
+    }
+  }
+  std::printf("redis   %s\n", printable(difference.redis, 600).c_str());
+  std::printf("pollux  %s\n", printable(difference.pollux, 600).c_str());
+  print_history(steps, difference);
+  std::printf("again:  --seed %llu --round %llu --commands 1 --connections %zu "
+              "--base-time-ms %llu\n",
+              static_cast<unsigned long long>(options.seed),
+              static_cast<unsigned long long>(round), options.connections,
+              static_cast<unsigned long long>(options.base_time_ms));
+}
+
+void shrink_and_print(const Options& options, std::vector<Step> steps,
+                      const Difference& difference) {
+  steps.resize(std::min(steps.size(), difference.step + 1));
+  std::printf("shrinking %zu commands\n", command_count(steps));
+  std::fflush(stdout);
+  steps = Shrinker(options, std::move(steps)).run();
+  std::optional<Difference> again = Run(options, steps).run();
+  std::printf("shrunk to %zu commands:\n", command_count(steps));
+  for (size_t i = 0; i < steps.size(); i++) {
+    print_step(i, steps[i], steps[i].commands.size());
+  }
+  if (again) {
+    std::printf("which ends in: %s\nredis   %s\npollux  %s\n", again->what.c_str(),
+                printable(again->redis, 300).c_str(), printable(again->pollux, 300).c_str());
+  } else {
+    std::printf("which does not fail every time\n");
+  }
+}
+
+bool parse_options(int argc, char** argv, Options* options) {
+  for (int i = 1; i < argc; i++) {
+    if (std::strcmp(argv[i], "--shrink") == 0) {
+      options->shrink = true;
+      continue;
+    }
+    if (i + 1 >= argc) {
+      return false;
+    }
+    std::string name = argv[i];
+    unsigned long long value = std::strtoull(argv[++i], nullptr, 10);
+    if (name == "--redis-port") {
+      options->redis_port = static_cast<int>(value);
+    } else if (name == "--pollux-port") {
+      options->pollux_port = static_cast<int>(value);
+    } else if (name == "--seed") {
+      options->seed = value;
+    } else if (name == "--round") {
+      options->first_round = value;
+    } else if (name == "--commands") {
+      options->commands = value;
+    } else if (name == "--connections") {
+      options->connections = std::max<size_t>(value, 1);
+    } else if (name == "--base-time-ms") {
+      options->base_time_ms = value;
+    } else {
+      return false;
+    }
+  }
+  return options->redis_port != 0 && options->pollux_port != 0;
+}
+
+int differ(int argc, char** argv) {
+  Options options;
+  options.base_time_ms = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now().time_since_epoch())
+          .count());
+  if (!parse_options(argc, argv, &options)) {
+    std::fprintf(stderr,
+                 "usage: differ --redis-port P --pollux-port P [--seed S] [--round R] "
+                 "[--commands N] [--connections C] [--base-time-ms T] [--shrink]\n");
+    return 2;
+  }
+  Grammar grammar(kCommandTable, kCommandTableSize, options.base_time_ms);
+  double start = seconds_now();
+  size_t done = 0;
+  for (uint64_t round = options.first_round; done < options.commands; round++) {
+    uint64_t seed = options.seed * 1000003 + round;
+    std::vector<Step> steps = make_round(grammar, seed, kRoundCommands, options.connections);
+    std::optional<Difference> difference = Run(options, steps).run();
+    if (difference) {
+      print_difference(options, round, steps, *difference);
+      if (options.shrink) {
+        shrink_and_print(options, steps, *difference);
+      }
+      return 1;
+    }
+    done += command_count(steps);
+  }
+  double seconds = seconds_now() - start;
+  std::printf("%zu commands without a difference, %.1f s, %.0f commands/s\n", done, seconds,
+              static_cast<double>(done) / seconds);
+  return 0;
+}
+
+}  // namespace
+}  // namespace pollux
+
+int main(int argc, char** argv) { return pollux::differ(argc, argv); }

@@ -1,0 +1,441 @@
+#include "tests/differential/grammar.h"
+
+#include <strings.h>
+
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+
+namespace pollux {
+namespace {
+
+// Limits of the types that servers parse into, and one beyond each. None lies between a million
+// and 2^32: as an offset such a number is valid and costs half a gigabyte.
+constexpr const char* kEdgeIntegers[] = {
+    "0",
+    "-1",
+    "-2",
+    "-128",
+    "-2147483648",
+    "-2147483649",
+    "4294967296",
+    "1099511627776",
+    "9007199254740993",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999",
+};
+constexpr const char* kNoIntegers[] = {
+    "",   " ",    " 1",  "1 ", "+1", "01",   "-0",   "1.0", "0x10",
+    "1e3", "abc", "--1", "-",  "+",  "nan",  "inf",  "1,0", "\xff\xfe",
+};
+constexpr const char* kFloats[] = {
+    "0",       "1",      "-1",     "0.1",       "-0.1",     "3.0e3",   "1e17",     "1e18",
+    "1e-7",    "1.5",    "2.50",   "10000.001", "1e308",    "-1e308",  "1e-320",   "5e-324",
+    "1e4000",  "-1e4000", "1e4932", "1e4933",   "0.00001",  "1e21",    "123456789.987654321",
+    "1.7976931348623157e308", "0.30000000000000004", "99999999999999999", "-0", "-0.0",
+    "inf",     "-inf",   "+inf",   "Infinity",  "nan",      "-nan",    "0x1p3",    "0x10",
+    "1.",      ".5",     "1e",     "e5",        "1.2.3",    "",        " 1.5",     "1.5 ",
+    "+1.25",   "1_000",  "abc",
+};
+constexpr const char* kPatterns[] = {
+    "*",     "k*",     "k[0-4]", "{a}*",  "*1",    "k?",      "k[^1]",  "nomatch", "[",
+    "\\*",   "k[1-",   "*[ab]*", "",      "***",   "k[3-1]",  "\\",     "k1",      "?*?*?*",
+    "[a-c]*", "{[ab]}[0-9]",
+};
+constexpr const char* kBitfieldTypes[] = {
+    "i8", "u8", "i16", "u16", "i5", "u7", "i64", "u63", "i1", "u1", "i32", "u32",
+    "u64", "i65", "i0", "u0", "x8", "i", "8", "", "I8", "u-1", "i08",
+};
+constexpr const char* kWords[] = {
+    "foo", "BAR", "get", "set", "ping", "nosuch", "a b", "x\ty", "", "0", "\r\n", "\\", "'",
+    "\"q\"", "EX", "NX", "\x01\x02", "client", "id",
+};
+constexpr const char* kNames[] = {
+    "worker", "a", "", "with space", "new\nline", "caf\xc3\xa9", "x:1", "!~", "default",
+};
+constexpr const char* kCommandNames[] = {
+    "get", "SET", "MSet", "bitfield", "lcs", "object", "OBJECT|ENCODING", "client|id", "nosuch",
+    "expire", "del", "copy", "ping", "config|get", "append", "getex", "scan", "command",
+};
+
+std::string small_integer(Rng& rng) { return std::to_string(rng.below(21)); }
+
+// The key universe: small, so that commands meet, and with {tags}, so that it spreads over shards
+// in groups. The first ones are the most common.
+const std::vector<std::string>& all_keys() {
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> out;
+    for (int i = 0; i < 22; i++) {
+      out.push_back("k" + std::to_string(i));
+    }
+    for (int i = 0; i < 9; i++) {
+      out.push_back((i < 5 ? "{a}" : "x{b}") + std::to_string(i));
+    }
+    out.insert(out.end(), {"", std::string("bin\0\r\n", 6), "{}0", "{}1"});
+    out.push_back("long:" + std::string(300, 'k'));
+    return out;
+  }();
+  return keys;
+}
+
+std::string key(Rng& rng) {
+  return all_keys()[rng.below(rng.chance(2) ? 8 : all_keys().size())];
+}
+
+std::string integer(Rng& rng) {
+  switch (rng.below(10)) {
+    case 0:
+    case 1:
+      return rng.pick(kEdgeIntegers);
+    case 2:
+      return rng.chance(2) ? std::string(rng.pick(kNoIntegers)) : "-" + small_integer(rng);
+    default:
+      return small_integer(rng);
+  }
+}
+
+std::string text(Rng& rng, size_t length, bool binary) {
+  std::string out(length, ' ');
+  for (char& c : out) {
+    c = binary ? static_cast<char>(rng.bits() >> 40) : static_cast<char>('a' + rng.below(6));
+  }
+  return out;
+}
+
+std::string any_value(Rng& rng) {
+  switch (rng.below(16)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return small_integer(rng);
+    case 4:
+      return std::to_string(10000 + rng.below(20) - 10);  // around the shared integers
+    case 5:
+      return rng.pick(kEdgeIntegers);
+    case 6:
+      return rng.pick(kNoIntegers);
+    case 7:
+      return rng.pick(kFloats);
+    case 8:
+      return text(rng, 42 + rng.below(5), false);  // embstr ends at 44
+    case 9:
+      return text(rng, rng.below(40), true);
+    case 10:
+      return text(rng, 60 + rng.below(10), true);
+    case 11:
+      return rng.chance(40) ? text(rng, 70000, true) : text(rng, rng.below(300), false);
+    case 12:
+      return rng.chance(8) ? text(rng, 1000 + rng.below(4000), false) : "";
+    default:
+      return text(rng, rng.below(12), false);
+  }
+}
+
+// Far enough away for the whole test, and so spread that two are never a second apart by chance.
+std::string far_seconds(Rng& rng) { return std::to_string(100000 + rng.below(900000000)); }
+std::string far_ms(Rng& rng) { return std::to_string(100000000 + rng.below(900000000000)); }
+
+std::string time_edge(Rng& rng) {
+  switch (rng.below(4)) {
+    case 0:
+      return rng.pick(kNoIntegers);
+    case 1:
+      return "9223372036854775";
+    default: {
+      return rng.pick(kEdgeIntegers);
+    }
+  }
+}
+
+std::string bit_offset(Rng& rng) {
+  switch (rng.below(16)) {
+    case 0:
+      return rng.pick(kEdgeIntegers);
+    case 1:
+      return rng.pick(kNoIntegers);
+    case 2:
+      return std::to_string(rng.below(20000));
+    case 3:
+      return rng.chance(8) ? std::to_string(rng.below(600000)) : "7";
+    default:
+      return std::to_string(rng.below(130));
+  }
+}
+
+std::string byte_offset(Rng& rng) {
+  switch (rng.below(16)) {
+    case 0:
+      return rng.pick(kEdgeIntegers);
+    case 1:
+      return rng.pick(kNoIntegers);
+    case 2:
+      return rng.chance(8) ? std::to_string(rng.below(70000)) : "536870912";
+    default:
+      return std::to_string(rng.below(60));
+  }
+}
+
+std::string index(Rng& rng) {
+  switch (rng.below(12)) {
+    case 0:
+      return rng.pick(kEdgeIntegers);
+    case 1:
+      return rng.chance(3) ? rng.pick(kNoIntegers) : "-100";
+    case 2:
+    case 3:
+    case 4:
+      return "-" + std::to_string(1 + rng.below(20));
+    default:
+      return std::to_string(rng.below(60));
+  }
+}
+
+std::string database(Rng& rng) {
+  switch (rng.below(20)) {
+    case 0:
+      return "15";
+    case 1:
+      return rng.chance(2) ? "16" : "-1";
+    case 2:
+      return rng.chance(2) ? rng.pick(kNoIntegers) : rng.pick(kEdgeIntegers);
+    default:
+      return std::to_string(rng.below(4));
+  }
+}
+
+std::string any_case(const std::string& word, Rng& rng) {
+  std::string out = word;
+  uint64_t style = rng.below(10);
+  for (char& c : out) {
+    bool lower = style < 4 || (style == 4 && rng.chance(2));
+    c = lower ? static_cast<char>(std::tolower(c)) : c;
+  }
+  return out;
+}
+
+void skip_blanks(std::string_view text, size_t* at) {
+  while (*at < text.size() && text[*at] == ' ') {
+    ++*at;
+  }
+}
+
+}  // namespace
+
+const Request& exists_all_keys() {
+  static const Request request = [] {
+    Request out = all_keys();
+    out.insert(out.begin(), "EXISTS");
+    return out;
+  }();
+  return request;
+}
+
+Grammar::Grammar(const CommandSpec* table, size_t size, uint64_t base_time_ms)
+    : base_time_ms_(base_time_ms) {
+  for (size_t i = 0; i < size; i++) {
+    size_t at = 0;
+    rows_.push_back({&table[i], parse_sequence(table[i].text, &at)});
+    if (at != table[i].text.size()) {
+      std::fprintf(stderr, "differ: bad row: %s\n", std::string(table[i].text).c_str());
+      std::abort();
+    }
+    wheel_.insert(wheel_.end(), static_cast<size_t>(table[i].weight), static_cast<uint16_t>(i));
+  }
+}
+
+Grammar::Node Grammar::parse_sequence(std::string_view text, size_t* at) {
+  Node sequence;
+  for (skip_blanks(text, at); *at < text.size(); skip_blanks(text, at)) {
+    char c = text[*at];
+    if (c == '|' || c == ')' || c == ']') {
+      break;
+    }
+    if (c == '(' || c == '[') {
+      sequence.children.push_back(parse_choice(text, at));
+      continue;
+    }
+    size_t end = text.find_first_of(" |()[]", *at);
+    end = end == std::string_view::npos ? text.size() : end;
+    std::string word(text.substr(*at, end - *at));
+    *at = end;
+    Node leaf;
+    bool kind = word.front() == '<';
+    leaf.type = kind ? Node::Type::kKind : Node::Type::kWord;
+    leaf.text = kind ? word.substr(1, word.size() - 2) : word;
+    sequence.children.push_back(leaf);
+  }
+  return sequence;
+}
+
+Grammar::Node Grammar::parse_choice(std::string_view text, size_t* at) {
+  Node choice;
+  choice.type = Node::Type::kChoice;
+  choice.optional = text[*at] == '[';
+  do {
+    ++*at;
+    choice.children.push_back(parse_sequence(text, at));
+  } while (*at < text.size() && text[*at] == '|');
+  ++*at;
+  if (*at < text.size() && text[*at] == '*') {
+    choice.repeats = true;
+    ++*at;
+  }
+  return choice;
+}
+
+void Grammar::expand(const Node& node, Rng& rng, Request& out) const {
+  switch (node.type) {
+    case Node::Type::kWord:
+      out.push_back(any_case(node.text, rng));
+      return;
+    case Node::Type::kKind:
+      out.push_back(value(node.text, rng));
+      return;
+    case Node::Type::kSequence:
+      for (const Node& child : node.children) {
+        expand(child, rng, out);
+      }
+      return;
+    case Node::Type::kChoice: {
+      uint64_t times = node.optional ? rng.below(2) : 1;
+      if (node.repeats && times > 0) {
+        times += rng.chance(2) ? rng.below(4) : 0;
+      }
+      for (uint64_t i = 0; i < times; i++) {
+        expand(node.children[rng.below(node.children.size())], rng, out);
+      }
+      return;
+    }
+  }
+}
+
+std::string Grammar::value(std::string_view kind, Rng& rng) const {
+  uint64_t edge = rng.below(12);
+  if (kind == "key") {
+    return key(rng);
+  }
+  if (kind == "value") {
+    return any_value(rng);
+  }
+  if (kind == "int") {
+    return integer(rng);
+  }
+  if (kind == "float") {
+    return rng.chance(3) ? small_integer(rng) + "." + small_integer(rng) : rng.pick(kFloats);
+  }
+  if (kind == "ttl") {
+    return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_seconds(rng);
+  }
+  if (kind == "pttl") {
+    return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_ms(rng);
+  }
+  if (kind == "at") {
+    uint64_t now_s = base_time_ms_ / 1000;
+    return edge == 0   ? time_edge(rng)
+           : edge == 1 ? std::to_string(now_s - rng.below(1000))
+                       : std::to_string(now_s + 100000 + rng.below(900000000));
+  }
+  if (kind == "pat") {
+    return edge == 0   ? time_edge(rng)
+           : edge == 1 ? std::to_string(base_time_ms_ - rng.below(1000000))
+                       : std::to_string(base_time_ms_ + 100000000 + rng.below(900000000000));
+  }
+  if (kind == "pattern") {
+    return rng.pick(kPatterns);
+  }
+  if (kind == "bit") {
+    return edge == 0 ? integer(rng) : std::to_string(rng.below(2));
+  }
+  if (kind == "bitoffset") {
+    return bit_offset(rng);
+  }
+  if (kind == "fieldoffset") {
+    return rng.chance(3) ? "#" + std::to_string(rng.below(30)) : bit_offset(rng);
+  }
+  if (kind == "fieldtype") {
+    return rng.chance(3) ? (rng.chance(2) ? "i" : "u") + std::to_string(1 + rng.below(63))
+                         : rng.pick(kBitfieldTypes);
+  }
+  if (kind == "offset") {
+    return byte_offset(rng);
+  }
+  if (kind == "index") {
+    return index(rng);
+  }
+  if (kind == "db") {
+    return database(rng);
+  }
+  if (kind == "word") {
+    return rng.pick(kWords);
+  }
+  if (kind == "name") {
+    return rng.pick(kNames);
+  }
+  if (kind == "command") {
+    return rng.pick(kCommandNames);
+  }
+  std::fprintf(stderr, "differ: no kind <%s>\n", std::string(kind).c_str());
+  std::abort();
+}
+
+void Grammar::mutilate(Request& request, bool may_swap, Rng& rng) const {
+  size_t at = rng.below(request.size());
+  switch (rng.below(6)) {
+    case 0:
+      if (request.size() > 1) {
+        request.pop_back();
+      }
+      return;
+    case 1:
+      if (at > 0) {
+        request.erase(request.begin() + static_cast<std::ptrdiff_t>(at));
+      }
+      return;
+    case 2:
+      request.push_back(rng.chance(2) ? rng.pick(kWords) : rng.pick(kEdgeIntegers));
+      return;
+    case 3:
+      if (at > 0) {
+        request[at] = rng.chance(2) ? rng.pick(kEdgeIntegers) : rng.pick(kNoIntegers);
+      }
+      return;
+    case 4:
+      if (at > 0 && may_swap) {
+        size_t other = 1 + rng.below(request.size() - 1);
+        std::swap(request[at], request[other]);
+      }
+      return;
+    default:
+      if (at > 0) {
+        request.insert(request.begin() + static_cast<std::ptrdiff_t>(at), request[at]);
+      }
+      return;
+  }
+}
+
+// A mutilated CLIENT GETNAME may end up as CLIENT ID, whose reply is each server's own.
+static bool asks_for_client_id(const Request& request) {
+  return request.size() == 2 && strcasecmp(request[0].c_str(), "client") == 0 &&
+         strcasecmp(request[1].c_str(), "id") == 0;
+}
+
+Grammar::Generated Grammar::generate(Rng& rng) const {
+  const Row& row = rows_[wheel_[rng.below(wheel_.size())]];
+  Generated out{{}, row.spec->rule};
+  expand(row.node, rng, out.request);
+  if (row.spec->mutilate != Mutilate::kNever && rng.chance(15)) {
+    mutilate(out.request, row.spec->mutilate == Mutilate::kAny, rng);
+    if (asks_for_client_id(out.request)) {
+      out.rule = Rule::kType;
+    }
+  }
+  return out;
+}
+
+}  // namespace pollux

@@ -1,0 +1,108 @@
+#include "tests/differential/rules.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/differential/resp.h"
+
+namespace pollux {
+namespace {
+
+std::vector<std::string> sorted_items(const ReplyTree& tree) {
+  std::vector<std::string> out;
+  for (const ReplyTree& item : tree.items) {
+    out.push_back(flatten(item));
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::map<std::string, std::string> pairs(const ReplyTree& tree) {
+  std::map<std::string, std::string> out;
+  for (size_t i = 0; i + 1 < tree.items.size(); i += 2) {
+    out[tree.items[i].text] = flatten(tree.items[i + 1]);
+  }
+  return out;
+}
+
+// Arrays of status words (flags, categories) and arrays of arrays (subcommands) below the top are
+// sets.
+void sort_sets(ReplyTree& tree, bool top) {
+  bool all_words = !tree.items.empty();
+  bool all_arrays = !tree.items.empty() && !top;
+  for (ReplyTree& item : tree.items) {
+    sort_sets(item, false);
+    all_words = all_words && item.type == '+';
+    all_arrays = all_arrays && !item.items.empty();
+  }
+  if (all_words || all_arrays) {
+    std::sort(tree.items.begin(), tree.items.end(), [](const ReplyTree& a, const ReplyTree& b) {
+      return flatten(a) < flatten(b);
+    });
+  }
+}
+
+bool near_enough(const ReplyTree& a, const ReplyTree& b, long long distance_max) {
+  if (a.type != ':' || b.type != ':') {
+    return flatten(a) == flatten(b);
+  }
+  long long x = std::strtoll(a.text.c_str(), nullptr, 10);
+  long long y = std::strtoll(b.text.c_str(), nullptr, 10);
+  return x == y || (x >= 0 && y >= 0 && std::llabs(x - y) <= distance_max);
+}
+
+bool same_hello(const ReplyTree& redis, const ReplyTree& pollux) {
+  std::map<std::string, std::string> want = pairs(redis);
+  std::map<std::string, std::string> have = pairs(pollux);
+  for (const auto& [field, value] : want) {
+    auto found = have.find(field);
+    if (found == have.end()) {
+      return false;
+    }
+    if (field != "version" && field != "id" && found->second != value) {
+      return false;
+    }
+  }
+  return redis.type == pollux.type;
+}
+
+}  // namespace
+
+bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux) {
+  if (redis == pollux) {
+    return true;
+  }
+  if (rule == Rule::kExact || redis[0] == '-' || pollux[0] == '-') {
+    return false;
+  }
+  ReplyTree a = parse_reply(redis);
+  ReplyTree b = parse_reply(pollux);
+  switch (rule) {
+    case Rule::kExact:
+      return false;
+    case Rule::kSorted:
+      return a.type == b.type && sorted_items(a) == sorted_items(b);
+    case Rule::kPairs:
+      return a.type == b.type && a.items.size() == b.items.size() && pairs(a) == pairs(b);
+    case Rule::kFlagSets:
+      sort_sets(a, true);
+      sort_sets(b, true);
+      return flatten(a) == flatten(b);
+    case Rule::kType:
+      return a.type == b.type;
+    case Rule::kNullness:
+      return a.type == b.type && a.null == b.null;
+    case Rule::kNearSeconds:
+      return near_enough(a, b, 2);
+    case Rule::kNearMs:
+      return near_enough(a, b, 2000);
+    case Rule::kHello:
+      return same_hello(a, b);
+  }
+  return false;
+}
+
+}  // namespace pollux

@@ -1,0 +1,26 @@
+// How the two replies to one command are compared. Where Redis defines the bytes the rule is
+// kExact; every looser rule names what Redis leaves open. Which command has which rule stands in
+// the table of commands (commands.cc), nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pollux {
+
+enum class Rule : uint8_t {
+  kExact,
+  kSorted,       // an array without an order: KEYS
+  kPairs,        // a map without an order, as a map or as a flat array: CONFIG GET
+  kFlagSets,     // arrays of words and of subcommands inside are sets: COMMAND INFO
+  kType,         // the same type: TIME, CLIENT ID, INFO
+  kNullness,     // the same type, and both null or both not: RANDOMKEY
+  kNearSeconds,  // integers at most 2 apart if both are positive: TTL
+  kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
+  kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
+};
+
+// An error on either side has to be the same bytes under every rule.
+bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux);
+
+}  // namespace pollux

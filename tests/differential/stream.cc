@@ -1,0 +1,290 @@
+#include "tests/differential/stream.h"
+
+#include <strings.h>
+
+namespace pollux {
+namespace {
+
+// Requests that end, break or bend the protocol. What follows them must not matter.
+const char* const kRawTemplates[] = {
+    "PING\r\n",
+    "PING\n",
+    "  PING   hello  \r\n",
+    "\r\n\r\nPING\r\n",
+    "\n\nPING\r\n",
+    "SET k1 \"a\\x41\\n b\"\r\nGET k1\r\n",
+    "SET k1 'it\\'s'\r\nGET k1\r\n",
+    "SET k1 \"unbalanced\r\nPING\r\n",
+    "SET k1 'unbalanced\r\nPING\r\n",
+    "SET k1 \"x\"y\r\n",
+    "ECHO \"\"\r\n",
+    "GET\r\n",
+    "*0\r\nPING\r\n",
+    "*-1\r\nPING\r\n",
+    "*-10\r\nPING\r\n",
+    "*\r\nPING\r\n",
+    "*abc\r\n",
+    "*1 \r\n$4\r\nPING\r\n",
+    "*+1\r\n$4\r\nPING\r\n",
+    "*01\r\n$4\r\nPING\r\n",
+    "*1048577\r\n",
+    "*2147483648\r\n",
+    "*9223372036854775808\r\n",
+    "*3\r\n$3\r\nSET\r\n$-1\r\n$1\r\nv\r\n",
+    "*1\r\n:5\r\n",
+    "*1\r\n+PING\r\n",
+    "*1\r\n\r\n",
+    "*1\r\nPING\r\n",
+    "*1\r\n$\r\n\r\n",
+    "*1\r\n$abc\r\n",
+    "*1\r\n$-5\r\n",
+    "*1\r\n$536870913\r\n",
+    "*1\r\n$99999999999999999999\r\n",
+    "*1\r\n$0\r\n\r\n",
+    "*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPING\r\n",
+    "*1\r\n$3\r\nPING\r\n",
+    "*1\r\n$5\r\nPING\r\n",
+    "*2\r\n$3\r\nGET\r\n$2\r\nk1",
+    "*2\r\n$3\r\nGET\r\n$2\r\n",
+    "*2\r\n$3\r\nGET\r\n",
+    "*2\r\n",
+    "*",
+    "$4\r\nPING\r\n",
+    ":1\r\n",
+    "+OK\r\n",
+    "-ERR x\r\n",
+    "%1\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "POST / HTTP/1.1\r\n\r\n",
+    "host: x / HTTP\r\nPING\r\n",
+    "\xff\xfe\xfd\r\n",
+    "*1\n$4\r\nPING\r\n",
+    "*1\r$4\r\nPING\r\n",
+    "*1\r\n$4\nPING\r\n",
+    "*1\r\n$4\r\nquit\r\n*1\r\n$4\r\nPING\r\n",
+    "QUIT\r\nPING\r\n",
+    "*2\r\n$4\r\nECHO\r\n$3\r\na\r\n\r\n",
+};
+
+Command make(Request request, Rule rule = Rule::kExact) {
+  Command command;
+  command.request = std::move(request);
+  command.rule = rule;
+  return command;
+}
+
+class RoundMaker {
+ public:
+  RoundMaker(const Grammar& grammar, uint64_t seed, size_t connections)
+      : grammar_(grammar), rng_(seed), connections_(connections) {}
+
+  std::vector<Step> run(size_t commands_max) {
+    greet();
+    size_t done = 0;
+    while (done < commands_max) {
+      step_ = Step{};
+      step_.connection = rng_.below(connections_);
+      choose();
+      if (rng_.chance(10) && step_.raw.find(" / HTTP") == std::string::npos) {
+        step_.split_seed = rng_.bits() | 1;
+      }
+      done += step_.commands.size() + (step_.raw.empty() ? 0 : 1);
+      steps_.push_back(step_);
+    }
+    return std::move(steps_);
+  }
+
+ private:
+  void choose() {
+    uint64_t dice = rng_.below(1000);
+    if (dice < 40) {
+      raw();
+    } else if (dice < 55) {
+      scan();
+    } else if (dice < 70) {
+      reply_modes();
+    } else if (dice < 75) {
+      quit();
+    } else if (dice < 76) {
+      short_ttls();
+    } else {
+      pipeline();
+    }
+  }
+
+  // Every connection starts with a protocol of its own.
+  void greet() {
+    for (size_t i = 0; i < connections_; i++) {
+      Step step;
+      step.connection = i;
+      step.commands.push_back(make({"HELLO", rng_.chance(2) ? "2" : "3"}, Rule::kHello));
+      steps_.push_back(step);
+    }
+  }
+
+  void add_any_command() {
+    Grammar::Generated generated = grammar_.generate(rng_);
+    if (strcasecmp(generated.request[0].c_str(), "dbsize") == 0) {
+      step_.commands.push_back(make(exists_all_keys()));
+    }
+    Command command = make(std::move(generated.request), generated.rule);
+    command.inline_form = rng_.chance(30) && fits_inline(command.request);
+    step_.commands.push_back(std::move(command));
+  }
+
+  void pipeline() {
+    uint64_t dice = rng_.below(10);
+    size_t length = dice < 3 ? 1 : dice < 7 ? 2 + rng_.below(15) : 17 + rng_.below(300);
+    for (size_t i = 0; i < length; i++) {
+      add_any_command();
+    }
+  }
+
+  void raw() {
+    step_.kind = Step::Kind::kRaw;
+    uint64_t dice = rng_.below(20);
+    if (dice == 0) {
+      step_.raw = std::string(100000, 'x');  // a line without end
+    } else if (dice == 1) {
+      step_.raw = "*1\r\n$" + std::string(100000, '1');  // a number without end
+    } else if (dice < 10) {
+      step_.raw = rng_.pick(kRawTemplates);
+    } else {
+      broken_bytes();
+    }
+    // Web requests end a connection with no last word; what was answered before them arrives or
+    // not, by the cut of the packets.
+    bool web = step_.raw.find(" / HTTP") != std::string::npos;
+    if (!web && rng_.chance(3) && step_.raw.size() < 1000) {
+      std::string before;
+      append_request({"INCR", "k1"}, before);
+      step_.raw = before + step_.raw;
+    }
+  }
+
+  // A harmless pipeline with a few bytes changed.
+  void broken_bytes() {
+    static const char* const kNames[] = {"GET", "SET", "INCR", "PING", "MGET", "DEL", "ECHO"};
+    for (uint64_t i = 1 + rng_.below(8); i > 0; i--) {
+      Request request = {rng_.pick(kNames)};
+      for (uint64_t n = rng_.below(4); n > 0; n--) {
+        request.push_back(grammar_.value("key", rng_));
+      }
+      append_request(request, step_.raw);
+    }
+    static const char kBytes[] = {'\r', '\n', '*', '$', '0', '1', '9', '-', ' ', '\0', 'x', '"'};
+    for (uint64_t i = rng_.below(4); i > 0; i--) {
+      size_t at = rng_.below(step_.raw.size());
+      switch (rng_.below(4)) {
+        case 0:
+          step_.raw[at] = rng_.pick(kBytes);
+          break;
+        case 1:
+          step_.raw.insert(at, 1, rng_.pick(kBytes));
+          break;
+        case 2:
+          step_.raw.erase(at, 1);
+          break;
+        default:
+          step_.raw.resize(at + 1);
+          break;
+      }
+    }
+  }
+
+  void scan() {
+    step_.kind = Step::Kind::kScan;
+    Request request = {"SCAN", "0"};
+    if (rng_.chance(2)) {
+      request.insert(request.end(), {"COUNT", std::to_string(1 + rng_.below(50))});
+    }
+    if (rng_.chance(2)) {
+      request.insert(request.end(), {"match", grammar_.value("pattern", rng_)});
+    }
+    if (rng_.chance(4)) {
+      request.insert(request.end(), {"TYPE", rng_.chance(2) ? "string" : "list"});
+    }
+    step_.commands.push_back(make(request));
+  }
+
+  void reply_modes() {
+    bool off = rng_.chance(2);
+    step_.commands.push_back(make({"CLIENT", "REPLY", off ? "OFF" : "SKIP"}));
+    step_.commands.back().silent = true;
+    for (uint64_t i = off ? rng_.below(5) : 1; i > 0; i--) {
+      Command command = make({"SET", grammar_.value("key", rng_), grammar_.value("value", rng_)});
+      command.silent = true;
+      step_.commands.push_back(command);
+    }
+    step_.commands.push_back(make({"CLIENT", "REPLY", "ON"}));
+  }
+
+  void quit() {
+    pipeline();
+    step_.kind = Step::Kind::kQuit;
+    step_.commands.push_back(make({"QUIT"}));
+  }
+
+  // Keys with a TTL of some milliseconds, a wait, and what is left of them.
+  void short_ttls() {
+    size_t connection = step_.connection;
+    Request keys;
+    for (int i = 0; i < 5; i++) {
+      std::string key = grammar_.value("key", rng_);
+      keys.push_back(key);
+      std::string ms = std::to_string(20 + rng_.below(40));
+      switch (rng_.below(4)) {
+        case 0:
+          step_.commands.push_back(make({"SET", key, "v", "PX", ms}));
+          break;
+        case 1:
+          step_.commands.push_back(make({"PSETEX", key, ms, "v"}));
+          break;
+        case 2:
+          step_.commands.push_back(make({"SET", key, "v"}));
+          step_.commands.push_back(make({"PEXPIRE", key, ms}));
+          break;
+        default:
+          step_.commands.push_back(make({"SET", key, "v"}));
+          step_.commands.push_back(make({"GETEX", key, "PX", ms}));
+          break;
+      }
+    }
+    steps_.push_back(step_);
+    step_ = Step{};
+    step_.kind = Step::Kind::kWait;
+    step_.wait_ms = 120;
+    steps_.push_back(step_);
+    step_ = Step{};
+    step_.connection = connection;
+    step_.commands.push_back(make(exists_all_keys()));
+    for (const std::string& key : keys) {
+      step_.commands.push_back(make({"TTL", key}));
+      step_.commands.push_back(make({"TYPE", key}));
+    }
+    step_.commands.push_back(make({"DBSIZE"}));
+  }
+
+  const Grammar& grammar_;
+  Rng rng_;
+  size_t connections_;
+  Step step_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+std::vector<Step> make_round(const Grammar& grammar, uint64_t seed, size_t commands_max,
+                             size_t connections) {
+  return RoundMaker(grammar, seed, connections).run(commands_max);
+}
+
+size_t command_count(const std::vector<Step>& steps) {
+  size_t count = 0;
+  for (const Step& step : steps) {
+    count += step.commands.size() + (step.raw.empty() ? 0 : 1);
+  }
+  return count;
+}
+
+}  // namespace pollux

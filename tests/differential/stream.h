@@ -1,0 +1,43 @@
+// The command stream of one round, made from a seed: what is sent on which connection, in which
+// pieces, and what comes back. Steps run one after the other, so that the order over connections
+// is defined; inside a step the commands are one pipeline.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/differential/grammar.h"
+
+namespace pollux {
+
+struct Command {
+  Request request;
+  Rule rule = Rule::kExact;
+  bool silent = false;       // no reply comes (CLIENT REPLY)
+  bool inline_form = false;  // sent as a line of text
+};
+
+struct Step {
+  enum class Kind : uint8_t {
+    kPipeline,  // commands, a reply to each that is not silent
+    kRaw,       // bytes that may be no RESP, then end of stream; all that comes back is compared
+    kQuit,      // commands, the last of which closes the connection
+    kScan,      // commands[0] is a SCAN: run to its end on both sides, sets of keys compared
+    kWait,      // nothing is sent for wait_ms: short TTLs end
+  };
+  Kind kind = Kind::kPipeline;
+  size_t connection = 0;
+  std::vector<Command> commands;
+  std::string raw;
+  uint64_t split_seed = 0;  // not 0: sent in small pieces cut at random
+  int wait_ms = 0;
+};
+
+// About `commands_max` commands over `connections` connections.
+std::vector<Step> make_round(const Grammar& grammar, uint64_t seed, size_t commands_max,
+                             size_t connections);
+
+size_t command_count(const std::vector<Step>& steps);
+
+}  // namespace pollux

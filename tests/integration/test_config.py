@@ -1,0 +1,135 @@
+"""Configuration: files of Redis, options on the command line, bad lines, CONFIG."""
+
+import os
+import tempfile
+import unittest
+
+import redis
+
+from case import Case, ServerCase, only_once, pollux_only
+
+DEBIAN_CONFIG = "/etc/redis/redis.conf"
+
+
+class ConfigFile(Case):
+
+    def config_file(self, text):
+        handle, path = tempfile.mkstemp(suffix=".conf")
+        with os.fdopen(handle, "w") as f:
+            f.write(text)
+        self.addCleanup(os.unlink, path)
+        return path
+
+    def refused(self, text=None, **options):
+        """Starts a server that is to refuse; its message."""
+        path = self.config_file(text) if text is not None else None
+        server = self.start(config=path, expect_start=False, **options)
+        status = server.wait()
+        self.assertIsNotNone(status, "the server started:\n" + server.log())
+        self.assertEqual(status, 1, server.log())
+        return server.log()
+
+    @only_once
+    def test_debian_configuration_starts(self):
+        if not os.access(DEBIAN_CONFIG, os.R_OK):
+            raise unittest.SkipTest(DEBIAN_CONFIG + " is not readable")
+        with open(DEBIAN_CONFIG) as f:
+            path = self.config_file(f.read())
+        server = self.start(config=path, logfile="", pidfile=os.path.join(
+            tempfile.gettempdir(), "pollux-test-%d.pid" % os.getpid()), save=None)
+        client = server.redis()
+        self.assertTrue(client.set("k", "v"))
+        self.assertEqual(client.config_get("tcp-backlog"), {"tcp-backlog": "511"})
+        self.assertEqual(server.terminate(), 0)
+
+    @only_once
+    @pollux_only
+    def test_save_points_warn(self):
+        server = self.start(save="900 1")
+        self.assertRegex(server.log(), r"(?i)save.*(disk|persist)|(disk|persist).*save")
+
+    @only_once
+    @pollux_only
+    def test_append_only_refuses(self):
+        message = self.refused(appendonly="yes")
+        self.assertRegex(message, r"(?i)appendonly|append.only")
+
+    @only_once
+    def test_unknown_directive(self):
+        message = self.refused("timeout 10\n\nnosuchdirective 1\n")
+        self.assertIn("at line 3", message)
+        self.assertIn("nosuchdirective", message)
+        self.assertIn("Bad directive or wrong number of arguments", message)
+
+    @only_once
+    def test_bad_value(self):
+        message = self.refused("maxclients many\n")
+        self.assertIn("at line 1", message)
+        self.assertIn("argument couldn't be parsed into an integer", message)
+
+    @only_once
+    def test_bad_boolean(self):
+        self.assertIn("argument must be 'yes' or 'no'", self.refused("daemonize maybe\n"))
+
+    @only_once
+    def test_unbalanced_quotes(self):
+        self.assertIn("Unbalanced quotes", self.refused('requirepass "abc\n'))
+
+    @only_once
+    def test_missing_file(self):
+        server = self.start(config="/nonexistent/pollux.conf", expect_start=False)
+        self.assertEqual(server.wait(), 1)
+        self.assertIn("/nonexistent/pollux.conf", server.log())
+
+    @only_once
+    def test_comments_quotes_memory_units_and_override(self):
+        path = self.config_file('# a comment\n\n  maxmemory 100mb\nrequirepass "s\\x65cret"\n'
+                                "timeout 7\n")
+        server = self.start(config=path, timeout="9")
+        client = server.redis(password="secret")
+        self.assertEqual(client.config_get("maxmemory"), {"maxmemory": str(100 << 20)})
+        self.assertEqual(client.config_get("timeout"), {"timeout": "9"})
+
+
+class Password(Case):
+
+    def test_requirepass(self):
+        server = self.start(requirepass="pw")
+        with self.assertRaises(redis.AuthenticationError):
+            server.redis().get("k")
+        with self.assertRaises(redis.ResponseError):
+            server.redis(password="wrong").ping()
+        client = server.redis(password="pw")
+        self.assertTrue(client.set("k", "v"))
+        self.assertTrue(server.redis(username="default", password="pw").ping())
+        client.config_set("requirepass", "other")
+        self.assertEqual(client.get("k"), b"v")
+        self.assertTrue(server.redis(password="other").ping())
+        with self.assertRaises(redis.ResponseError):
+            server.redis(password="pw").ping()
+
+
+class ConfigCommand(ServerCase):
+
+    def test_get_patterns(self):
+        found = self.client.config_get("max*")
+        self.assertIn("maxmemory", found)
+        self.assertIn("maxclients", found)
+        self.assertGreater(len(self.client.config_get("*")), 100)
+
+    def test_set_is_seen_by_every_connection(self):
+        self.client.config_set("maxmemory", "1gb")
+        for _ in range(8):
+            self.assertEqual(self.server.redis().config_get("maxmemory"),
+                             {"maxmemory": str(1 << 30)})
+        self.client.config_set("maxmemory", "0")
+
+    def test_set_refuses(self):
+        for name, value in (("nosuch", "1"), ("maxmemory", "lots"), ("port", "x")):
+            with self.assertRaises(redis.ResponseError):
+                self.client.config_set(name, value)
+
+    def test_resetstat(self):
+        self.client.get("k")
+        self.client.config_resetstat()
+        self.assertLess(self.client.info("stats")["total_commands_processed"], 5)

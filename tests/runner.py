@@ -1,0 +1,335 @@
+#!/usr/bin/python3
+"""Builds and runs the test suites of ./tests/run, and counts single tests.
+
+One line a suite; the output of everything in build/logs; the tail of a log where something failed.
+The last line is "N passed, N failed" (", N skipped" if there are any); status 1 if any failed.
+"""
+
+import argparse
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, "build")
+LOGS = os.path.join(BUILD, "logs")
+JOBS = str(min(os.cpu_count() or 2, 8))
+CLANG = "clang++-14"
+TAIL_LINES = 60
+
+# Command lines of meson for each build directory.
+BUILDS = {
+    "release": ["--buildtype=release", "-Dtests=enabled", "-Dperf=enabled"],
+    "asan": ["-Doptimization=1", "-Db_sanitize=address,undefined", "-Dtests=enabled",
+             "-Dperf=disabled"],
+    "tsan": ["-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false", "-Dtests=enabled",
+             "-Dperf=disabled"],
+    "fuzz": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dtests=disabled",
+             "-Dperf=disabled", "-Dfuzz=true"],
+}
+BUILD_ENV = {
+    # Coverage feedback in every library that a target is linked with.
+    "fuzz": {"CXX": CLANG, "CXXFLAGS": "-fsanitize=fuzzer-no-link"},
+}
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+class Count:
+    """Results of single tests."""
+
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        text = "%d passed, %d failed" % (self.passed, self.failed)
+        return text + (", %d skipped" % self.skipped if self.skipped else "")
+
+
+def run_logged(name, command, seconds=1800, env=None, cwd=ROOT):
+    """Runs a command with its output in build/logs/NAME.log; its status (None: took too long)."""
+    path = os.path.join(LOGS, name + ".log")
+    with open(path, "ab") as log:
+        log.write(("$ %s\n" % " ".join(command)).encode())
+        log.flush()
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=cwd,
+                                   stdin=subprocess.DEVNULL, start_new_session=True,
+                                   env=dict(os.environ, **(env or {})))
+        CHILDREN.append(process)
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            log.write(b"took too long\n")
+            return None
+        finally:
+            end_group(process)
+            CHILDREN.remove(process)
+
+
+CHILDREN = []
+
+
+def end_group(process):
+    """Ends what a command of ours may have left in its process group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except OSError:
+        pass
+    process.wait()
+
+
+def tail(name):
+    with open(os.path.join(LOGS, name + ".log"), encoding="utf-8", errors="replace") as f:
+        lines = f.read().splitlines()
+    print("---- end of build/logs/%s.log" % name)
+    print("\n".join(lines[-TAIL_LINES:]))
+    print("----", flush=True)
+
+
+def start_log(name):
+    os.makedirs(LOGS, exist_ok=True)
+    open(os.path.join(LOGS, name + ".log"), "wb").close()
+
+
+def build(kind, targets=()):
+    """Configures and builds build/KIND; True if it worked. Done once a run."""
+    if kind in BUILT and not targets:
+        return BUILT[kind]
+    directory = os.path.join(BUILD, kind)
+    log = "build-" + kind
+    start_log(log)
+    started = time.monotonic()
+    options = BUILDS[kind]
+    if os.path.exists(os.path.join(directory, "build.ninja")):
+        settings = [o.replace("--buildtype=", "-Dbuildtype=") for o in options]
+        status = run_logged(log, ["meson", "configure", directory, *settings])
+    else:
+        status = run_logged(log, ["meson", "setup", directory, ROOT, *options],
+                            env=BUILD_ENV.get(kind))
+    if status == 0:
+        status = run_logged(log, ["ninja", "-C", directory, "-j", JOBS, *targets])
+    print("  build/%s %s in %.0f s" % (kind, "built" if status == 0 else "NOT BUILT",
+                                       time.monotonic() - started), flush=True)
+    if status != 0:
+        tail(log)
+    BUILT[kind] = status == 0
+    return BUILT[kind]
+
+
+BUILT = {}
+
+
+def count_gtest(path):
+    """Single tests in one result file of GoogleTest."""
+    count = Count()
+    for case in ET.parse(path).getroot().iter("testcase"):
+        if case.find("failure") is not None:
+            count.failed += 1
+        elif case.get("result") in ("skipped", "suppressed") or case.get("status") == "notrun":
+            count.skipped += 1
+        else:
+            count.passed += 1
+    return count
+
+
+def meson_tests(kind, suite):
+    """All tests of a build directory; programs of GoogleTest count by their single tests."""
+    results = os.path.join(LOGS, "gtest-" + kind)
+    shutil.rmtree(results, ignore_errors=True)
+    os.makedirs(results)
+    command = ["meson", "test", "-C", os.path.join(BUILD, kind), "--no-rebuild",
+               "--num-processes", "2", "--print-errorlogs"]
+    if kind == "asan":
+        command += ["--timeout-multiplier", "4"]
+    if kind == "tsan":
+        # ThreadSanitizer wants its shadow memory where address randomization may put a library.
+        command = ["setarch", "-R", *command, "--timeout-multiplier", "6"]
+    env = dict(SANITIZER_ENV, GTEST_OUTPUT="xml:%s/" % results)
+    testlog = os.path.join(BUILD, kind, "meson-logs", "testlog.json")
+    if os.path.exists(testlog):
+        os.unlink(testlog)
+    run_logged(suite, command, env=env)
+    count = Count()
+    if not os.path.exists(testlog):
+        return Count(failed=1)  # meson itself failed
+    with open(testlog) as f:
+        for line in f:
+            test = json.loads(line)
+            program = os.path.basename(test["command"][-1])
+            program = next((os.path.basename(c) for c in test["command"] if c.startswith(BUILD)),
+                           program)
+            files = glob.glob(os.path.join(results, program + ".xml"))
+            files += glob.glob(os.path.join(results, program + "_[0-9]*.xml"))
+            single = Count()
+            for path in files:
+                single.add(count_gtest(path))
+                os.unlink(path)
+            if test["result"] == "SKIP":
+                single.skipped += 0 if files else 1
+            elif test["result"] in ("OK", "EXPECTEDFAIL"):
+                single.passed += 0 if files else 1
+            elif single.failed == 0:
+                single.failed += 1  # crashed, or took too long, before it could say
+            count.add(single)
+    return count
+
+
+def counted_script(suite, command, seconds, env=None):
+    """A script of ours whose last line is its count."""
+    status = run_logged(suite, command, seconds, env)
+    with open(os.path.join(LOGS, suite + ".log"), encoding="utf-8", errors="replace") as f:
+        found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", f.read(), re.M)
+    if not found:
+        return Count(failed=1)
+    passed, failed, skipped = (int(n or 0) for n in found[-1])
+    return Count(passed, failed or (1 if status != 0 else 0), skipped)
+
+
+def server(kind):
+    return os.path.join(BUILD, kind, "pollux-server")
+
+
+def integration_script(*arguments):
+    return [os.path.join(ROOT, "tests", "integration", "run"), "-v", *arguments]
+
+
+# The suites, in the order in which they run: what fails fast comes first.
+
+def tidy():
+    count = Count()
+    for check in sorted(glob.glob(os.path.join(ROOT, "tests", "tidy", "*.py"))):
+        if os.path.basename(check) != "source.py":
+            ok = run_logged("tidy", ["/usr/bin/python3", check, ROOT]) == 0
+            count.add(Count(passed=1) if ok else Count(failed=1))
+    return count
+
+
+def unit():
+    return meson_tests("release", "unit") if build("release") else Count(failed=1)
+
+
+def integration():
+    if not build("release"):
+        return Count(failed=1)
+    return counted_script("integration", integration_script("--server", server("release")), 900)
+
+
+def differential():
+    if not build("release"):
+        return Count(failed=1)
+    script = os.path.join(ROOT, "tests", "differential", "run")
+    return counted_script("differential", [script, "--commands", "1000000", "--shrink"], 600)
+
+
+def sanitized(kind):
+    if not build(kind):
+        return Count(failed=1)
+    count = meson_tests(kind, kind)
+    wrapper = ["setarch", "-R"] if kind == "tsan" else []
+    start_log(kind + "-integration")
+    more = counted_script(
+        kind + "-integration",
+        wrapper + integration_script("--server", server(kind), "--workers", "4", "--quick"),
+        900, SANITIZER_ENV)
+    if more.failed:
+        tail(kind + "-integration")
+    count.add(more)
+    return count
+
+
+def asan():
+    return sanitized("asan")
+
+
+def tsan():
+    return sanitized("tsan")
+
+
+def fuzz():
+    """Each target for a short while, on its corpus if it has one."""
+    sources = sorted(glob.glob(os.path.join(ROOT, "tests", "fuzz", "*_fuzz.cc")))
+    names = [os.path.basename(path)[:-len(".cc")] for path in sources]
+    if not build("fuzz", ["tests/" + name for name in names]):
+        return Count(failed=1)
+    count = Count()
+    for name in names:
+        grown = os.path.join(BUILD, "fuzz", "corpus", name)
+        os.makedirs(grown, exist_ok=True)
+        corpora = [grown]
+        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
+        if os.path.isdir(seeds):
+            corpora.append(seeds)
+        status = run_logged("fuzz", [os.path.join(BUILD, "fuzz", "tests", name),
+                                     "-max_total_time=20", "-timeout=10",
+                                     "-artifact_prefix=%s/" % LOGS, *corpora], 120,
+                            SANITIZER_ENV)
+        count.add(Count(passed=1) if status == 0 else Count(failed=1))
+    return count
+
+
+def micro():
+    """Each micro benchmark once, to see that it runs."""
+    if not build("release"):
+        return Count(failed=1)
+    count = Count()
+    for program in sorted(glob.glob(os.path.join(BUILD, "release", "perf", "micro_*"))):
+        if os.path.isfile(program) and os.access(program, os.X_OK):
+            status = run_logged("micro", [program, "--benchmark_min_time=0.001"], 120)
+            count.add(Count(passed=1) if status == 0 else Count(failed=1))
+    return count
+
+
+SUITES = [tidy, unit, integration, differential, fuzz, micro, asan, tsan]
+
+
+def on_signal(number, _):
+    for process in list(CHILDREN):
+        end_group(process)
+    os._exit(128 + number)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./tests/run", description=__doc__)
+    names = [suite.__name__ for suite in SUITES]
+    parser.add_argument("--only", action="append", choices=names, help="run this suite only")
+    parser.add_argument("--list", action="store_true", help="name the suites")
+    args = parser.parse_args()
+    if args.list:
+        print("\n".join(names))
+        return 0
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    os.makedirs(LOGS, exist_ok=True)
+    total = Count()
+    for suite in SUITES:
+        name = suite.__name__
+        if args.only and name not in args.only:
+            continue
+        start_log(name)
+        started = time.monotonic()
+        count = suite()
+        total.add(count)
+        print("%-12s %s (%.0f s)" % (name, count, time.monotonic() - started), flush=True)
+        if count.failed:
+            tail(name)
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+#include "tests/sim/play.h"
+
+#include <algorithm>
+
+#include "storage/ticket_journal.h"
+#include "tests/sim/parts.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr int64_t kSum = 300;
+
+// MSET of all accounts: everything in the first, so that any sum will do.
+Request open_accounts(const Keys& accounts, int64_t sum) {
+  Request request{"MSET"};
+  for (const std::string& account : accounts) {
+    request.push_back(account);
+    request.push_back(account == accounts[0] ? std::to_string(sum) : "0");
+  }
+  return request;
+}
+
+// MSET and MGET over accounts, RENAME of a token, COPY and MSET of equal keys: leases that overlap
+// in all ways.
+void set_transfers(Stage& stage) {
+  const Keys accounts = spread_keys(stage, "account", 3);
+  const Keys places = spread_keys(stage, "place", 4);
+  const Keys equal = spread_keys(stage, "equal", 3);
+  stage.at_first = {open_accounts(accounts, kSum), {"SET", places[0], "token"}};
+  Request same{"MSET"};
+  for (const std::string& key : equal) {
+    same.insert(same.end(), {key, "0"});
+  }
+  stage.at_first.push_back(same);
+  for (int i = 0; i < 2; ++i) {
+    stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
+    stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
+    stage.enter<Mover>(stage.any_worker(), stage.rounds, places);
+  }
+  stage.enter<TokenWatcher>(stage.any_worker(), stage.rounds, places);
+  stage.enter<Equalizer>(stage.any_worker(), stage.rounds, equal);
+  stage.enter<EqualityWatcher>(stage.any_worker(), stage.rounds, equal);
+}
+
+// Many workers want all shards at once.
+void set_all_shards(Stage& stage) {
+  const Keys accounts = spread_keys(stage, "account", 3);
+  const bool flush = stage.rng.below(2) == 0;
+  stage.at_first = {{"SELECT", "1"},
+                    open_accounts(accounts, 2 * kSum),
+                    {"SELECT", "0"},
+                    open_accounts(accounts, kSum)};
+  const std::vector<int64_t> sums{kSum, 2 * kSum};
+  const Request grab = flush ? Request{"FLUSHALL"} : Request{"SWAPDB", "0", "1"};
+  for (int worker = 0; worker < stage.sim.workers(); ++worker) {
+    stage.enter<Grabber>(worker, stage.rounds, grab);
+    stage.enter<Auditor>(worker, stage.rounds, accounts, sums, flush);
+  }
+  stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
+}
+
+// The writer's own worker may own either key, or none.
+void set_order(Stage& stage) {
+  for (int pair = 0; pair < 2; ++pair) {
+    const Keys keys = spread_keys(stage, "ordered" + std::to_string(pair), 2);
+    stage.enter<OrderedWriter>(stage.any_worker(), stage.rounds, keys);
+    for (int i = 0; i < 2; ++i) {
+      stage.enter<OrderedReader>(stage.any_worker(), stage.rounds * 3, keys);
+    }
+  }
+}
+
+// All kinds of commands, in pipelines deeper than the pools of cells.
+void set_pipelines(Stage& stage) {
+  for (int i = 0; i < 4; ++i) {
+    stage.enter<Loner>(stage.any_worker(), stage.rounds, "loner" + std::to_string(i), 40);
+  }
+}
+
+void set_counters(Stage& stage) {
+  const Keys counters = spread_keys(stage, "counter", 2);
+  std::vector<Counting*> actors;
+  for (int i = 0; i < 4; ++i) {
+    actors.push_back(&stage.enter<Counting>(stage.any_worker(), stage.rounds, counters));
+  }
+  stage.finale = [actors, counters]() -> std::string {
+    for (size_t which = 0; which < counters.size(); ++which) {
+      std::vector<int64_t> all;
+      for (const Counting* actor : actors) {
+        const auto& numbers = actor->numbers()[which];
+        all.insert(all.end(), numbers.begin(), numbers.end());
+      }
+      std::sort(all.begin(), all.end());
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (all[i] != static_cast<int64_t>(i) + 1) {
+          return counters[which] + " was never " + std::to_string(i + 1);
+        }
+      }
+    }
+    return {};
+  };
+}
+
+// Some leave at any moment; the others see nothing of it.
+void set_departures(Stage& stage) {
+  const Keys accounts = spread_keys(stage, "account", 3);
+  stage.at_first = {open_accounts(accounts, kSum)};
+  stage.leavers = 4;
+  stage.enter<Loner>(stage.any_worker(), stage.rounds * 2, "leaver0", 40);
+  stage.enter<Loner>(stage.any_worker(), stage.rounds * 2, "leaver1", 40);
+  stage.enter<Banker>(stage.any_worker(), stage.rounds * 2, accounts, kSum);
+  stage.enter<Grabber>(stage.any_worker(), stage.rounds * 2, Request{"SWAPDB", "2", "3"});
+  std::vector<std::string> victims;
+  for (const auto& actor : stage.cast) {
+    actor->may_be_closed();
+    victims.push_back(actor->address());
+  }
+  stage.enter<Killer>(stage.any_worker(), stage.rounds, victims);
+  stage.enter<Loner>(stage.any_worker(), stage.rounds, "stayer", 20);
+  stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
+  stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
+}
+
+constexpr Play kPlays[] = {
+    {"transfers", set_transfers}, {"all_shards", set_all_shards}, {"order", set_order},
+    {"pipelines", set_pipelines}, {"counters", set_counters},     {"departures", set_departures},
+};
+
+// Kills the session behind the actor's connection, as CLIENT KILL does.
+void kill(SimEngine& sim, const Actor& actor) {
+  Worker& worker = sim.engine().worker(actor.worker());
+  Session* victim = nullptr;
+  worker.for_each_session([&](Session& session) {
+    if (session.conn == actor.conn()) {
+      victim = &session;
+    }
+  });
+  if (victim != nullptr) {
+    worker.kill(*victim);
+  }
+}
+
+bool prepare(Scheduler& scheduler, const std::vector<Request>& requests) {
+  if (requests.empty()) {
+    return true;
+  }
+  TestClient client(scheduler.connect(0));
+  for (const Request& request : requests) {
+    client.add(request, {});
+  }
+  client.send_pipeline();
+  const bool answered = scheduler.run_until([&client] {
+    client.receive();
+    return client.awaited() == 0;
+  });
+  client.wire().half_close();
+  return answered;
+}
+
+void drive_one(Scheduler& scheduler, Stage& stage) {
+  Rng& rng = scheduler.rng();
+  const size_t which = rng.below(stage.cast.size());
+  Actor& actor = *stage.cast[which];
+  actor.drive();
+  if (which >= stage.leavers || actor.done() || rng.below(40) != 0) {
+    return;
+  }
+  if (rng.below(2) == 0) {
+    actor.leave();
+  } else {
+    kill(scheduler.sim(), actor);
+  }
+}
+
+std::string report(const Stage& stage) {
+  std::string text;
+  for (const auto& actor : stage.cast) {
+    text += actor->done() ? "" : "[" + actor->state() + "] ";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const Play> plays() { return kPlays; }
+
+std::vector<std::string> spread_keys(Stage& stage, const std::string& name, size_t count) {
+  const int workers = stage.sim.workers();
+  const auto first = stage.any_worker();
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < count; ++i) {
+    const int worker = (first + static_cast<int>(i)) % workers;
+    keys.push_back(stage.sim.key_on(worker, name + std::to_string(i) + "."));
+  }
+  return keys;
+}
+
+std::string perform(Scheduler& scheduler, Stage& stage) {
+  if (!prepare(scheduler, stage.at_first)) {
+    return "the first requests hang";
+  }
+  const bool ended = scheduler.run_until([&] {
+    if (scheduler.rng().below(4) != 0) {
+      return false;
+    }
+    drive_one(scheduler, stage);
+    return std::all_of(stage.cast.begin(), stage.cast.end(),
+                       [](const auto& actor) { return actor->done(); });
+  });
+  for (const auto& actor : stage.cast) {
+    if (!actor->failure().empty()) {
+      return actor->failure();
+    }
+  }
+  if (!ended) {
+    return "a hang: " + report(stage);
+  }
+  if (stage.finale) {
+    const std::string wrong = stage.finale();
+    if (!wrong.empty()) {
+      return wrong;
+    }
+  }
+  for (const auto& actor : stage.cast) {
+    actor->leave();
+  }
+  if (!scheduler.run_until_quiet()) {
+    return "the engine does not come to rest after all have left";
+  }
+  return scheduler.sim().leaks();
+}
+
+std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases) {
+  Rng rng(seed);
+  SimOptions options;
+  options.seed = seed;
+  options.workers = 2 + static_cast<int>(rng.below(4));
+  options.cells_per_channel = rng.below(4) == 0 ? 1 + rng.below(8) : 2;
+  TicketJournal journal;
+  options.journal = rng.below(2) == 0 ? &journal : nullptr;
+  Scheduler scheduler(options);
+  Stage stage{.sim = scheduler.sim(), .rng = rng, .rounds = 4};
+  play.set(stage);
+  const std::string wrong = perform(scheduler, stage);
+  phases = scheduler.phases();
+  return wrong.empty() && !journal.dense() ? "the history has a hole" : wrong;
+}
+
+}  // namespace pollux
