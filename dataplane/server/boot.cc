@@ -100,6 +100,8 @@ class Boot {
   }
 
  private:
+  // Until threads run. From then on the main thread, which is no reader of the store, goes by
+  // settled_: workers may free any version under its eyes.
   const Config& config() const { return *store_.current(); }
 
   bool prepare();
@@ -117,6 +119,7 @@ class Boot {
 
   const CommandLine& line_;
   ConfigStore& store_;
+  Config settled_;  // as at the start; for options that can't be changed later
   int workers_ = 1;
   std::vector<int> cpus_;
   std::unique_ptr<Signals> signals_;
@@ -259,6 +262,7 @@ UringOptions Boot::transport_options() const {
 }
 
 bool Boot::build() {
+  settled_ = config();
   const std::string no_page = page_map_.create(config().control_page, workers_);
   if (!no_page.empty()) {
     return fail(config(), no_page);
@@ -322,7 +326,7 @@ void Boot::start_threads() {
     threads_.emplace_back([this, i] { work(i); });
   }
   log_line(LogLevel::kNotice, "Ready to accept connections");
-  if (config().supervised) {
+  if (settled_.supervised) {
     notify_service_manager("READY=1\n");
   }
 }
@@ -360,7 +364,7 @@ void Boot::wait_for_end() {
     if (engine_->stopping() && !told) {
       told = true;
       log_line(LogLevel::kNotice, "User requested shutdown...");
-      if (config().supervised) {
+      if (settled_.supervised) {
         notify_service_manager("STOPPING=1\n");
       }
     }
@@ -372,11 +376,11 @@ void Boot::wait_for_end() {
 
 void Boot::remove_files() {
   if (pid_file_written_) {
-    unlink(config().pid_file.c_str());
+    unlink(settled_.pid_file.c_str());
     pid_file_written_ = false;
   }
   if (unix_listener_) {
-    unlink(config().unix_socket.c_str());
+    unlink(settled_.unix_socket.c_str());
   }
 }
 

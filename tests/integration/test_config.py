@@ -124,6 +124,14 @@ class ConfigCommand(ServerCase):
                              {"maxmemory": str(1 << 30)})
         self.client.config_set("maxmemory", "0")
 
+    def test_a_changed_server_ends_cleanly(self):
+        # The main thread goes by the options of the start, whose version workers have freed by then.
+        server = self.start(pidfile="pid", unixsocket="sock")
+        client = server.redis()
+        for i in range(100):
+            client.config_set("timeout", i % 7)
+        self.assertEqual(server.terminate(), 0)
+
     def test_set_refuses(self):
         for name, value in (("nosuch", "1"), ("maxmemory", "lots"), ("port", "x")):
             with self.assertRaises(redis.ResponseError):
