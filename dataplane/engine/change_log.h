@@ -7,21 +7,23 @@
 #include <cstdint>
 #include <vector>
 
-#include "src/data/shard_store.h"
 #include "storage/journal.h"
 
 namespace pollux {
 
-class ChangeLog final : public ChangeObserver {
+class ChangeLog {
  public:
-  // journal may be null: then this is never installed and does nothing.
+  // journal may be null: then no ticket is drawn.
   ChangeLog(Journal* journal, WorkerId worker) : journal_(journal), worker_(worker) {}
 
   bool enabled() const { return journal_ != nullptr; }
   void learned() { holds_ticket_ = false; }
 
-  void before(int, const Key&, const Entry*) override {}
-  void after(int, const Key&, KeyEvent, const Entry*) override {
+  // A key or a database has changed. Does nothing without a journal.
+  void changed() {
+    if (journal_ == nullptr) {
+      return;
+    }
     if (!holds_ticket_) {
       batches_.push_back({journal_->draw(), 0});
       holds_ticket_ = true;

@@ -31,6 +31,7 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
     shards_.push_back(
         std::make_unique<ShardStore>(ShardId{static_cast<uint16_t>(i)}, config.databases));
     shard_pointers_.push_back(shards_.back().get());
+    sides_.push_back(std::make_unique<ShardSide>(*shards_.back()));
   }
   for (int i = 0; i < parts.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, WorkerId{static_cast<uint16_t>(i)},

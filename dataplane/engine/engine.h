@@ -14,6 +14,7 @@
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/mailbox.h"
+#include "dataplane/engine/shard_side.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
 #include "src/base/time.h"
@@ -46,6 +47,8 @@ class Engine {
   int worker_count() const { return static_cast<int>(workers_.size()); }
   Worker& worker(int index) { return *workers_[static_cast<size_t>(index)]; }
   std::span<ShardStore* const> shards() const { return shard_pointers_; }
+  // What listens to a shard's changes; goes with the hold.
+  ShardSide& side(ShardId shard) { return *sides_[shard.value]; }
   Channel& channel(WorkerId from, WorkerId to) {
     return *channels_[from.value * workers_.size() + to.value];
   }
@@ -76,6 +79,7 @@ class Engine {
   EngineParts parts_;
   std::vector<std::unique_ptr<ShardStore>> shards_;
   std::vector<ShardStore*> shard_pointers_;
+  std::vector<std::unique_ptr<ShardSide>> sides_;
   std::vector<std::unique_ptr<Channel>> channels_;
   LeaseRing leases_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -26,6 +26,7 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
       workers_(static_cast<int>(engine.shards().size())),
       transport_(std::move(transport)),
       shard_(*engine.shards()[id.value]),
+      side_(engine.side(ShardId{id.value})),
       core_(engine.core(id.value)),
       config_(engine.config().current()),
       rng_(seed),
@@ -38,9 +39,8 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
   burst_.args.reserve(Burst::kItemsMax * 4);
   host_.engine = &engine;
   host_.worker = this;
-  if (changes_.enabled()) {
-    shard_.set_observer(&changes_);
-  }
+  side_.set_holder(*this);
+  side_.listen();
   refresh_config();
 }
 

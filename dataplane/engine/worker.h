@@ -22,6 +22,7 @@
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
+#include "dataplane/engine/shard_side.h"
 #include "dataplane/engine/tour.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
@@ -71,6 +72,7 @@ class Worker {
   const Config& config() const { return *config_; }
   CoreBlock& core() { return core_; }
   ShardStore& shard() { return shard_; }
+  ChangeLog& changes() { return changes_; }
   Transport& transport() { return *transport_; }
   Instant now() const { return now_; }
   Rng& rng() { return rng_; }
@@ -192,6 +194,7 @@ class Worker {
   const int workers_;
   std::unique_ptr<Transport> transport_;
   ShardStore& shard_;
+  ShardSide& side_;
   CoreBlock& core_;
   const Config* config_;
   ReadLimits read_limits_;

@@ -148,16 +148,12 @@ void Worker::run_leased() {
 }
 
 void Worker::run_over_shards(Session& session) {
-  const auto observe = [this](ChangeObserver* observer, bool mine) {
-    for (int i = 0; i < workers_; ++i) {
-      const ShardId shard{static_cast<uint16_t>(i)};
-      if (changes_.enabled() && lease_.shards.has(shard)) {
-        engine_.shards()[shard.value]->set_observer(
-            mine ? observer : &engine_.worker(shard.value).changes_);
-      }
+  for (int i = 0; i < workers_; ++i) {
+    const ShardId shard{static_cast<uint16_t>(i)};
+    if (lease_.shards.has(shard)) {
+      engine_.side(shard).set_holder(*this);
     }
-  };
-  observe(&changes_, true);
+  }
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = leased_item_.row;
@@ -176,10 +172,11 @@ void Worker::run_over_shards(Session& session) {
   call(ctx, leased_item_.row->handler);
   running_ = nullptr;
   end_command(session, muted);
-  observe(nullptr, false);
   // The owners publish their account when the shard is theirs again; until then ours is newer.
   for (int i = 0; i < workers_; ++i) {
-    if (i != id_.value && lease_.shards.has(ShardId{static_cast<uint16_t>(i)})) {
+    const ShardId shard{static_cast<uint16_t>(i)};
+    if (i != id_.value && lease_.shards.has(shard)) {
+      engine_.side(shard).set_holder(engine_.worker(i));
       engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->used_bytes());
     }
   }

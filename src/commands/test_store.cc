@@ -19,6 +19,8 @@ class TestStore::EventLog final : public ChangeObserver {
     text_ += ' ';
     text_ += key.bytes;
   }
+  void before_flush(int) override {}
+  void before_swap(int, int) override {}
 
  private:
   std::string& text_;

@@ -30,6 +30,8 @@ class Recorder final : public ChangeObserver {
     log.push_back(std::to_string(db) + ":" + std::string(key.bytes) + ":" +
                   std::string(key_event_row(event).name) + (entry != nullptr ? "+" : "-"));
   }
+  void before_flush(int) override {}
+  void before_swap(int, int) override {}
   int befores = 0;
   bool was_there = false;
   std::string last_before;

@@ -117,6 +117,9 @@ DbCounts ShardStore::counts(int db) const {
 }
 
 uint64_t ShardStore::flush(int db) {
+  if (observer_ != nullptr) {
+    observer_->before_flush(db);
+  }
   const uint64_t keys = key_count(db);
   if (keys > 0) {
     bury(std::move(databases_[static_cast<size_t>(db)]));
@@ -133,6 +136,9 @@ void ShardStore::bury(std::unique_ptr<Database> data) {
 }
 
 void ShardStore::swap_databases(int a, int b) {
+  if (observer_ != nullptr) {
+    observer_->before_swap(a, b);
+  }
   std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
 }
 

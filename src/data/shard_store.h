@@ -25,13 +25,16 @@
 
 namespace pollux {
 
-// Hears every change of a key of this shard, in order. `before` at the first change of an Edit
-// (entry is the value as it was, or null), `after` once per event. Must not change keys.
+// Hears every change of this shard, in order. `before` at the first change of an Edit (entry is the
+// value as it was, or null), `after` once per event; a whole database that is emptied or changes
+// places is told once, while it is still as it was. Must not change keys.
 class ChangeObserver {
  public:
   virtual ~ChangeObserver() = default;
   virtual void before(int db, const Key& key, const Entry* entry) = 0;
   virtual void after(int db, const Key& key, KeyEvent event, const Entry* entry) = 0;
+  virtual void before_flush(int db) = 0;
+  virtual void before_swap(int a, int b) = 0;
 };
 
 struct DbCounts {

@@ -1,0 +1,39 @@
+// What a change of a key sets in motion beyond the key: the one listener of a shard's store. It
+// goes with the hold of the shard: the holder's thread calls it, and what must leave the shard
+// (journal batches, messages to sessions) leaves through that worker.
+//
+// For each change, in Redis' order: the history, then those who watch the key, then those who
+// cache it, then those who subscribed to its events. It is installed in the store only while
+// somebody listens (`listen`): without, a change costs one branch.
+#pragma once
+
+#include "src/base/types.h"
+#include "src/data/shard_store.h"
+
+namespace pollux {
+
+class Worker;
+
+class ShardSide final : public ChangeObserver {
+ public:
+  explicit ShardSide(ShardStore& store) : store_(store) {}
+
+  // On whose thread changes are made from now on: the owner, or the coordinator of a lease.
+  void set_holder(Worker& worker) { holder_ = &worker; }
+  Worker& holder() { return *holder_; }
+
+  // To be called when somebody began or ceased to listen.
+  void listen();
+
+  // --- ChangeObserver ---
+  void before(int db, const Key& key, const Entry* entry) override;
+  void after(int db, const Key& key, KeyEvent event, const Entry* entry) override;
+  void before_flush(int db) override;
+  void before_swap(int a, int b) override;
+
+ private:
+  ShardStore& store_;
+  Worker* holder_ = nullptr;
+};
+
+}  // namespace pollux
