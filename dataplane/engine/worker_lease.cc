@@ -138,6 +138,7 @@ void Worker::run_leased() {
     POLLUX_ASSERT(there);
     run_over_shards(*session);
     session->input_used += leased_item_.end;
+    drop_used_input(*session);
     mark_dirty(*session);
   }
   end_lease();
@@ -180,7 +181,7 @@ void Worker::run_over_shards(Session& session) {
   // The owners publish their account when the shard is theirs again; until then ours is newer.
   for (int i = 0; i < workers_; ++i) {
     if (i != id_.value && lease_.shards.has(ShardId{static_cast<uint16_t>(i)})) {
-      engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->used_bytes());
+      engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->live_bytes());
     }
   }
 }
