@@ -24,6 +24,7 @@ enum class Stall : uint8_t {
   kCell,    // no free cell towards the owner
   kLease,   // its turn for a lease has not come
   kTour,    // it is being carried from worker to worker
+  kTurn,    // it has had its share of this turn
 };
 
 // CLIENT REPLY. kSkipNext becomes kSkipping when the next command begins.
@@ -44,6 +45,7 @@ class Session : public StallNode, public DirtyNode {
   RespReader reader;
   std::string input;        // what came and was not run; its first `input_used` bytes are done with
   size_t input_used = 0;
+  size_t input_counted = 0;  // what the worker's account holds for `input`
   bool in_burst = false;    // some requests are parsed and not yet run
   bool receive_paused = false;
 

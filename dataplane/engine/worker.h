@@ -89,7 +89,7 @@ class Worker {
   void kill(Session& session);
   // Takes the newest configuration version (the top of every turn does so too).
   void refresh_config();
-  // Bytes of sessions, their buffers and chunks.
+  // Bytes of sessions, what they have sent and was not run, and chunks.
   int64_t client_bytes() const;
   // Bytes of this worker's chunks that hold replies, here or on other workers.
   int64_t chunk_bytes() {
@@ -113,6 +113,12 @@ class Worker {
 
   // worker.cc: the turn
   bool poll_phase();
+  void begin_share();
+  bool share_is_used() const {
+    return commands_begun_ >= share_commands_end_ || replies_fill_share();
+  }
+  bool replies_fill_share() const { return chunks_.used_bytes() >= share_bytes_end_; }
+  void resume_next_turn();
   void on_event(const TransportEvent& event);
   bool mailbox_phase();
   bool tick_phase();
@@ -139,6 +145,9 @@ class Worker {
   void add_item(BurstPart& part, size_t consumed);
   void resolve(BurstItem& item, Args args);
   void finish_part(BurstPart& part, size_t consumed);
+  void drop_used_input(Session& session);
+  void count_input(Session& session);
+  bool over_input_limit(Session& session);
   void resume(Session& session);
   void resume_all(IntrusiveList<Session, StallNode>& list);
   void stall(Session& session, Stall why);
@@ -160,6 +169,8 @@ class Worker {
   void run_here(Session& session, const BurstItem& item, Args args);
   void run_cell(Cell& cell, Args args);
   bool serve_requests();
+  void take_requests();
+  bool requests_left() const { return served_next_ < served_.size(); }
   void serve(Cell& cell);
   void take_answer(Cell& cell);
   void release_cell(Cell& cell);
@@ -210,6 +221,8 @@ class Worker {
   size_t event_next_ = 0;   // of those, what this worker has still to look at
   size_t event_count_ = 0;
   uint64_t commands_begun_ = 0;
+  uint64_t share_commands_end_ = 0;  // see begin_share
+  int64_t share_bytes_end_ = 0;
   Burst burst_;
   std::string_view kept_rest_;  // what feed goes on with after execute_burst
   std::vector<std::string_view> scratch_args_;
@@ -221,12 +234,16 @@ class Worker {
   IntrusiveList<Session, StallNode> wait_unpark_;
   IntrusiveList<Session, StallNode> wait_cell_;
   IntrusiveList<Session, StallNode> wait_lease_;
+  IntrusiveList<Session, StallNode> wait_turn_;
+  int64_t input_bytes_ = 0;     // of all sessions' inputs
   Session* running_ = nullptr;  // whose command runs now
 
   // other workers
   std::vector<Channel*> outgoing_;  // by target; null for this worker
   std::vector<Channel*> incoming_;  // by home
-  std::vector<Cell*> served_;       // scratch of mailbox_phase
+  std::vector<Cell*> served_;       // requests taken from the rings
+  size_t served_next_ = 0;          // of those, what is still to be served
+  size_t serve_first_ = 0;          // whose requests are taken first this time
   Channel local_cells_;             // cells for reads that run here between requests elsewhere
   uint64_t cells_under_way_ = 0;
   alignas(64) std::atomic<bool> asleep_{false};

@@ -52,6 +52,9 @@ size_t Worker::run_part(BurstPart& part) {
   size_t done = 0;
   for (; done < part.item_count && !session.closing; ++done) {
     const BurstItem& item = burst_.items[part.first_item + done];
+    if (replies_fill_share() && session.stall == Stall::kNone) {
+      stall(session, Stall::kTurn);
+    }
     if (session.stall != Stall::kNone || !run_item(session, item, burst_.args_of(item))) {
       break;
     }
@@ -292,7 +295,7 @@ void Worker::serve(Cell& cell) {
       // From here to the release the shard is another's; stored before the coordinator is told.
       parked_ = true;
       parked_ticket_ = cell.lease_ticket;
-      core_.data_bytes.set(shard_.used_bytes());
+      core_.data_bytes.set(shard_.live_bytes());
       engine_.leases().acknowledge(cell.lease_ticket, now_);
       wake_if_asleep(engine_.worker(cell.home.value));
       return;
@@ -385,7 +388,7 @@ void Worker::count_error(std::string_view code) {
 // left, a small grant (gone at the next turn) spares that. So the limit is passed by at most the
 // grants of one turn, 1/256 of it in all, and no shard is refused while another holds back room.
 bool Worker::out_of_memory() {
-  const int64_t used = parked_ ? core_.data_bytes.get() : shard_.used_bytes();
+  const int64_t used = parked_ ? core_.data_bytes.get() : shard_.live_bytes();
   if (used < memory_grant_) {
     return false;
   }

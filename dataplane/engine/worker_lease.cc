@@ -138,6 +138,7 @@ void Worker::run_leased() {
     POLLUX_ASSERT(there);
     run_over_shards(*session);
     session->input_used += leased_item_.end;
+    drop_used_input(*session);
     mark_dirty(*session);
   }
   end_lease();
@@ -177,7 +178,7 @@ void Worker::run_over_shards(Session& session) {
     const ShardId shard{static_cast<uint16_t>(i)};
     if (i != id_.value && lease_.shards.has(shard)) {
       engine_.side(shard).set_holder(engine_.worker(i));
-      engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->used_bytes());
+      engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->live_bytes());
     }
   }
 }

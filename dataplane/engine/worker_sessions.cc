@@ -13,8 +13,8 @@ namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
 constexpr size_t kStalledInputMax = 256 * 1024;
-// Below this a session's output is not weighed against the budget of all clients.
-constexpr size_t kOutputWeighedMin = 1024 * 1024;
+// Below this a session's input or output is not weighed against the budget of all clients.
+constexpr size_t kWeighedMin = 1024 * 1024;
 constexpr size_t kSweepSteps = 10;  // idle clients are all looked at once a second
 
 // A browser that was made to talk to us (cross-protocol scripting) says one of these first.
@@ -95,13 +95,8 @@ void Worker::on_data(Session& session, std::string_view bytes) {
     session.input_used = 0;
   }
   session.input.append(bytes);
-  if (static_cast<int64_t>(session.input.size()) > config_->query_buffer_bytes_max) {
-    core_.query_limit_closes.add(1);
-    log_line(LogLevel::kWarning,
-             "Closing client %s that reached the query buffer limit (%zu bytes): raise "
-             "client-query-buffer-limit if such requests are wanted",
-             transport_->peer(session.conn).address.c_str(), session.input.size());
-    kill(session);
+  count_input(session);
+  if (over_input_limit(session)) {
     return;
   }
   if (session.stall != Stall::kNone) {
@@ -114,6 +109,32 @@ void Worker::on_data(Session& session, std::string_view bytes) {
   if (session.input.size() >= session.reader.bytes_wanted()) {
     feed(session, session.unread(), /*from_input=*/true);
   }
+}
+
+// Checks the limits on bytes that came and were not run; true if the session was closed.
+bool Worker::over_input_limit(Session& session) {
+  const size_t size = session.input.size();
+  const bool alone = static_cast<int64_t>(size) > config_->query_buffer_bytes_max;
+  const bool together = size >= kWeighedMin && client_bytes_limit() > 0 &&
+                        all_client_bytes() > client_bytes_limit();
+  if (!alone && !together) {
+    return false;
+  }
+  core_.query_limit_closes.add(1);
+  log_line(LogLevel::kWarning,
+           "Closing client %s: %zu bytes of requests wait to be complete or run, over "
+           "client-query-buffer-limit, or all clients together over maxmemory-clients (by default "
+           "an eighth of the machine's memory)",
+           transport_->peer(session.conn).address.c_str(), size);
+  kill(session);
+  return true;
+}
+
+// Brings the account of inputs up to date with this one.
+void Worker::count_input(Session& session) {
+  const size_t bytes = session.input.capacity();
+  input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
+  session.input_counted = bytes;
 }
 
 // Parses requests from `bytes` into the burst; runs the burst whenever it is full. What is left at
@@ -132,6 +153,10 @@ void Worker::feed(Session& session, std::string_view bytes, bool from_input) {
     burst_.parts.back().keep_rest = true;
     execute_burst();
     if (kept_rest_.empty()) {
+      return;
+    }
+    if (from_input && share_is_used()) {
+      stall(session, Stall::kTurn);
       return;
     }
     bytes = kept_rest_;
@@ -219,6 +244,7 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
     session.input.clear();
     session.input.shrink_to_fit();
     session.input_used = 0;
+    count_input(session);
     return;
   }
   if (consumed < part.parsed) {
@@ -237,12 +263,20 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
   } else if (consumed < part.bytes.size()) {
     session.input.assign(part.bytes.substr(consumed));
     session.input_used = 0;
+    count_input(session);
   }
-  if (session.unread().empty() && !session.input.empty()) {
-    session.input.clear();
-    session.input.shrink_to_fit();
-    session.input_used = 0;
+  drop_used_input(session);
+}
+
+// A session of which all bytes were run holds none.
+void Worker::drop_used_input(Session& session) {
+  if (session.input.empty() || session.input_used < session.input.size()) {
+    return;
   }
+  session.input.clear();
+  session.input.shrink_to_fit();
+  session.input_used = 0;
+  count_input(session);
 }
 
 void Worker::stall(Session& session, Stall why) {
@@ -256,6 +290,9 @@ void Worker::stall(Session& session, Stall why) {
       break;
     case Stall::kLease:
       wait_lease_.push_back(session);
+      break;
+    case Stall::kTurn:
+      wait_turn_.push_back(session);
       break;
     default:
       break;
@@ -275,7 +312,12 @@ void Worker::resume(Session& session) {
     session.receive_paused = false;
     transport_->resume(session.conn);
   }
-  if (!session.closing && !session.unread().empty()) {
+  if (session.closing || session.unread().empty()) {
+    return;
+  }
+  if (share_is_used()) {
+    stall(session, Stall::kTurn);
+  } else {
     feed(session, session.unread(), /*from_input=*/true);
   }
 }
@@ -311,6 +353,7 @@ void Worker::start_send(Session& session) {
 
 void Worker::on_sent(Session& session, size_t bytes) {
   core_.net_output_bytes.add(static_cast<int64_t>(bytes));
+  session.active_ms = now_.ms();  // who takes a long reply is not idle
   if (bytes < session.sending) {
     kill(session);
     return;
@@ -355,7 +398,7 @@ bool Worker::over_output_limit(Session& session) {
   } else {
     session.soft_limit_since_ms = 0;
   }
-  if (size >= kOutputWeighedMin && client_bytes_limit() > 0) {
+  if (size >= kWeighedMin && client_bytes_limit() > 0) {
     over |= all_client_bytes() > client_bytes_limit();
   }
   if (!over || session.closed) {
@@ -409,6 +452,7 @@ void Worker::on_closed(ConnId conn) {
   Session* session = find_session(conn);
   POLLUX_ASSERT(session != nullptr && session->closed);
   session->out.clear();
+  input_bytes_ -= static_cast<int64_t>(session->input_counted);
   sessions_[conn.index].reset();
   --session_count_;
 }
@@ -458,9 +502,9 @@ int64_t Worker::client_bytes_limit() const {
                                         : config_->clients_bytes_default;
 }
 
-// Input buffers are counted when a session is looked at (CLIENT LIST); here they would cost a walk.
 int64_t Worker::client_bytes() const {
-  return static_cast<int64_t>(session_count_ * sizeof(Session)) + chunks_.used_bytes();
+  return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
+         chunks_.used_bytes();
 }
 
 }  // namespace pollux

@@ -56,6 +56,7 @@ Handle EntryHeap::allocate(size_t bytes) {
   }
   ++page->used;
   ++block_count_;
+  used_units_ += units;
   if (page->freed == 0 && page->fresh == 0) {
     unlink_page(number);
   }
@@ -73,6 +74,7 @@ void EntryHeap::free(Handle handle) {
   ASAN_POISON_MEMORY_REGION(block, page->units * kUnit);
   --page->used;
   --block_count_;
+  used_units_ -= page->units;
   if (was_full) {
     link_page(number);
   }

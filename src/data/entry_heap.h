@@ -49,9 +49,13 @@ class EntryHeap {
   static constexpr bool is_block(uint32_t handle) { return (handle & kPageUnitMask) > 1; }
   static constexpr uint32_t not_a_block_index(uint32_t mark) { return mark >> kPageUnitBits; }
 
+  // Bytes of the blocks that are handed out. A block that comes back counts no more at once, though
+  // its page may have others: an account of whole pages would hardly fall when keys are deleted at
+  // random, and a full server would stay full.
+  int64_t used_bytes() const { return static_cast<int64_t>(used_units_ * kUnit); }
   // Bytes of the pages that hold blocks. Pages of a chunk that hold none are not counted: never
   // touched, they are not resident; emptied, they are the next to be used.
-  int64_t used_bytes() const { return static_cast<int64_t>(used_pages_ * kPageBytes); }
+  int64_t page_bytes() const { return static_cast<int64_t>(used_pages_ * kPageBytes); }
   // Bytes taken from the arena (whole chunks), which the arena's own account counts.
   int64_t arena_bytes() const { return static_cast<int64_t>(chunk_count_ * kChunkBytes); }
   uint64_t block_count() const { return block_count_; }
@@ -106,6 +110,7 @@ class EntryHeap {
   size_t chunk_count_ = 0;
   size_t empty_chunks_ = 0;
   size_t used_pages_ = 0;
+  size_t used_units_ = 0;
   uint64_t block_count_ = 0;
   uint32_t with_room_[kClasses];  // by units: a page with room, or kNoPage
 };

@@ -47,6 +47,23 @@ TEST(EntryHeap, BlocksKeepTheirBytesThroughRandomUse) {
     heap.free(handle);
   }
   EXPECT_EQ(heap.used_bytes(), 0);
+  EXPECT_EQ(heap.page_bytes(), 0);
+}
+
+TEST(EntryHeap, ABlockThatComesBackCountsNoMoreThoughItsPageIsInUse) {
+  Arena arena;
+  EntryHeap heap(arena);
+  std::vector<Handle> handles;
+  for (int i = 0; i < 10'000; ++i) {
+    handles.push_back(heap.allocate(60));  // takes 64
+  }
+  EXPECT_EQ(heap.used_bytes(), 10'000 * 64);
+  const int64_t pages = heap.page_bytes();
+  for (size_t i = 0; i < handles.size(); i += 2) {
+    heap.free(handles[i]);
+  }
+  EXPECT_EQ(heap.used_bytes(), 5'000 * 64);
+  EXPECT_EQ(heap.page_bytes(), pages);
 }
 
 TEST(EntryHeap, EmptyChunksGoBackButForOne) {
@@ -61,7 +78,7 @@ TEST(EntryHeap, EmptyChunksGoBackButForOne) {
     heap.free(handle);
   }
   EXPECT_EQ(heap.arena_bytes(), static_cast<int64_t>(EntryHeap::kChunkBytes));
-  EXPECT_EQ(heap.used_bytes(), 0);
+  EXPECT_EQ(heap.page_bytes(), 0);
 }
 
 TEST(EntryHeap, EmptyPageServesAnotherSize) {
@@ -70,7 +87,7 @@ TEST(EntryHeap, EmptyPageServesAnotherSize) {
   const Handle first = heap.allocate(8);
   heap.free(first);
   const Handle second = heap.allocate(1024);
-  EXPECT_EQ(heap.used_bytes(), static_cast<int64_t>(EntryHeap::kPageBytes));
+  EXPECT_EQ(heap.page_bytes(), static_cast<int64_t>(EntryHeap::kPageBytes));
   heap.free(second);
 }
 
@@ -81,7 +98,7 @@ TEST(EntryHeap, WastesLittleAtTheTargetSize) {
   for (int i = 0; i < kBlocks; ++i) {
     heap.allocate(56);
   }
-  EXPECT_LT(static_cast<double>(heap.used_bytes()) / kBlocks, 56.3);
+  EXPECT_LT(static_cast<double>(heap.page_bytes()) / kBlocks, 56.3);
 }
 
 TEST(EntryHeap, MarksAreNeverBlocks) {
