@@ -34,6 +34,7 @@ struct EngineParts {
   ConfigStore* config = nullptr;
   ControlPage* page = nullptr;
   Clock* clock = nullptr;
+  PageWarmer* warmer = nullptr;      // null: shards touch their memory themselves
   Journal* journal = nullptr;        // null: no tickets are drawn
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };

@@ -12,8 +12,7 @@ namespace pollux {
 namespace {
 
 TEST(EntryHeap, BlocksKeepTheirBytesThroughRandomUse) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   Rng rng(1);
   struct Block {
     size_t bytes;
@@ -67,23 +66,21 @@ TEST(EntryHeap, ABlockThatComesBackCountsNoMoreThoughItsPageIsInUse) {
 }
 
 TEST(EntryHeap, EmptyChunksGoBackButForOne) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   std::vector<Handle> handles;
   for (int i = 0; i < 100'000; ++i) {
     handles.push_back(heap.allocate(64));
   }
-  EXPECT_GE(heap.arena_bytes(), 3 * static_cast<int64_t>(EntryHeap::kChunkBytes));
+  EXPECT_GE(heap.mapped_bytes(), 3 * static_cast<int64_t>(EntryHeap::kChunkBytes));
   for (Handle handle : handles) {
     heap.free(handle);
   }
-  EXPECT_EQ(heap.arena_bytes(), static_cast<int64_t>(EntryHeap::kChunkBytes));
+  EXPECT_EQ(heap.mapped_bytes(), static_cast<int64_t>(EntryHeap::kChunkBytes));
   EXPECT_EQ(heap.page_bytes(), 0);
 }
 
 TEST(EntryHeap, EmptyPageServesAnotherSize) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   const Handle first = heap.allocate(8);
   heap.free(first);
   const Handle second = heap.allocate(1024);
@@ -92,8 +89,7 @@ TEST(EntryHeap, EmptyPageServesAnotherSize) {
 }
 
 TEST(EntryHeap, WastesLittleAtTheTargetSize) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   constexpr int kBlocks = 100'000;
   for (int i = 0; i < kBlocks; ++i) {
     heap.allocate(56);

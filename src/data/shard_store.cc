@@ -9,7 +9,11 @@
 
 namespace pollux {
 
-ShardStore::ShardStore(ShardId id, int databases) : id_(id), cycles_per_us_(tsc_per_us()) {
+ShardStore::ShardStore(ShardId id, int databases, PageWarmer* warmer)
+    : id_(id),
+      cycles_per_us_(tsc_per_us()),
+      heap_(warmer),
+      table_pool_(KeyTable::moved, warmer) {
   for (int i = 0; i < databases; ++i) {
     databases_.push_back(std::make_unique<Database>(arena_, table_pool_));
   }

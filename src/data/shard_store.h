@@ -50,7 +50,8 @@ struct ShardStats {
 
 class ShardStore {
  public:
-  ShardStore(ShardId id, int databases);
+  // `warmer`, if any, makes memory resident ahead of its use; it outlives the store.
+  ShardStore(ShardId id, int databases, PageWarmer* warmer = nullptr);
   ~ShardStore();
 
   ShardStore(const ShardStore&) = delete;
@@ -105,8 +106,7 @@ class ShardStore {
   // deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a database),
   // blocks, pages and slabs that are free at present (a few, unless entries are fragmented).
   int64_t used_bytes() const {
-    return arena_.used_bytes() - heap_.arena_bytes() + heap_.used_bytes() -
-           table_pool_.arena_bytes() + table_pool_.used_bytes();
+    return arena_.used_bytes() + heap_.used_bytes() + table_pool_.used_bytes();
   }
   // The same without what is deleted and waits for tick: what a limit weighs, so that a write
   // behind a DEL or a FLUSHALL finds the room they made. Exact for single values; the share of one
@@ -163,8 +163,8 @@ class ShardStore {
   const double cycles_per_us_;
 
   Arena arena_;
-  EntryHeap heap_{arena_};
-  CompactPool table_pool_{arena_, KeyTable::moved};
+  EntryHeap heap_;
+  CompactPool table_pool_;
   std::vector<std::unique_ptr<Database>> databases_;
   size_t expire_first_ = 0;  // the database that the next tick begins with
   uint64_t outside_count_ = 0;
