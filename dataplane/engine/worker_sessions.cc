@@ -96,12 +96,7 @@ void Worker::on_data(Session& session, std::string_view bytes) {
   }
   session.input.append(bytes);
   if (static_cast<int64_t>(session.input.size()) > config_->query_buffer_bytes_max) {
-    core_.query_limit_closes.add(1);
-    log_line(LogLevel::kWarning,
-             "Closing client %s that reached the query buffer limit (%zu bytes): raise "
-             "client-query-buffer-limit if such requests are wanted",
-             transport_->peer(session.conn).address.c_str(), session.input.size());
-    kill(session);
+    close_over_query_limit(session, session.input.size());
     return;
   }
   if (session.stall != Stall::kNone) {
@@ -114,6 +109,16 @@ void Worker::on_data(Session& session, std::string_view bytes) {
   if (session.input.size() >= session.reader.bytes_wanted()) {
     feed(session, session.unread(), /*from_input=*/true);
   }
+}
+
+// Unread requests, or those that are queued for EXEC.
+void Worker::close_over_query_limit(Session& session, size_t bytes) {
+  core_.query_limit_closes.add(1);
+  log_line(LogLevel::kWarning,
+           "Closing client %s that reached the query buffer limit (%zu bytes): raise "
+           "client-query-buffer-limit if such requests are wanted",
+           transport_->peer(session.conn).address.c_str(), bytes);
+  kill(session);
 }
 
 // Parses requests from `bytes` into the burst; runs the burst whenever it is full. What is left at
@@ -337,7 +342,7 @@ void Worker::on_end(Session& session) {
 void Worker::close_if_done(Session& session) {
   const bool last = session.closing || (session.ended && session.stall == Stall::kNone);
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
-      session.in_flight_count == 0 && session.tour == nullptr) {
+      session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);
   }
 }
@@ -375,7 +380,7 @@ void Worker::kill(Session& session) {
   if (session.closed) {
     return;
   }
-  if (&session == running_) {
+  if (&session == running_ || exec_under_way(session)) {  // EXEC, once begun, is done to its end
     session.closing = true;
     mark_dirty(session);
     return;
@@ -384,6 +389,7 @@ void Worker::kill(Session& session) {
   session.closing = true;
   session.StallNode::unlink();
   session.DirtyNode::unlink();
+  drop_transaction(session);
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
     session.tour = nullptr;
@@ -438,7 +444,11 @@ void Worker::sweep_sessions() {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
-                              session.name.capacity());
+                              session.name.capacity()) +
+         (session.transaction == nullptr
+              ? 0
+              : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
+                                     session.transaction->watching.bytes));
 }
 
 // Of all workers, because a reply that another worker wrote is in that one's chunks.
@@ -460,7 +470,8 @@ int64_t Worker::client_bytes_limit() const {
 
 // Input buffers are counted when a session is looked at (CLIENT LIST); here they would cost a walk.
 int64_t Worker::client_bytes() const {
-  return static_cast<int64_t>(session_count_ * sizeof(Session)) + chunks_.used_bytes();
+  return static_cast<int64_t>(session_count_ * sizeof(Session)) + chunks_.used_bytes() +
+         transaction_bytes_;
 }
 
 }  // namespace pollux
