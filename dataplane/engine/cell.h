@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/transaction.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/prefetch.h"
 #include "src/base/types.h"
@@ -25,6 +26,8 @@ struct Tour;
 enum class CellKind : uint8_t {
   kCommand,  // run `row` with the copied arguments on the shard
   kTour,     // call the tour's visit on that worker
+  kExec,     // run the transaction on the shard
+  kForget,   // drop the watch records of `watching.id`
   kPark,     // acknowledge lease `lease_ticket` and touch the shard no more until its release
 };
 
@@ -45,6 +48,7 @@ struct alignas(64) Cell : ListNode {
   Instant now;
   uint64_t lease_ticket = 0;
   Tour* tour = nullptr;
+  std::unique_ptr<Transaction> transaction;  // kExec; comes back empty
 
   // Copies the arguments into the cell. Up to kInlineBytes / kInlineArgs without allocation.
   void set_args(Args args);
@@ -57,6 +61,7 @@ struct alignas(64) Cell : ListNode {
   // would cost two more ways between the cores, and a third to give it back.
   Output reply;
   void pack_reply();
+  Watching watching;  // WATCH: the id goes out, what was added comes back
   std::string_view packed_reply() const { return {inline_bytes_, packed_bytes_}; }
 
   // --- home's own ---

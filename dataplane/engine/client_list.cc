@@ -16,6 +16,9 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
   if (session.closing) {
     flags += 'c';
   }
+  if (session.in_multi) {
+    flags += 'x';
+  }
   if (peer.unix_socket) {
     flags += 'U';
   }
@@ -78,11 +81,14 @@ std::string client_line(Worker& worker, const Session& session) {
   add(line, "sub", 0);
   add(line, "psub", 0);
   add(line, "ssub", 0);
-  add(line, "multi", -1);
+  const Transaction* transaction = session.transaction.get();
+  add(line, "multi", session.in_multi ? static_cast<int64_t>(transaction->size()) : -1);
+  add(line, "watch", transaction == nullptr ? 0 : transaction->watching.keys);
   add(line, "qbuf", unread);
   add(line, "qbuf-free", static_cast<int64_t>(session.input.capacity()) - unread);
   add(line, "argv-mem", 0);
-  add(line, "multi-mem", 0);
+  add(line, "multi-mem",
+      session.in_multi ? static_cast<int64_t>(transaction->bytes()) : 0);
   add(line, "rbs", 0);
   add(line, "rbp", 0);
   add(line, "obl", 0);

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/transaction.h"
 #include "dataplane/engine/transport.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/types.h"
@@ -57,6 +59,10 @@ class Session : public StallNode, public DirtyNode {
   bool in_flight_one_shard = true;
   bool in_flight_reads = true;
   Tour* tour = nullptr;     // under way for this session
+
+  // --- MULTI and WATCH (transaction.h) ---
+  bool in_multi = false;
+  std::unique_ptr<Transaction> transaction;  // null until it is needed, and while EXEC is elsewhere
 
   // --- bytes out ---
   Output out;

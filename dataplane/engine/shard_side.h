@@ -7,6 +7,7 @@
 // somebody listens (`listen`): without, a change costs one branch.
 #pragma once
 
+#include "dataplane/engine/watch.h"
 #include "src/base/types.h"
 #include "src/data/shard_store.h"
 
@@ -25,6 +26,11 @@ class ShardSide final : public ChangeObserver {
   // To be called when somebody began or ceased to listen.
   void listen();
 
+  // --- WATCH (watch.h) ---
+  const WatchTable& watches() const { return watches_; }
+  void watch(Watching& watching, int db, const Key& key, Instant now);
+  void forget_watches(uint64_t id);
+
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
   void after(int db, const Key& key, KeyEvent event, const Entry* entry) override;
@@ -34,6 +40,7 @@ class ShardSide final : public ChangeObserver {
  private:
   ShardStore& store_;
   Worker* holder_ = nullptr;
+  WatchTable watches_;
 };
 
 }  // namespace pollux

@@ -37,7 +37,8 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
       keys_(engine.shards()),
       changes_(engine.journal(), id),
       discard_(chunks_),
-      local_cells_(id, id, kLocalCells, chunks_) {
+      local_cells_(id, id, kLocalCells, chunks_),
+      exec_out_(chunks_) {
   burst_.items.reserve(Burst::kItemsMax);
   burst_.args.reserve(Burst::kItemsMax * 4);
   host_.engine = &engine;
@@ -177,6 +178,7 @@ bool Worker::mailbox_phase() {
   }
   if (worked) {
     retry_tours();  // first, or pipelines would take every cell that comes back
+    retry_forgets();
     resume_all(wait_cell_);
   }
   worked |= serve_requests();
@@ -328,7 +330,8 @@ bool Worker::mail_waiting() {
       return true;
     }
   }
-  if (parked_ && engine_.leases().released(parked_ticket_)) {
+  if (parked_ && (engine_.leases().released(parked_ticket_) ||
+                  engine_.leases().visitor(parked_ticket_, id_) != nullptr)) {
     return true;
   }
   for (const Channel* channel : incoming_) {
@@ -452,9 +455,9 @@ void Rates::sample(int64_t now_ms, CoreBlock& core) {
 
 bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
-               waiting_tours_.empty() && tours_under_way_ == 0 && cells_under_way_ == 0 &&
-               !parked_ && wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
-               !requests_left() && local_cells_.cells_out() == 0;
+               waiting_tours_.empty() && waiting_forgets_.empty() && tours_under_way_ == 0 &&
+               cells_under_way_ == 0 && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
+               wait_turn_.empty() && !requests_left() && local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

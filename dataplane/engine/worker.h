@@ -19,6 +19,7 @@
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/exec_run.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
@@ -97,6 +98,16 @@ class Worker {
     return chunks_.used_bytes();
   }
   int64_t session_bytes(const Session& session) const;
+  // Bytes that sessions have queued for EXEC or watch.
+  int64_t transaction_bytes() const { return transaction_bytes_; }
+  const ShardSide& side() const { return side_; }
+  // MULTI; the end of it without EXEC, and of all watches; a transaction with an id for WATCH; the
+  // end of all watches.
+  void begin_transaction(Session& session);
+  void drop_transaction(Session& session);
+  Transaction& watching_transaction(Session& session);
+  void unwatch(Session& session);
+  void count_watches(Session& session, const Watching& added);
   void reset_stats();
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
@@ -154,6 +165,7 @@ class Worker {
   void mark_dirty(Session& session);
   void start_send(Session& session);
   bool over_output_limit(Session& session);
+  void close_over_query_limit(Session& session, size_t bytes);
   int64_t client_bytes_limit() const;
   int64_t all_client_bytes();
   void close_if_done(Session& session);
@@ -164,6 +176,7 @@ class Worker {
   bool run_item(Session& session, const BurstItem& item, Args args);
   bool admissible(const Session& session, const CommandRow& row);
   bool protected_command_allowed(const Session& session);
+  std::string_view refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
@@ -181,23 +194,56 @@ class Worker {
   bool out_of_memory();
   bool begin_command(Session& session);
   void end_command(Session& session, bool muted);
+  void enlist(Session& session, Cell& cell, const BurstItem& item, ShardId shard);
+
+  // worker_transaction.cc: MULTI, EXEC, WATCH
+  struct Forgotten {
+    uint64_t id = 0;  // Watching::id
+    ShardId shard;
+  };
+  Transaction& transaction_of(Session& session);
+  bool run_in_multi(Session& session, const BurstItem& item, Args args);
+  bool admissible_in_multi(const Session& session, const CommandRow& row);
+  void refuse_exec(Session& session, Reply& reply, std::string_view why);
+  bool run_exec(Session& session, const BurstItem& item);
+  bool send_exec(Session& session, const BurstItem& item, ShardId shard);
+  void run_exec_cell(Cell& cell);
+  void start_exec(ExecRun& run, Session& session, const CommandRow& row);
+  void check_watches(ExecRun& run);
+  bool go_on_exec(ExecRun& run);
+  bool run_queued(ExecRun& run, const QueuedCommand& command);
+  void bind_keys(const ExecRun& run);
+  void run_over_each(Context& ctx, Output& out);
+  bool run_queued_tour(ExecRun& run, const CommandRow& row);
+  void start_leased_exec(Session& session);
+  bool leased_exec_can_move();
+  void go_on_leased_exec();
+  bool exec_under_way(const Session& session) const {
+    return lease_.step == LeaseStep::kExec && lease_.session == &session;
+  }
+  bool forget_watches(const Forgotten& watch);
+  void retry_forgets();
 
   // worker_lease.cc: leases and tours
   bool progress_lease();
   void claim_lease();
   void send_parks();
   void run_leased();
+  void hold_leased(bool mine);
   void run_over_shards(Session& session);
+  void finish_lease(Session& session);
   bool read_again(Session& session);
   void end_lease();
   bool check_parked();
   bool lease_can_move();
   void wake_sleepers();
+  std::unique_ptr<Tour> make_tour(Session& session, const CommandRow& row, Args args);
   void start_tour(Session& session, const BurstItem& item, Args args);
   void advance_tour(Tour& tour);
   void retry_tours();
   void visit_tour(Tour& tour);
   void finish_tour(Tour& tour);
+  void answer_tour(Tour& tour, Session& session, Output& out);
   void wake_if_asleep(Worker& other);
 
   Engine& engine_;
@@ -249,7 +295,7 @@ class Worker {
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
-  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking };
+  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kExec };
   struct {
     LeaseStep step = LeaseStep::kNone;
     uint64_t ticket = 0;
@@ -264,6 +310,13 @@ class Worker {
   uint64_t parked_ticket_ = 0;
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   uint64_t tours_under_way_ = 0;
+
+  // transactions
+  ExecRun exec_;     // LeaseStep::kExec
+  Output exec_out_;  // its reply
+  std::vector<std::string_view> exec_args_;
+  std::vector<Forgotten> waiting_forgets_;  // for a free cell, or for the own shard
+  int64_t transaction_bytes_ = 0;
 
   // the loop
   uint64_t last_work_tsc_ = 0;

@@ -120,14 +120,19 @@ bool Worker::over_input_limit(Session& session) {
   if (!alone && !together) {
     return false;
   }
+  close_over_query_limit(session, size);
+  return true;
+}
+
+// Unread requests, or those that are queued for EXEC.
+void Worker::close_over_query_limit(Session& session, size_t bytes) {
   core_.query_limit_closes.add(1);
   log_line(LogLevel::kWarning,
            "Closing client %s: %zu bytes of requests wait to be complete or run, over "
            "client-query-buffer-limit, or all clients together over maxmemory-clients (by default "
            "an eighth of the machine's memory)",
-           transport_->peer(session.conn).address.c_str(), size);
+           transport_->peer(session.conn).address.c_str(), bytes);
   kill(session);
-  return true;
 }
 
 // Brings the account of inputs up to date with this one.
@@ -380,7 +385,7 @@ void Worker::on_end(Session& session) {
 void Worker::close_if_done(Session& session) {
   const bool last = session.closing || (session.ended && session.stall == Stall::kNone);
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
-      session.in_flight_count == 0 && session.tour == nullptr) {
+      session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);
   }
 }
@@ -418,7 +423,7 @@ void Worker::kill(Session& session) {
   if (session.closed) {
     return;
   }
-  if (&session == running_) {
+  if (&session == running_ || exec_under_way(session)) {  // EXEC, once begun, is done to its end
     session.closing = true;
     mark_dirty(session);
     return;
@@ -427,6 +432,7 @@ void Worker::kill(Session& session) {
   session.closing = true;
   session.StallNode::unlink();
   session.DirtyNode::unlink();
+  drop_transaction(session);
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
     session.tour = nullptr;
@@ -482,7 +488,11 @@ void Worker::sweep_sessions() {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
-                              session.name.capacity());
+                              session.name.capacity()) +
+         (session.transaction == nullptr
+              ? 0
+              : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
+                                     session.transaction->watching.bytes));
 }
 
 // Of all workers, because a reply that another worker wrote is in that one's chunks.
@@ -504,7 +514,7 @@ int64_t Worker::client_bytes_limit() const {
 
 int64_t Worker::client_bytes() const {
   return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
-         chunks_.used_bytes();
+         transaction_bytes_ + chunks_.used_bytes();
 }
 
 }  // namespace pollux

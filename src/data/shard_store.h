@@ -72,6 +72,13 @@ class ShardStore {
     });
   }
 
+  // The entry as it stands, also one whose time has come; null if there is none. Counts nothing,
+  // removes nothing.
+  const Entry* look(int db, const Key& key) const {
+    const KeyTable::Position position = find(database(db), key);
+    return position ? entry_at(position.handle()) : nullptr;
+  }
+
   // --- whole databases ---
   uint64_t key_count(int db) const;
   DbCounts counts(int db) const;
