@@ -20,6 +20,7 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // Bytes of replies that a phase makes before the rest waits for the next turn: some milliseconds of
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
+constexpr size_t kPushesMax = 1024;  // pushes in one mailbox phase
 
 }  // namespace
 
@@ -167,6 +168,7 @@ void Worker::on_event(const TransportEvent& event) {
 }
 
 bool Worker::mailbox_phase() {
+  pushes_.take();
   begin_share();
   bool worked = check_parked();
   for (Channel* channel : outgoing_) {
@@ -181,6 +183,7 @@ bool Worker::mailbox_phase() {
     retry_forgets();
     resume_all(wait_cell_);
   }
+  worked |= deliver_pushes(kPushesMax);
   worked |= serve_requests();
   worked |= progress_lease();
   execute_burst();
@@ -277,6 +280,7 @@ bool Worker::flush_phase() {
       worked = true;
     }
   }
+  wake_pushed();
   if (worked) {
     core_.turns.add(1);
     publish_counters();
@@ -320,6 +324,9 @@ void Worker::idle(bool worked) {
 
 bool Worker::mail_waiting() {
   if (engine_.stopping() && !leaving_) {
+    return true;
+  }
+  if (!pushes_.empty()) {
     return true;
   }
   if (config_->version != engine_.config().current()->version) {
@@ -457,7 +464,7 @@ bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && waiting_forgets_.empty() && tours_under_way_ == 0 &&
                cells_under_way_ == 0 && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
-               wait_turn_.empty() && !requests_left() && local_cells_.cells_out() == 0;
+               wait_turn_.empty() && pushes_.empty() && !requests_left() && local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

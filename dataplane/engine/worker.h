@@ -21,6 +21,7 @@
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/exec_run.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/push.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
 #include "dataplane/engine/shard_side.h"
@@ -109,6 +110,16 @@ class Worker {
   void unwatch(Session& session);
   void count_watches(Session& session, const Watching& added);
   void reset_stats();
+
+  // --- pushes (worker_push.cc), on this worker's thread ---
+  // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
+  // payload.take_push(...).
+  Payload& make_payload(size_t size, uint32_t pushes) {
+    return chunks_.payloads().make(size, pushes);
+  }
+  // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
+  // commands, who gets the command's answer, who holds the shard next) it is under way on return.
+  void push(WorkerId to, Push& push);
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
     std::string code;
@@ -128,7 +139,9 @@ class Worker {
   bool share_is_used() const {
     return commands_begun_ >= share_commands_end_ || replies_fill_share();
   }
-  bool replies_fill_share() const { return chunks_.used_bytes() >= share_bytes_end_; }
+  bool replies_fill_share() const {
+    return chunks_.used_bytes() >= share_bytes_end_ || (any_pushed_ && crowded());
+  }
   void resume_next_turn();
   void on_event(const TransportEvent& event);
   bool mailbox_phase();
@@ -224,6 +237,15 @@ class Worker {
   bool forget_watches(const Forgotten& watch);
   void retry_forgets();
 
+  // worker_push.cc: pushes to sessions
+  bool deliver_pushes(size_t pushes_max);
+  void deliver_push(Push& push);
+  void push_to(Session& session, Payload& payload);
+  void release_held(Session& session);
+  bool crowded() const;
+  void wake_pushed();
+  void drop_pushes();
+
   // worker_lease.cc: leases and tours
   bool progress_lease();
   void claim_lease();
@@ -292,6 +314,9 @@ class Worker {
   size_t serve_first_ = 0;          // whose requests are taken first this time
   Channel local_cells_;             // cells for reads that run here between requests elsewhere
   uint64_t cells_under_way_ = 0;
+  ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
+  bool any_pushed_ = false;
+  PushQueue pushes_;
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases

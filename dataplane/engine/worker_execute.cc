@@ -291,6 +291,7 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
   session.in_flight_reads = read && (first || session.in_flight_reads);
   session.in_flight_shard = shard;
   ++session.in_flight_count;
+  ++session.in_flight_begun;
   session.in_flight.push_back(cell);
   cell.session = &session;
   cell.row = item.row;
@@ -393,6 +394,7 @@ void Worker::deliver(Session& session) {
       session.out.splice(cell.reply);
     }
     release_cell(cell);
+    release_held(session);
   }
   mark_dirty(session);
   if (over_output_limit(session)) {
