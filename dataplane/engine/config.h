@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/engine/key_events.h"
 #include "src/base/log.h"
 #include "src/base/types.h"
 #include "src/commands/context.h"
@@ -48,6 +49,8 @@ struct Config {
   int64_t timeout_s = 0;  // idle clients are closed; 0: never
   int64_t query_buffer_bytes_max = 1LL << 30;
   OutputLimit output_limit_normal;
+  OutputLimit output_limit_pubsub;
+  EventClasses key_events;  // notify-keyspace-events
   int64_t clients_bytes_max = 0;  // maxmemory-clients; 0: clients_bytes_default
   int64_t clients_bytes_default = 0;  // boot: an eighth of the machine's memory; 0: no limit
   int64_t clients_percent = 0;    // if not 0, clients_bytes_max is this share of maxmemory

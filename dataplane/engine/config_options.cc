@@ -42,11 +42,19 @@ void land_bind(Config& config, const OptionValue& value) {
   }
 }
 
-// "normal hard soft seconds slave ...": other classes of clients don't exist yet.
+// "normal hard soft seconds slave ... pubsub ...".
 void land_output_limits(Config& config, const OptionValue& value) {
   const std::vector<std::string> words = split_words(value.text);
-  config.output_limit_normal = {std::atoll(words[1].c_str()), std::atoll(words[2].c_str()),
-                                std::atoll(words[3].c_str())};
+  const auto limit = [&words](size_t at) {
+    return OutputLimit{std::atoll(words[at + 1].c_str()), std::atoll(words[at + 2].c_str()),
+                       std::atoll(words[at + 3].c_str())};
+  };
+  config.output_limit_normal = limit(0);
+  config.output_limit_pubsub = limit(8);
+}
+
+void land_key_events(Config& config, const OptionValue& value) {
+  config.key_events = EventClasses(value.number != 0 ? value.text + 'n' : value.text);
 }
 
 // A share of maxmemory ("5%") comes as a negative number of per cent.
@@ -191,7 +199,7 @@ constexpr OptionRow kRows[] = {
     {"min-replicas-max-lag", "min-slaves-max-lag", kInt, kIdle, "10", 0, kIntMax},
     {"min-replicas-to-write", "min-slaves-to-write", kInt, kIdle, "0", 0, kIntMax},
     {"no-appendfsync-on-rewrite", "", kBool, kIdle, "no"},
-    {"notify-keyspace-events", "", kWords, kIdle, "", 0, 0, {}, nullptr, parse_event_classes},
+    {"notify-keyspace-events", "", kWords, 0, "", 0, 0, {}, land_key_events, parse_event_classes},
     {"oom-score-adj", "", kChoice, kIdle, "no", 0, 0, "no, yes, relative, absolute"},
     {"oom-score-adj-values", "", kWords, kIdle, "0 200 800", 0, 0, {}, nullptr, parse_oom_values},
     {"pidfile", "", kText, kImmutable, "", 0, 0, {}, put<&Config::pid_file>},

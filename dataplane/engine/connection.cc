@@ -53,6 +53,23 @@ void auth(Context& ctx) {
   ctx.reply.ok();
 }
 
+bool is_auth_secret(Args, size_t index) { return index > 0; }
+
+// What follows the option AUTH: a name and a password.
+bool is_hello_secret(Args args, size_t index) {
+  for (size_t i = 2; i + 2 < args.size(); ++i) {
+    if (is_word(args[i], "auth")) {
+      if (index == i + 1 || index == i + 2) {
+        return true;
+      }
+      i += 2;
+    } else {
+      ++i;  // SETNAME and its name
+    }
+  }
+  return false;
+}
+
 // The options take effect one by one, also those before one that is wrong, as in Redis. False with
 // the error written.
 bool apply_hello_options(Context& ctx) {
@@ -134,8 +151,14 @@ void select(Context& ctx) {
 }
 
 void ping(Context& ctx) {
+  const Session& session = *engine_host(ctx).session;
   if (ctx.args.size() > 2) {
     ctx.reply.error("ERR wrong number of arguments for 'ping' command");
+  } else if (session.subscriptions != nullptr && session.protocol == 2) {
+    // In the form of a message, which is all that such a client expects.
+    ctx.reply.array(2);
+    ctx.reply.bulk("pong");
+    ctx.reply.bulk(ctx.args.size() == 2 ? ctx.args[1] : "");
   } else if (ctx.args.size() == 2) {
     ctx.reply.bulk(ctx.args[1]);
   } else {
@@ -155,6 +178,7 @@ void reset(Context& ctx) {
   EngineHost& host = engine_host(ctx);
   Session& session = *host.session;
   host.worker->drop_transaction(session);
+  host.worker->stop_listening(session);
   session.db = 0;
   session.protocol = 2;
   session.name.clear();
@@ -174,18 +198,18 @@ constexpr CommandRow kRows[] = {
      .summary = "Says who the server is and chooses the protocol.", .complexity = "O(1)",
      .syntax = "[arguments=(protover:integer [AUTH username_password=(username password)] "
                "[SETNAME clientname])]",
-     .history = "6.2.0 protover became optional"},
+     .history = "6.2.0 protover became optional", .is_secret = is_hello_secret},
     {.name = "auth", .arity = -2, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
      .acl = kAclConnection, .handler = auth, .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Authenticates the connection.",
      .complexity = "O(N) for N passwords of the user", .syntax = "[username@6.0.0] password",
-     .history = "6.0.0 users came in"},
+     .history = "6.0.0 users came in", .is_secret = is_auth_secret},
     {.name = "select", .arity = 2, .flags = kEverywhere, .acl = kAclConnection, .handler = select,
      .route = Route::kSession,
      .group = "connection", .since = "1.0.0",
      .summary = "Chooses the database of the connection.", .complexity = "O(1)",
      .syntax = "index:integer"},
-    {.name = "ping", .arity = -1, .flags = kFast, .acl = kAclConnection, .handler = ping,
+    {.name = "ping", .arity = -1, .flags = kFast | kWhileSubscribed, .acl = kAclConnection, .handler = ping,
      .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Answers PONG, or the message.",
      .complexity = "O(1)", .syntax = "[message]",
@@ -194,11 +218,13 @@ constexpr CommandRow kRows[] = {
      .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Answers the message.",
      .complexity = "O(1)", .syntax = "message"},
-    {.name = "quit", .arity = -1, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
+    {.name = "quit", .arity = -1,
+     .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy | kWhileSubscribed,
      .acl = kAclConnection, .handler = quit, .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Closes the connection.",
      .complexity = "O(1)", .in_multi = InMulti::kAtOnce},
-    {.name = "reset", .arity = 1, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
+    {.name = "reset", .arity = 1,
+     .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy | kWhileSubscribed,
      .acl = kAclConnection, .handler = reset, .route = Route::kSession,
      .group = "connection", .since = "6.2.0",
      .summary = "Makes the connection as it was at its start.", .complexity = "O(1)",

@@ -14,6 +14,7 @@ void add_engine_families(CommandTable& table) {
   table.add(config_commands());
   table.add(command_commands());
   table.add(debug_commands());
+  table.add(pubsub_commands());
   table.add(server_commands());
   table.add(absent_commands());
 }

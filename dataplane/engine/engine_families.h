@@ -20,6 +20,7 @@ std::span<const CommandRow> info_commands();        // INFO
 std::span<const CommandRow> config_commands();      // CONFIG
 std::span<const CommandRow> command_commands();     // COMMAND
 std::span<const CommandRow> debug_commands();       // DEBUG
+std::span<const CommandRow> pubsub_commands();      // SUBSCRIBE PUBLISH PUBSUB ... MONITOR
 std::span<const CommandRow> server_commands();      // TIME SHUTDOWN SAVE MEMORY ROLE ...
 std::span<const CommandRow> absent_commands();      // what answers "not here": CLUSTER, MODULE, ACL
 

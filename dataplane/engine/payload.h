@@ -19,10 +19,14 @@ namespace pollux {
 class PayloadPool;
 struct Payload;
 
-// Whom a push is for. All but kSession are looked up on the receiving worker, so only who is there
-// at that moment gets it.
+// Whom a push is for: looked up on the receiving worker, so that only who is there at that moment
+// gets it.
 enum class PushKind : uint8_t {
   kSession,  // the session `conn`, if it is still the same one
+  kChannel,  // those who listen to the channel, pattern or shard channel of the payload's name
+  kPattern,
+  kShardChannel,
+  kMonitors,  // those who see every command
 };
 
 // A payload on its way to a worker, for one or more of its sessions. Holds one reference.

@@ -12,6 +12,7 @@
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
+#include "dataplane/engine/topics.h"
 #include "dataplane/engine/transaction.h"
 #include "dataplane/engine/transport.h"
 #include "src/base/intrusive_list.h"
@@ -90,6 +91,8 @@ class Session : public StallNode, public DirtyNode {
   bool closed = false;            // transport.close was called
   bool no_touch = false;
   bool no_evict = false;         // CLIENT NO-EVICT
+  bool monitoring = false;       // MONITOR
+  std::unique_ptr<Subscriptions> subscriptions;  // null: none
   std::string name;
   std::string lib_name;
   std::string lib_version;

@@ -20,7 +20,7 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // Bytes of replies that a phase makes before the rest waits for the next turn: some milliseconds of
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
-constexpr size_t kPushesMax = 1024;  // pushes in one mailbox phase
+constexpr size_t kDeliveriesMax = 4096;  // of pushes to sessions, in one mailbox phase
 
 }  // namespace
 
@@ -183,7 +183,7 @@ bool Worker::mailbox_phase() {
     retry_forgets();
     resume_all(wait_cell_);
   }
-  worked |= deliver_pushes(kPushesMax);
+  worked |= deliver_pushes(kDeliveriesMax);
   worked |= serve_requests();
   worked |= progress_lease();
   execute_burst();
@@ -368,6 +368,9 @@ void Worker::refresh_config() {
   config_known_ = true;
   spin_cycles_ = static_cast<uint64_t>(static_cast<double>(config_->poll_spin_us) * tsc_per_us());
   read_limits_.bulk_bytes_max = config_->data.bulk_bytes_max;
+  if (!parked_) {
+    side_.listen();  // else when the shard comes back
+  }
 }
 
 // From the end of the poll to the end of the tick: what this turn's requests could have waited for.
@@ -464,7 +467,8 @@ bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && waiting_forgets_.empty() && tours_under_way_ == 0 &&
                cells_under_way_ == 0 && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
-               wait_turn_.empty() && pushes_.empty() && !requests_left() && local_cells_.cells_out() == 0;
+               wait_turn_.empty() && pushes_.empty() && left_topics_.empty() &&
+               !requests_left() && local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

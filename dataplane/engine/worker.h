@@ -25,6 +25,7 @@
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
 #include "dataplane/engine/shard_side.h"
+#include "dataplane/engine/topics.h"
 #include "dataplane/engine/tour.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
@@ -120,6 +121,15 @@ class Worker {
   // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
   // commands, who gets the command's answer, who holds the shard next) it is under way on return.
   void push(WorkerId to, Push& push);
+
+  // --- who listens to what (worker_listen.cc) ---
+  // In a handler of Route::kListen only: the shards of the topic are held.
+  void subscribe(Session& session, TopicKind kind, std::string_view name);
+  void unsubscribe(Session& session, TopicKind kind, std::string_view name);
+  // False if it monitors already.
+  bool start_monitor(Session& session);
+  // At any time: the session gets no more messages and lines; who counts listeners sees it soon.
+  void stop_listening(Session& session);
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
     std::string code;
@@ -188,8 +198,9 @@ class Worker {
   size_t run_part(BurstPart& part);
   bool run_item(Session& session, const BurstItem& item, Args args);
   bool admissible(const Session& session, const CommandRow& row);
+  static bool may_run_while_listening(const Session& session, const CommandRow& row);
   bool protected_command_allowed(const Session& session);
-  std::string_view refusal(const Session& session, const CommandRow& row);
+  std::string refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
@@ -237,9 +248,17 @@ class Worker {
   bool forget_watches(const Forgotten& watch);
   void retry_forgets();
 
+  // worker_listen.cc: topics and monitors
+  size_t deliver_message(TopicKind kind, Payload& payload);
+  size_t deliver_monitor_line(Payload& payload);
+  size_t deliver_to(const std::vector<Session*>& sessions, Payload& payload);
+  void change_topic(TopicKind kind, std::string_view name, int64_t by);
+  void drop_left_topics();
+  void tell_monitors(const CommandRow& row, Args args, int db);
+
   // worker_push.cc: pushes to sessions
-  bool deliver_pushes(size_t pushes_max);
-  void deliver_push(Push& push);
+  bool deliver_pushes(size_t deliveries_max);
+  size_t deliver_push(Push& push);
   void push_to(Session& session, Payload& payload);
   void release_held(Session& session);
   bool crowded() const;
@@ -317,6 +336,15 @@ class Worker {
   ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
   bool any_pushed_ = false;
   PushQueue pushes_;
+
+  // topics
+  struct LeftTopic {
+    TopicKind kind;
+    std::string name;
+  };
+  Audience audience_;
+  std::vector<Session*> monitors_;
+  std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
@@ -328,6 +356,7 @@ class Worker {
     ShardSet shards;
     int acknowledgements = 0;
     uint64_t since_tsc = 0;
+    bool for_left_topics = false;  // else for a session
     Session* session = nullptr;
   } lease_;
   BurstItem leased_item_;

@@ -122,7 +122,20 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if (session.in_multi && !admissible_in_multi(session, row)) {
     return false;
   }
-  return (row.flags & kDenyOom) == 0 || config_->maxmemory == 0 || !out_of_memory();
+  if ((row.flags & kDenyOom) != 0 && config_->maxmemory != 0 && out_of_memory()) {
+    return false;
+  }
+  return may_run_while_listening(session, row);
+}
+
+// A client of RESP2 that listens to channels can't tell a reply from a message; one that monitors
+// counts as a replica, as in Redis.
+bool Worker::may_run_while_listening(const Session& session, const CommandRow& row) {
+  if (session.subscriptions != nullptr && session.protocol == 2 &&
+      (row.flags & kWhileSubscribed) == 0) {
+    return false;
+  }
+  return !session.monitoring || (row.flags & (kReadonly | kWrite)) == 0;
 }
 
 bool Worker::protected_command_allowed(const Session& session) {
@@ -134,15 +147,27 @@ bool Worker::protected_command_allowed(const Session& session) {
 }
 
 // What is said to a command that is not admissible.
-std::string_view Worker::refusal(const Session& session, const CommandRow& row) {
+std::string Worker::refusal(const Session& session, const CommandRow& row) {
   if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
-    return error_text::kDebugNotAllowed;
+    return std::string(error_text::kDebugNotAllowed);
   }
   if (!session.authenticated && (row.flags & kNoAuth) == 0) {
-    return error_text::kNoAuth;
+    return std::string(error_text::kNoAuth);
   }
-  return session.in_multi && (row.flags & kNoMulti) != 0 ? error_text::kNotInMulti
-                                                         : error_text::kOutOfMemory;
+  if (session.in_multi && (row.flags & kNoMulti) != 0) {
+    return std::string(error_text::kNotInMulti);
+  }
+  if (may_run_while_listening(session, row)) {
+    return std::string(error_text::kOutOfMemory);
+  }
+  if (session.monitoring) {
+    return std::string(error_text::kMonitorHasNoKeys);
+  }
+  std::string text = "ERR Can't execute '";
+  append_full_name(text, row);
+  text += '\'';
+  text += error_text::kNotWhileSubscribed;
+  return text;
 }
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
@@ -300,6 +325,9 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
   cell.first_key_hash = item.place.first_key_hash;
   cell.shard_index = item.place.shard.value;
   cell.now = now_;
+  if (engine_.monitors().any()) [[unlikely]] {
+    cell.peer = transport_->peer(session.conn).address;
+  }
 }
 
 // Runs a cell's command on this worker's shard; the reply stays in the cell.
@@ -310,6 +338,7 @@ void Worker::run_cell(Cell& cell, Args args) {
   host_.session = nullptr;
   host_.tour = nullptr;
   host_.watching = &cell.watching;
+  host_.peer = cell.peer;
   Context ctx{.args = args,
               .keys = keys_,
               .reply = reply,
@@ -416,6 +445,9 @@ void Worker::call(Context& ctx, Handler handler) {
   counters.calls.add(1);
   counters.cycles.add(static_cast<int64_t>(tsc() - began));
   core_.commands.add(1);
+  if (engine_.monitors().any()) [[unlikely]] {
+    tell_monitors(ctx.row, ctx.args, ctx.keys.db());
+  }
   if (ctx.reply.failed()) {
     counters.failed.add(1);
     count_error(ctx.reply.error_code());

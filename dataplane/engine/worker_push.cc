@@ -1,8 +1,8 @@
 // Pushes: what clients get unasked (messages, invalidations), on its way from the worker where its
 // cause happened to the workers of those who get it, and there to their outputs.
 //
-// No push overtakes an answer: a session that has requests elsewhere gets a push behind the replies
-// that were begun before it came (held_pushes). An answer that was sent before the push is one of
+// No push overtakes an answer: a session that has requests elsewhere, or is in the middle of an EXEC,
+// gets a push behind the replies that were begun before it came (held_pushes). An answer that was sent before the push is one of
 // these, or is with the client already.
 #include "dataplane/engine/worker.h"
 
@@ -48,36 +48,47 @@ bool Worker::crowded() const {
   return any;
 }
 
-// Up to pushes_max of those taken; true if there was any.
-bool Worker::deliver_pushes(size_t pushes_max) {
-  size_t count = 0;
-  for (; count < pushes_max; ++count) {
+// Those taken, until they have reached deliveries_max sessions; true if there was any.
+bool Worker::deliver_pushes(size_t deliveries_max) {
+  size_t deliveries = 0;
+  while (deliveries < deliveries_max) {
     Push* push = pushes_.next();
     if (push == nullptr) {
       break;
     }
-    deliver_push(*push);
+    deliveries += 1 + deliver_push(*push);
     PayloadPool::release(*push->payload, chunks_.payloads());
   }
-  return count > 0;
+  return deliveries > 0;
 }
 
-void Worker::deliver_push(Push& push) {
+// To how many sessions.
+size_t Worker::deliver_push(Push& push) {
   switch (push.kind) {
     case PushKind::kSession: {
       Session* session = find_session(push.conn);
-      if (session != nullptr && !session->closing) {
-        push_to(*session, *push.payload);
-        over_output_limit(*session);
+      if (session == nullptr || session->closing) {
+        return 0;
       }
-      break;
+      push_to(*session, *push.payload);
+      over_output_limit(*session);
+      return 1;
     }
+    case PushKind::kChannel:
+      return deliver_message(TopicKind::kChannel, *push.payload);
+    case PushKind::kPattern:
+      return deliver_message(TopicKind::kPattern, *push.payload);
+    case PushKind::kShardChannel:
+      return deliver_message(TopicKind::kShardChannel, *push.payload);
+    case PushKind::kMonitors:
+      return deliver_monitor_line(*push.payload);
   }
+  return 0;
 }
 
 // Requires that the session takes pushes and is not closing. The caller looks at its limits.
 void Worker::push_to(Session& session, Payload& payload) {
-  if (session.in_flight_count > 0) {
+  if (session.in_flight_count > 0 || exec_under_way(session)) {
     session.held_pushes.push_back(
         {session.in_flight_begun, PayloadRef(payload, chunks_.payloads())});
     return;

@@ -61,6 +61,9 @@ class Keyspace {
   const Entry* peek(const Key& key) { return lookup(db_, key, /*touch=*/false); }
   const Entry* peek_in(int db, const Key& key) { return lookup(db, key, /*touch=*/false); }
 
+  // A read of `key` that found nothing. Told to the observer too.
+  void count_miss(const Key& key);
+
   // The stores that are held, in shard order (for KEYS, DBSIZE, SCAN, FLUSH, RANDOMKEY).
   template <typename Fn>
   void for_each_store(Fn fn) {
@@ -162,6 +165,7 @@ class Edit {
   Handle new_block(bool has_expiry, size_t value_area_bytes);
   void adopt(Handle fresh);
   void erase_entry();
+  void tell_added();
   Entry* writable() { return store_.entry_at(handle_); }
   KeyTable::Position position();
 
