@@ -28,19 +28,9 @@ constexpr Directive kDirectives[] = {
     {"list-max-ziplist-entries", 2, ""},
     {"list-max-ziplist-value", 2, ""},
     {"lua-replicate-commands", 2, ""},
-    {"rename-command", 3, "Commands can't be renamed in this version of Pollux; remove the line"},
     {"user", 0, "ACL users are not in this version of Pollux; use requirepass, or remove the line"},
     {"loadmodule", 0, "Pollux loads no modules; remove the line"},
 };
-
-std::string_view trim(std::string_view line) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t begin = line.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) {
-    return {};
-  }
-  return line.substr(begin, line.find_last_not_of(kBlanks) - begin + 1);
-}
 
 bool is_multi_word(const OptionRow& row) {
   return row.kind == OptionKind::kWords;
@@ -215,7 +205,7 @@ bool ConfigStore::load_into(Config& config, std::string_view text, ConfigProblem
                             int depth) {
   for (int number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');
-    const std::string_view line = trim(text.substr(0, end));
+    const std::string_view line = trim_line(text.substr(0, end));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.empty() || line[0] == '#') {
       continue;
@@ -241,6 +231,10 @@ bool ConfigStore::load_line(Config& config, std::string_view line, ConfigProblem
   const std::string name = lower_case(words[0]);
   if (name == "include" && words.size() == 2) {
     return include(config, words[1], problem, depth);
+  }
+  if (name == "rename-command" && words.size() == 3) {
+    config.renamed_commands.emplace_back(words[1], words[2]);
+    return true;
   }
   for (const Directive& directive : kDirectives) {
     if (directive.name == name && (directive.words == 0 || directive.words == words.size())) {

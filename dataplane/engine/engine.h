@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/errands.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/mailbox.h"
 #include "dataplane/engine/shard_side.h"
@@ -36,6 +37,7 @@ struct EngineParts {
   Clock* clock = nullptr;
   PageWarmer* warmer = nullptr;      // null: shards touch their memory themselves
   Journal* journal = nullptr;        // null: no tickets are drawn
+  Errands* errands = nullptr;        // null: errands run in place
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };
 
@@ -60,6 +62,7 @@ class Engine {
   CoreBlock& core(int index) { return parts_.page->cores[index]; }
   Clock& clock() { return *parts_.clock; }
   Journal* journal() { return parts_.journal; }
+  Errands* errands() { return parts_.errands; }
 
   // For Watching::id; never 0, never used again.
   uint64_t next_watch_id() { return next_watch_id_.fetch_add(1, std::memory_order_relaxed); }

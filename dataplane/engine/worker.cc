@@ -183,6 +183,7 @@ bool Worker::mailbox_phase() {
   }
   worked |= serve_requests();
   worked |= progress_lease();
+  worked |= take_errands();
   execute_burst();
   return worked;
 }
@@ -322,7 +323,7 @@ bool Worker::mail_waiting() {
   if (engine_.stopping() && !leaving_) {
     return true;
   }
-  if (config_->version != engine_.config().current()->version) {
+  if (config_->version != engine_.config().current()->version || !errand_box_.empty()) {
     return true;
   }
   for (const Channel* channel : outgoing_) {

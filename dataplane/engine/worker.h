@@ -244,6 +244,8 @@ class Worker {
   void visit_tour(Tour& tour);
   void finish_tour(Tour& tour);
   void answer_tour(Tour& tour, Session& session, Output& out);
+  bool send_on_errand(Tour& tour);
+  bool take_errands();
   void wake_if_asleep(Worker& other);
 
   Engine& engine_;
@@ -310,6 +312,7 @@ class Worker {
   uint64_t parked_ticket_ = 0;
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   uint64_t tours_under_way_ = 0;
+  ErrandBox errand_box_;  // tours that are back from the thread that may block
 
   // transactions
   ExecRun exec_;     // LeaseStep::kExec

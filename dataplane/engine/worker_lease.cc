@@ -1,6 +1,7 @@
 // What spans shards: leases (one command over several shards at once) and tours (one shard or
 // worker after the other).
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
@@ -244,6 +245,7 @@ std::unique_ptr<Tour> Worker::make_tour(Session& session, const CommandRow& row,
   tour->session_id = session.id;
   tour->now = now_;
   tour->gather.body = &tour->body;
+  tour->errand_due = row.errand != nullptr;
   return tour;
 }
 
@@ -285,7 +287,34 @@ void Worker::advance_tour(Tour& tour) {
     channel.send(*cell);
     return;
   }
-  finish_tour(tour);
+  if (!tour.errand_due || !send_on_errand(tour)) {
+    finish_tour(tour);
+  }
+}
+
+// Hands the tour to the thread that may block; it comes back through errand_box_. False if there is
+// no such thread and the errand has been run here.
+bool Worker::send_on_errand(Tour& tour) {
+  tour.errand_due = false;
+  if (engine_.errands() == nullptr) {
+    tour.row->errand(tour);
+    return false;
+  }
+  engine_.errands()->run([this, &tour] {
+    tour.row->errand(tour);
+    errand_box_.push(tour);
+    wake_if_asleep(*this);
+  });
+  return true;
+}
+
+bool Worker::take_errands() {
+  Tour* tour = errand_box_.take();
+  const bool any = tour != nullptr;
+  while (tour != nullptr) {
+    finish_tour(*std::exchange(tour, tour->next_back));
+  }
+  return any;
 }
 
 // Those that could not go on; each is tried once.
