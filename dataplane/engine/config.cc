@@ -48,6 +48,17 @@ std::string failure(std::string_view name, std::string_view reason) {
          std::string(reason);
 }
 
+// Which of the options that a commit may refuse was to be set.
+std::string_view listening_option(std::span<const std::string_view> pairs) {
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    const std::string name = lower_case(pairs[i]);
+    if (name == "port" || name == "bind") {
+      return pairs[i];
+    }
+  }
+  return pairs.empty() ? "" : pairs[0];
+}
+
 }  // namespace
 
 ConfigStore::ConfigStore() {
@@ -133,7 +144,7 @@ void ConfigStore::get(const Config& config, std::span<const std::string_view> pa
   }
 }
 
-std::string ConfigStore::set(std::span<const std::string_view> pairs) {
+std::string ConfigStore::set(std::span<const std::string_view> pairs, const Commit& commit) {
   POLLUX_ASSERT(pairs.size() % 2 == 0);
   const Config& now = *versions_.back();
   std::vector<const OptionRow*> rows;
@@ -185,6 +196,9 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs) {
     if (next->tls_port != 0) {
       return failure(pairs[2 * i], "TLS is not in this version of Pollux");
     }
+  }
+  if (const std::string refused = commit ? commit(*next) : ""; !refused.empty()) {
+    return failure(listening_option(pairs), refused);
   }
   log_set_level(next->log_level);
   publish(std::move(next));

@@ -157,7 +157,9 @@ class ConfigStore {
   // --- worker 0 only, or before threads start ---
   // CONFIG SET: all pairs or none. Returns the error reply's text, empty on success. Pairs are
   // name, value, name, value.
-  std::string set(std::span<const std::string_view> pairs);
+  // `commit` sees the version before it is published and may still refuse it, with a sentence.
+  using Commit = std::function<std::string(const Config& next)>;
+  std::string set(std::span<const std::string_view> pairs, const Commit& commit = {});
   // A new version with a change that no option names (DEBUG SET-ACTIVE-EXPIRE, maxclients cut down
   // to what the system allows).
   void change(const std::function<void(Config&)>& change);

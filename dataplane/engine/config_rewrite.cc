@@ -87,7 +87,7 @@ std::string value_text(const OptionRow& row, const std::string& text) {
   }
 }
 
-std::vector<Wanted> lines_of(const OptionRow& row, const std::string& text, bool all) {
+std::vector<Wanted> lines_of(const OptionRow& row, const std::string& text) {
   if (row.name == "save") {
     return save_lines(text);
   }
@@ -97,7 +97,7 @@ std::vector<Wanted> lines_of(const OptionRow& row, const std::string& text, bool
   if ((row.flags & kEmptyIsNone) != 0 && text.empty()) {
     return {};
   }
-  const bool append = all || (row.flags & kAlwaysWritten) != 0 || text != row.initial;
+  const bool append = (row.flags & kAlwaysWritten) != 0 || text != row.initial;
   return {{std::string(row.name) + " " + value_text(row, text), append}};
 }
 
@@ -163,14 +163,14 @@ std::string join_lines(const std::vector<Line>& lines) {
 
 }  // namespace
 
-std::string rewritten_config(std::string_view old, std::span<const std::string> texts, bool all) {
+std::string rewritten_config(std::string_view old, std::span<const std::string> texts) {
   std::vector<Line> lines = read_lines(old);
   const size_t before = lines.size();
   bool signed_already = std::any_of(lines.begin(), lines.end(), [](const Line& line) {
     return line.text == kSignature;
   });
   for (const OptionRow& row : option_rows()) {
-    std::vector<Wanted> wanted = lines_of(row, texts[option_index(row)], all);
+    std::vector<Wanted> wanted = lines_of(row, texts[option_index(row)]);
     auto next = wanted.begin();
     for (size_t i = 0; i < before; ++i) {
       if (lines[i].row != &row) {
@@ -221,8 +221,7 @@ bool sync_directory(std::string path) {
 
 }  // namespace
 
-std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts,
-                                bool all) {
+std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts) {
   std::string old;
   if (!read_whole_file(path, old) && errno != ENOENT) {
     return std::strerror(errno);
@@ -234,7 +233,7 @@ std::string rewrite_config_file(const std::string& path, std::span<const std::st
   if (fd < 0) {
     return std::strerror(errno);
   }
-  const bool written = write_through(fd, rewritten_config(old, texts, all)) &&
+  const bool written = write_through(fd, rewritten_config(old, texts)) &&
                        fchmod(fd, mode) == 0 && rename(temporary.c_str(), path.c_str()) == 0;
   const int error = errno;
   close(fd);

@@ -13,12 +13,11 @@
 namespace pollux {
 
 // The new text of a file that read `old` (empty if there was none). `texts` are the values of all
-// options (Config::texts). With `all`, options at their default are written too.
-std::string rewritten_config(std::string_view old, std::span<const std::string> texts, bool all);
+// options (Config::texts).
+std::string rewritten_config(std::string_view old, std::span<const std::string> texts);
 
 // Rewrites the file at `path`: the new text goes to a temporary file beside it, to the disk, and
 // takes the old one's place (and its mode). Empty on success, else what went wrong, from errno.
-std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts,
-                                bool all);
+std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts);
 
 }  // namespace pollux

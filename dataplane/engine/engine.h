@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/engine/command_watch.h"
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/errands.h"
 #include "dataplane/engine/lease.h"
@@ -68,6 +69,7 @@ class Engine {
   uint64_t next_watch_id() { return next_watch_id_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t next_session_id() { return next_session_id_.fetch_add(1, std::memory_order_relaxed); }
   std::atomic<int64_t>& clients() { return clients_; }
+  CommandWatch::LogIds& log_ids() { return log_ids_; }
 
   // Asks every worker to end: no new connections, replies under way are sent (at most
   // `grace_ms`), then the loops return. Any thread, any number of times.
@@ -92,6 +94,7 @@ class Engine {
   std::atomic<uint64_t> next_session_id_{1};
   std::atomic<uint64_t> next_watch_id_{1};
   std::atomic<int64_t> clients_{0};
+  CommandWatch::LogIds log_ids_{};
   std::atomic<bool> stopping_{false};
   std::atomic<int> done_{0};
   std::atomic<int64_t> grace_ms_{0};

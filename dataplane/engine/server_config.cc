@@ -34,7 +34,17 @@ void set_visit(Worker& worker, Tour& tour) {
     return;
   }
   if (worker.id().value == 0) {
-    tour.text = worker.engine().config().set(std::span(tour.args).subspan(2));
+    tour.text = worker.engine().config().set(
+        std::span(tour.args).subspan(2), [&worker](const Config& next) -> std::string {
+          const std::string problem = worker.listen(next);
+          if (problem.empty()) {
+            return {};
+          }
+          log_line(LogLevel::kWarning, "CONFIG SET: %s", problem.c_str());
+          return next.port == worker.config().port
+                     ? "Failed to bind to specified addresses."
+                     : "Unable to listen on this port. Check server logs.";
+        });
     tour.done_early = !tour.text.empty();
   }
   worker.refresh_config();
@@ -65,7 +75,7 @@ void rewrite_visit(Worker& worker, Tour& tour) {
 
 void rewrite_errand(Tour& tour) {
   const auto& luggage = tour.luggage_of<RewriteLuggage>();
-  const std::string problem = rewrite_config_file(luggage.path, luggage.texts, /*all=*/false);
+  const std::string problem = rewrite_config_file(luggage.path, luggage.texts);
   if (problem.empty()) {
     log_line(LogLevel::kNotice, "CONFIG REWRITE has written %s", luggage.path.c_str());
     return;

@@ -54,6 +54,7 @@ struct Tour : ListNode {
   bool done_early = false;                   // a visit may set it: no more workers are visited
   bool kill_self = false;                    // CLIENT KILL met the session that asked
   uint64_t cycles = 0;                       // what the visits took
+  size_t request_bytes = 0;                  // of the request on the wire
 
   // CommandRow::errand: still to be run, unless a visit says that there is none.
   bool errand_due = false;

@@ -109,6 +109,16 @@ const CommandRow* CommandTable::find_sub(const CommandRow& container, std::strin
   return nullptr;
 }
 
+const CommandRow* find_full_name(const CommandTable& table, std::string_view name) {
+  const size_t bar = name.find('|');
+  const CommandRow* row = table.find(name.substr(0, bar));
+  if (row == nullptr || bar == std::string_view::npos) {
+    return row;
+  }
+  return row->subcommands.empty() ? nullptr
+                                  : CommandTable::find_sub(*row, name.substr(bar + 1));
+}
+
 void append_full_name(std::string& text, const CommandRow& row) {
   if (!row.container.empty()) {
     text += row.container;

@@ -87,6 +87,9 @@ inline bool arity_fits(const CommandRow& row, size_t count) {
   return row.arity >= 0 ? given == row.arity : given >= -static_cast<int64_t>(row.arity);
 }
 
+// "get", "config|get"; null if there is none.
+const CommandRow* find_full_name(const CommandTable& table, std::string_view name);
+
 // The name, of a subcommand behind its container's: "object|encoding".
 void append_full_name(std::string& text, const CommandRow& row);
 
