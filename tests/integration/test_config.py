@@ -127,7 +127,7 @@ class ConfigCommand(ServerCase):
         self.client.config_set("maxmemory", "0")
 
     def test_a_changed_server_ends_cleanly(self):
-        # The main thread goes by the options of the start, whose version workers have freed by then.
+        # The main thread goes by the options of the start, whose version workers have freed.
         server = self.start(pidfile="pid", unixsocket="sock")
         client = server.redis()
         for i in range(100):
