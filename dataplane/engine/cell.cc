@@ -56,6 +56,7 @@ void Cell::clear() {
   watching = {};
   peer.clear();
   reply.clear();
+  noted.reset();
   packed_bytes_ = 0;
   args_count_ = 0;
   more_bytes_.reset();

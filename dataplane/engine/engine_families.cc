@@ -15,6 +15,10 @@ void add_engine_families(CommandTable& table) {
   table.add(command_commands());
   table.add(debug_commands());
   table.add(pubsub_commands());
+  table.add(slowlog_commands());
+  table.add(latency_commands());
+  table.add(hotkeys_commands());
+  table.add(lolwut_commands());
   table.add(server_commands());
   table.add(absent_commands());
 }

@@ -47,8 +47,8 @@ class Channel {
   std::vector<std::unique_ptr<Cell>> cells_;
   std::vector<Cell*> free_;  // a stack: the cell used last is the one in the cache
   Cell park_cell_;
-  SpscRing<Cell*> requests_;
-  SpscRing<Cell*> answers_;
+  PointerRing<Cell> requests_;
+  PointerRing<Cell> answers_;
 };
 
 }  // namespace pollux

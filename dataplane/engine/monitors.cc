@@ -56,7 +56,7 @@ std::string monitor_line(const CommandRow& row, Args args, Instant now, int db,
   line += ']';
   for (size_t i = 0; i < args.size(); ++i) {
     line += ' ';
-    const bool secret = row.is_secret != nullptr && row.is_secret(args, i);
+    const bool secret = row.secret != nullptr && row.secret(args, i);
     append_quoted(line, secret ? "(redacted)" : args[i]);
   }
   line += "\r\n";

@@ -16,6 +16,7 @@
 #include "dataplane/engine/burst.h"
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/change_log.h"
+#include "dataplane/engine/command_watch.h"
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
@@ -92,6 +93,8 @@ class Worker {
   void kill(Session& session);
   // Takes the newest configuration version (the top of every turn does so too).
   void refresh_config();
+  // Listens where `config` says, if that is new. Empty on success.
+  std::string listen(const Config& config);
   // Bytes of sessions, what they have sent and was not run, and chunks.
   int64_t client_bytes() const;
   // Bytes of this worker's chunks that hold replies, here or on other workers.
@@ -111,6 +114,9 @@ class Worker {
   void unwatch(Session& session);
   void count_watches(Session& session, const Watching& added);
   void reset_stats();
+  CommandWatch& watch() { return watch_; }
+  // What this worker has used up since its start (or CONFIG RESETSTAT).
+  HotKeysUsage usage() const;
 
   // --- pushes (worker_push.cc), on this worker's thread ---
   // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
@@ -169,6 +175,8 @@ class Worker {
 
   // worker_sessions.cc: connections, bytes in, bytes out
   void on_open(ConnId conn);
+  std::string_view refusal_of(const PeerInfo& peer, int64_t clients);
+  void tell_denied(const PeerInfo& peer);
   void on_data(Session& session, std::string_view bytes);
   void on_sent(Session& session, size_t bytes);
   void on_end(Session& session);
@@ -204,7 +212,7 @@ class Worker {
   void refuse(Session& session, const BurstItem& item, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
-  void run_cell(Cell& cell, Args args);
+  CommandCost run_cell(Cell& cell, Args args);
   bool serve_requests();
   void take_requests();
   bool requests_left() const { return served_next_ < served_.size(); }
@@ -212,7 +220,14 @@ class Worker {
   void take_answer(Cell& cell);
   void release_cell(Cell& cell);
   void deliver(Session& session);
-  void call(Context& ctx, Handler handler);
+  uint64_t call(Context& ctx, Handler handler, uint64_t cycles_before = 0);
+  void look_if_due(const CommandRow& row, Args args, const CommandCost& cost);
+  void note_if_remarkable(const Session* session, const CommandRow& row, Args args,
+                          const CommandCost& cost);
+  CommandWatch::Client watched_client(const Session* session);
+  static void bring_home(std::unique_ptr<std::vector<NotedCommand>>& noted, const CommandRow& row,
+                         Args args, const CommandCost& cost);
+  void observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& cost);
   void count_error(std::string_view code);
   CommandCounters& counters_of(const CommandRow& row);
   bool out_of_memory();
@@ -237,7 +252,7 @@ class Worker {
   bool go_on_exec(ExecRun& run);
   bool run_queued(ExecRun& run, const QueuedCommand& command);
   void bind_keys(const ExecRun& run);
-  void run_over_each(Context& ctx, Output& out);
+  uint64_t run_over_each(Context& ctx, Output& out);
   bool run_queued_tour(ExecRun& run, const CommandRow& row);
   void start_leased_exec(Session& session);
   bool leased_exec_can_move();
@@ -285,6 +300,8 @@ class Worker {
   void visit_tour(Tour& tour);
   void finish_tour(Tour& tour);
   void answer_tour(Tour& tour, Session& session, Output& out);
+  bool send_on_errand(Tour& tour);
+  bool take_errands();
   void wake_if_asleep(Worker& other);
 
   Engine& engine_;
@@ -294,6 +311,7 @@ class Worker {
   ShardStore& shard_;
   ShardSide& side_;
   CoreBlock& core_;
+  LatencyHistogram* const latencies_;  // by row number
   const Config* config_;
   ReadLimits read_limits_;
   Rng rng_;
@@ -364,6 +382,7 @@ class Worker {
   uint64_t parked_ticket_ = 0;
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   uint64_t tours_under_way_ = 0;
+  ErrandBox errand_box_;  // tours that are back from the thread that may block
 
   // transactions
   ExecRun exec_;     // LeaseStep::kExec
@@ -379,6 +398,7 @@ class Worker {
   int64_t next_cron_ms_ = 0;
   bool tick_more_ = false;
   bool config_known_ = false;
+  ListenOn listening_;
   int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
   bool leaving_ = false;
   bool done_ = false;
@@ -388,6 +408,11 @@ class Worker {
   size_t sweep_at_ = 0;
   int64_t web_request_told_ms_ = 0;
   std::vector<ErrorCount> error_counts_;
+  CommandWatch watch_;
+  size_t request_bytes_ = 0;  // of the request that run_part runs
+  bool latency_tracking_ = true;
+  int64_t denied_told_ms_ = 0;
+  int64_t denied_untold_ = 0;
   EngineHost host_;
 };
 

@@ -1,11 +1,11 @@
 // Transactions: what is queued between MULTI and EXEC, where EXEC runs, and how WATCH's records are
 // let go.
 //
-// EXEC runs in place if all it needs is this worker's shard, in one cell if it needs one other shard
-// and nothing of the session, else under a lease on all its shards at home. Commands that gather
-// from every shard run over the leased ones in one go; those that visit every worker (INFO, CLIENT
-// LIST, CONFIG SET) make their tour in the middle, while all shards are held, so that nobody sees
-// half a transaction and every reply is of its place in the queue.
+// EXEC runs in place if all it needs is this worker's shard, in one cell if it needs one other
+// shard and nothing of the session, else under a lease on all its shards at home. Commands that
+// gather from every shard run over the leased ones in one go; those that visit every worker (INFO,
+// CLIENT LIST, CONFIG SET) make their tour in the middle, while all shards are held, so that nobody
+// sees half a transaction and every reply is of its place in the queue.
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
@@ -77,7 +77,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
 // The checks that only a session in MULTI has. Against a queue that grows without end, all that is
 // queued needs memory; EXEC does if one of its commands does.
 bool Worker::admissible_in_multi(const Session& session, const CommandRow& row) {
-  if ((row.flags & kNoMulti) != 0) {
+  if (barred_in_multi(row)) {
     return false;
   }
   const bool needs_memory =
@@ -162,6 +162,7 @@ void Worker::run_exec_cell(Cell& cell) {
   check_watches(run);
   const bool over = go_on_exec(run);
   POLLUX_ASSERT(over);
+  cell.noted = std::move(run.noted);
 }
 
 // At home: `run.out`, and `run.leased` if there is a lease, are set.
@@ -223,6 +224,10 @@ bool Worker::go_on_exec(ExecRun& run) {
   counters.calls.add(1);
   counters.cycles.add(static_cast<int64_t>(run.cycles));
   core_.commands.add(1);
+  if (latency_tracking_) {
+    latencies_[run.row->id].record(run.cycles);
+  }
+  watch_.note_event(LatencyEvent::kCommand, run.cycles, now_);
   if (engine_.monitors().any()) [[unlikely]] {
     constexpr std::string_view kWords[] = {"EXEC"};
     host_.session = run.session;
@@ -259,11 +264,10 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
               .row = row,
               .first_key_hash = command.place.first_key_hash,
               .shard_index = command.place.shard.value};
-  if (row.route == Route::kEachShard) {
-    run_over_each(ctx, out);
-  } else {
-    call(ctx, row.handler);
-  }
+  const size_t out_before = out.size();
+  const uint64_t cycles = row.route == Route::kEachShard ? run_over_each(ctx, out)
+                                                         : call(ctx, row.handler);
+  observe_queued(run, row, {cycles, 0, muted ? 0 : out.size() - out_before});
   if (muted) {
     if (!run.muted()) {
       run.out->splice(discard_);  // CLIENT REPLY ON is itself answered
@@ -271,6 +275,23 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
     discard_.clear();
   }
   return true;
+}
+
+// What is noticed about a queued command, whose arguments are in exec_args_. Their bytes are
+// counted only where some request of the transaction may be large.
+void Worker::observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& of_run) {
+  CommandCost cost = of_run;
+  if (run.transaction->bytes() >= watch_.request_bytes_min()) [[unlikely]] {
+    for (const std::string_view arg : exec_args_) {
+      cost.request_bytes += arg.size();
+    }
+  }
+  look_if_due(row, exec_args_, cost);
+  if (run.session != nullptr) {
+    note_if_remarkable(run.session, row, exec_args_, cost);
+  } else if (watch_.remarkable(cost)) {
+    bring_home(run.noted, row, exec_args_, cost);
+  }
 }
 
 void Worker::bind_keys(const ExecRun& run) {
@@ -282,7 +303,8 @@ void Worker::bind_keys(const ExecRun& run) {
 }
 
 // Route::kEachShard with all shards held: no tour, one shard after the other here.
-void Worker::run_over_each(Context& ctx, Output& out) {
+uint64_t Worker::run_over_each(Context& ctx, Output& out) {
+  const uint64_t began = tsc();
   const int db = keys_.db();
   Gather gather;
   Output body(chunks_);
@@ -295,8 +317,9 @@ void Worker::run_over_each(Context& ctx, Output& out) {
     ctx.row.each_shard(ctx);
   }
   keys_.bind(shard_.id(), db, now_);
-  call(ctx, ctx.row.handler);
+  const uint64_t cycles = call(ctx, ctx.row.handler, tsc() - began);
   out.splice(body);
+  return cycles;
 }
 
 // Route::kEachWorker with all shards held. A visit may look at the shard of its worker, because
