@@ -360,6 +360,9 @@ void Worker::on_sent(Session& session, size_t bytes) {
   core_.net_output_bytes.add(static_cast<int64_t>(bytes));
   session.active_ms = now_.ms();  // who takes a long reply is not idle
   if (bytes < session.sending) {
+    // The connection broke. If an EXEC is under way it is killed only behind that.
+    session.sending = 0;
+    session.out.clear();
     kill(session);
     return;
   }
