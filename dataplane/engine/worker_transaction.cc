@@ -68,9 +68,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   reply.simple("QUEUED");
   end_command(session, muted);
-  if (static_cast<int64_t>(transaction.bytes()) > config_->query_buffer_bytes_max) {
-    close_over_query_limit(session, transaction.bytes());
-  }
+  over_input_limit(session);
   return true;
 }
 
@@ -244,6 +242,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   bind_keys(run);
   host_.session = run.session;
   host_.tour = nullptr;
+  host_.in_exec = true;
   Context ctx{.args = exec_args_,
               .keys = keys_,
               .reply = reply,
@@ -258,6 +257,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   } else {
     call(ctx, row.handler);
   }
+  host_.in_exec = false;
   if (muted) {
     if (!run.muted()) {
       run.out->splice(discard_);  // CLIENT REPLY ON is itself answered
@@ -323,6 +323,7 @@ void Worker::start_leased_exec(Session& session) {
   exec_ = {};
   exec_.leased = &lease_.shards;
   exec_.out = &exec_out_;  // nothing else may come between two parts of the array
+  changes_.begin_one_command();
   start_exec(exec_, session, *leased_item_.row);
   lease_.step = LeaseStep::kExec;
 }
@@ -346,6 +347,7 @@ void Worker::go_on_leased_exec() {
   }
   parked_ = parked_ || exec_.waited;
   if (over) {
+    changes_.end_one_command();
     lease_.session->out.splice(exec_out_);
     finish_lease(*lease_.session);
   }
