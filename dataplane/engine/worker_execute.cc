@@ -146,7 +146,7 @@ std::string_view Worker::refusal(const Session& session, const CommandRow& row) 
     return error_text::kNoAuth;
   }
   return session.in_multi && barred_in_multi(row) ? error_text::kNotInMulti
-                                                         : error_text::kOutOfMemory;
+                                                  : error_text::kOutOfMemory;
 }
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
