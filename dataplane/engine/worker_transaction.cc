@@ -324,18 +324,19 @@ bool Worker::run_queued_tour(ExecRun& run, const CommandRow& row) {
     run.tour->muted = run.muted();
   }
   Tour& tour = *run.tour;
+  if (run.visit_asked) {  // and answered: that is why we are here
+    run.visit_asked = false;
+    ++tour.next_worker;
+  }
   for (; tour.next_worker < workers_ && !tour.done_early; ++tour.next_worker) {
     const WorkerId at{tour.next_worker};
-    if (at == id_) {
-      visit_tour(tour);
-    } else if (!run.visit_asked) {
+    if (at != id_) {
       run.visit_asked = true;
       engine_.leases().ask_visit(lease_.ticket, at, tour);
       wake_if_asleep(engine_.worker(at.value));
       return false;
-    } else {
-      run.visit_asked = false;
     }
+    visit_tour(tour);
   }
   answer_tour(tour, *run.session, *run.out);
   run.tour.reset();
