@@ -521,8 +521,8 @@ bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && waiting_forgets_.empty() && tours_under_way_ == 0 &&
                cells_under_way_ == 0 && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
-               wait_turn_.empty() && pushes_.empty() && left_topics_.empty() &&
-               !requests_left() && local_cells_.cells_out() == 0;
+               wait_turn_.empty() && pushes_.empty() && left_topics_.empty() && !requests_left() &&
+               local_cells_.cells_out() == 0 && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -68,9 +68,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   reply.simple("QUEUED");
   end_command(session, muted);
-  if (static_cast<int64_t>(transaction.bytes()) > config_->query_buffer_bytes_max) {
-    close_over_query_limit(session, transaction.bytes());
-  }
+  over_input_limit(session);
   return true;
 }
 
@@ -255,6 +253,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   bind_keys(run);
   host_.session = run.session;
   host_.tour = nullptr;
+  host_.in_exec = true;
   Context ctx{.args = exec_args_,
               .keys = keys_,
               .reply = reply,
@@ -268,6 +267,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   const uint64_t cycles = row.route == Route::kEachShard ? run_over_each(ctx, out)
                                                          : call(ctx, row.handler);
   observe_queued(run, row, {cycles, 0, muted ? 0 : out.size() - out_before});
+  host_.in_exec = false;
   if (muted) {
     if (!run.muted()) {
       run.out->splice(discard_);  // CLIENT REPLY ON is itself answered
@@ -330,18 +330,19 @@ bool Worker::run_queued_tour(ExecRun& run, const CommandRow& row) {
     run.tour->muted = run.muted();
   }
   Tour& tour = *run.tour;
+  if (run.visit_asked) {  // and answered: that is why we are here
+    run.visit_asked = false;
+    ++tour.next_worker;
+  }
   for (; tour.next_worker < workers_ && !tour.done_early; ++tour.next_worker) {
     const WorkerId at{tour.next_worker};
-    if (at == id_) {
-      visit_tour(tour);
-    } else if (!run.visit_asked) {
+    if (at != id_) {
       run.visit_asked = true;
       engine_.leases().ask_visit(lease_.ticket, at, tour);
       wake_if_asleep(engine_.worker(at.value));
       return false;
-    } else {
-      run.visit_asked = false;
     }
+    visit_tour(tour);
   }
   answer_tour(tour, *run.session, *run.out);
   run.tour.reset();
@@ -352,6 +353,7 @@ void Worker::start_leased_exec(Session& session) {
   exec_ = {};
   exec_.leased = &lease_.shards;
   exec_.out = &exec_out_;  // nothing else may come between two parts of the array
+  changes_.begin_one_command();
   start_exec(exec_, session, *leased_item_.row);
   lease_.step = LeaseStep::kExec;
 }
@@ -375,6 +377,7 @@ void Worker::go_on_leased_exec() {
   }
   parked_ = parked_ || exec_.waited;
   if (over) {
+    changes_.end_one_command();
     lease_.session->out.splice(exec_out_);
     release_held(*lease_.session);
     finish_lease(*lease_.session);
