@@ -84,11 +84,10 @@ bool Worker::admissible_in_multi(const Session& session, const CommandRow& row) 
   return !needs_memory || config_->maxmemory == 0 || !out_of_memory();
 }
 
-// EXEC that may not run, and why: the end of the transaction, if there is one.
+// EXEC that may not run, and why: the end of the transaction, if there is one, and of watches even
+// if there is none.
 void Worker::refuse_exec(Session& session, Reply& reply, std::string_view why) {
-  if (session.in_multi) {
-    drop_transaction(session);
-  }
+  drop_transaction(session);
   reply.error("EXECABORT Transaction discarded because of: " + std::string(why));
 }
 
