@@ -206,6 +206,7 @@ void Worker::check_watches(ExecRun& run) {
 // Runs what is queued; false if a tour has to come back first.
 bool Worker::go_on_exec(ExecRun& run) {
   const uint64_t began = tsc();
+  last_call_tsc_ = began;
   Transaction& transaction = *run.transaction;
   running_ = run.session;
   while (run.next < transaction.size() && run_queued(run, transaction[run.next])) {
@@ -297,7 +298,6 @@ void Worker::bind_keys(const ExecRun& run) {
 
 // Route::kEachShard with all shards held: no tour, one shard after the other here.
 uint64_t Worker::run_over_each(Context& ctx, Output& out) {
-  const uint64_t began = tsc();
   const int db = keys_.db();
   Gather gather;
   Output body(chunks_);
@@ -310,7 +310,7 @@ uint64_t Worker::run_over_each(Context& ctx, Output& out) {
     ctx.row.each_shard(ctx);
   }
   keys_.bind(shard_.id(), db, now_);
-  const uint64_t cycles = call(ctx, ctx.row.handler, tsc() - began);
+  const uint64_t cycles = call(ctx, ctx.row.handler);
   out.splice(body);
   return cycles;
 }
