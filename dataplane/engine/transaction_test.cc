@@ -115,6 +115,18 @@ TEST_P(TransactionTest, WatchHoldsOnEveryShard) {
   expect_no_leaks();
 }
 
+// Redis too lets watches go with an EXEC that is no EXEC.
+TEST_P(TransactionTest, ARefusedExecLetsWatchesGo) {
+  MemoryClient client = scheduler.connect(0);
+  const std::string watched = key_on(GetParam() - 1, "watched");
+  EXPECT_EQ(talk(client, {{"WATCH", watched}, {"EXEC", "x"}, {"SET", watched, "1"}, {"MULTI"},
+                          {"PING"}, {"EXEC"}}),
+            "+OK\r\n-EXECABORT Transaction discarded because of: wrong number of arguments for "
+            "'exec' command\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n");
+  client.reset();
+  expect_no_leaks();
+}
+
 TEST_P(TransactionTest, WatchesGoWithUnwatchDiscardResetAndTheClient) {
   const auto watchers = [this] {
     size_t all = 0;

@@ -22,6 +22,9 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
 constexpr size_t kDeliveriesMax = 4096;  // of pushes to sessions, in one mailbox phase
+// Time after which a phase begins no further command: 256 commands take longer than planned where
+// each is dear, or where memory is touched for the first time.
+constexpr double kShareUs = 50;
 
 }  // namespace
 
@@ -66,6 +69,7 @@ void Worker::connect() {
 }
 
 void Worker::run() {
+  share_cycles_max_ = static_cast<uint64_t>(kShareUs * tsc_per_us());
   while (!may_leave()) {
     bool worked = poll_phase();
     worked |= mailbox_phase();
@@ -128,6 +132,7 @@ bool Worker::poll_phase() {
 void Worker::begin_share() {
   share_commands_end_ = commands_begun_ + kTurnCommandsMax;
   share_bytes_end_ = chunks_.used_bytes() + kShareBytesMax;
+  share_tsc_end_ = share_cycles_max_ == UINT64_MAX ? UINT64_MAX : tsc() + share_cycles_max_;
 }
 
 // Those that used up a share before go on, each as long as this one lasts, and in a circle.
@@ -204,7 +209,7 @@ bool Worker::serve_requests() {
     take_requests();
   }
   bool worked = false;
-  for (; requests_left() && !replies_fill_share(); worked = true) {
+  for (; requests_left() && !share_has_cost_enough(); worked = true) {
     Cell& cell = *served_[served_next_++];
     learn(cell.now);
     serve(cell);

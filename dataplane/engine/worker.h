@@ -153,10 +153,12 @@ class Worker {
   bool poll_phase();
   void begin_share();
   bool share_is_used() const {
-    return commands_begun_ >= share_commands_end_ || replies_fill_share();
+    return commands_begun_ >= share_commands_end_ || share_has_cost_enough();
   }
-  bool replies_fill_share() const {
-    return chunks_.used_bytes() >= share_bytes_end_ || (any_pushed_ && crowded());
+  // Looked at between two commands of a burst too: what was parsed waits.
+  bool share_has_cost_enough() const {
+    return chunks_.used_bytes() >= share_bytes_end_ || last_call_tsc_ >= share_tsc_end_ ||
+           (any_pushed_ && crowded());
   }
   void resume_next_turn();
   void on_event(const TransportEvent& event);
@@ -327,6 +329,9 @@ class Worker {
   uint64_t commands_begun_ = 0;
   uint64_t share_commands_end_ = 0;  // see begin_share
   int64_t share_bytes_end_ = 0;
+  uint64_t share_tsc_end_ = UINT64_MAX;
+  uint64_t share_cycles_max_ = UINT64_MAX;  // stepped by hand, a turn must not depend on the clock
+  uint64_t last_call_tsc_ = 0;              // the end of the newest command
   Burst burst_;
   std::string_view kept_rest_;  // what feed goes on with after execute_burst
   std::vector<std::string_view> scratch_args_;
