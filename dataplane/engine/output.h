@@ -1,6 +1,6 @@
 // Bytes on their way to a client, in counted chunks. A chunk belongs to the pool of the worker that
-// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them. Between
-// bytes of its own an output may refer to a payload that others send too (append_payload).
+// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them.
+// Between bytes of its own an output may refer to a payload that others send too (append_payload).
 // Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
 #pragma once
 
@@ -53,8 +53,8 @@ class ChunkPool {
 
   PayloadPool& payloads() { return payloads_; }
 
-  // Bytes of chunks and payloads that are in use (this pool's, wherever they are), or have come back
-  // since the last take_returned.
+  // Bytes of chunks and payloads that are in use (this pool's, wherever they are), or have come
+  // back since the last take_returned.
   int64_t used_bytes() const { return used_bytes_ + payloads_.used_bytes(); }
   void take_returned();
 
