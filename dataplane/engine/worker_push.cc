@@ -62,6 +62,11 @@ bool Worker::deliver_pushes(size_t deliveries_max) {
   return deliveries > 0;
 }
 
+void Worker::deliver_what_came() {
+  pushes_.take();
+  deliver_pushes(SIZE_MAX);
+}
+
 // To how many sessions.
 size_t Worker::deliver_push(Push& push) {
   switch (push.kind) {

@@ -434,7 +434,8 @@ bool Worker::over_output_limit(Session& session) {
   } else {
     session.soft_limit_since_ms = 0;
   }
-  if (size >= kWeighedMin && client_bytes_limit() > 0) {
+  const size_t listening = listens ? session.subscriptions->bytes() : 0;
+  if (size + listening >= kWeighedMin && client_bytes_limit() > 0) {
     over |= all_client_bytes() > client_bytes_limit();
   }
   if (!over || session.closed) {
@@ -442,10 +443,11 @@ bool Worker::over_output_limit(Session& session) {
   }
   core_.output_limit_closes.add(1);
   log_line(LogLevel::kWarning,
-           "Closing client %s: %zu bytes wait to be read by it, over client-output-buffer-limit "
-           "%s, or all clients together over maxmemory-clients (by default an eighth of the "
-           "machine's memory)",
-           transport_->peer(session.conn).address.c_str(), size, listens ? "pubsub" : "normal");
+           "Closing client %s: %zu bytes wait to be read by it and its subscriptions take %zu, "
+           "over client-output-buffer-limit %s, or all clients together over maxmemory-clients (by "
+           "default an eighth of the machine's memory)",
+           transport_->peer(session.conn).address.c_str(), size, listening,
+           listens ? "pubsub" : "normal");
   kill(session);
   return true;
 }
@@ -523,7 +525,9 @@ void Worker::sweep_sessions() {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
-                              session.name.capacity()) +
+                              session.name.capacity() +
+                              (session.subscriptions == nullptr ? 0
+                                                                : session.subscriptions->bytes())) +
          (session.transaction == nullptr
               ? 0
               : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
@@ -549,7 +553,7 @@ int64_t Worker::client_bytes_limit() const {
 
 int64_t Worker::client_bytes() const {
   return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
-         transaction_bytes_ + chunks_.used_bytes();
+         transaction_bytes_ + listening_bytes() + chunks_.used_bytes();
 }
 
 }  // namespace pollux
