@@ -2,6 +2,8 @@
 //   BM_GetHere       a GET whose shard is this worker's, `pipeline` of them per read
 //   BM_GetElsewhere  a GET whose shard is another worker's, both cores polling: the time from the
 //                    arrival of the bytes to the reply; the hop is this less BM_GetHere
+//   BM_LineThereAndBack  a bare cache line that goes to the other core and back: what the host
+//                    makes of any hop, before the engine does anything
 //   BM_MsetLease     an MSET over two shards: claim, park, acknowledge, run, release
 // The transport below makes the bytes in memory and takes the reply at send().
 #include <benchmark/benchmark.h>
@@ -198,6 +200,35 @@ void BM_GetElsewhere(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_GetElsewhere)->ArgName("shard")->Arg(0)->Arg(1)->UseRealTime();
+
+void BM_LineThereAndBack(benchmark::State& state) {
+  if (!kTwoProcessors) {
+    state.SkipWithError("needs two processors");
+    return;
+  }
+  alignas(64) std::atomic<uint64_t> line{0};  // odd: the other core has it
+  constexpr uint64_t kEnd = UINT64_MAX;
+  pin_thread(0);
+  std::thread other([&line] {
+    pin_thread(1);
+    for (uint64_t seen = 0; seen != kEnd;) {
+      seen = line.load(std::memory_order_acquire);
+      if (seen % 2 == 1 && seen != kEnd) {
+        line.store(seen + 1, std::memory_order_release);
+      }
+    }
+  });
+  uint64_t mine = 0;
+  for (auto _ : state) {
+    line.store(mine + 1, std::memory_order_release);
+    mine += 2;
+    while (line.load(std::memory_order_acquire) != mine) {
+    }
+  }
+  line.store(kEnd, std::memory_order_release);
+  other.join();
+}
+BENCHMARK(BM_LineThereAndBack)->UseRealTime();
 
 void BM_MsetLease(benchmark::State& state) {
   if (!kTwoProcessors) {
