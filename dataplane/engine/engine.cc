@@ -53,9 +53,11 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
   }
 }
 
-// Channels and workers hold chunks of each other's pools: outputs are emptied before pools go.
+// Queues, channels and workers hold chunks and payloads of each other's pools: all are emptied before
+// the pools go.
 Engine::~Engine() {
   for (auto& worker : workers_) {
+    worker->drop_pushes();
     worker->sessions_.clear();
   }
   channels_.clear();

@@ -42,6 +42,7 @@ Chunk* ChunkPool::allocate(bool large) {
     chunk = static_cast<Chunk*>(std::malloc(sizeof(Chunk) + capacity));
     POLLUX_ASSERT(chunk != nullptr);
     chunk->home = this;
+    chunk->payload = nullptr;
     chunk->capacity = static_cast<uint32_t>(capacity);
   }
   used_bytes_ += static_cast<int64_t>(sizeof(Chunk) + chunk->capacity);
@@ -51,7 +52,25 @@ Chunk* ChunkPool::allocate(bool large) {
   return chunk;
 }
 
+Chunk* ChunkPool::refer(Payload& payload, uint32_t begin) {
+  auto* chunk = static_cast<Chunk*>(std::malloc(sizeof(Chunk)));
+  POLLUX_ASSERT(chunk != nullptr);
+  PayloadPool::keep(payload);
+  *chunk = {.next = nullptr,
+            .home = this,
+            .payload = &payload,
+            .capacity = 0,
+            .begin = begin,
+            .end = static_cast<uint32_t>(payload.size)};
+  used_bytes_ += sizeof(Chunk);
+  return chunk;
+}
+
 void ChunkPool::release(Chunk* chunk, ChunkPool& from) {
+  if (chunk->payload != nullptr) {
+    PayloadPool::release(*chunk->payload, from.payloads_);
+    chunk->payload = nullptr;
+  }
   ChunkPool& home = *chunk->home;
   if (&home == &from) {
     home.keep(chunk);
@@ -68,6 +87,10 @@ void ChunkPool::release(Chunk* chunk, ChunkPool& from) {
 
 void ChunkPool::keep(Chunk* chunk) {
   used_bytes_ -= static_cast<int64_t>(sizeof(Chunk) + chunk->capacity);
+  if (chunk->capacity == 0) {
+    std::free(chunk);
+    return;
+  }
   const bool large = is_large(*chunk);
   size_t& count = large ? idle_large_count_ : idle_small_count_;
   if (count >= (large ? kIdleLargeMax : kIdleSmallMax)) {
@@ -87,6 +110,7 @@ void ChunkPool::take_returned() {
     keep(list);
     list = next;
   }
+  payloads_.take_returned();
 }
 
 size_t Output::size() const {
@@ -103,14 +127,23 @@ void Output::settle() {
 }
 
 void Output::open_window() {
-  cursor_ = last_ == nullptr ? nullptr : last_->data() + last_->end;
-  limit_ = last_ == nullptr ? nullptr : last_->data() + last_->capacity;
+  if (last_ == nullptr) {
+    cursor_ = limit_ = nullptr;
+    return;
+  }
+  cursor_ = last_->data() + last_->end;
+  // In a reference nothing can be written.
+  limit_ = last_->payload == nullptr ? last_->data() + last_->capacity : cursor_;
 }
 
 void Output::refill(size_t bytes) {
   settle();
-  const bool large = last_ != nullptr || bytes > ChunkPool::kSmallBytes;
-  Chunk* chunk = pool_->allocate(large);
+  const bool more = last_ != nullptr && last_->capacity > 0;
+  add_chunk(pool_->allocate(more || bytes > ChunkPool::kSmallBytes));
+}
+
+// Behind the last chunk, which is settled.
+void Output::add_chunk(Chunk* chunk) {
   if (last_ == nullptr) {
     first_ = chunk;
   } else {
@@ -119,6 +152,21 @@ void Output::refill(size_t bytes) {
   }
   last_ = chunk;
   open_window();
+}
+
+void Output::append_payload(Payload& payload, int protocol) {
+  std::string_view bytes = payload.view();
+  uint32_t begin = 0;
+  if (protocol == 2 && bytes.starts_with('>')) {
+    append("*");
+    begin = 1;
+  }
+  if (bytes.size() <= kPayloadCopyMax) {
+    append(bytes.substr(begin));
+    return;
+  }
+  settle();
+  add_chunk(pool_->refer(payload, begin));
 }
 
 void Output::splice(Output& other) {

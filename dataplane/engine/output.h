@@ -1,5 +1,6 @@
 // Bytes on their way to a client, in counted chunks. A chunk belongs to the pool of the worker that
-// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them.
+// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them. Between
+// bytes of its own an output may refer to a payload that others send too (append_payload).
 // Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "dataplane/engine/payload.h"
 #include "dataplane/engine/transport.h"
 #include "src/protocol/reply.h"
 
@@ -20,10 +22,13 @@ class ChunkPool;
 struct Chunk {
   Chunk* next;
   ChunkPool* home;
-  uint32_t capacity;  // bytes behind this header
+  Payload* payload;   // if not null the bytes are this one's, and the chunk is a mere reference
+  uint32_t capacity;  // bytes behind this header; 0 for a reference
   uint32_t begin;     // first byte not yet sent
   uint32_t end;       // first free byte
-  char* data() { return reinterpret_cast<char*>(this + 1); }
+  char* data() {
+    return payload == nullptr ? reinterpret_cast<char*>(this + 1) : payload->bytes();
+  }
 };
 
 // Chunks of two sizes: most replies fit a small one, so that an idle or chatty connection doesn't
@@ -41,12 +46,16 @@ class ChunkPool {
   ChunkPool& operator=(const ChunkPool&) = delete;
 
   Chunk* allocate(bool large);
+  // A chunk that stands for the payload from byte `begin` on, and keeps it.
+  Chunk* refer(Payload& payload, uint32_t begin);
   // From any worker: `from` is the caller's own pool.
   static void release(Chunk* chunk, ChunkPool& from);
 
-  // Bytes of chunks that are in use (this pool's, wherever they are), or have come back since the
-  // last take_returned.
-  int64_t used_bytes() const { return used_bytes_; }
+  PayloadPool& payloads() { return payloads_; }
+
+  // Bytes of chunks and payloads that are in use (this pool's, wherever they are), or have come back
+  // since the last take_returned.
+  int64_t used_bytes() const { return used_bytes_ + payloads_.used_bytes(); }
   void take_returned();
 
  private:
@@ -57,6 +66,7 @@ class ChunkPool {
   size_t idle_small_count_ = 0;
   size_t idle_large_count_ = 0;
   int64_t used_bytes_ = 0;
+  PayloadPool payloads_;
   // Chunks that other workers are done with: pushed by them, taken all at once by the owner.
   alignas(64) std::atomic<Chunk*> returned_{nullptr};
 };
@@ -75,6 +85,11 @@ class Output final : public ByteSink {
   // copied and their chunk goes home, large ones change hands.
   void splice(Output& other);
 
+  // What a client of `protocol` gets of the payload (see Payload): small ones are copied, of large
+  // ones the output keeps a reference until they are consumed.
+  void append_payload(Payload& payload, int protocol);
+  static constexpr size_t kPayloadCopyMax = 1024;
+
   // The first bytes as slices, at most kTxSlicesMax; returns how many slices. They stay valid
   // until consume.
   size_t slices(std::span<TxSlice> out, size_t& bytes);
@@ -91,6 +106,7 @@ class Output final : public ByteSink {
  private:
   void settle();       // writes cursor_ back into the last chunk
   void open_window();  // the window is the rest of the last chunk
+  void add_chunk(Chunk* chunk);
 
   ChunkPool* pool_;
   Chunk* first_ = nullptr;

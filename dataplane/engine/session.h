@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/payload.h"
 #include "dataplane/engine/transport.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/types.h"
@@ -33,6 +35,13 @@ enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping };
 struct StallNode : ListNode {};
 struct DirtyNode : ListNode {};
 
+// A push that waits for replies begun before it: it leaves when `behind` of the session's requests
+// that ran elsewhere are answered.
+struct HeldPush {
+  uint64_t behind;
+  PayloadRef payload;
+};
+
 class Session : public StallNode, public DirtyNode {
  public:
   Session(uint64_t id, ConnId conn, ChunkPool& chunks) : id(id), conn(conn), out(chunks) {}
@@ -51,6 +60,7 @@ class Session : public StallNode, public DirtyNode {
   Stall stall = Stall::kNone;
   CellList in_flight;       // requests elsewhere, in the order of their replies
   uint32_t in_flight_count = 0;
+  uint64_t in_flight_begun = 0;  // how many there have been, with those that are answered
   ShardId in_flight_shard;  // if all are for one shard: which
   bool in_flight_one_shard = true;
   bool in_flight_reads = true;
@@ -58,6 +68,7 @@ class Session : public StallNode, public DirtyNode {
 
   // --- bytes out ---
   Output out;
+  std::vector<HeldPush> held_pushes;  // in order
   size_t sending = 0;       // bytes handed to the transport
   int64_t soft_limit_since_ms = 0;
   ReplyMode reply_mode = ReplyMode::kOn;

@@ -17,6 +17,7 @@ constexpr int64_t kCronMs = 100;
 // leave and other workers are heard however deep the pipelines are.
 constexpr uint64_t kTurnCommandsMax = 256;
 constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox phase
+constexpr size_t kPushesMax = 1024;  // pushes in one mailbox phase
 
 }  // namespace
 
@@ -107,6 +108,9 @@ bool Worker::poll_phase() {
   changes_.learned();
   // What is left over is with the worker, so it comes first in the next turn; its bytes live until
   // the next poll.
+  if (crowded()) {
+    return true;
+  }
   const uint64_t enough = commands_begun_ + kTurnCommandsMax;
   while (event_next_ < event_count_ && commands_begun_ < enough) {
     on_event(events_[event_next_++]);
@@ -142,6 +146,7 @@ void Worker::on_event(const TransportEvent& event) {
 }
 
 bool Worker::mailbox_phase() {
+  pushes_.take();
   bool worked = check_parked();
   for (Channel* channel : outgoing_) {
     while (Cell* cell = channel->receive_answer()) {
@@ -154,6 +159,7 @@ bool Worker::mailbox_phase() {
     retry_tours();  // first, or pipelines would take every cell that comes back
     resume_all(wait_cell_);
   }
+  worked |= deliver_pushes(kPushesMax);
   worked |= serve_requests();
   worked |= progress_lease();
   execute_burst();
@@ -163,7 +169,7 @@ bool Worker::mailbox_phase() {
 // Requests of other workers for this shard, as a burst. A parked shard serves nobody, and what
 // comes behind a park request waits in its ring.
 bool Worker::serve_requests() {
-  if (parked_ || incoming_.empty()) {
+  if (parked_ || incoming_.empty() || crowded()) {
     return false;
   }
   served_.clear();
@@ -234,6 +240,7 @@ bool Worker::flush_phase() {
       worked = true;
     }
   }
+  wake_pushed();
   if (worked) {
     core_.turns.add(1);
     publish_counters();
@@ -277,6 +284,9 @@ void Worker::idle(bool worked) {
 
 bool Worker::mail_waiting() {
   if (engine_.stopping() && !leaving_) {
+    return true;
+  }
+  if (!pushes_.empty()) {
     return true;
   }
   if (config_->version != engine_.config().current()->version) {
@@ -412,7 +422,7 @@ void Rates::sample(int64_t now_ms, CoreBlock& core) {
 bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && tours_under_way_ == 0 && cells_under_way_ == 0 &&
-               !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
+               pushes_.empty() && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
                local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();

@@ -20,6 +20,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/push.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
 #include "dataplane/engine/shard_side.h"
@@ -98,6 +99,16 @@ class Worker {
   }
   int64_t session_bytes(const Session& session) const;
   void reset_stats();
+
+  // --- pushes (worker_push.cc), on this worker's thread ---
+  // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
+  // payload.take_push(...).
+  Payload& make_payload(size_t size, uint32_t pushes) {
+    return chunks_.payloads().make(size, pushes);
+  }
+  // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
+  // commands, who gets the command's answer, who holds the shard next) it is under way on return.
+  void push(WorkerId to, Push& push);
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
     std::string code;
@@ -171,6 +182,15 @@ class Worker {
   bool begin_command(Session& session);
   void end_command(Session& session, bool muted);
 
+  // worker_push.cc: pushes to sessions
+  bool deliver_pushes(size_t pushes_max);
+  void deliver_push(Push& push);
+  void push_to(Session& session, Payload& payload);
+  void release_held(Session& session);
+  bool crowded();
+  void wake_pushed();
+  void drop_pushes();
+
   // worker_lease.cc: leases and tours
   bool progress_lease();
   void claim_lease();
@@ -229,6 +249,9 @@ class Worker {
   std::vector<Cell*> served_;       // scratch of mailbox_phase
   Channel local_cells_;             // cells for reads that run here between requests elsewhere
   uint64_t cells_under_way_ = 0;
+  ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
+  bool any_pushed_ = false;
+  PushQueue pushes_;
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases

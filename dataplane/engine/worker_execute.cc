@@ -244,6 +244,7 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
   session.in_flight_reads = read && (first || session.in_flight_reads);
   session.in_flight_shard = item.place.shard;
   ++session.in_flight_count;
+  ++session.in_flight_begun;
   session.in_flight.push_back(*cell);
   cell->session = &session;
   cell->kind = CellKind::kCommand;
@@ -343,6 +344,7 @@ void Worker::deliver(Session& session) {
       session.out.splice(cell.reply);
     }
     release_cell(cell);
+    release_held(session);
   }
   mark_dirty(session);
   if (over_output_limit(session)) {

@@ -1,0 +1,120 @@
+// Bytes that many clients get: one block for all of them, whatever worker they are on. A payload is
+// made and filled by one worker (its home), never changed once it is shared, and goes home when the
+// last who refers to it lets go: its memory is counted and freed where it was allocated.
+//
+// Payload: any thread that holds a reference. PayloadPool: one thread, its worker's; only the end of
+// release is reached by others.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "src/base/types.h"
+
+namespace pollux {
+
+class PayloadPool;
+struct Payload;
+
+// Whom a push is for. All but kSession are looked up on the receiving worker, so only who is there
+// at that moment gets it.
+enum class PushKind : uint8_t {
+  kSession,  // the session `conn`, if it is still the same one
+};
+
+// A payload on its way to a worker, for one or more of its sessions. Holds one reference.
+struct Push {
+  Push* next = nullptr;
+  Payload* payload = nullptr;
+  PushKind kind = PushKind::kSession;
+  ConnId conn = {};
+};
+
+// What clients of both protocols get. If it begins with '>' (a push of RESP3), a client of RESP2
+// gets '*' in its place: nothing else differs between the two framings of an array of strings.
+// Where more differs, make two payloads.
+struct Payload {
+  PayloadPool* home;
+  Payload* next;  // on its way home
+  std::atomic<uint32_t> references;
+  uint32_t pushes_taken;
+  uint32_t pushes_max;
+  uint32_t name_begin;  // the channel or pattern in the bytes, for pushes that are looked up by it
+  uint32_t name_bytes;
+  size_t size;
+
+  char* bytes() { return reinterpret_cast<char*>(pushes() + pushes_max); }
+  std::string_view view() { return {bytes(), size}; }
+  std::string_view name() { return {bytes() + name_begin, name_bytes}; }
+
+  // Home, before the payload is shared: the next of the pushes it was made for. Every one of them
+  // must be sent, since each counts as a reference from the start.
+  Push& take_push(PushKind kind, ConnId conn = {});
+
+ private:
+  Push* pushes() { return reinterpret_cast<Push*>(this + 1); }
+};
+
+class PayloadPool {
+ public:
+  PayloadPool() = default;
+  ~PayloadPool() { take_returned(); }
+  PayloadPool(const PayloadPool&) = delete;
+  PayloadPool& operator=(const PayloadPool&) = delete;
+
+  // Room for `size` bytes, to be filled, and for `pushes` pushes (at least one).
+  Payload& make(size_t size, uint32_t pushes);
+  // One more reference, for who has one.
+  static void keep(Payload& payload) {
+    // relaxed: whoever counts up has a reference, so the count can't reach 0 meanwhile.
+    payload.references.fetch_add(1, std::memory_order_relaxed);
+  }
+  // From any worker: `from` is the caller's own pool.
+  static void release(Payload& payload, PayloadPool& from);
+
+  // Bytes of this pool's payloads that are in use, or came back since the last take_returned.
+  int64_t used_bytes() const { return used_bytes_; }
+  void take_returned();
+
+ private:
+  void free(Payload& payload);
+
+  int64_t used_bytes_ = 0;
+  // Payloads that other workers are done with: pushed by them, taken all at once by the owner.
+  alignas(64) std::atomic<Payload*> returned_{nullptr};
+};
+
+// A reference with an owner.
+class PayloadRef {
+ public:
+  // Takes one more reference; `pool` is that of the thread.
+  PayloadRef(Payload& payload, PayloadPool& pool) : payload_(&payload), pool_(&pool) {
+    PayloadPool::keep(payload);
+  }
+  ~PayloadRef() {
+    if (payload_ != nullptr) {
+      PayloadPool::release(*payload_, *pool_);
+    }
+  }
+  PayloadRef(PayloadRef&& other) noexcept : payload_(other.payload_), pool_(other.pool_) {
+    other.payload_ = nullptr;
+  }
+  PayloadRef& operator=(PayloadRef&& other) noexcept {
+    std::swap(payload_, other.payload_);
+    std::swap(pool_, other.pool_);
+    return *this;
+  }
+  PayloadRef(const PayloadRef&) = delete;
+  PayloadRef& operator=(const PayloadRef&) = delete;
+
+  Payload& operator*() const { return *payload_; }
+
+ private:
+  Payload* payload_;
+  PayloadPool* pool_;
+};
+
+}  // namespace pollux
