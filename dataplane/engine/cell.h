@@ -38,6 +38,7 @@ struct alignas(64) Cell : ListNode {
   // --- the request; written by home, read by target ---
   CellKind kind = CellKind::kCommand;
   uint8_t protocol = 2;
+  bool touching = true;  // see Keyspace::bind
   int db = 0;
   const CommandRow* row = nullptr;
   uint64_t first_key_hash = 0;

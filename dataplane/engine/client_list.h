@@ -8,12 +8,12 @@
 
 #include "dataplane/engine/session.h"
 #include "dataplane/engine/worker.h"
-#include "src/protocol/reply.h"
+#include "src/protocol/request.h"
 
 namespace pollux {
 
-// The line of one client, with its line end.
-std::string client_line(Worker& worker, const Session& session);
+// The line of one client, with its line end. `running`: the request it asks with; empty for others.
+std::string client_line(Worker& worker, const Session& session, Args running);
 
 // Which clients; what is empty or 0 chooses all.
 struct ClientFilter {

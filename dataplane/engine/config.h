@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/engine/pause.h"
 #include "src/base/log.h"
 #include "src/base/types.h"
 #include "src/commands/context.h"
@@ -48,12 +49,15 @@ struct Config {
   int64_t timeout_s = 0;  // idle clients are closed; 0: never
   int64_t query_buffer_bytes_max = 1LL << 30;
   OutputLimit output_limit_normal;
+  OutputLimit output_limit_replica;
+  OutputLimit output_limit_pubsub;
   int64_t clients_bytes_max = 0;  // maxmemory-clients; 0: clients_bytes_default
   int64_t clients_bytes_default = 0;  // boot: an eighth of the machine's memory; 0: no limit
   int64_t clients_percent = 0;    // if not 0, clients_bytes_max is this share of maxmemory
   std::string requirepass;
   bool protected_mode = true;  // without a password only this host may connect
   bool active_expiry = true;   // DEBUG SET-ACTIVE-EXPIRE
+  Pause pause;                 // CLIENT PAUSE
   bool pipeline_order_relaxed = false;
   std::string compat_redis_version = "7.4.0";
   bool debug_command_allowed = false;  // enable-debug-command yes

@@ -42,11 +42,16 @@ void land_bind(Config& config, const OptionValue& value) {
   }
 }
 
-// "normal hard soft seconds slave ...": other classes of clients don't exist yet.
+// "normal hard soft seconds slave ... pubsub ...", always all three and in this order.
 void land_output_limits(Config& config, const OptionValue& value) {
   const std::vector<std::string> words = split_words(value.text);
-  config.output_limit_normal = {std::atoll(words[1].c_str()), std::atoll(words[2].c_str()),
-                                std::atoll(words[3].c_str())};
+  const auto limit_at = [&words](size_t at) {
+    return OutputLimit{std::atoll(words[at].c_str()), std::atoll(words[at + 1].c_str()),
+                       std::atoll(words[at + 2].c_str())};
+  };
+  config.output_limit_normal = limit_at(1);
+  config.output_limit_replica = limit_at(5);
+  config.output_limit_pubsub = limit_at(9);
 }
 
 // A share of maxmemory ("5%") comes as a negative number of per cent.

@@ -34,6 +34,7 @@ void Channel::give_back(Cell& cell) {
 }
 
 void Channel::send(Cell& cell) {
+  commands_sent_ += cell.kind == CellKind::kCommand ? 1 : 0;
   const bool staged = requests_.stage(&cell);
   POLLUX_ASSERT(staged);
 }
@@ -43,6 +44,7 @@ Cell* Channel::receive_answer() {
   if (!answers_.pop(cell)) {
     return nullptr;
   }
+  commands_answered_ += cell->kind == CellKind::kCommand ? 1 : 0;
   cell->prefetch_lines();
   return cell;
 }

@@ -34,6 +34,9 @@ class Channel {
   // The next answered cell, or null.
   Cell* receive_answer();
   bool answers_empty() const { return answers_.empty(); }
+  // Commands sent, and those of them that are answered. They are run and answered in order.
+  uint64_t commands_sent() const { return commands_sent_; }
+  uint64_t commands_answered() const { return commands_answered_; }
   size_t cells_out() const { return cells_.size() - free_.size(); }
 
   // --- target ---
@@ -46,6 +49,8 @@ class Channel {
  private:
   std::vector<std::unique_ptr<Cell>> cells_;
   std::vector<Cell*> free_;  // a stack: the cell used last is the one in the cache
+  uint64_t commands_sent_ = 0;
+  uint64_t commands_answered_ = 0;
   Cell park_cell_;
   SpscRing<Cell*> requests_;
   SpscRing<Cell*> answers_;

@@ -120,6 +120,22 @@ size_t Output::size() const {
   return before_last_ + static_cast<size_t>(cursor_ - last_->data()) - last_->begin;
 }
 
+Output::Shape Output::shape() const {
+  Shape shape;
+  if (first_ == nullptr) {
+    return shape;
+  }
+  const size_t first_end =
+      first_ == last_ ? static_cast<size_t>(cursor_ - first_->data()) : first_->end;
+  shape.first_capacity = first_->capacity;
+  shape.first_bytes = first_end - first_->begin;
+  for (const Chunk* chunk = first_->next; chunk != nullptr; chunk = chunk->next) {
+    ++shape.more_chunks;
+    shape.more_memory += sizeof(Chunk) + chunk->capacity;
+  }
+  return shape;
+}
+
 void Output::settle() {
   if (last_ != nullptr) {
     last_->end = static_cast<uint32_t>(cursor_ - last_->data());

@@ -80,6 +80,14 @@ class Output final : public ByteSink {
   // Bytes written and not yet consumed.
   size_t size() const;
   bool empty() const { return size() == 0; }
+  // How the bytes lie, for CLIENT LIST.
+  struct Shape {
+    size_t first_capacity = 0;  // of the first chunk; 0 if there is none
+    size_t first_bytes = 0;     // unsent in it
+    size_t more_chunks = 0;     // behind it
+    size_t more_memory = 0;     // that they take
+  };
+  Shape shape() const;
 
   // Moves everything of `other` behind what is here; `other` is left empty. Small contents are
   // copied and their chunk goes home, large ones change hands.

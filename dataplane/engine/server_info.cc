@@ -107,7 +107,7 @@ void add_clients(InfoText& info, const InfoSource& from) {
   info.add("maxclients", from.config.maxclients);
   info.add("client_recent_max_input_buffer", 0);
   info.add("client_recent_max_output_buffer", 0);
-  info.add("blocked_clients", 0);
+  info.add("blocked_clients", from.sum(&CoreBlock::blocked_clients));
   info.add("tracking_clients", 0);
   info.add("clients_in_timeout_table", 0);
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/blocked.h"
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
@@ -26,6 +27,7 @@ enum class Stall : uint8_t {
   kCell,    // no free cell towards the owner
   kLease,   // its turn for a lease has not come
   kTour,    // it is being carried from worker to worker
+  kPaused,  // CLIENT PAUSE holds it back
 };
 
 // CLIENT REPLY. kSkipNext becomes kSkipping when the next command begins.
@@ -65,6 +67,7 @@ class Session : public StallNode, public DirtyNode {
   bool in_flight_one_shard = true;
   bool in_flight_reads = true;
   Tour* tour = nullptr;     // under way for this session
+  Blocked* blocked = nullptr;  // its command waits; not owned
 
   // --- bytes out ---
   Output out;
@@ -93,6 +96,8 @@ class Session : public StallNode, public DirtyNode {
   const CommandRow* last_command = nullptr;
 
   std::string_view unread() const { return std::string_view(input).substr(input_used); }
+  // As CLIENT LIST and INFO count it: its next reply waits for other than its turn.
+  bool is_blocked() const { return stall == Stall::kPaused || blocked != nullptr; }
 };
 
 }  // namespace pollux

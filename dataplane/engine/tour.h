@@ -36,6 +36,7 @@ struct Tour : ListNode {
   // For Route::kEachWorker: free for the command's use; text gathered on the way, numbers.
   std::string text;
   int64_t number = 0;
+  bool stay = false;                         // a visit sets it: not done yet, visit me again
   bool done_early = false;                   // a visit may set it: no more workers are visited
   bool kill_self = false;                    // CLIENT KILL met the session that asked
 };

@@ -98,6 +98,7 @@ bool Worker::poll_phase() {
     event_count_ = transport_->poll(events_);
   }
   now_ = std::max(now_, engine_.clock().now());
+  note_pause();
   memory_grant_ = 0;
   if (event_next_ == event_count_) {
     return false;
@@ -162,6 +163,8 @@ bool Worker::mailbox_phase() {
   worked |= deliver_pushes(kPushesMax);
   worked |= serve_requests();
   worked |= progress_lease();
+  worked |= release_paused();
+  revisit_tours();
   execute_burst();
   return worked;
 }
@@ -209,7 +212,11 @@ bool Worker::tick_phase() {
   if (now_.ms() >= next_cron_ms_) {
     cron();
   }
-  if (parked_ || (now_.ms() == last_tick_ms_ && !tick_more_)) {
+  if (parked_) {
+    return false;
+  }
+  shard_.set_active_expiry(config_->active_expiry && !paused());
+  if (now_.ms() == last_tick_ms_ && !tick_more_) {
     return false;
   }
   last_tick_ms_ = now_.ms();
@@ -268,7 +275,10 @@ void Worker::idle(bool worked) {
     transport_->flush();
     return;
   }
-  const int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
+  int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
+  if (paused()) {
+    wake_ms = std::min(wake_ms, config_->pause.end_ms);
+  }
   const int64_t timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
   // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.
   asleep_.store(true, std::memory_order_seq_cst);
@@ -283,7 +293,7 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if (engine_.stopping() && !leaving_) {
+  if ((engine_.stopping() && !leaving_) || pause_lessened_) {
     return true;
   }
   if (!pushes_.empty()) {
@@ -360,7 +370,6 @@ void Worker::publish_counters() {
 void Worker::cron() {
   next_cron_ms_ = now_.ms() + kCronMs;
   if (!parked_) {
-    shard_.set_active_expiry(config_->active_expiry);
     publish_key_counts();
   }
   chunks_.take_returned();  // or the account of clients would still hold them
@@ -421,8 +430,9 @@ void Rates::sample(int64_t now_ms, CoreBlock& core) {
 
 bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
-               waiting_tours_.empty() && tours_under_way_ == 0 && cells_under_way_ == 0 &&
-               pushes_.empty() && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
+               waiting_tours_.empty() && staying_tours_.empty() && tours_under_way_ == 0 &&
+               cells_under_way_ == 0 && pushes_.empty() && !pause_lessened_ &&
+               !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
                local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();

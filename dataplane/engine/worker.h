@@ -99,6 +99,14 @@ class Worker {
   }
   int64_t session_bytes(const Session& session) const;
   void reset_stats();
+  // The open session of that CLIENT ID, if it is this worker's; else null.
+  Session* find_by_id(uint64_t id);
+  // CLIENT PAUSE holds some commands back: data must not change by itself either.
+  bool paused() const { return pause_mode_ != PauseMode::kOff; }
+  // Takes the pause that the configuration says, as it stands now.
+  void note_pause();
+  // Nothing that this worker began before its pause is still to run, here or elsewhere.
+  bool pause_settled() const;
 
   // --- pushes (worker_push.cc), on this worker's thread ---
   // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
@@ -191,6 +199,10 @@ class Worker {
   void wake_pushed();
   void drop_pushes();
 
+  // worker_pause.cc: CLIENT PAUSE
+  bool held_back(const Session& session, const CommandRow& row) const;
+  bool release_paused();
+
   // worker_lease.cc: leases and tours
   bool progress_lease();
   void claim_lease();
@@ -206,6 +218,7 @@ class Worker {
   void advance_tour(Tour& tour);
   void retry_tours();
   void visit_tour(Tour& tour);
+  void revisit_tours();
   void finish_tour(Tour& tour);
   void wake_if_asleep(Worker& other);
 
@@ -241,6 +254,7 @@ class Worker {
   IntrusiveList<Session, StallNode> wait_unpark_;
   IntrusiveList<Session, StallNode> wait_cell_;
   IntrusiveList<Session, StallNode> wait_lease_;
+  IntrusiveList<Session, StallNode> wait_pause_;
   Session* running_ = nullptr;  // whose command runs now
 
   // other workers
@@ -269,7 +283,14 @@ class Worker {
   bool parked_ = false;  // this worker's shard is another's
   uint64_t parked_ticket_ = 0;
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
+  CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
+
+  // the pause
+  PauseMode pause_mode_ = PauseMode::kOff;
+  bool pause_lessened_ = false;  // some that wait in wait_pause_ may run
+  std::vector<uint64_t> sent_before_pause_;  // by outgoing_: commands
+  uint64_t lease_before_pause_ = 0;          // the ticket after that of the newest lease
 
   // the loop
   uint64_t last_work_tsc_ = 0;

@@ -87,6 +87,11 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
     refuse(session, item, args);
     return true;
   }
+  if (paused() && held_back(session, *item.row)) [[unlikely]] {
+    session.last_command = item.row;
+    stall(session, Stall::kPaused);
+    return false;
+  }
   switch (item.place.where) {
     case Where::kSession:
       run_here(session, item, args);
@@ -112,7 +117,8 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
     return false;
   }
-  return (row.flags & kDenyOom) == 0 || config_->maxmemory == 0 || !out_of_memory();
+  // While paused nothing is refused for want of memory: such a command is held back anyway.
+  return (row.flags & kDenyOom) == 0 || config_->maxmemory == 0 || paused() || !out_of_memory();
 }
 
 bool Worker::protected_command_allowed(const Session& session) {
@@ -194,7 +200,7 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = item.row;
   ++session.commands;
-  keys_.bind(shard_.id(), session.db, now_);
+  keys_.bind(shard_.id(), session.db, now_, !session.no_touch);
   host_.session = &session;
   host_.tour = nullptr;
   Context ctx{.args = args,
@@ -251,6 +257,7 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
   cell->row = item.row;
   cell->db = session.db;
   cell->protocol = static_cast<uint8_t>(session.protocol);
+  cell->touching = !session.no_touch;
   cell->first_key_hash = item.place.first_key_hash;
   cell->shard_index = item.place.shard.value;
   cell->now = now_;
@@ -271,7 +278,7 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
 void Worker::run_cell(Cell& cell, Args args) {
   cell.reply.set_pool(chunks_);
   Reply reply(cell.reply, cell.protocol);
-  keys_.bind(shard_.id(), cell.db, now_);
+  keys_.bind(shard_.id(), cell.db, now_, cell.touching);
   host_.session = nullptr;
   host_.tour = nullptr;
   Context ctx{.args = args,
@@ -299,6 +306,10 @@ void Worker::serve(Cell& cell) {
       return;
     case CellKind::kTour:
       visit_tour(*cell.tour);
+      if (cell.tour->stay) {
+        staying_tours_.push_back(cell);
+        return;
+      }
       break;
     case CellKind::kCommand:
       core_.cells_served.add(1);

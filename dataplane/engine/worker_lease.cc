@@ -69,11 +69,17 @@ bool Worker::progress_lease() {
   }
 }
 
-// Reads the first session's request again, this time only for its keys.
+// Reads the first session's request again, this time only for its keys. No lease is claimed if it
+// has meanwhile been paused.
 void Worker::claim_lease() {
   Session& session = wait_lease_.front();
   const bool there = read_again(session);
   POLLUX_ASSERT(there);
+  if (paused() && held_back(session, *leased_item_.row)) {
+    session.StallNode::unlink();
+    stall(session, Stall::kPaused);
+    return;
+  }
   lease_.session = &session;
   lease_.shards = lease_set(*leased_item_.row, scratch_args_, workers_);
   lease_.ticket = engine_.leases().claim();
@@ -158,7 +164,7 @@ void Worker::run_over_shards(Session& session) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = leased_item_.row;
   ++session.commands;
-  keys_.bind_leased(lease_.shards.words, session.db, now_);
+  keys_.bind_leased(lease_.shards.words, session.db, now_, !session.no_touch);
   host_.session = &session;
   host_.tour = nullptr;
   Context ctx{.args = scratch_args_,
@@ -228,6 +234,10 @@ void Worker::advance_tour(Tour& tour) {
         return;
       }
       visit_tour(tour);
+      if (tour.stay) {
+        waiting_tours_.push_back(tour);
+        return;
+      }
       ++tour.next_worker;
       continue;
     }
@@ -257,8 +267,19 @@ void Worker::retry_tours() {
   }
 }
 
+// Those whose visit here was not over: of other workers and of this one.
+void Worker::revisit_tours() {
+  size_t staying = 0;
+  staying_tours_.for_each([&](Cell&) { ++staying; });
+  for (; staying > 0; --staying) {
+    serve(staying_tours_.pop_front());
+  }
+  retry_tours();
+}
+
 // On the visited worker's thread.
 void Worker::visit_tour(Tour& tour) {
+  tour.stay = false;
   tour.now = std::max(tour.now, now_);
   tour.body.set_pool(chunks_);
   if (tour.row->each_worker != nullptr) {

@@ -39,6 +39,15 @@ Session* Worker::find_session(ConnId conn) {
   return session != nullptr && session->conn == conn ? session : nullptr;
 }
 
+Session* Worker::find_by_id(uint64_t id) {
+  for (auto& session : sessions_) {
+    if (session && !session->closed && session->id == id) {
+      return session.get();
+    }
+  }
+  return nullptr;
+}
+
 void Worker::on_open(ConnId conn) {
   if (conn.index >= sessions_.size()) {
     sessions_.resize(conn.index + 1);
@@ -257,6 +266,10 @@ void Worker::stall(Session& session, Stall why) {
     case Stall::kLease:
       wait_lease_.push_back(session);
       break;
+    case Stall::kPaused:
+      wait_pause_.push_back(session);
+      core_.blocked_clients.add(1);
+      break;
     default:
       break;
   }
@@ -264,6 +277,7 @@ void Worker::stall(Session& session, Stall why) {
 
 void Worker::resume(Session& session) {
   session.StallNode::unlink();
+  core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.stall = Stall::kNone;
   if (session.in_burst) {
     return;  // a tour that ended where it began: run_part goes on with the session
@@ -311,6 +325,7 @@ void Worker::start_send(Session& session) {
 
 void Worker::on_sent(Session& session, size_t bytes) {
   core_.net_output_bytes.add(static_cast<int64_t>(bytes));
+  session.active_ms = now_.ms();
   if (bytes < session.sending) {
     kill(session);
     return;
@@ -335,7 +350,9 @@ void Worker::on_end(Session& session) {
 }
 
 void Worker::close_if_done(Session& session) {
-  const bool last = session.closing || (session.ended && session.stall == Stall::kNone);
+  // Who leaves while it is paused leaves at once, as in Redis; what it sent is not run.
+  const bool last = session.closing || (session.ended && (session.stall == Stall::kNone ||
+                                                          session.stall == Stall::kPaused));
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
       session.in_flight_count == 0 && session.tour == nullptr) {
     kill(session);
@@ -383,6 +400,7 @@ void Worker::kill(Session& session) {
   session.closed = true;
   session.closing = true;
   session.StallNode::unlink();
+  core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.DirtyNode::unlink();
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
@@ -427,7 +445,8 @@ void Worker::sweep_sessions() {
     if (session == nullptr || session->closed) {
       continue;
     }
-    if (config_->timeout_s > 0 && now_.ms() - session->active_ms > config_->timeout_s * 1000) {
+    if (config_->timeout_s > 0 && !session->is_blocked() &&
+        now_.ms() - session->active_ms > config_->timeout_s * 1000) {
       core_.timeouts.add(1);
       kill(*session);
       continue;

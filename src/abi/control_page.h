@@ -44,6 +44,7 @@ struct alignas(64) CoreBlock {
   Counter connections_received;
   Counter connections_rejected;
   Counter clients;  // open now
+  Counter blocked_clients;  // of these: their command waits, or CLIENT PAUSE holds them back
   Counter net_input_bytes;
   Counter net_output_bytes;
   Counter reads;   // kData events

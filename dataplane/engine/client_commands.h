@@ -1,0 +1,20 @@
+// The handlers of CLIENT that stand in other files than its table (client.cc), and what they visit.
+#pragma once
+
+#include "src/commands/command.h"
+
+namespace pollux {
+
+// client_all.cc: what concerns the connections of all workers
+void client_list(Context& ctx);
+void client_list_visit(Worker& worker, Tour& tour);
+void client_kill(Context& ctx);
+void client_kill_visit(Worker& worker, Tour& tour);
+void client_pause(Context& ctx);
+void client_pause_visit(Worker& worker, Tour& tour);
+void client_unpause(Context& ctx);
+void client_unpause_visit(Worker& worker, Tour& tour);
+void client_unblock(Context& ctx);
+void client_unblock_visit(Worker& worker, Tour& tour);
+
+}  // namespace pollux
