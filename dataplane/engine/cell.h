@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/client_ref.h"
 #include "dataplane/engine/output.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/prefetch.h"
@@ -39,6 +40,9 @@ struct alignas(64) Cell : ListNode {
   CellKind kind = CellKind::kCommand;
   uint8_t protocol = 2;
   bool touching = true;  // see Keyspace::bind
+  bool tracked = false;  // the client caches what it reads: remember it
+  ConnId client;         // who asks
+  uint64_t sequence = 0;  // of commands through this channel; 0 if it runs at home
   int db = 0;
   const CommandRow* row = nullptr;
   uint64_t first_key_hash = 0;

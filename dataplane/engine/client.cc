@@ -87,47 +87,10 @@ void set_switch(Context& ctx, bool& state) {
 void client_no_evict(Context& ctx) { set_switch(ctx, session_of(ctx).no_evict); }
 void client_no_touch(Context& ctx) { set_switch(ctx, session_of(ctx).no_touch); }
 
-void client_getredir(Context& ctx) { ctx.reply.integer(-1); }
-
-void client_tracking(Context& ctx) {
-  for (size_t i = 3; i < ctx.args.size(); ++i) {
-    const bool with_value = is_word(ctx.args[i], "redirect") || is_word(ctx.args[i], "prefix");
-    if (with_value && i + 1 < ctx.args.size()) {
-      ++i;
-    } else if (!is_word(ctx.args[i], "bcast") && !is_word(ctx.args[i], "optin") &&
-               !is_word(ctx.args[i], "optout") && !is_word(ctx.args[i], "noloop")) {
-      ctx.reply.error(error_text::kSyntax);
-      return;
-    }
-  }
-  if (is_word(ctx.args[2], "off")) {
-    ctx.reply.ok();
-  } else if (is_word(ctx.args[2], "on")) {
-    ctx.reply.error("ERR CLIENT TRACKING ON is not in this version of Pollux");
-  } else {
-    ctx.reply.error(error_text::kSyntax);
-  }
-}
-
-void client_trackinginfo(Context& ctx) {
-  ctx.reply.map(3);
-  ctx.reply.bulk("flags");
-  ctx.reply.set(1);
-  ctx.reply.bulk("off");
-  ctx.reply.bulk("redirect");
-  ctx.reply.integer(-1);
-  ctx.reply.bulk("prefixes");
-  ctx.reply.array(0);
-}
-
-void client_caching(Context& ctx) {
-  ctx.reply.error(
-      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or "
-      "OPTOUT mode enabled");
-}
-
 void client_help(Context& ctx) {
   constexpr std::string_view kLines[] = {
+      "CACHING (YES|NO)",
+      "    Whether the keys of the next request are tracked.",
       "GETNAME",
       "    The name of this connection.",
       "GETREDIR",
@@ -155,8 +118,10 @@ void client_help(Context& ctx) {
       "    Which library the client uses.",
       "SETNAME <name>",
       "    Give this connection a name.",
-      "TRACKING OFF, TRACKINGINFO",
-      "    Invalidations are always off.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Whether this client hears of changes of the keys that it has read.",
+      "TRACKINGINFO",
+      "    How it does.",
       "UNBLOCK <id> [TIMEOUT|ERROR]",
       "    End the wait of a blocked connection.",
       "UNPAUSE",
@@ -236,7 +201,8 @@ constexpr CommandRow kSubcommands[] = {
      .group = "connection", .since = "2.6.9", .summary = "Names the connection.",
      .complexity = "O(1)", .syntax = "connection-name"},
     {.name = "tracking", .arity = -3, .flags = kOwn, .acl = kAclConnection,
-     .handler = client_tracking, .route = Route::kSession,
+     .handler = client_tracking, .route = Route::kEachWorker,
+     .each_worker = client_tracking_visit,
      .group = "connection", .since = "6.0.0", .summary = "Turns invalidations on or off.",
      .complexity = "O(1)",
      .syntax = "status=(ON|OFF) [REDIRECT client-id:integer] [PREFIX prefix&...] [BCAST] "

@@ -17,4 +17,11 @@ void client_unpause_visit(Worker& worker, Tour& tour);
 void client_unblock(Context& ctx);
 void client_unblock_visit(Worker& worker, Tour& tour);
 
+// client_tracking.cc: what a client says about its cache
+void client_tracking(Context& ctx);
+void client_tracking_visit(Worker& worker, Tour& tour);
+void client_trackinginfo(Context& ctx);
+void client_caching(Context& ctx);
+void client_getredir(Context& ctx);
+
 }  // namespace pollux

@@ -16,6 +16,11 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
   if (session.is_blocked()) {
     flags += 'b';
   }
+  if (session.tracking != nullptr) {
+    flags += 't';
+    flags += session.tracking->redirect_broken ? "R" : "";
+    flags += session.tracking->broadcast ? "B" : "";
+  }
   if (session.closing) {
     flags += 'c';
   }
@@ -128,7 +133,8 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "events", events_of(session));
   add(line, "cmd", command);
   add(line, "user", "default");
-  add(line, "redir", -1);
+  add(line, "redir",
+      session.tracking != nullptr ? static_cast<int64_t>(session.tracking->redirect_id) : -1);
   add(line, "resp", session.protocol);
   add(line, "lib-name", session.lib_name);
   add(line, "lib-ver", session.lib_version);

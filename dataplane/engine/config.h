@@ -58,6 +58,7 @@ struct Config {
   bool protected_mode = true;  // without a password only this host may connect
   bool active_expiry = true;   // DEBUG SET-ACTIVE-EXPIRE
   Pause pause;                 // CLIENT PAUSE
+  int64_t tracking_keys_max = 0;  // over all shards; 0: no limit
   bool pipeline_order_relaxed = false;
   std::string compat_redis_version = "7.4.0";
   bool debug_command_allowed = false;  // enable-debug-command yes

@@ -34,7 +34,9 @@ void Channel::give_back(Cell& cell) {
 }
 
 void Channel::send(Cell& cell) {
-  commands_sent_ += cell.kind == CellKind::kCommand ? 1 : 0;
+  if (cell.kind == CellKind::kCommand) {
+    cell.sequence = ++commands_sent_;
+  }
   const bool staged = requests_.stage(&cell);
   POLLUX_ASSERT(staged);
 }

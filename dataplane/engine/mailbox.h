@@ -43,6 +43,9 @@ class Channel {
   Cell* receive_request();
   bool requests_empty() const { return requests_.empty(); }
   void answer(Cell& cell);
+  // The command that runs now, or ran last. To be read by whoever holds the shard.
+  void begin_serving(const Cell& cell) { served_ = cell.sequence; }
+  uint64_t served() const { return served_; }
   void publish_answers() { answers_.publish(); }
   bool answers_staged() const { return answers_.has_staged(); }
 
@@ -51,6 +54,7 @@ class Channel {
   std::vector<Cell*> free_;  // a stack: the cell used last is the one in the cache
   uint64_t commands_sent_ = 0;
   uint64_t commands_answered_ = 0;
+  uint64_t served_ = 0;  // target
   Cell park_cell_;
   SpscRing<Cell*> requests_;
   SpscRing<Cell*> answers_;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dataplane/engine/client_ref.h"
 #include "src/base/types.h"
 
 namespace pollux {
@@ -23,6 +24,12 @@ struct Payload;
 // at that moment gets it.
 enum class PushKind : uint8_t {
   kSession,  // the session `conn`, if it is still the same one
+  // CLIENT TRACKING (worker_tracking.cc)
+  kInvalidate,      // the session `conn`, if it still tracks keys: these have changed
+  kInvalidateAll,   // all who track keys: all have changed
+  kRedirected,      // the session `conn`: an invalidation for client `cause`, who redirects it here
+  kRedirectBroken,  // the session `conn`: whom it redirects to has left
+  kTracker,         // the worker: client `cause` began, changed or ended its tracking
 };
 
 // A payload on its way to a worker, for one or more of its sessions. Holds one reference.
@@ -31,6 +38,12 @@ struct Push {
   Payload* payload = nullptr;
   PushKind kind = PushKind::kSession;
   ConnId conn = {};
+  // CLIENT TRACKING
+  bool broadcast = false;    // kInvalidate: to a listener of a prefix, not a reader of the key
+  ShardId shard = {};        // kInvalidate: of the key
+  uint64_t served = 0;       // and the last request of conn's worker that ran there before the change
+  uint64_t redirect_id = 0;  // kRedirected, kRedirectBroken: CLIENT ID of whom `cause` redirects to
+  ClientRef cause = {};      // who changed the keys; or see the kinds
 };
 
 // What clients of both protocols get. If it begins with '>' (a push of RESP3), a client of RESP2

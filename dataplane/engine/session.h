@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
+#include "dataplane/engine/tracking.h"
 #include "dataplane/engine/transport.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/types.h"
@@ -85,6 +87,7 @@ class Session : public StallNode, public DirtyNode {
   bool closed = false;            // transport.close was called
   bool no_touch = false;
   bool no_evict = false;         // CLIENT NO-EVICT
+  std::unique_ptr<Tracking> tracking;  // CLIENT TRACKING; null: off
   std::string name;
   std::string lib_name;
   std::string lib_version;

@@ -7,6 +7,7 @@
 // somebody listens (`listen`): without, a change costs one branch.
 #pragma once
 
+#include "dataplane/engine/tracking_table.h"
 #include "src/base/types.h"
 #include "src/data/shard_store.h"
 
@@ -22,8 +23,11 @@ class ShardSide final : public ChangeObserver {
   void set_holder(Worker& worker) { holder_ = &worker; }
   Worker& holder() { return *holder_; }
 
-  // To be called when somebody began or ceased to listen.
+  // To be called when somebody began or ceased to listen, as the holder knows it.
   void listen();
+
+  // Who has read which keys and wants to hear of their changes.
+  TrackingTable& tracking() { return tracking_; }
 
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
@@ -34,6 +38,7 @@ class ShardSide final : public ChangeObserver {
  private:
   ShardStore& store_;
   Worker* holder_ = nullptr;
+  TrackingTable tracking_;
 };
 
 }  // namespace pollux

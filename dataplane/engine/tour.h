@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/client_ref.h"
 #include "dataplane/engine/output.h"
 #include "src/base/intrusive_list.h"
 #include "src/commands/context.h"
@@ -36,6 +37,7 @@ struct Tour : ListNode {
   // For Route::kEachWorker: free for the command's use; text gathered on the way, numbers.
   std::string text;
   int64_t number = 0;
+  ClientRef found;                           // CLIENT TRACKING REDIRECT: whom the id names
   bool stay = false;                         // a visit sets it: not done yet, visit me again
   bool done_early = false;                   // a visit may set it: no more workers are visited
   bool kill_self = false;                    // CLIENT KILL met the session that asked

@@ -17,7 +17,6 @@ constexpr int64_t kCronMs = 100;
 // leave and other workers are heard however deep the pipelines are.
 constexpr uint64_t kTurnCommandsMax = 256;
 constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox phase
-constexpr size_t kPushesMax = 1024;  // pushes in one mailbox phase
 
 }  // namespace
 
@@ -107,6 +106,7 @@ bool Worker::poll_phase() {
     turn_began_cpu_ns_ = thread_cpu_ns();
   }
   changes_.learned();
+  receive_pushes();
   // What is left over is with the worker, so it comes first in the next turn; its bytes live until
   // the next poll.
   if (crowded()) {
@@ -147,20 +147,24 @@ void Worker::on_event(const TransportEvent& event) {
 }
 
 bool Worker::mailbox_phase() {
-  pushes_.take();
   bool worked = check_parked();
+  answers_.clear();
   for (Channel* channel : outgoing_) {
     while (Cell* cell = channel->receive_answer()) {
-      worked = true;
-      learn(cell->now);
-      take_answer(*cell);
+      answers_.push_back(cell);
     }
+  }
+  worked |= !pushes_.empty();
+  receive_pushes();
+  for (Cell* cell : answers_) {
+    worked = true;
+    learn(cell->now);
+    take_answer(*cell);
   }
   if (worked) {
     retry_tours();  // first, or pipelines would take every cell that comes back
     resume_all(wait_cell_);
   }
-  worked |= deliver_pushes(kPushesMax);
   worked |= serve_requests();
   worked |= progress_lease();
   worked |= release_paused();
@@ -201,6 +205,7 @@ bool Worker::serve_requests() {
       shard_.prefetch_entry(cell->db, cell->first_key_hash);
     }
   }
+  receive_pushes();
   for (Cell* cell : served_) {
     learn(cell->now);
     serve(*cell);
@@ -220,12 +225,16 @@ bool Worker::tick_phase() {
     return false;
   }
   last_tick_ms_ = now_.ms();
+  set_actor({}, false);
   tick_more_ = shard_.tick(now_, kTickBudgetUs);
+  limit_tracked_keys(shard_.id());
+  end_of_cause();
   return tick_more_;
 }
 
 bool Worker::flush_phase() {
   changes_.push();
+  send_broadcasts();
   bool worked = false;
   while (!dirty_.empty()) {
     Session& session = dirty_.pop_front();

@@ -20,6 +20,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/prefix_table.h"
 #include "dataplane/engine/push.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
@@ -117,6 +118,18 @@ class Worker {
   // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
   // commands, who gets the command's answer, who holds the shard next) it is under way on return.
   void push(WorkerId to, Push& push);
+
+  // --- CLIENT TRACKING (worker_tracking.cc), on this worker's thread ---
+  // In the handler of the session's command: what it asked for holds from its reply on.
+  void start_tracking(Session& session, Tracking tracking);
+  // At any time.
+  void stop_tracking(Session& session);
+  // Somebody does, as far as this worker has heard.
+  bool anybody_tracks() const { return anybody_tracks_; }
+  // For ShardSide, with the shard held: a key, or all keys of some database, changes now.
+  void invalidate(ShardId shard, std::string_view key);
+  void invalidate_all(ShardId shard);
+
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
     std::string code;
@@ -191,13 +204,41 @@ class Worker {
   void end_command(Session& session, bool muted);
 
   // worker_push.cc: pushes to sessions
-  bool deliver_pushes(size_t pushes_max);
   void deliver_push(Push& push);
   void push_to(Session& session, Payload& payload);
   void release_held(Session& session);
+  void place_push(Session& session, Payload& payload, uint64_t behind);
+  void receive_pushes();
   bool crowded();
   void wake_pushed();
   void drop_pushes();
+
+  // worker_tracking.cc: CLIENT TRACKING
+  void set_actor(const ClientRef& client, bool tracked) {
+    actor_ = client;
+    actor_tracked_ = tracked;
+  }
+  ClientRef ref_of(const Session& session) const { return {id_, session.conn}; }
+  bool tracks_reads(Session& session, const CommandRow* row);
+  void remember_reads(const Context& ctx);
+  void limit_tracked_keys(ShardId shard);
+  void send_invalidation(ShardId shard, std::string_view key);
+  void send_invalidation_of_all();
+  void send_broadcasts();
+  void broadcast_keys(const std::vector<PrefixTable::Listener>& listeners,
+                      const PrefixTable::ChangedKeys& keys);
+  void post(WorkerId to, Push& push);
+  void end_of_cause();
+  void deliver_tracking(Push& push);
+  void deliver_invalidation_of_all(Push& push);
+  void hand_over(Session& session, Payload& payload, uint64_t behind);
+  void hand_redirected(Session& target, Payload& payload);
+  static bool hears_messages(const Session& session);
+  void break_redirect(Session& session);
+  void tell_tracker(const Session& session);
+  void take_tracker(const ClientRef& client, std::string_view bytes);
+  uint64_t served_by(ShardId shard, WorkerId home) const;
+  void publish_tracked(ShardId shard);
 
   // worker_pause.cc: CLIENT PAUSE
   bool held_back(const Session& session, const CommandRow& row) const;
@@ -261,6 +302,7 @@ class Worker {
   std::vector<Channel*> outgoing_;  // by target; null for this worker
   std::vector<Channel*> incoming_;  // by home
   std::vector<Cell*> served_;       // scratch of mailbox_phase
+  std::vector<Cell*> answers_;      // the same
   Channel local_cells_;             // cells for reads that run here between requests elsewhere
   uint64_t cells_under_way_ = 0;
   ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
@@ -285,6 +327,15 @@ class Worker {
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
+
+  // tracking
+  ClientRef actor_;             // whose command runs, or ran last
+  bool actor_tracked_ = false;  // and whether its reads are remembered
+  bool anybody_tracks_ = false;
+  bool all_changed_ = false;    // the command has emptied a database
+  PrefixTable prefixes_;
+  std::vector<ClientRef> readers_;   // scratch
+  std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
 
   // the pause
   PauseMode pause_mode_ = PauseMode::kOff;

@@ -131,6 +131,7 @@ bool Worker::protected_command_allowed(const Session& session) {
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
 void Worker::refuse(Session& session, const BurstItem& item, Args args) {
+  tracks_reads(session, item.row);
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   switch (item.problem) {
@@ -213,12 +214,14 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
               .first_key_hash = item.place.first_key_hash,
               .shard_index = item.place.shard.value};
   running_ = &session;
+  set_actor(ref_of(session), tracks_reads(session, item.row));
   call(ctx, item.row->handler);
   running_ = nullptr;
   if (muted && session.reply_mode == ReplyMode::kOn) {
     session.out.splice(discard_);
   }
   end_command(session, muted);
+  end_of_cause();
 }
 
 bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
@@ -258,6 +261,8 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
   cell->db = session.db;
   cell->protocol = static_cast<uint8_t>(session.protocol);
   cell->touching = !session.no_touch;
+  cell->tracked = tracks_reads(session, item.row);
+  cell->client = session.conn;
   cell->first_key_hash = item.place.first_key_hash;
   cell->shard_index = item.place.shard.value;
   cell->now = now_;
@@ -290,7 +295,9 @@ void Worker::run_cell(Cell& cell, Args args) {
               .row = *cell.row,
               .first_key_hash = cell.first_key_hash,
               .shard_index = cell.shard_index};
+  set_actor({cell.home, cell.client}, cell.tracked);
   call(ctx, cell.row->handler);
+  end_of_cause();
 }
 
 // A request of another worker.
@@ -301,6 +308,7 @@ void Worker::serve(Cell& cell) {
       parked_ = true;
       parked_ticket_ = cell.lease_ticket;
       core_.data_bytes.set(shard_.used_bytes());
+      send_broadcasts();
       engine_.leases().acknowledge(cell.lease_ticket, now_);
       wake_if_asleep(engine_.worker(cell.home.value));
       return;
@@ -313,6 +321,7 @@ void Worker::serve(Cell& cell) {
       break;
     case CellKind::kCommand:
       core_.cells_served.add(1);
+      engine_.channel(cell.home, id_).begin_serving(cell);
       run_cell(cell, cell.args());
       cell.pack_reply();
       break;
@@ -373,6 +382,9 @@ CommandCounters& Worker::counters_of(const CommandRow& row) {
 void Worker::call(Context& ctx, Handler handler) {
   const uint64_t began = tsc();
   handler(ctx);
+  if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {
+    remember_reads(ctx);
+  }
   CommandCounters& counters = counters_of(ctx.row);
   counters.calls.add(1);
   counters.cycles.add(static_cast<int64_t>(tsc() - began));

@@ -14,7 +14,9 @@ bool Worker::check_parked() {
     return false;
   }
   learn(engine_.leases().latest_now(parked_ticket_, now_));
+  receive_pushes();
   parked_ = false;
+  side_.listen();  // as this worker knows it, not as the coordinator did
   retry_tours();
   resume_all(wait_unpark_);
   return true;
@@ -133,6 +135,7 @@ void Worker::send_parks() {
 void Worker::run_leased() {
   LeaseRing& leases = engine_.leases();
   learn(leases.latest_now(lease_.ticket, now_));
+  receive_pushes();
   // An older lease of this worker's own shard is over (may_park waited for it), though perhaps not
   // yet noticed here.
   POLLUX_ASSERT(!parked_ || !lease_.shards.has(shard_.id()) || leases.released(parked_ticket_));
@@ -158,6 +161,7 @@ void Worker::run_over_shards(Session& session) {
     const ShardId shard{static_cast<uint16_t>(i)};
     if (lease_.shards.has(shard)) {
       engine_.side(shard).set_holder(*this);
+      engine_.side(shard).listen();
     }
   }
   const bool muted = begin_command(session);
@@ -175,9 +179,11 @@ void Worker::run_over_shards(Session& session) {
               .host = host_,
               .row = *leased_item_.row};
   running_ = &session;
+  set_actor(ref_of(session), tracks_reads(session, leased_item_.row));
   call(ctx, leased_item_.row->handler);
   running_ = nullptr;
   end_command(session, muted);
+  end_of_cause();
   // The owners publish their account when the shard is theirs again; until then ours is newer.
   for (int i = 0; i < workers_; ++i) {
     const ShardId shard{static_cast<uint16_t>(i)};
@@ -189,6 +195,7 @@ void Worker::run_over_shards(Session& session) {
 }
 
 void Worker::end_lease() {
+  send_broadcasts();
   engine_.leases().release(lease_.ticket, now_);
   changes_.learned();
   lease_.step = LeaseStep::kNone;
@@ -215,6 +222,7 @@ void Worker::start_tour(Session& session, const BurstItem& item, Args args) {
   tour->session_id = session.id;
   tour->now = now_;
   tour->muted = begin_command(session);
+  tracks_reads(session, item.row);
   end_command(session, false);
   tour->gather.body = &tour->body;
   session.tour = tour.get();
@@ -280,6 +288,7 @@ void Worker::revisit_tours() {
 // On the visited worker's thread.
 void Worker::visit_tour(Tour& tour) {
   tour.stay = false;
+  set_actor({}, false);
   tour.now = std::max(tour.now, now_);
   tour.body.set_pool(chunks_);
   if (tour.row->each_worker != nullptr) {
@@ -300,6 +309,7 @@ void Worker::visit_tour(Tour& tour) {
               .gather = &tour.gather,
               .shard_index = shard_.id().value};
   tour.row->each_shard(ctx);
+  end_of_cause();
 }
 
 void Worker::finish_tour(Tour& tour_at_end) {
@@ -324,6 +334,7 @@ void Worker::finish_tour(Tour& tour_at_end) {
               .row = *tour->row,
               .gather = &tour->gather};
   running_ = session;
+  set_actor(ref_of(*session), false);
   call(ctx, tour->row->handler);
   running_ = nullptr;
   if (tour->muted) {

@@ -4,6 +4,8 @@
 // No push overtakes an answer: a session that has requests elsewhere gets a push behind the replies
 // that were begun before it came (held_pushes). An answer that was sent before the push is one of
 // these, or is with the client already.
+#include <algorithm>
+
 #include "dataplane/engine/worker.h"
 
 namespace pollux {
@@ -51,20 +53,6 @@ bool Worker::crowded() {
   return any;
 }
 
-// Up to pushes_max of those taken; true if there was any.
-bool Worker::deliver_pushes(size_t pushes_max) {
-  size_t count = 0;
-  for (; count < pushes_max; ++count) {
-    Push* push = pushes_.next();
-    if (push == nullptr) {
-      break;
-    }
-    deliver_push(*push);
-    PayloadPool::release(*push->payload, chunks_.payloads());
-  }
-  return count > 0;
-}
-
 void Worker::deliver_push(Push& push) {
   switch (push.kind) {
     case PushKind::kSession: {
@@ -75,18 +63,39 @@ void Worker::deliver_push(Push& push) {
       }
       break;
     }
+    default:
+      deliver_tracking(push);
+      break;
   }
+}
+
+// All that were sent before what this worker has just learned. To be called between hearing from
+// outside (the wire, a cell, an acknowledgement, a release) and acting on it: so no reply can show
+// a change whose invalidation is not in its place before it.
+void Worker::receive_pushes() {
+  pushes_.take();
+  while (Push* push = pushes_.next()) {
+    deliver_push(*push);
+    PayloadPool::release(*push->payload, chunks_.payloads());
+  }
+}
+
+// Behind the replies of so many of the session's requests elsewhere (see HeldPush), and of none else.
+void Worker::place_push(Session& session, Payload& payload, uint64_t behind) {
+  if (behind + session.in_flight_count <= session.in_flight_begun) {
+    session.out.append_payload(payload, session.protocol);
+    mark_dirty(session);
+    return;
+  }
+  const auto at = std::upper_bound(
+      session.held_pushes.begin(), session.held_pushes.end(), behind,
+      [](uint64_t mine, const HeldPush& other) { return mine < other.behind; });
+  session.held_pushes.insert(at, {behind, PayloadRef(payload, chunks_.payloads())});
 }
 
 // Requires that the session takes pushes and is not closing. The caller looks at its limits.
 void Worker::push_to(Session& session, Payload& payload) {
-  if (session.in_flight_count > 0) {
-    session.held_pushes.push_back(
-        {session.in_flight_begun, PayloadRef(payload, chunks_.payloads())});
-    return;
-  }
-  session.out.append_payload(payload, session.protocol);
-  mark_dirty(session);
+  place_push(session, payload, session.in_flight_begun);
 }
 
 // After a reply was delivered.

@@ -402,6 +402,7 @@ void Worker::kill(Session& session) {
   session.StallNode::unlink();
   core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.DirtyNode::unlink();
+  stop_tracking(session);
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
     session.tour = nullptr;

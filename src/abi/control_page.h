@@ -44,6 +44,7 @@ struct alignas(64) CoreBlock {
   Counter connections_received;
   Counter connections_rejected;
   Counter clients;  // open now
+  Counter tracking_clients;  // of these: CLIENT TRACKING is on
   Counter blocked_clients;  // of these: their command waits, or CLIENT PAUSE holds them back
   Counter net_input_bytes;
   Counter net_output_bytes;
@@ -60,6 +61,9 @@ struct alignas(64) CoreBlock {
   Counter expired_keys;
   Counter keys;
   Counter keys_with_expiry;
+  Counter tracked_keys;      // of this shard, that clients have read and may cache
+  Counter tracked_reads;     // the same, counted for each client
+  Counter tracked_prefixes;  // of the whole process, as this core knows it
   // memory, bytes
   Counter data_bytes;    // the shard's exact account
   Counter client_bytes;  // sessions and their buffers
