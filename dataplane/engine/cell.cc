@@ -52,6 +52,8 @@ void Cell::clear() {
   session = nullptr;
   answered = false;
   tour = nullptr;
+  transaction.reset();
+  watching = {};
   reply.clear();
   packed_bytes_ = 0;
   args_count_ = 0;

@@ -12,6 +12,7 @@
 
 #include "dataplane/engine/client_ref.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/transaction.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/prefetch.h"
 #include "src/base/types.h"
@@ -26,6 +27,8 @@ struct Tour;
 enum class CellKind : uint8_t {
   kCommand,  // run `row` with the copied arguments on the shard
   kTour,     // call the tour's visit on that worker
+  kExec,     // run the transaction on the shard
+  kForget,   // drop the watch records of `watching.id`
   kPark,     // acknowledge lease `lease_ticket` and touch the shard no more until its release
 };
 
@@ -42,7 +45,7 @@ struct alignas(64) Cell : ListNode {
   bool touching = true;  // see Keyspace::bind
   bool tracked = false;  // the client caches what it reads: remember it
   ConnId client;         // who asks
-  uint64_t sequence = 0;  // of commands through this channel; 0 if it runs at home
+  uint64_t sequence = 0;  // of requests through this channel; 0 if it runs at home
   int db = 0;
   const CommandRow* row = nullptr;
   uint64_t first_key_hash = 0;
@@ -50,6 +53,10 @@ struct alignas(64) Cell : ListNode {
   Instant now;
   uint64_t lease_ticket = 0;
   Tour* tour = nullptr;
+  std::unique_ptr<Transaction> transaction;  // kExec; comes back empty
+
+  // Of a client, not of the engine itself.
+  bool is_request() const { return kind == CellKind::kCommand || kind == CellKind::kExec; }
 
   // Copies the arguments into the cell. Up to kInlineBytes / kInlineArgs without allocation.
   void set_args(Args args);
@@ -62,6 +69,7 @@ struct alignas(64) Cell : ListNode {
   // would cost two more ways between the cores, and a third to give it back.
   Output reply;
   void pack_reply();
+  Watching watching;  // WATCH: the id goes out, what was added comes back
   std::string_view packed_reply() const { return {inline_bytes_, packed_bytes_}; }
 
   // --- home's own ---

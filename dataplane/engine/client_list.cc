@@ -24,6 +24,9 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
   if (session.closing) {
     flags += 'c';
   }
+  if (session.in_multi) {
+    flags += 'x';
+  }
   if (peer.unix_socket) {
     flags += 'U';
   }
@@ -93,9 +96,9 @@ std::string type_of(std::string_view word) {
 
 }  // namespace
 
-// A request that runs counts among the bytes that wait, as in Redis. Replies lie in chunks: the first
-// stands for Redis' static buffer (it is there only as long as it holds something, so its peak is its
-// size), those behind it for the reply list.
+// A request that runs counts among the bytes that wait, as in Redis. Replies lie in chunks: the
+// first stands for Redis' static buffer (it is there only as long as it holds something, so its
+// peak is its size), those behind it for the reply list.
 std::string client_line(Worker& worker, const Session& session, Args running) {
   const PeerInfo& peer = worker.transport().peer(session.conn);
   const int64_t now_ms = worker.now().ms();
@@ -119,11 +122,14 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "sub", 0);
   add(line, "psub", 0);
   add(line, "ssub", 0);
-  add(line, "multi", -1);
+  const Transaction* transaction = session.transaction.get();
+  add(line, "multi", session.in_multi ? static_cast<int64_t>(transaction->size()) : -1);
+  add(line, "watch", transaction == nullptr ? 0 : transaction->watching.keys);
   add(line, "qbuf", unread + request_bytes(running));
   add(line, "qbuf-free", static_cast<int64_t>(session.input.capacity()) - unread);
   add(line, "argv-mem", argument_bytes(running));
-  add(line, "multi-mem", 0);
+  add(line, "multi-mem",
+      session.in_multi ? static_cast<int64_t>(transaction->bytes()) : 0);
   add(line, "rbs", static_cast<int64_t>(out.first_capacity));
   add(line, "rbp", static_cast<int64_t>(out.first_bytes));
   add(line, "obl", static_cast<int64_t>(out.first_bytes));

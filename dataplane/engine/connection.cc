@@ -154,6 +154,7 @@ void quit(Context& ctx) {
 void reset(Context& ctx) {
   EngineHost& host = engine_host(ctx);
   Session& session = *host.session;
+  host.worker->drop_transaction(session);
   session.db = 0;
   session.protocol = 2;
   session.name.clear();
@@ -197,11 +198,12 @@ constexpr CommandRow kRows[] = {
     {.name = "quit", .arity = -1, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
      .acl = kAclConnection, .handler = quit, .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Closes the connection.",
-     .complexity = "O(1)"},
+     .complexity = "O(1)", .in_multi = InMulti::kAtOnce},
     {.name = "reset", .arity = 1, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
      .acl = kAclConnection, .handler = reset, .route = Route::kSession,
      .group = "connection", .since = "6.2.0",
-     .summary = "Makes the connection as it was at its start.", .complexity = "O(1)"},
+     .summary = "Makes the connection as it was at its start.", .complexity = "O(1)",
+     .in_multi = InMulti::kAtOnce},
 };
 
 }  // namespace

@@ -29,7 +29,8 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
   const Config& config = *parts.config->current();
   for (int i = 0; i < parts.workers; ++i) {
     shards_.push_back(
-        std::make_unique<ShardStore>(ShardId{static_cast<uint16_t>(i)}, config.databases));
+        std::make_unique<ShardStore>(ShardId{static_cast<uint16_t>(i)}, config.databases,
+                                                   parts.warmer));
     shard_pointers_.push_back(shards_.back().get());
     sides_.push_back(std::make_unique<ShardSide>(*shards_.back()));
   }

@@ -34,6 +34,7 @@ struct EngineParts {
   ConfigStore* config = nullptr;
   ControlPage* page = nullptr;
   Clock* clock = nullptr;
+  PageWarmer* warmer = nullptr;      // null: shards touch their memory themselves
   Journal* journal = nullptr;        // null: no tickets are drawn
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };
@@ -60,6 +61,8 @@ class Engine {
   Clock& clock() { return *parts_.clock; }
   Journal* journal() { return parts_.journal; }
 
+  // For Watching::id; never 0, never used again.
+  uint64_t next_watch_id() { return next_watch_id_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t next_session_id() { return next_session_id_.fetch_add(1, std::memory_order_relaxed); }
   std::atomic<int64_t>& clients() { return clients_; }
 
@@ -84,6 +87,7 @@ class Engine {
   LeaseRing leases_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> next_session_id_{1};
+  std::atomic<uint64_t> next_watch_id_{1};
   std::atomic<int64_t> clients_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<int> done_{0};

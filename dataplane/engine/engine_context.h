@@ -1,6 +1,7 @@
 // What families of the engine (connection, server) get beyond a handler's context: the session the
 // command came from and the worker that runs it. Only rows with Route::kSession and
-// Route::kEachWorker may use it; those always run on the session's own worker.
+// Route::kEachWorker may use it; those always run on the session's own worker. (WATCH, whose keys
+// may be elsewhere, asks whether there is a session.)
 #pragma once
 
 #include "dataplane/engine/session.h"
@@ -16,6 +17,7 @@ struct EngineHost final : Host {
   Worker* worker = nullptr;
   Session* session = nullptr;
   Tour* tour = nullptr;  // Route::kEachWorker: the tour that has just come home, in the handler
+  Watching* watching = nullptr;  // WATCH that runs for another worker, which has given the id
 };
 
 // Requires that the row's route is kSession or kEachWorker.

@@ -8,6 +8,7 @@ namespace pollux {
 
 void add_engine_families(CommandTable& table) {
   table.add(connection_commands());
+  table.add(tx_commands());
   table.add(client_commands());
   table.add(info_commands());
   table.add(config_commands());

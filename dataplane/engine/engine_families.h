@@ -14,6 +14,7 @@ namespace pollux {
 class CommandTable;
 
 std::span<const CommandRow> connection_commands();  // HELLO AUTH SELECT PING ECHO QUIT RESET
+std::span<const CommandRow> tx_commands();          // MULTI EXEC DISCARD WATCH UNWATCH
 std::span<const CommandRow> client_commands();      // CLIENT
 std::span<const CommandRow> info_commands();        // INFO
 std::span<const CommandRow> config_commands();      // CONFIG

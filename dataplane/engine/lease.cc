@@ -14,6 +14,15 @@ int ShardSet::count() const {
   return n;
 }
 
+ShardId ShardSet::first() const {
+  size_t word = 0;
+  while (words[word] == 0) {
+    ++word;
+    POLLUX_ASSERT(word < words.size());
+  }
+  return {static_cast<uint16_t>(word * 64 + static_cast<size_t>(std::countr_zero(words[word])))};
+}
+
 ShardSet ShardSet::all(int shards) {
   ShardSet set;
   for (int i = 0; i < shards; ++i) {
@@ -84,6 +93,33 @@ void LeaseRing::raise_now(Slot& s, Instant now) {
 Instant LeaseRing::latest_now(uint64_t ticket, Instant mine) const {
   const Instant theirs{slot(ticket).now_us.load(std::memory_order_relaxed)};
   return theirs > mine ? theirs : mine;
+}
+
+void LeaseRing::ask_visit(uint64_t ticket, WorkerId at, Tour& tour) {
+  Slot& s = slot(ticket);
+  s.tour.store(&tour, std::memory_order_relaxed);
+  // seq_cst: release of the tour and the shards to the worker, first half of its wake-up test.
+  s.visit_at.store(at.value + 1u, std::memory_order_seq_cst);
+}
+
+bool LeaseRing::visited(uint64_t ticket) const {
+  return slot(ticket).visit_at.load(std::memory_order_seq_cst) == 0;
+}
+
+// A parked worker that comes late, after the release, can't meet another lease's visit here: a lease
+// that has visits needs this worker's acknowledgement first.
+Tour* LeaseRing::visitor(uint64_t ticket, WorkerId me) const {
+  const Slot& s = slot(ticket);
+  return s.visit_at.load(std::memory_order_seq_cst) == me.value + 1u
+             ? s.tour.load(std::memory_order_relaxed)
+             : nullptr;
+}
+
+void LeaseRing::end_visit(uint64_t ticket, Instant now) {
+  Slot& s = slot(ticket);
+  raise_now(s, now);
+  // seq_cst: gives tour and shard back, first half of the coordinator's wake-up test.
+  s.visit_at.store(0, std::memory_order_seq_cst);
 }
 
 void LeaseRing::release(uint64_t ticket, Instant now) {

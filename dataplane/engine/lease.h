@@ -7,9 +7,11 @@
 //   (the coordinator sends a park request to each other owner)
 //   acknowledge  by each owner, after it has run what came before
 //   granted   all have: the coordinator runs the command over the shards
+//   visit     a tour in the middle of it (EXEC of INFO, say): one parked owner at a time is asked
+//             to do something for the coordinator, which meanwhile touches no shard
 //   release   owners see it and go on
 //
-// Acknowledge and release are stores in the entry, never messages: an owner that is itself a
+// Acknowledge, visit and release are stores in the entry, never messages: an owner that is itself a
 // coordinator polls them while it goes on with everything that needs no leased shard.
 #pragma once
 
@@ -23,6 +25,8 @@
 
 namespace pollux {
 
+struct Tour;
+
 // A bit per shard.
 struct ShardSet {
   std::array<uint64_t, kWorkersMax / 64> words{};
@@ -31,7 +35,14 @@ struct ShardSet {
   bool has(ShardId shard) const {
     return (words[shard.value / 64] >> (shard.value % 64) & 1) != 0;
   }
+  void add(const ShardSet& more) {
+    for (size_t i = 0; i < words.size(); ++i) {
+      words[i] |= more.words[i];
+    }
+  }
   int count() const;
+  // The lowest of them. Requires that there is one.
+  ShardId first() const;
   static ShardSet all(int shards);
 };
 
@@ -53,9 +64,18 @@ class LeaseRing {
   bool granted(uint64_t ticket, int acknowledgements) const;
   // The latest `now` of the owners that acknowledged, at least `mine`.
   Instant latest_now(uint64_t ticket, Instant mine) const;
+  // Hands the tour to a worker that has acknowledged a lease on all shards; it has it until
+  // visited(). (On all shards, so that no worker is parked by somebody else: two coordinators that
+  // waited for visits at each other's parked workers would wait for ever.)
+  void ask_visit(uint64_t ticket, WorkerId at, Tour& tour);
+  bool visited(uint64_t ticket) const;
   void release(uint64_t ticket, Instant now);
 
   // --- owner ---
+  // The tour that is handed to this worker, or null. Requires that the worker is parked by the
+  // lease.
+  Tour* visitor(uint64_t ticket, WorkerId me) const;
+  void end_visit(uint64_t ticket, Instant now);
   void acknowledge(uint64_t ticket, Instant now);
   // seq_cst, as the second half of a sleeper's test.
   bool released(uint64_t ticket) const;
@@ -69,6 +89,8 @@ class LeaseRing {
     std::array<std::atomic<uint64_t>, kWorkersMax / 64> shards{};
     std::atomic<uint32_t> acknowledged{0};
     std::atomic<int64_t> now_us{0};
+    std::atomic<uint32_t> visit_at{0};    // worker + 1 that has the tour; 0: none
+    std::atomic<Tour*> tour{nullptr};     // relaxed: ordered by visit_at
   };
   Slot& slot(uint64_t ticket) const { return slots_[ticket & (size_ - 1)]; }
   static void raise_now(Slot& slot, Instant now);

@@ -34,8 +34,8 @@ void Channel::give_back(Cell& cell) {
 }
 
 void Channel::send(Cell& cell) {
-  if (cell.kind == CellKind::kCommand) {
-    cell.sequence = ++commands_sent_;
+  if (cell.is_request()) {
+    cell.sequence = ++requests_sent_;
   }
   const bool staged = requests_.stage(&cell);
   POLLUX_ASSERT(staged);
@@ -46,7 +46,7 @@ Cell* Channel::receive_answer() {
   if (!answers_.pop(cell)) {
     return nullptr;
   }
-  commands_answered_ += cell->kind == CellKind::kCommand ? 1 : 0;
+  requests_answered_ += cell->is_request() ? 1 : 0;
   cell->prefetch_lines();
   return cell;
 }

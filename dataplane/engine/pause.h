@@ -1,5 +1,5 @@
-// CLIENT PAUSE: who may not run commands, and until when. A part of the configuration's versions, so
-// that worker 0 makes it and every core picks it up in one order (config.h).
+// CLIENT PAUSE: who may not run commands, and until when. A part of the configuration's versions,
+// so that worker 0 makes it and every core picks it up in one order (config.h).
 #pragma once
 
 #include <algorithm>

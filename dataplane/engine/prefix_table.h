@@ -1,6 +1,6 @@
 // Who wants to hear of all keys with a prefix (CLIENT TRACKING ... BCAST), and which of these keys
-// have changed since they were last told. Each worker has a copy of who wants what; the changed keys
-// are those that this worker changed, on whichever shard. One thread: the worker's.
+// have changed since they were last told. Each worker has a copy of who wants what; the changed
+// keys are those that this worker changed, on whichever shard. One thread: the worker's.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,8 @@ class PrefixTable {
 
   void changed(std::string_view key, const ClientRef& by);
   bool any_changed() const { return any_changed_; }
-  // fn(listeners, keys) for each prefix with changed keys, in the order of the prefixes; then no key
-  // has changed any more.
+  // fn(listeners, keys) for each prefix with changed keys, in the order of the prefixes; then no
+  // key has changed any more.
   void take_changed(
       const std::function<void(const std::vector<Listener>&, const ChangedKeys&)>& fn);
 

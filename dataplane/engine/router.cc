@@ -59,6 +59,8 @@ Placement place(const CommandRow& row, Args args, int shards) {
       return {.where = Where::kEachShard};
     case Route::kEachWorker:
       return {.where = Where::kEachWorker};
+    case Route::kExec:
+      return {.where = Where::kExec};
     case Route::kCursor: {
       Placement placement{.where = Where::kShard};
       const auto cursor = args.size() > 1 ? parse_scan_cursor(args[1]) : std::nullopt;

@@ -15,6 +15,7 @@ enum class Where : uint8_t {
   kLease,       // at home, over several shards at once (lease_set tells which)
   kEachShard,   // a tour over the shards
   kEachWorker,  // a tour over the workers
+  kExec,        // where the session's transaction wants to be
 };
 
 struct Placement {

@@ -1,10 +1,11 @@
 // DEBUG: what tests and tools use. One row, because redis-server's has no subcommand rows either.
 // It is routed like a command with keys, so that OBJECT finds its key on the shard; the subcommands
 // without a key run on worker 0, which is the one that may make configuration versions.
-#include <unistd.h>
-
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 
 #include "dataplane/engine/config.h"
@@ -23,10 +24,16 @@ namespace {
 
 std::string c_string(std::string_view text) { return std::string(text); }
 
+constexpr double kSleepSecondsMax = 1e9;  // more is no time that anybody will see pass
+
 void debug_sleep(Context& ctx) {
   const double seconds = std::strtod(c_string(ctx.args[2]).c_str(), nullptr);
   if (seconds > 0) {
-    usleep(static_cast<useconds_t>(seconds * 1e6));  // the worker stands still: that is the point
+    // The worker stands still: that is the point.
+    const double whole = std::floor(std::min(seconds, kSleepSecondsMax));
+    timespec time{static_cast<time_t>(whole), 0};
+    time.tv_nsec = static_cast<long>(std::min((seconds - whole) * 1e9, 999'999'999.0));
+    nanosleep(&time, nullptr);
   }
   ctx.reply.ok();
 }

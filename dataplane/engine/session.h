@@ -14,6 +14,7 @@
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
 #include "dataplane/engine/tracking.h"
+#include "dataplane/engine/transaction.h"
 #include "dataplane/engine/transport.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/types.h"
@@ -30,6 +31,7 @@ enum class Stall : uint8_t {
   kLease,   // its turn for a lease has not come
   kTour,    // it is being carried from worker to worker
   kPaused,  // CLIENT PAUSE holds it back
+  kTurn,    // it has had its share of this turn
 };
 
 // CLIENT REPLY. kSkipNext becomes kSkipping when the next command begins.
@@ -57,6 +59,7 @@ class Session : public StallNode, public DirtyNode {
   RespReader reader;
   std::string input;        // what came and was not run; its first `input_used` bytes are done with
   size_t input_used = 0;
+  size_t input_counted = 0;  // what the worker's account holds for `input`
   bool in_burst = false;    // some requests are parsed and not yet run
   bool receive_paused = false;
 
@@ -70,6 +73,10 @@ class Session : public StallNode, public DirtyNode {
   bool in_flight_reads = true;
   Tour* tour = nullptr;     // under way for this session
   Blocked* blocked = nullptr;  // its command waits; not owned
+
+  // --- MULTI and WATCH (transaction.h) ---
+  bool in_multi = false;
+  std::unique_ptr<Transaction> transaction;  // null until it is needed, and while EXEC is elsewhere
 
   // --- bytes out ---
   Output out;

@@ -5,22 +5,42 @@
 namespace pollux {
 
 void ShardSide::listen() {
-  const bool anybody = holder_->changes().enabled() || holder_->anybody_tracks();
+  const bool anybody =
+      holder_->changes().enabled() || !watches_.empty() || holder_->anybody_tracks();
   store_.set_observer(anybody ? this : nullptr);
+}
+
+void ShardSide::watch(Watching& watching, int db, const Key& key, Instant now) {
+  const Entry* entry = store_.look(db, key);
+  watches_.watch(watching, db, key, entry != nullptr && entry->expired_at(now.ms()));
+  listen();
+}
+
+void ShardSide::forget_watches(uint64_t id) {
+  watches_.forget(id);
+  listen();
 }
 
 void ShardSide::before(int, const Key&, const Entry*) {}
 
-void ShardSide::after(int, const Key& key, KeyEvent, const Entry*) {
+void ShardSide::after(int db, const Key& key, KeyEvent, const Entry* entry) {
   holder_->changes().changed();
+  if (!watches_.empty()) {
+    watches_.touched(db, key, entry != nullptr);
+  }
   holder_->invalidate(store_.id(), key.bytes);
 }
 
-void ShardSide::before_flush(int) {
+void ShardSide::before_flush(int db) {
   holder_->changes().changed();
+  watches_.replacing(db, /*with=*/-1, store_, holder_->now());
   holder_->invalidate_all(store_.id());
 }
 
-void ShardSide::before_swap(int, int) { holder_->changes().changed(); }
+void ShardSide::before_swap(int a, int b) {
+  holder_->changes().changed();
+  watches_.replacing(a, b, store_, holder_->now());
+  watches_.replacing(b, a, store_, holder_->now());
+}
 
 }  // namespace pollux

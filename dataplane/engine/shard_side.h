@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane/engine/tracking_table.h"
+#include "dataplane/engine/watch.h"
 #include "src/base/types.h"
 #include "src/data/shard_store.h"
 
@@ -29,6 +30,11 @@ class ShardSide final : public ChangeObserver {
   // Who has read which keys and wants to hear of their changes.
   TrackingTable& tracking() { return tracking_; }
 
+  // --- WATCH (watch.h) ---
+  const WatchTable& watches() const { return watches_; }
+  void watch(Watching& watching, int db, const Key& key, Instant now);
+  void forget_watches(uint64_t id);
+
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
   void after(int db, const Key& key, KeyEvent event, const Entry* entry) override;
@@ -39,6 +45,7 @@ class ShardSide final : public ChangeObserver {
   ShardStore& store_;
   Worker* holder_ = nullptr;
   TrackingTable tracking_;
+  WatchTable watches_;
 };
 
 }  // namespace pollux

@@ -1,5 +1,5 @@
-// Which clients have read which keys of one shard since those last changed. It belongs to the shard:
-// its holder's thread only. A client is told once for a read; then the key is forgotten.
+// Which clients have read which keys of one shard since those last changed. It belongs to the
+// shard: its holder's thread only. A client is told once for a read; then the key is forgotten.
 //
 // Keys are known by name, not by database, as in Redis: clients cache names. Clients that have left
 // stay in until their keys change, as in Redis too; a name never comes to mean another client.

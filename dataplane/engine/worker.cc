@@ -17,6 +17,9 @@ constexpr int64_t kCronMs = 100;
 // leave and other workers are heard however deep the pipelines are.
 constexpr uint64_t kTurnCommandsMax = 256;
 constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox phase
+// Bytes of replies that a phase makes before the rest waits for the next turn: some milliseconds of
+// copying, however many big values are asked for at once.
+constexpr int64_t kShareBytesMax = 4 << 20;
 
 }  // namespace
 
@@ -34,7 +37,8 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
       keys_(engine.shards()),
       changes_(engine.journal(), id),
       discard_(chunks_),
-      local_cells_(id, id, kLocalCells, chunks_) {
+      local_cells_(id, id, kLocalCells, chunks_),
+      exec_out_(chunks_) {
   burst_.items.reserve(Burst::kItemsMax);
   burst_.args.reserve(Burst::kItemsMax * 4);
   host_.engine = &engine;
@@ -99,7 +103,7 @@ bool Worker::poll_phase() {
   now_ = std::max(now_, engine_.clock().now());
   note_pause();
   memory_grant_ = 0;
-  if (event_next_ == event_count_) {
+  if (event_next_ == event_count_ && wait_turn_.empty()) {
     return false;
   }
   if (config_->turn_cpu_stats) {
@@ -112,12 +116,33 @@ bool Worker::poll_phase() {
   if (crowded()) {
     return true;
   }
-  const uint64_t enough = commands_begun_ + kTurnCommandsMax;
-  while (event_next_ < event_count_ && commands_begun_ < enough) {
+  resume_next_turn();
+  begin_share();
+  while (event_next_ < event_count_ && !share_is_used()) {
     on_event(events_[event_next_++]);
   }
   execute_burst();
   return true;
+}
+
+// What a phase may begin from here on. Sessions that have more go on in the next turn.
+void Worker::begin_share() {
+  share_commands_end_ = commands_begun_ + kTurnCommandsMax;
+  share_bytes_end_ = chunks_.used_bytes() + kShareBytesMax;
+}
+
+// Those that used up a share before go on, each as long as this one lasts, and in a circle.
+void Worker::resume_next_turn() {
+  if (wait_turn_.empty()) {
+    return;
+  }
+  begin_share();
+  size_t waiting = 0;
+  wait_turn_.for_each([&](Session&) { ++waiting; });
+  for (; waiting > 0 && !wait_turn_.empty() && !share_is_used(); --waiting) {
+    resume(wait_turn_.front());
+    execute_burst();
+  }
 }
 
 void Worker::on_event(const TransportEvent& event) {
@@ -147,6 +172,7 @@ void Worker::on_event(const TransportEvent& event) {
 }
 
 bool Worker::mailbox_phase() {
+  begin_share();
   bool worked = check_parked();
   answers_.clear();
   for (Channel* channel : outgoing_) {
@@ -163,6 +189,7 @@ bool Worker::mailbox_phase() {
   }
   if (worked) {
     retry_tours();  // first, or pipelines would take every cell that comes back
+    retry_forgets();
     resume_all(wait_cell_);
   }
   worked |= serve_requests();
@@ -179,8 +206,26 @@ bool Worker::serve_requests() {
   if (parked_ || incoming_.empty() || crowded()) {
     return false;
   }
+  if (!requests_left()) {
+    take_requests();
+  }
+  receive_pushes();
+  bool worked = false;
+  for (; requests_left() && !replies_fill_share(); worked = true) {
+    Cell& cell = *served_[served_next_++];
+    learn(cell.now);
+    serve(cell);
+  }
+  return worked;
+}
+
+// Each time another worker is the first, so that the busiest can't keep the others out.
+void Worker::take_requests() {
   served_.clear();
-  for (Channel* channel : incoming_) {
+  served_next_ = 0;
+  serve_first_ = (serve_first_ + 1) % incoming_.size();
+  for (size_t i = 0; i < incoming_.size(); ++i) {
+    Channel* channel = incoming_[(serve_first_ + i) % incoming_.size()];
     while (served_.size() < kServeMax) {
       Cell* cell = channel->receive_request();
       if (cell == nullptr) {
@@ -205,12 +250,6 @@ bool Worker::serve_requests() {
       shard_.prefetch_entry(cell->db, cell->first_key_hash);
     }
   }
-  receive_pushes();
-  for (Cell* cell : served_) {
-    learn(cell->now);
-    serve(*cell);
-  }
-  return !served_.empty();
 }
 
 bool Worker::tick_phase() {
@@ -251,6 +290,10 @@ bool Worker::flush_phase() {
   }
   for (Channel* channel : incoming_) {
     if (channel->answers_staged()) {
+      if (!parked_) {
+        // First: who hears that a key is gone may ask for its room.
+        core_.data_bytes.set(shard_.live_bytes());
+      }
       channel->publish_answers();
       wake_if_asleep(engine_.worker(channel->home().value));
       worked = true;
@@ -280,7 +323,7 @@ void Worker::idle(bool worked) {
       return;
     }
   }
-  if (tick_more_ || event_next_ < event_count_) {
+  if (tick_more_ || event_next_ < event_count_ || !wait_turn_.empty() || requests_left()) {
     transport_->flush();
     return;
   }
@@ -316,7 +359,8 @@ bool Worker::mail_waiting() {
       return true;
     }
   }
-  if (parked_ && engine_.leases().released(parked_ticket_)) {
+  if (parked_ && (engine_.leases().released(parked_ticket_) ||
+                  engine_.leases().visitor(parked_ticket_, id_) != nullptr)) {
     return true;
   }
   for (const Channel* channel : incoming_) {
@@ -366,7 +410,7 @@ void Worker::publish_counters() {
   core_.client_bytes.set(client_bytes());
   core_.tickets.set(static_cast<int64_t>(changes_.tickets()));
   if (!parked_) {
-    core_.data_bytes.set(shard_.used_bytes());
+    core_.data_bytes.set(shard_.live_bytes());
     core_.expired_keys.set(static_cast<int64_t>(shard_.stats().expired_keys));
   }
   const int64_t bytes = core_.data_bytes.get() + core_.client_bytes.get();
@@ -439,10 +483,10 @@ void Rates::sample(int64_t now_ms, CoreBlock& core) {
 
 bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
-               waiting_tours_.empty() && staying_tours_.empty() && tours_under_way_ == 0 &&
-               cells_under_way_ == 0 && pushes_.empty() && !pause_lessened_ &&
-               !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
-               local_cells_.cells_out() == 0;
+               waiting_tours_.empty() && staying_tours_.empty() && waiting_forgets_.empty() &&
+               tours_under_way_ == 0 && cells_under_way_ == 0 && pushes_.empty() &&
+               !pause_lessened_ && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
+               wait_turn_.empty() && !requests_left() && local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

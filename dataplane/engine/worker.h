@@ -19,6 +19,7 @@
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/exec_run.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/prefix_table.h"
 #include "dataplane/engine/push.h"
@@ -91,7 +92,7 @@ class Worker {
   void kill(Session& session);
   // Takes the newest configuration version (the top of every turn does so too).
   void refresh_config();
-  // Bytes of sessions, their buffers and chunks.
+  // Bytes of sessions, what they have sent and was not run, and chunks.
   int64_t client_bytes() const;
   // Bytes of this worker's chunks that hold replies, here or on other workers.
   int64_t chunk_bytes() {
@@ -99,6 +100,16 @@ class Worker {
     return chunks_.used_bytes();
   }
   int64_t session_bytes(const Session& session) const;
+  // Bytes that sessions have queued for EXEC or watch.
+  int64_t transaction_bytes() const { return transaction_bytes_; }
+  const ShardSide& side() const { return side_; }
+  // MULTI; the end of it without EXEC, and of all watches; a transaction with an id for WATCH; the
+  // end of all watches.
+  void begin_transaction(Session& session);
+  void drop_transaction(Session& session);
+  Transaction& watching_transaction(Session& session);
+  void unwatch(Session& session);
+  void count_watches(Session& session, const Watching& added);
   void reset_stats();
   // The open session of that CLIENT ID, if it is this worker's; else null.
   Session* find_by_id(uint64_t id);
@@ -145,6 +156,12 @@ class Worker {
 
   // worker.cc: the turn
   bool poll_phase();
+  void begin_share();
+  bool share_is_used() const {
+    return commands_begun_ >= share_commands_end_ || replies_fill_share();
+  }
+  bool replies_fill_share() const { return chunks_.used_bytes() >= share_bytes_end_; }
+  void resume_next_turn();
   void on_event(const TransportEvent& event);
   bool mailbox_phase();
   bool tick_phase();
@@ -171,12 +188,16 @@ class Worker {
   void add_item(BurstPart& part, size_t consumed);
   void resolve(BurstItem& item, Args args);
   void finish_part(BurstPart& part, size_t consumed);
+  void drop_used_input(Session& session);
+  void count_input(Session& session);
+  bool over_input_limit(Session& session);
   void resume(Session& session);
   void resume_all(IntrusiveList<Session, StallNode>& list);
   void stall(Session& session, Stall why);
   void mark_dirty(Session& session);
   void start_send(Session& session);
   bool over_output_limit(Session& session);
+  void close_over_query_limit(Session& session, size_t bytes);
   int64_t client_bytes_limit() const;
   int64_t all_client_bytes();
   void close_if_done(Session& session);
@@ -187,11 +208,14 @@ class Worker {
   bool run_item(Session& session, const BurstItem& item, Args args);
   bool admissible(const Session& session, const CommandRow& row);
   bool protected_command_allowed(const Session& session);
+  std::string_view refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
   void run_cell(Cell& cell, Args args);
   bool serve_requests();
+  void take_requests();
+  bool requests_left() const { return served_next_ < served_.size(); }
   void serve(Cell& cell);
   void take_answer(Cell& cell);
   void release_cell(Cell& cell);
@@ -202,6 +226,35 @@ class Worker {
   bool out_of_memory();
   bool begin_command(Session& session);
   void end_command(Session& session, bool muted);
+  void enlist(Session& session, Cell& cell, const BurstItem& item, ShardId shard);
+
+  // worker_transaction.cc: MULTI, EXEC, WATCH
+  struct Forgotten {
+    uint64_t id = 0;  // Watching::id
+    ShardId shard;
+  };
+  Transaction& transaction_of(Session& session);
+  bool run_in_multi(Session& session, const BurstItem& item, Args args);
+  bool admissible_in_multi(const Session& session, const CommandRow& row);
+  void refuse_exec(Session& session, Reply& reply, std::string_view why);
+  bool run_exec(Session& session, const BurstItem& item);
+  bool send_exec(Session& session, const BurstItem& item, ShardId shard);
+  void run_exec_cell(Cell& cell);
+  void start_exec(ExecRun& run, Session& session, const CommandRow& row);
+  void check_watches(ExecRun& run);
+  bool go_on_exec(ExecRun& run);
+  bool run_queued(ExecRun& run, const QueuedCommand& command);
+  void bind_keys(const ExecRun& run);
+  void run_over_each(Context& ctx, Output& out);
+  bool run_queued_tour(ExecRun& run, const CommandRow& row);
+  void start_leased_exec(Session& session);
+  bool leased_exec_can_move();
+  void go_on_leased_exec();
+  bool exec_under_way(const Session& session) const {
+    return lease_.step == LeaseStep::kExec && lease_.session == &session;
+  }
+  bool forget_watches(const Forgotten& watch);
+  void retry_forgets();
 
   // worker_push.cc: pushes to sessions
   void deliver_push(Push& push);
@@ -219,7 +272,8 @@ class Worker {
     actor_tracked_ = tracked;
   }
   ClientRef ref_of(const Session& session) const { return {id_, session.conn}; }
-  bool tracks_reads(Session& session, const CommandRow* row);
+  static bool tracks_reads(const Session& session);
+  static void used_caching(Session& session, const CommandRow* row);
   void remember_reads(const Context& ctx);
   void limit_tracked_keys(ShardId shard);
   void send_invalidation(ShardId shard, std::string_view key);
@@ -236,6 +290,7 @@ class Worker {
   static bool hears_messages(const Session& session);
   void break_redirect(Session& session);
   void tell_tracker(const Session& session);
+  void listen_to_held();
   void take_tracker(const ClientRef& client, std::string_view bytes);
   uint64_t served_by(ShardId shard, WorkerId home) const;
   void publish_tracked(ShardId shard);
@@ -249,18 +304,22 @@ class Worker {
   void claim_lease();
   void send_parks();
   void run_leased();
+  void hold_leased(bool mine);
   void run_over_shards(Session& session);
+  void finish_lease(Session& session);
   bool read_again(Session& session);
   void end_lease();
   bool check_parked();
   bool lease_can_move();
   void wake_sleepers();
+  std::unique_ptr<Tour> make_tour(Session& session, const CommandRow& row, Args args);
   void start_tour(Session& session, const BurstItem& item, Args args);
   void advance_tour(Tour& tour);
   void retry_tours();
   void visit_tour(Tour& tour);
   void revisit_tours();
   void finish_tour(Tour& tour);
+  void answer_tour(Tour& tour, Session& session, Output& out);
   void wake_if_asleep(Worker& other);
 
   Engine& engine_;
@@ -284,6 +343,8 @@ class Worker {
   size_t event_next_ = 0;   // of those, what this worker has still to look at
   size_t event_count_ = 0;
   uint64_t commands_begun_ = 0;
+  uint64_t share_commands_end_ = 0;  // see begin_share
+  int64_t share_bytes_end_ = 0;
   Burst burst_;
   std::string_view kept_rest_;  // what feed goes on with after execute_burst
   std::vector<std::string_view> scratch_args_;
@@ -296,13 +357,17 @@ class Worker {
   IntrusiveList<Session, StallNode> wait_cell_;
   IntrusiveList<Session, StallNode> wait_lease_;
   IntrusiveList<Session, StallNode> wait_pause_;
+  IntrusiveList<Session, StallNode> wait_turn_;
+  int64_t input_bytes_ = 0;     // of all sessions' inputs
   Session* running_ = nullptr;  // whose command runs now
 
   // other workers
   std::vector<Channel*> outgoing_;  // by target; null for this worker
   std::vector<Channel*> incoming_;  // by home
-  std::vector<Cell*> served_;       // scratch of mailbox_phase
-  std::vector<Cell*> answers_;      // the same
+  std::vector<Cell*> answers_;      // scratch of mailbox_phase
+  std::vector<Cell*> served_;       // requests taken from the rings
+  size_t served_next_ = 0;          // of those, what is still to be served
+  size_t serve_first_ = 0;          // whose requests are taken first this time
   Channel local_cells_;             // cells for reads that run here between requests elsewhere
   uint64_t cells_under_way_ = 0;
   ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
@@ -311,7 +376,7 @@ class Worker {
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
-  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking };
+  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kExec };
   struct {
     LeaseStep step = LeaseStep::kNone;
     uint64_t ticket = 0;
@@ -333,6 +398,7 @@ class Worker {
   bool actor_tracked_ = false;  // and whether its reads are remembered
   bool anybody_tracks_ = false;
   bool all_changed_ = false;    // the command has emptied a database
+  bool holds_leased_ = false;   // the shards of lease_ are this worker's
   PrefixTable prefixes_;
   std::vector<ClientRef> readers_;   // scratch
   std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
@@ -342,6 +408,12 @@ class Worker {
   bool pause_lessened_ = false;  // some that wait in wait_pause_ may run
   std::vector<uint64_t> sent_before_pause_;  // by outgoing_: commands
   uint64_t lease_before_pause_ = 0;          // the ticket after that of the newest lease
+  // transactions
+  ExecRun exec_;     // LeaseStep::kExec
+  Output exec_out_;  // its reply
+  std::vector<std::string_view> exec_args_;
+  std::vector<Forgotten> waiting_forgets_;  // for a free cell, or for the own shard
+  int64_t transaction_bytes_ = 0;
 
   // the loop
   uint64_t last_work_tsc_ = 0;

@@ -52,6 +52,9 @@ size_t Worker::run_part(BurstPart& part) {
   size_t done = 0;
   for (; done < part.item_count && !session.closing; ++done) {
     const BurstItem& item = burst_.items[part.first_item + done];
+    if (replies_fill_share() && session.stall == Stall::kNone) {
+      stall(session, Stall::kTurn);
+    }
     if (session.stall != Stall::kNone || !run_item(session, item, burst_.args_of(item))) {
       break;
     }
@@ -83,6 +86,9 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
       return false;
     }
   }
+  if (session.in_multi) {
+    return run_in_multi(session, item, args);
+  }
   if (item.problem != BurstItem::Problem::kNone || !admissible(session, *item.row)) {
     refuse(session, item, args);
     return true;
@@ -94,6 +100,7 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
   }
   switch (item.place.where) {
     case Where::kSession:
+    case Where::kExec:
       run_here(session, item, args);
       return true;
     case Where::kShard:
@@ -117,6 +124,9 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
     return false;
   }
+  if (session.in_multi && !admissible_in_multi(session, row)) {
+    return false;
+  }
   // While paused nothing is refused for want of memory: such a command is held back anyway.
   return (row.flags & kDenyOom) == 0 || config_->maxmemory == 0 || paused() || !out_of_memory();
 }
@@ -129,9 +139,21 @@ bool Worker::protected_command_allowed(const Session& session) {
   return config_->debug_command_local && (peer.loopback || peer.unix_socket);
 }
 
+// What is said to a command that is not admissible.
+std::string_view Worker::refusal(const Session& session, const CommandRow& row) {
+  if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
+    return error_text::kDebugNotAllowed;
+  }
+  if (!session.authenticated && (row.flags & kNoAuth) == 0) {
+    return error_text::kNoAuth;
+  }
+  return session.in_multi && (row.flags & kNoMulti) != 0 ? error_text::kNotInMulti
+                                                         : error_text::kOutOfMemory;
+}
+
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
 void Worker::refuse(Session& session, const BurstItem& item, Args args) {
-  tracks_reads(session, item.row);
+  used_caching(session, item.row);
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   switch (item.problem) {
@@ -158,15 +180,17 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
       write_unknown_subcommand(reply, *item.row, args);
       break;
     case BurstItem::Problem::kArity:
-      write_wrong_arity(reply, *item.row);
+      if (item.row->route == Route::kExec) {
+        refuse_exec(session, reply, "wrong number of arguments for 'exec' command");
+      } else {
+        write_wrong_arity(reply, *item.row);
+      }
       break;
     case BurstItem::Problem::kNone:
-      if ((item.row->flags & kProtected) != 0 && !protected_command_allowed(session)) {
-        reply.error(error_text::kDebugNotAllowed);
-      } else if (!session.authenticated && (item.row->flags & kNoAuth) == 0) {
-        reply.error(error_text::kNoAuth);
+      if (item.row->route == Route::kExec) {
+        refuse_exec(session, reply, refusal(session, *item.row));
       } else {
-        reply.error(error_text::kOutOfMemory);
+        reply.error(refusal(session, *item.row));
       }
       break;
   }
@@ -214,9 +238,10 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
               .first_key_hash = item.place.first_key_hash,
               .shard_index = item.place.shard.value};
   running_ = &session;
-  set_actor(ref_of(session), tracks_reads(session, item.row));
+  set_actor(ref_of(session), tracks_reads(session));
   call(ctx, item.row->handler);
   running_ = nullptr;
+  used_caching(session, item.row);
   if (muted && session.reply_mode == ReplyMode::kOn) {
     session.out.splice(discard_);
   }
@@ -242,30 +267,13 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
     stall(session, Stall::kCell);
     return false;
   }
-  cell->muted = begin_command(session);
-  end_command(session, false);
-  session.last_command = item.row;
-  ++session.commands;
-  const bool read = (item.row->flags & kReadonly) != 0;
-  const bool first = session.in_flight_count == 0;
-  session.in_flight_one_shard =
-      first || (session.in_flight_one_shard && session.in_flight_shard == item.place.shard);
-  session.in_flight_reads = read && (first || session.in_flight_reads);
-  session.in_flight_shard = item.place.shard;
-  ++session.in_flight_count;
-  ++session.in_flight_begun;
-  session.in_flight.push_back(*cell);
-  cell->session = &session;
+  enlist(session, *cell, item, item.place.shard);
   cell->kind = CellKind::kCommand;
-  cell->row = item.row;
-  cell->db = session.db;
-  cell->protocol = static_cast<uint8_t>(session.protocol);
-  cell->touching = !session.no_touch;
-  cell->tracked = tracks_reads(session, item.row);
-  cell->client = session.conn;
-  cell->first_key_hash = item.place.first_key_hash;
-  cell->shard_index = item.place.shard.value;
-  cell->now = now_;
+  if (item.row->in_multi == InMulti::kRefused) {  // WATCH: of its kind the one with keys
+    Transaction& transaction = watching_transaction(session);
+    transaction.watched.add(item.place.shard);
+    cell->watching.id = transaction.watching.id;
+  }
   if (here) {
     // A read between reads that are elsewhere: it runs now, its reply waits for its turn.
     run_cell(*cell, args);
@@ -279,6 +287,35 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
   return true;
 }
 
+// The session's request goes on its way in the cell, whose kind is the caller's; its reply has its
+// place in the order.
+void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId shard) {
+  cell.muted = begin_command(session);
+  end_command(session, false);
+  session.last_command = item.row;
+  ++session.commands;
+  const bool read = (item.row->flags & kReadonly) != 0;
+  const bool first = session.in_flight_count == 0;
+  session.in_flight_one_shard =
+      first || (session.in_flight_one_shard && session.in_flight_shard == shard);
+  session.in_flight_reads = read && (first || session.in_flight_reads);
+  session.in_flight_shard = shard;
+  ++session.in_flight_count;
+  ++session.in_flight_begun;
+  session.in_flight.push_back(cell);
+  cell.session = &session;
+  cell.row = item.row;
+  cell.db = session.db;
+  cell.protocol = static_cast<uint8_t>(session.protocol);
+  cell.touching = !session.no_touch;
+  cell.tracked = tracks_reads(session);
+  cell.client = session.conn;
+  used_caching(session, item.row);
+  cell.first_key_hash = item.place.first_key_hash;
+  cell.shard_index = item.place.shard.value;
+  cell.now = now_;
+}
+
 // Runs a cell's command on this worker's shard; the reply stays in the cell.
 void Worker::run_cell(Cell& cell, Args args) {
   cell.reply.set_pool(chunks_);
@@ -286,6 +323,7 @@ void Worker::run_cell(Cell& cell, Args args) {
   keys_.bind(shard_.id(), cell.db, now_, cell.touching);
   host_.session = nullptr;
   host_.tour = nullptr;
+  host_.watching = &cell.watching;
   Context ctx{.args = args,
               .keys = keys_,
               .reply = reply,
@@ -307,7 +345,7 @@ void Worker::serve(Cell& cell) {
       // From here to the release the shard is another's; stored before the coordinator is told.
       parked_ = true;
       parked_ticket_ = cell.lease_ticket;
-      core_.data_bytes.set(shard_.used_bytes());
+      core_.data_bytes.set(shard_.live_bytes());
       send_broadcasts();
       engine_.leases().acknowledge(cell.lease_ticket, now_);
       wake_if_asleep(engine_.worker(cell.home.value));
@@ -324,6 +362,15 @@ void Worker::serve(Cell& cell) {
       engine_.channel(cell.home, id_).begin_serving(cell);
       run_cell(cell, cell.args());
       cell.pack_reply();
+      break;
+    case CellKind::kExec:
+      core_.cells_served.add(1);
+      engine_.channel(cell.home, id_).begin_serving(cell);
+      run_exec_cell(cell);
+      cell.pack_reply();
+      break;
+    case CellKind::kForget:
+      side_.forget_watches(cell.watching.id);
       break;
   }
   cell.now = now_;
@@ -343,6 +390,12 @@ void Worker::take_answer(Cell& cell) {
   if (cell.session == nullptr) {
     release_cell(cell);
     return;
+  }
+  if (cell.watching.keys > 0) {
+    count_watches(*cell.session, cell.watching);
+  }
+  if (cell.transaction != nullptr && cell.session->transaction == nullptr) {
+    cell.session->transaction = std::move(cell.transaction);
   }
   cell.answered = true;
   deliver(*cell.session);
@@ -410,7 +463,7 @@ void Worker::count_error(std::string_view code) {
 // left, a small grant (gone at the next turn) spares that. So the limit is passed by at most the
 // grants of one turn, 1/256 of it in all, and no shard is refused while another holds back room.
 bool Worker::out_of_memory() {
-  const int64_t used = parked_ ? core_.data_bytes.get() : shard_.used_bytes();
+  const int64_t used = parked_ ? core_.data_bytes.get() : shard_.live_bytes();
   if (used < memory_grant_) {
     return false;
   }

@@ -8,16 +8,28 @@
 
 namespace pollux {
 
-// The owner's side: true if the shard has just come back.
+// The owner's side: true if the shard has just come back, or a tour of its lease was here.
 bool Worker::check_parked() {
-  if (!parked_ || !engine_.leases().released(parked_ticket_)) {
+  if (!parked_) {
     return false;
+  }
+  if (!engine_.leases().released(parked_ticket_)) {
+    Tour* tour = engine_.leases().visitor(parked_ticket_, id_);
+    if (tour == nullptr) {
+      return false;
+    }
+    learn(engine_.leases().latest_now(parked_ticket_, now_));
+    visit_tour(*tour);
+    engine_.leases().end_visit(parked_ticket_, now_);
+    wake_sleepers();
+    return true;
   }
   learn(engine_.leases().latest_now(parked_ticket_, now_));
   receive_pushes();
   parked_ = false;
   side_.listen();  // as this worker knows it, not as the coordinator did
   retry_tours();
+  retry_forgets();
   resume_all(wait_unpark_);
   return true;
 }
@@ -32,6 +44,8 @@ bool Worker::lease_can_move() {
       return engine_.leases().may_park(lease_.ticket, lease_.shards, lease_.passed);
     case LeaseStep::kParking:
       return engine_.leases().granted(lease_.ticket, lease_.acknowledgements);
+    case LeaseStep::kExec:
+      return leased_exec_can_move();
   }
   return false;
 }
@@ -67,6 +81,12 @@ bool Worker::progress_lease() {
         }
         run_leased();
         break;
+      case LeaseStep::kExec:
+        if (!leased_exec_can_move()) {
+          return moved;
+        }
+        go_on_leased_exec();
+        break;
     }
   }
 }
@@ -83,7 +103,9 @@ void Worker::claim_lease() {
     return;
   }
   lease_.session = &session;
-  lease_.shards = lease_set(*leased_item_.row, scratch_args_, workers_);
+  lease_.shards = leased_item_.row->route == Route::kExec
+                      ? session.transaction->shards()
+                      : lease_set(*leased_item_.row, scratch_args_, workers_);
   lease_.ticket = engine_.leases().claim();
   lease_.passed = engine_.leases().first_rival(lease_.ticket);
   lease_.step = LeaseStep::kClaimed;
@@ -141,29 +163,42 @@ void Worker::run_leased() {
   POLLUX_ASSERT(!parked_ || !lease_.shards.has(shard_.id()) || leases.released(parked_ticket_));
   core_.leases.add(1);
   core_.lease_wait_cycles.add(static_cast<int64_t>(tsc() - lease_.since_tsc));
-  Session* session = lease_.session;
-  if (session != nullptr) {
-    const bool there = read_again(*session);
-    POLLUX_ASSERT(there);
-    run_over_shards(*session);
-    session->input_used += leased_item_.end;
-    mark_dirty(*session);
+  if (lease_.session == nullptr) {  // its client has left
+    end_lease();
+    return;
   }
-  end_lease();
-  if (session != nullptr) {
-    over_output_limit(*session);
-    resume(*session);
+  Session& session = *lease_.session;
+  const bool there = read_again(session);
+  POLLUX_ASSERT(there);
+  hold_leased(true);
+  if (leased_item_.row->route == Route::kExec) {
+    start_leased_exec(session);
+    return;
+  }
+  run_over_shards(session);
+  finish_lease(session);
+}
+
+// Whom changes of the leased shards are told to.
+void Worker::hold_leased(bool mine) {
+  holds_leased_ = mine;
+  for (int i = 0; i < workers_; ++i) {
+    const ShardId shard{static_cast<uint16_t>(i)};
+    if (!lease_.shards.has(shard)) {
+      continue;
+    }
+    engine_.side(shard).set_holder(mine ? *this : engine_.worker(i));
+    if (mine) {
+      engine_.side(shard).listen();
+    }
+    if (!mine && i != id_.value) {
+      // The owners publish their account when the shard is theirs again; until then ours is newer.
+      engine_.core(i).data_bytes.set(engine_.shards()[shard.value]->live_bytes());
+    }
   }
 }
 
 void Worker::run_over_shards(Session& session) {
-  for (int i = 0; i < workers_; ++i) {
-    const ShardId shard{static_cast<uint16_t>(i)};
-    if (lease_.shards.has(shard)) {
-      engine_.side(shard).set_holder(*this);
-      engine_.side(shard).listen();
-    }
-  }
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = leased_item_.row;
@@ -179,19 +214,23 @@ void Worker::run_over_shards(Session& session) {
               .host = host_,
               .row = *leased_item_.row};
   running_ = &session;
-  set_actor(ref_of(session), tracks_reads(session, leased_item_.row));
+  set_actor(ref_of(session), tracks_reads(session));
   call(ctx, leased_item_.row->handler);
   running_ = nullptr;
+  used_caching(session, leased_item_.row);
   end_command(session, muted);
   end_of_cause();
-  // The owners publish their account when the shard is theirs again; until then ours is newer.
-  for (int i = 0; i < workers_; ++i) {
-    const ShardId shard{static_cast<uint16_t>(i)};
-    if (i != id_.value && lease_.shards.has(shard)) {
-      engine_.side(shard).set_holder(engine_.worker(i));
-      engine_.core(i).data_bytes.set(engine_.shards()[static_cast<size_t>(i)]->used_bytes());
-    }
-  }
+}
+
+// The leased request has run.
+void Worker::finish_lease(Session& session) {
+  hold_leased(false);
+  session.input_used += leased_item_.end;
+  drop_used_input(session);
+  mark_dirty(session);
+  end_lease();
+  over_output_limit(session);
+  resume(session);
 }
 
 void Worker::end_lease() {
@@ -211,9 +250,9 @@ void Worker::wake_sleepers() {
   }
 }
 
-void Worker::start_tour(Session& session, const BurstItem& item, Args args) {
+std::unique_ptr<Tour> Worker::make_tour(Session& session, const CommandRow& row, Args args) {
   auto tour = std::make_unique<Tour>(chunks_);
-  tour->row = item.row;
+  tour->row = &row;
   tour->args_bytes.assign(args.begin(), args.end());
   tour->args.assign(tour->args_bytes.begin(), tour->args_bytes.end());
   tour->db = session.db;
@@ -221,10 +260,14 @@ void Worker::start_tour(Session& session, const BurstItem& item, Args args) {
   tour->session = &session;
   tour->session_id = session.id;
   tour->now = now_;
-  tour->muted = begin_command(session);
-  tracks_reads(session, item.row);
-  end_command(session, false);
   tour->gather.body = &tour->body;
+  return tour;
+}
+
+void Worker::start_tour(Session& session, const BurstItem& item, Args args) {
+  std::unique_ptr<Tour> tour = make_tour(session, *item.row, args);
+  tour->muted = begin_command(session);
+  end_command(session, false);
   session.tour = tour.get();
   session.last_command = item.row;
   ++session.commands;
@@ -315,36 +358,43 @@ void Worker::visit_tour(Tour& tour) {
 void Worker::finish_tour(Tour& tour_at_end) {
   const std::unique_ptr<Tour> tour(&tour_at_end);
   --tours_under_way_;
-  tour->body.set_pool(chunks_);
   Session* session = tour->session;
   if (session == nullptr) {
+    tour->body.set_pool(chunks_);
     return;
   }
   session->tour = nullptr;
-  Reply reply(tour->muted ? discard_ : session->out, session->protocol);
-  host_.session = session;
-  host_.tour = tour.get();
-  keys_.bind(shard_.id(), tour->db, now_);
-  Context ctx{.args = tour->args,
+  running_ = session;
+  answer_tour(*tour, *session, session->out);
+  running_ = nullptr;
+  used_caching(*session, tour->row);
+  mark_dirty(*session);
+  if (!over_output_limit(*session)) {
+    resume(*session);
+  }
+}
+
+// Home's part: the handler, and behind what it writes what was gathered.
+void Worker::answer_tour(Tour& tour, Session& session, Output& out) {
+  tour.body.set_pool(chunks_);
+  Reply reply(tour.muted ? discard_ : out, session.protocol);
+  host_.session = &session;
+  host_.tour = &tour;
+  keys_.bind(shard_.id(), tour.db, now_);
+  Context ctx{.args = tour.args,
               .keys = keys_,
               .reply = reply,
               .rng = rng_,
               .config = config_->data,
               .host = host_,
-              .row = *tour->row,
-              .gather = &tour->gather};
-  running_ = session;
-  set_actor(ref_of(*session), false);
-  call(ctx, tour->row->handler);
-  running_ = nullptr;
-  if (tour->muted) {
+              .row = *tour.row,
+              .gather = &tour.gather};
+  set_actor(ref_of(session), false);
+  call(ctx, tour.row->handler);
+  if (tour.muted) {
     discard_.clear();
   } else {
-    session->out.splice(tour->body);
-  }
-  mark_dirty(*session);
-  if (!over_output_limit(*session)) {
-    resume(*session);
+    out.splice(tour.body);
   }
 }
 

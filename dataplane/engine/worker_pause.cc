@@ -5,10 +5,18 @@
 
 namespace pollux {
 
-// Whether a command may change data, here or on replicas.
-static bool may_replicate(const Session&, const CommandRow& row) {
-  return (row.flags & (kWrite | kMayReplicate)) != 0;
+namespace {
+
+// Whether a command may change data, here or on replicas. EXEC may if one of its commands does; in
+// MULTI such a command is not even queued, as in Redis.
+bool may_replicate(const Session& session, const CommandRow& row) {
+  const uint32_t flags = row.route == Route::kExec && session.in_multi
+                             ? session.transaction->flags()
+                             : row.flags;
+  return (flags & (kWrite | kMayReplicate)) != 0;
 }
+
+}  // namespace
 
 bool Worker::held_back(const Session& session, const CommandRow& row) const {
   return pause_mode_ == PauseMode::kAll ||
@@ -23,7 +31,7 @@ void Worker::note_pause() {
   if (mode > pause_mode_) {
     sent_before_pause_.clear();
     for (const Channel* channel : outgoing_) {
-      sent_before_pause_.push_back(channel->commands_sent());
+      sent_before_pause_.push_back(channel->requests_sent());
     }
     lease_before_pause_ = lease_.step == LeaseStep::kNone ? 0 : lease_.ticket + 1;
   } else {
@@ -40,7 +48,7 @@ bool Worker::pause_settled() const {
     return true;
   }
   for (size_t i = 0; i < outgoing_.size(); ++i) {
-    if (outgoing_[i]->commands_answered() < sent_before_pause_[i]) {
+    if (outgoing_[i]->requests_answered() < sent_before_pause_[i]) {
       return false;
     }
   }

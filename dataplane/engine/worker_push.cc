@@ -40,8 +40,8 @@ void Worker::wake_pushed() {
   pushed_ = behind;
 }
 
-// Whether a worker that this one has pushed to is behind; then this one begins no more commands. All
-// go on delivering meanwhile, so it ends. A client that is slow to read never causes it.
+// Whether a worker that this one has pushed to is behind; then this one begins no more commands.
+// All go on delivering meanwhile, so it ends. A client that is slow to read never causes it.
 bool Worker::crowded() {
   if (!any_pushed_) {
     return false;
@@ -80,8 +80,12 @@ void Worker::receive_pushes() {
   }
 }
 
-// Behind the replies of so many of the session's requests elsewhere (see HeldPush), and of none else.
+// Behind the replies of so many of the session's requests elsewhere (see HeldPush), and of none
+// else.
 void Worker::place_push(Session& session, Payload& payload, uint64_t behind) {
+  if (exec_under_way(session)) {
+    behind = session.in_flight_begun + 1;  // the EXEC that runs here counts when it is over
+  }
   if (behind + session.in_flight_count <= session.in_flight_begun) {
     session.out.append_payload(payload, session.protocol);
     mark_dirty(session);

@@ -13,8 +13,8 @@ namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
 constexpr size_t kStalledInputMax = 256 * 1024;
-// Below this a session's output is not weighed against the budget of all clients.
-constexpr size_t kOutputWeighedMin = 1024 * 1024;
+// Below this a session's input or output is not weighed against the budget of all clients.
+constexpr size_t kWeighedMin = 1024 * 1024;
 constexpr size_t kSweepSteps = 10;  // idle clients are all looked at once a second
 
 // A browser that was made to talk to us (cross-protocol scripting) says one of these first.
@@ -104,13 +104,8 @@ void Worker::on_data(Session& session, std::string_view bytes) {
     session.input_used = 0;
   }
   session.input.append(bytes);
-  if (static_cast<int64_t>(session.input.size()) > config_->query_buffer_bytes_max) {
-    core_.query_limit_closes.add(1);
-    log_line(LogLevel::kWarning,
-             "Closing client %s that reached the query buffer limit (%zu bytes): raise "
-             "client-query-buffer-limit if such requests are wanted",
-             transport_->peer(session.conn).address.c_str(), session.input.size());
-    kill(session);
+  count_input(session);
+  if (over_input_limit(session)) {
     return;
   }
   if (session.stall != Stall::kNone) {
@@ -123,6 +118,37 @@ void Worker::on_data(Session& session, std::string_view bytes) {
   if (session.input.size() >= session.reader.bytes_wanted()) {
     feed(session, session.unread(), /*from_input=*/true);
   }
+}
+
+// Checks the limits on bytes that came and were not run; true if the session was closed.
+bool Worker::over_input_limit(Session& session) {
+  const size_t size = session.input.size();
+  const bool alone = static_cast<int64_t>(size) > config_->query_buffer_bytes_max;
+  const bool together = size >= kWeighedMin && client_bytes_limit() > 0 &&
+                        all_client_bytes() > client_bytes_limit();
+  if (!alone && !together) {
+    return false;
+  }
+  close_over_query_limit(session, size);
+  return true;
+}
+
+// Unread requests, or those that are queued for EXEC.
+void Worker::close_over_query_limit(Session& session, size_t bytes) {
+  core_.query_limit_closes.add(1);
+  log_line(LogLevel::kWarning,
+           "Closing client %s: %zu bytes of requests wait to be complete or run, over "
+           "client-query-buffer-limit, or all clients together over maxmemory-clients (by default "
+           "an eighth of the machine's memory)",
+           transport_->peer(session.conn).address.c_str(), bytes);
+  kill(session);
+}
+
+// Brings the account of inputs up to date with this one.
+void Worker::count_input(Session& session) {
+  const size_t bytes = session.input.capacity();
+  input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
+  session.input_counted = bytes;
 }
 
 // Parses requests from `bytes` into the burst; runs the burst whenever it is full. What is left at
@@ -141,6 +167,10 @@ void Worker::feed(Session& session, std::string_view bytes, bool from_input) {
     burst_.parts.back().keep_rest = true;
     execute_burst();
     if (kept_rest_.empty()) {
+      return;
+    }
+    if (from_input && share_is_used()) {
+      stall(session, Stall::kTurn);
       return;
     }
     bytes = kept_rest_;
@@ -228,6 +258,7 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
     session.input.clear();
     session.input.shrink_to_fit();
     session.input_used = 0;
+    count_input(session);
     return;
   }
   if (consumed < part.parsed) {
@@ -246,12 +277,20 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
   } else if (consumed < part.bytes.size()) {
     session.input.assign(part.bytes.substr(consumed));
     session.input_used = 0;
+    count_input(session);
   }
-  if (session.unread().empty() && !session.input.empty()) {
-    session.input.clear();
-    session.input.shrink_to_fit();
-    session.input_used = 0;
+  drop_used_input(session);
+}
+
+// A session of which all bytes were run holds none.
+void Worker::drop_used_input(Session& session) {
+  if (session.input.empty() || session.input_used < session.input.size()) {
+    return;
   }
+  session.input.clear();
+  session.input.shrink_to_fit();
+  session.input_used = 0;
+  count_input(session);
 }
 
 void Worker::stall(Session& session, Stall why) {
@@ -269,6 +308,9 @@ void Worker::stall(Session& session, Stall why) {
     case Stall::kPaused:
       wait_pause_.push_back(session);
       core_.blocked_clients.add(1);
+      break;
+    case Stall::kTurn:
+      wait_turn_.push_back(session);
       break;
     default:
       break;
@@ -289,7 +331,12 @@ void Worker::resume(Session& session) {
     session.receive_paused = false;
     transport_->resume(session.conn);
   }
-  if (!session.closing && !session.unread().empty()) {
+  if (session.closing || session.unread().empty()) {
+    return;
+  }
+  if (share_is_used()) {
+    stall(session, Stall::kTurn);
+  } else {
     feed(session, session.unread(), /*from_input=*/true);
   }
 }
@@ -325,7 +372,7 @@ void Worker::start_send(Session& session) {
 
 void Worker::on_sent(Session& session, size_t bytes) {
   core_.net_output_bytes.add(static_cast<int64_t>(bytes));
-  session.active_ms = now_.ms();
+  session.active_ms = now_.ms();  // who takes a long reply is not idle
   if (bytes < session.sending) {
     kill(session);
     return;
@@ -354,7 +401,7 @@ void Worker::close_if_done(Session& session) {
   const bool last = session.closing || (session.ended && (session.stall == Stall::kNone ||
                                                           session.stall == Stall::kPaused));
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
-      session.in_flight_count == 0 && session.tour == nullptr) {
+      session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);
   }
 }
@@ -372,7 +419,7 @@ bool Worker::over_output_limit(Session& session) {
   } else {
     session.soft_limit_since_ms = 0;
   }
-  if (size >= kOutputWeighedMin && client_bytes_limit() > 0) {
+  if (size >= kWeighedMin && client_bytes_limit() > 0) {
     over |= all_client_bytes() > client_bytes_limit();
   }
   if (!over || session.closed) {
@@ -392,7 +439,7 @@ void Worker::kill(Session& session) {
   if (session.closed) {
     return;
   }
-  if (&session == running_) {
+  if (&session == running_ || exec_under_way(session)) {  // EXEC, once begun, is done to its end
     session.closing = true;
     mark_dirty(session);
     return;
@@ -403,6 +450,7 @@ void Worker::kill(Session& session) {
   core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.DirtyNode::unlink();
   stop_tracking(session);
+  drop_transaction(session);
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
     session.tour = nullptr;
@@ -428,6 +476,7 @@ void Worker::on_closed(ConnId conn) {
   Session* session = find_session(conn);
   POLLUX_ASSERT(session != nullptr && session->closed);
   session->out.clear();
+  input_bytes_ -= static_cast<int64_t>(session->input_counted);
   sessions_[conn.index].reset();
   --session_count_;
 }
@@ -458,7 +507,11 @@ void Worker::sweep_sessions() {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
-                              session.name.capacity());
+                              session.name.capacity()) +
+         (session.transaction == nullptr
+              ? 0
+              : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
+                                     session.transaction->watching.bytes));
 }
 
 // Of all workers, because a reply that another worker wrote is in that one's chunks.
@@ -478,9 +531,9 @@ int64_t Worker::client_bytes_limit() const {
                                         : config_->clients_bytes_default;
 }
 
-// Input buffers are counted when a session is looked at (CLIENT LIST); here they would cost a walk.
 int64_t Worker::client_bytes() const {
-  return static_cast<int64_t>(session_count_ * sizeof(Session)) + chunks_.used_bytes();
+  return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
+         transaction_bytes_ + chunks_.used_bytes();
 }
 
 }  // namespace pollux

@@ -1,14 +1,15 @@
 // CLIENT TRACKING over workers: what reads are remembered, and how those who made them are told.
 //
-// A key's shard remembers who has read it. When it changes, its holder pushes an invalidation to the
-// worker of each reader before anybody can learn of the change; there it is placed behind the replies
-// of the reader's requests that the shard had run before the change, and before all others. So, as in
-// Redis, no invalidation overtakes an answer that showed the old value, and no answer that could show
-// a newer one, of any key, overtakes the invalidation. Whether the reader still wants it is looked up
-// there, too: it may have left, or ended its tracking.
+// A key's shard remembers who has read it. When it changes, its holder pushes an invalidation to
+// the worker of each reader before anybody can learn of the change; there it is placed behind the
+// replies of the reader's requests that the shard had run before the change, and before all others.
+// So, as in Redis, no invalidation overtakes an answer that showed the old value, and no answer
+// that could show a newer one, of any key, overtakes the invalidation. Whether the reader still
+// wants it is looked up there, too: it may have left, or ended its tracking.
 //
 // Listeners to prefixes are told at the end of the turn, once for all keys of the prefix, as Redis
-// does at the end of a round of its event loop; but before any worker or client hears of the change.
+// does at the end of a round of its event loop; but before any worker or client hears of the
+// change.
 #include <algorithm>
 #include <cstring>
 
@@ -55,21 +56,22 @@ Payload& filled(Worker& worker, std::string_view text, uint32_t pushes) {
 
 // --- what is remembered ---
 
-// Whether the reads of the command that begins are to be remembered; null: of one that is none. What
-// CLIENT CACHING has said holds for the next command, and those of CLIENT don't count.
-bool Worker::tracks_reads(Session& session, const CommandRow* row) {
-  if (session.tracking == nullptr) [[likely]] {
+// Whether what the session's next command reads is to be remembered.
+bool Worker::tracks_reads(const Session& session) {
+  const Tracking* tracking = session.tracking.get();
+  if (tracking == nullptr || tracking->broadcast) [[likely]] {
     return false;
   }
-  Tracking& tracking = *session.tracking;
-  const bool said = tracking.caching;
-  if (row == nullptr || row->container != "client") {
-    tracking.caching = false;
+  return tracking->opt_in ? tracking->caching : !(tracking->opt_out && tracking->caching);
+}
+
+// What CLIENT CACHING has said holds for the next command, or the next transaction; commands of
+// CLIENT don't count. `row` is null if the request named no command.
+void Worker::used_caching(Session& session, const CommandRow* row) {
+  if (session.tracking != nullptr && !session.in_multi &&
+      (row == nullptr || row->container != "client")) {
+    session.tracking->caching = false;
   }
-  if (tracking.broadcast) {
-    return false;
-  }
-  return tracking.opt_in ? said : !(tracking.opt_out && said);
 }
 
 // Behind the command, so that what it found expired has been told to those who read it before.
@@ -211,10 +213,8 @@ void Worker::broadcast_keys(const std::vector<PrefixTable::Listener>& listeners,
   };
   std::vector<ClientRef> all;
   for (const PrefixTable::Listener& listener : listeners) {
-    const bool own = listener.no_loop && std::any_of(keys.begin(), keys.end(), [&](const auto& key) {
-                       return key.second == listener.client;
-                     });
-    if (own) {
+    const auto is_own = [&](const auto& key) { return key.second == listener.client; };
+    if (listener.no_loop && std::any_of(keys.begin(), keys.end(), is_own)) {
       send({listener.client}, listener.client);
     } else {
       all.push_back(listener.client);
@@ -224,8 +224,9 @@ void Worker::broadcast_keys(const std::vector<PrefixTable::Listener>& listeners,
   send(all, kNoClient);
 }
 
-// To a worker. What is for this one waits for the end of its cause: it comes behind the reply of the
-// command that runs, if that is the same client's, and before anything else that any session does.
+// To a worker. What is for this one waits for the end of its cause: it comes behind the reply of
+// the command that runs, if that is the same client's, and before anything else that any session
+// does.
 void Worker::post(WorkerId to, Push& to_send) {
   if (to == id_) {
     posted_here_.push_back(&to_send);
@@ -435,8 +436,20 @@ void Worker::take_tracker(const ClientRef& client, std::string_view bytes) {
     bytes.remove_prefix(sizeof size + size);
   }
   core_.tracked_prefixes.set(static_cast<int64_t>(prefixes_.size()));
+  listen_to_held();
+}
+
+// The own shard, unless it is another's (then check_parked looks again), and those of a transaction
+// that is under way.
+void Worker::listen_to_held() {
+  for (int i = 0; holds_leased_ && i < workers_; ++i) {
+    const ShardId shard{static_cast<uint16_t>(i)};
+    if (lease_.shards.has(shard)) {
+      engine_.side(shard).listen();
+    }
+  }
   if (parked_) {
-    return;  // the shard is another's; check_parked looks again
+    return;
   }
   if (!anybody_tracks_) {
     side_.tracking().clear();

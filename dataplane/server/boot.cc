@@ -24,6 +24,7 @@
 #include "src/base/cpu.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
+#include "src/base/page_warmer.h"
 #include "src/base/rng.h"
 #include "src/commands/families.h"
 
@@ -127,9 +128,11 @@ class Boot {
   ControlPageMap page_map_;
   CommandTable commands_;
   SystemClock clock_;
+  PageWarmer warmer_;
   std::unique_ptr<Engine> engine_;
   UniqueFd unix_listener_;
   std::vector<std::thread> threads_;
+  std::thread warmer_thread_;
   std::atomic<int> running_{0};
   bool pid_file_written_ = false;
 };
@@ -296,6 +299,7 @@ bool Boot::build() {
   parts.config = &store_;
   parts.page = &page_map_.page();
   parts.clock = &clock_;
+  parts.warmer = &warmer_;
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
   engine_->set_stop_listener([this] { signals_->notify(); });
   if (!config().pid_file.empty() && !config().supervised) {
@@ -325,6 +329,11 @@ void Boot::start_threads() {
   for (int i = 0; i < workers_; ++i) {
     threads_.emplace_back([this, i] { work(i); });
   }
+  warmer_thread_ = std::thread([this] {
+    name_thread("page-warmer");
+    const CrashStack crash_stack;
+    warmer_.run();
+  });
   log_line(LogLevel::kNotice, "Ready to accept connections");
   if (settled_.supervised) {
     notify_service_manager("READY=1\n");
@@ -372,6 +381,8 @@ void Boot::wait_for_end() {
   for (std::thread& thread : threads_) {
     thread.join();
   }
+  warmer_.stop();
+  warmer_thread_.join();
 }
 
 void Boot::remove_files() {

@@ -94,6 +94,8 @@ std::string SimEngine::leaks() {
     worker.for_each_session([&sessions](Session&) { ++sessions; });
     report(name + " sessions", sessions);
     report(name + " chunk bytes", worker.chunk_bytes());
+    report(name + " transaction bytes", worker.transaction_bytes());
+    report(name + " watchers", static_cast<int64_t>(worker.side().watches().watchers()));
     for (int j = 0; j < workers(); ++j) {
       if (i != j) {
         const Channel& channel = engine_->channel(WorkerId{static_cast<uint16_t>(i)},

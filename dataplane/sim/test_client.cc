@@ -175,6 +175,10 @@ bool TestClient::receive() {
     if (status == TakeStatus::kNone) {
       break;
     }
+    if (status == TakeStatus::kTaken && push_taker_ && push_taker_(answer)) {
+      any = true;
+      continue;
+    }
     if (status == TakeStatus::kMalformed || checks_.empty()) {
       garbage_ = received_.substr(position == 0 ? 0 : position - 1, 200);
       break;

@@ -44,6 +44,8 @@ class TestClient {
   void add(const Request& request, Check check);
   // The same, for a request without a reply (CLIENT REPLY).
   void add_unanswered(const Request& request);
+  // Is shown everything first, and takes what is no reply but a push.
+  void set_push_taker(std::function<bool(const Answer&)> taker) { push_taker_ = std::move(taker); }
   void send_pipeline();
 
   // Takes what has come and runs the checks; true if a reply came.
@@ -61,6 +63,7 @@ class TestClient {
   std::string received_;
   std::deque<Check> checks_;
   std::string garbage_;
+  std::function<bool(const Answer&)> push_taker_;
 };
 
 }  // namespace pollux

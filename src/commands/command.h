@@ -70,6 +70,14 @@ enum class Route : uint8_t {
   kEachShard,
   kCursor,      // on the shard that the cursor in args[1] names (SCAN); the engine maps it
   kEachWorker,  // engine families only: their visit function on every worker in turn
+  kExec,        // EXEC: where the commands that MULTI has queued want to be, all at once
+};
+
+// What becomes of a command between MULTI and EXEC.
+enum class InMulti : uint8_t {
+  kQueued,
+  kAtOnce,   // it runs (EXEC, DISCARD, RESET, QUIT)
+  kRefused,  // it runs, and its handler says no (MULTI, WATCH)
 };
 
 // How keys are found among the arguments, as COMMAND INFO's key-specs tell it. `first` 0 means no
@@ -139,6 +147,7 @@ struct CommandRow {
   KeyFlagsOf key_flags_of = nullptr;
   std::string_view deprecated_since = {};  // a version; then `replaced_by` is set too
   std::string_view replaced_by = {};
+  InMulti in_multi = InMulti::kQueued;
 };
 
 }  // namespace pollux

@@ -15,8 +15,7 @@ namespace pollux {
 
 namespace {
 
-constexpr size_t kSlabAlign = 4096;
-// Sizes pass slabs to each other through these; more go back to the arena.
+// Sizes pass slabs to each other through these; more go back to the system.
 constexpr size_t kSpareSlabsMax = 4;
 
 }  // namespace
@@ -27,7 +26,7 @@ CompactPool::~CompactPool() {
   }
   for (char* slab : spare_slabs_) {
     ASAN_UNPOISON_MEMORY_REGION(slab, kSlabBytes);
-    arena_.free_aligned(slab, kSlabBytes, kSlabAlign);
+    slab_memory_.give_back(slab);
   }
 }
 
@@ -35,10 +34,9 @@ void* CompactPool::allocate(size_t size) {
   Size& of = sizes_[size];
   if (of.blocks == of.slabs.size() * blocks_per_slab(size)) {
     if (spare_slabs_.empty()) {
-      char* slab = static_cast<char*>(arena_.allocate_aligned(kSlabBytes, kSlabAlign));
+      char* slab = slab_memory_.take();
       ASAN_POISON_MEMORY_REGION(slab, kSlabBytes);
       spare_slabs_.push_back(slab);
-      ++slab_count_;
     }
     of.slabs.push_back(spare_slabs_.back());
     spare_slabs_.pop_back();
@@ -67,8 +65,7 @@ void CompactPool::free(void* block, size_t size) {
     return;
   }
   ASAN_UNPOISON_MEMORY_REGION(slab, kSlabBytes);
-  arena_.free_aligned(slab, kSlabBytes, kSlabAlign);
-  --slab_count_;
+  slab_memory_.give_back(slab);
 }
 
 bool CompactPool::is_last(const void* block, size_t size) const {

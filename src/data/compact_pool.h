@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "src/base/arena.h"
+#include "src/base/page_warmer.h"
 
 namespace pollux {
 
@@ -25,7 +25,9 @@ class CompactPool {
   // Called with the new place of a block that has moved.
   using Moved = void (*)(void* block);
 
-  CompactPool(Arena& arena, Moved moved) : arena_(arena), moved_(moved) {}
+  // `warmer`, if any, makes slabs resident ahead of their use.
+  CompactPool(Moved moved, PageWarmer* warmer)
+      : slab_memory_(kSlabBytes, warmer), moved_(moved) {}
   ~CompactPool();
   CompactPool(const CompactPool&) = delete;
   CompactPool& operator=(const CompactPool&) = delete;
@@ -37,9 +39,9 @@ class CompactPool {
   // True if freeing this block moves none, and the freeing of any other of its size moves it.
   bool is_last(const void* block, size_t size) const;
 
-  // Bytes of the blocks in use, and bytes taken from the arena for them.
+  // Bytes of the blocks in use, and of the slabs they stand in.
   int64_t used_bytes() const;
-  int64_t arena_bytes() const { return static_cast<int64_t>(slab_count_ * kSlabBytes); }
+  int64_t mapped_bytes() const { return slab_memory_.bytes(); }
 
  private:
   struct Size {
@@ -49,11 +51,10 @@ class CompactPool {
   static constexpr size_t blocks_per_slab(size_t size) { return kSlabBytes / kBlockBytes[size]; }
   char* address(size_t size, size_t index) const;
 
-  Arena& arena_;
+  WarmBlocks slab_memory_;
   const Moved moved_;
   std::array<Size, kSizes> sizes_;
   std::vector<char*> spare_slabs_;
-  size_t slab_count_ = 0;
 };
 
 }  // namespace pollux

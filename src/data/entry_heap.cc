@@ -15,13 +15,11 @@ namespace pollux {
 
 namespace {
 
-// Chunks start on a page of the system, so that none shares its first one with something else.
-constexpr size_t kChunkAlign = 4096;
 constexpr size_t kWordBits = 64;
 
 }  // namespace
 
-EntryHeap::EntryHeap(Arena& arena) : arena_(arena) {
+EntryHeap::EntryHeap(PageWarmer* warmer) : chunk_memory_(kChunkBytes, warmer) {
   std::fill(std::begin(with_room_), std::end(with_room_), kNoPage);
 }
 
@@ -56,6 +54,7 @@ Handle EntryHeap::allocate(size_t bytes) {
   }
   ++page->used;
   ++block_count_;
+  used_units_ += units;
   if (page->freed == 0 && page->fresh == 0) {
     unlink_page(number);
   }
@@ -73,6 +72,7 @@ void EntryHeap::free(Handle handle) {
   ASAN_POISON_MEMORY_REGION(block, page->units * kUnit);
   --page->used;
   --block_count_;
+  used_units_ -= page->units;
   if (was_full) {
     link_page(number);
   }
@@ -119,7 +119,7 @@ uint32_t EntryHeap::take_page(uint16_t units) {
   return number;
 }
 
-// Gives an empty page, in no list, back to its chunk, and an empty chunk to the arena.
+// Gives an empty page, in no list, back to its chunk, and an empty chunk to the system.
 void EntryHeap::release_page(uint32_t number) {
   const uint32_t index = number / kPagesPerChunk;
   const uint32_t page = number % kPagesPerChunk;
@@ -150,22 +150,20 @@ uint32_t EntryHeap::add_chunk() {
     chunks_with_room_.resize(index / kWordBits + 1);
     chunks_ = chunk_addresses_.data();
   }
-  char* memory = static_cast<char*>(arena_.allocate_aligned(kChunkBytes, kChunkAlign));
+  char* memory = chunk_memory_.take();
   ASAN_POISON_MEMORY_REGION(memory, kChunkBytes);
   chunk_addresses_[index] = memory;
   chunk_states_[index] = {{~uint64_t{0}, ~uint64_t{0}}, 0};
   chunks_with_room_[index / kWordBits] |= uint64_t{1} << (index % kWordBits);
-  ++chunk_count_;
   ++empty_chunks_;
   return index;
 }
 
 void EntryHeap::drop_chunk(uint32_t index) {
   ASAN_UNPOISON_MEMORY_REGION(chunk_addresses_[index], kChunkBytes);
-  arena_.free_aligned(chunk_addresses_[index], kChunkBytes, kChunkAlign);
+  chunk_memory_.give_back(chunk_addresses_[index]);
   chunk_addresses_[index] = nullptr;
   chunks_with_room_[index / kWordBits] &= ~(uint64_t{1} << (index % kWordBits));
-  --chunk_count_;
 }
 
 void EntryHeap::link_page(uint32_t number) {

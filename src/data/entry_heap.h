@@ -1,8 +1,8 @@
 // The memory of a shard's entries: blocks of 8 to 1,024 bytes in steps of 8, named by 32-bit
-// handles. Chunks of 2 MiB from the shard's arena are cut into pages of 16 KiB; all blocks of a
+// handles. Chunks of 2 MiB from the system are cut into pages of 16 KiB; all blocks of a
 // page have one size, so a block costs its size rounded up to 8 and a share of a 16-byte page
 // header (0.3 % at 56 bytes, with the rest of the page; 6 % at worst, near 1,024).
-// An empty page serves any size again; an empty chunk goes back to the arena, but for a spare one.
+// An empty page serves any size again; an empty chunk goes back to the system, but for a spare one.
 // Belongs to the holder of the shard. At most 16,384 chunks, that is 32 GiB, or the process ends.
 #pragma once
 
@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "src/base/arena.h"
 #include "src/base/assert.h"
+#include "src/base/page_warmer.h"
 
 namespace pollux {
 
@@ -26,7 +26,8 @@ class EntryHeap {
   static constexpr size_t kPageBytes = 16 << 10;
   static constexpr size_t kChunkBytes = 2 << 20;
 
-  explicit EntryHeap(Arena& arena);
+  // `warmer`, if any, makes chunks resident ahead of their use.
+  explicit EntryHeap(PageWarmer* warmer);
   ~EntryHeap();  // Blocks that are still there go with their chunks.
   EntryHeap(const EntryHeap&) = delete;
   EntryHeap& operator=(const EntryHeap&) = delete;
@@ -49,11 +50,15 @@ class EntryHeap {
   static constexpr bool is_block(uint32_t handle) { return (handle & kPageUnitMask) > 1; }
   static constexpr uint32_t not_a_block_index(uint32_t mark) { return mark >> kPageUnitBits; }
 
+  // Bytes of the blocks that are handed out. A block that comes back counts no more at once, though
+  // its page may have others: an account of whole pages would hardly fall when keys are deleted at
+  // random, and a full server would stay full.
+  int64_t used_bytes() const { return static_cast<int64_t>(used_units_ * kUnit); }
   // Bytes of the pages that hold blocks. Pages of a chunk that hold none are not counted: never
-  // touched, they are not resident; emptied, they are the next to be used.
-  int64_t used_bytes() const { return static_cast<int64_t>(used_pages_ * kPageBytes); }
-  // Bytes taken from the arena (whole chunks), which the arena's own account counts.
-  int64_t arena_bytes() const { return static_cast<int64_t>(chunk_count_ * kChunkBytes); }
+  // touched, they are not resident; emptied or touched ahead, they are the next to be used.
+  int64_t page_bytes() const { return static_cast<int64_t>(used_pages_ * kPageBytes); }
+  // Bytes of whole chunks.
+  int64_t mapped_bytes() const { return chunk_memory_.bytes(); }
   uint64_t block_count() const { return block_count_; }
 
  private:
@@ -98,14 +103,14 @@ class EntryHeap {
   void link_page(uint32_t number);
   void unlink_page(uint32_t number);
 
-  Arena& arena_;
+  WarmBlocks chunk_memory_;
   std::vector<char*> chunk_addresses_;
   char** chunks_ = nullptr;  // chunk_addresses_.data(); null address: index is free
   std::vector<Chunk> chunk_states_;
   std::vector<uint64_t> chunks_with_room_;  // a bit per chunk: it has a free page
-  size_t chunk_count_ = 0;
   size_t empty_chunks_ = 0;
   size_t used_pages_ = 0;
+  size_t used_units_ = 0;
   uint64_t block_count_ = 0;
   uint32_t with_room_[kClasses];  // by units: a page with room, or kNoPage
 };

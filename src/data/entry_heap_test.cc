@@ -12,8 +12,7 @@ namespace pollux {
 namespace {
 
 TEST(EntryHeap, BlocksKeepTheirBytesThroughRandomUse) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   Rng rng(1);
   struct Block {
     size_t bytes;
@@ -47,41 +46,55 @@ TEST(EntryHeap, BlocksKeepTheirBytesThroughRandomUse) {
     heap.free(handle);
   }
   EXPECT_EQ(heap.used_bytes(), 0);
+  EXPECT_EQ(heap.page_bytes(), 0);
+}
+
+TEST(EntryHeap, ABlockThatComesBackCountsNoMoreThoughItsPageIsInUse) {
+  Arena arena;
+  EntryHeap heap(arena);
+  std::vector<Handle> handles;
+  for (int i = 0; i < 10'000; ++i) {
+    handles.push_back(heap.allocate(60));  // takes 64
+  }
+  EXPECT_EQ(heap.used_bytes(), 10'000 * 64);
+  const int64_t pages = heap.page_bytes();
+  for (size_t i = 0; i < handles.size(); i += 2) {
+    heap.free(handles[i]);
+  }
+  EXPECT_EQ(heap.used_bytes(), 5'000 * 64);
+  EXPECT_EQ(heap.page_bytes(), pages);
 }
 
 TEST(EntryHeap, EmptyChunksGoBackButForOne) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   std::vector<Handle> handles;
   for (int i = 0; i < 100'000; ++i) {
     handles.push_back(heap.allocate(64));
   }
-  EXPECT_GE(heap.arena_bytes(), 3 * static_cast<int64_t>(EntryHeap::kChunkBytes));
+  EXPECT_GE(heap.mapped_bytes(), 3 * static_cast<int64_t>(EntryHeap::kChunkBytes));
   for (Handle handle : handles) {
     heap.free(handle);
   }
-  EXPECT_EQ(heap.arena_bytes(), static_cast<int64_t>(EntryHeap::kChunkBytes));
-  EXPECT_EQ(heap.used_bytes(), 0);
+  EXPECT_EQ(heap.mapped_bytes(), static_cast<int64_t>(EntryHeap::kChunkBytes));
+  EXPECT_EQ(heap.page_bytes(), 0);
 }
 
 TEST(EntryHeap, EmptyPageServesAnotherSize) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   const Handle first = heap.allocate(8);
   heap.free(first);
   const Handle second = heap.allocate(1024);
-  EXPECT_EQ(heap.used_bytes(), static_cast<int64_t>(EntryHeap::kPageBytes));
+  EXPECT_EQ(heap.page_bytes(), static_cast<int64_t>(EntryHeap::kPageBytes));
   heap.free(second);
 }
 
 TEST(EntryHeap, WastesLittleAtTheTargetSize) {
-  Arena arena;
-  EntryHeap heap(arena);
+  EntryHeap heap(nullptr);
   constexpr int kBlocks = 100'000;
   for (int i = 0; i < kBlocks; ++i) {
     heap.allocate(56);
   }
-  EXPECT_LT(static_cast<double>(heap.used_bytes()) / kBlocks, 56.3);
+  EXPECT_LT(static_cast<double>(heap.page_bytes()) / kBlocks, 56.3);
 }
 
 TEST(EntryHeap, MarksAreNeverBlocks) {

@@ -47,8 +47,7 @@ class ExpiryWheelTest : public testing::Test {
     return times;
   }
 
-  Arena arena_;
-  EntryHeap heap_{arena_};
+  EntryHeap heap_{nullptr};
   ExpiryWheel wheel_{heap_, 0};
 };
 

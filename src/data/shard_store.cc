@@ -9,7 +9,11 @@
 
 namespace pollux {
 
-ShardStore::ShardStore(ShardId id, int databases) : id_(id), cycles_per_us_(tsc_per_us()) {
+ShardStore::ShardStore(ShardId id, int databases, PageWarmer* warmer)
+    : id_(id),
+      cycles_per_us_(tsc_per_us()),
+      heap_(warmer),
+      table_pool_(KeyTable::moved, warmer) {
   for (int i = 0; i < databases; ++i) {
     databases_.push_back(std::make_unique<Database>(arena_, table_pool_));
   }
@@ -36,6 +40,7 @@ Entry::Outside ShardStore::new_outside(size_t capacity) {
 void ShardStore::free_outside(const Entry::Outside& outside) {
   if (outside.capacity >= kDeferredFreeMin) {
     dead_blocks_.push_back(outside);
+    dying_bytes_ += static_cast<int64_t>(Arena::usable(outside.capacity));
     return;
   }
   --outside_count_;
@@ -122,6 +127,12 @@ uint64_t ShardStore::flush(int db) {
   }
   const uint64_t keys = key_count(db);
   if (keys > 0) {
+    uint64_t all = 0;
+    for (const std::unique_ptr<Database>& data : databases_) {
+      all += data->table.size();
+    }
+    const double share = static_cast<double>(keys) / static_cast<double>(all);
+    dying_bytes_ += static_cast<int64_t>(static_cast<double>(live_bytes()) * share);
     bury(std::move(databases_[static_cast<size_t>(db)]));
     databases_[static_cast<size_t>(db)] = std::make_unique<Database>(arena_, table_pool_);
   }
@@ -241,6 +252,15 @@ bool ShardStore::expire_due(Instant now, uint64_t until) {
 
 // Frees what is deleted; true if something is left.
 bool ShardStore::free_dead(uint64_t until) {
+  const int64_t before = used_bytes();
+  free_dead_part(until);
+  const bool left = !dead_blocks_.empty() || !dead_databases_.empty();
+  const int64_t freed = before - used_bytes();
+  dying_bytes_ = left ? std::max<int64_t>(dying_bytes_ - freed, 0) : 0;
+  return left;
+}
+
+void ShardStore::free_dead_part(uint64_t until) {
   const auto out_of_time = [until] { return until != UINT64_MAX && tsc() >= until; };
   while (!dead_blocks_.empty()) {
     const Entry::Outside block = dead_blocks_.back();
@@ -248,7 +268,7 @@ bool ShardStore::free_dead(uint64_t until) {
     --outside_count_;
     arena_.free(block.data, block.capacity);
     if (out_of_time()) {
-      return !dead_blocks_.empty() || !dead_databases_.empty();
+      return;
     }
   }
   while (!dead_databases_.empty()) {
@@ -257,17 +277,18 @@ bool ShardStore::free_dead(uint64_t until) {
           if (only_prefetch) {
             prefetch(heap_.address(handle));
           } else {
+            const int64_t dying = dying_bytes_;
             free_entry(handle);
+            dying_bytes_ = dying;  // big values wait once more; they were counted with the flush
           }
         });
     if (!left) {
       dead_databases_.pop_front();
     }
     if (out_of_time()) {
-      break;
+      return;
     }
   }
-  return !dead_blocks_.empty() || !dead_databases_.empty();
 }
 
 int64_t ShardStore::next_expiry_ms() const {

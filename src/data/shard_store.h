@@ -50,7 +50,8 @@ struct ShardStats {
 
 class ShardStore {
  public:
-  ShardStore(ShardId id, int databases);
+  // `warmer`, if any, makes memory resident ahead of its use; it outlives the store.
+  ShardStore(ShardId id, int databases, PageWarmer* warmer = nullptr);
   ~ShardStore();
 
   ShardStore(const ShardStore&) = delete;
@@ -69,6 +70,13 @@ class ShardStore {
       prefetch(entry);
       prefetch(entry + kPrefetchBytes - 1);
     });
+  }
+
+  // The entry as it stands, also one whose time has come; null if there is none. Counts nothing,
+  // removes nothing.
+  const Entry* look(int db, const Key& key) const {
+    const KeyTable::Position position = find(database(db), key);
+    return position ? entry_at(position.handle()) : nullptr;
   }
 
   // --- whole databases ---
@@ -101,13 +109,16 @@ class ShardStore {
   void set_active_expiry(bool on) { active_expiry_ = on; }
 
   // --- account ---
-  // Exact bytes of this shard's data: entry pages in use, values, tables, expiry structure; also
-  // what is deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a
-  // database), pages and slabs that are free at present (a few, unless entries are fragmented).
+  // Exact bytes of this shard's data: entries, values, tables, expiry structure; also what is
+  // deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a database),
+  // blocks, pages and slabs that are free at present (a few, unless entries are fragmented).
   int64_t used_bytes() const {
-    return arena_.used_bytes() - heap_.arena_bytes() + heap_.used_bytes() -
-           table_pool_.arena_bytes() + table_pool_.used_bytes();
+    return arena_.used_bytes() + heap_.used_bytes() + table_pool_.used_bytes();
   }
+  // The same without what is deleted and waits for tick: what a limit weighs, so that a write
+  // behind a DEL or a FLUSHALL finds the room they made. Exact for single values; the share of one
+  // flushed database among several is estimated by its keys.
+  int64_t live_bytes() const { return used_bytes() - dying_bytes_; }
   const ShardStats& stats() const { return stats_; }
   ShardStats& stats() { return stats_; }
 
@@ -148,6 +159,7 @@ class ShardStore {
   uint64_t deadline(int64_t budget_us) const;
   bool expire_due(Instant now, uint64_t until);
   bool free_dead(uint64_t until);
+  void free_dead_part(uint64_t until);
   void bury(std::unique_ptr<Database> data);
 
   ShardId id_;
@@ -158,12 +170,13 @@ class ShardStore {
   const double cycles_per_us_;
 
   Arena arena_;
-  EntryHeap heap_{arena_};
-  CompactPool table_pool_{arena_, KeyTable::moved};
+  EntryHeap heap_;
+  CompactPool table_pool_;
   std::vector<std::unique_ptr<Database>> databases_;
   size_t expire_first_ = 0;  // the database that the next tick begins with
   uint64_t outside_count_ = 0;
-  // What is deleted and waits to be freed.
+  // What is deleted and waits to be freed, and the bytes of it.
+  int64_t dying_bytes_ = 0;
   std::deque<std::unique_ptr<Database>> dead_databases_;
   std::vector<Entry::Outside> dead_blocks_;
 };

@@ -56,6 +56,7 @@ TEST_F(ShardStoreTest, FlushEmptiesAtOnceAndFreesInSlices) {
   EXPECT_EQ(store_.flush(0), 50'001U);
   EXPECT_EQ(store_.key_count(0), 0U);
   EXPECT_EQ(store_.used_bytes(), used);
+  EXPECT_EQ(store_.live_bytes(), 0);
   set("key:1", "new");
   int slices = 0;
   while (store_.tick(now_, 20)) {
@@ -64,6 +65,31 @@ TEST_F(ShardStoreTest, FlushEmptiesAtOnceAndFreesInSlices) {
   EXPECT_GT(slices, 10);
   EXPECT_LT(store_.used_bytes(), 20'000);
   EXPECT_NE(keys_.peek(Key::of("key:1")), nullptr);
+  EXPECT_EQ(store_.live_bytes(), store_.used_bytes());
+}
+
+TEST_F(ShardStoreTest, WhatIsDeletedIsNoLongerAlive) {
+  fill(1'000);
+  const int64_t small = store_.live_bytes();
+  set("big", std::string(1 << 20, 'b'));
+  const int64_t used = store_.used_bytes();
+  {
+    Edit edit(keys_, Key::of("big"));
+    edit.remove();
+    edit.notify(KeyEvent::kDel);
+  }
+  EXPECT_GT(store_.used_bytes(), used - 1'000);  // freed by tick
+  EXPECT_EQ(store_.live_bytes(), small);
+  // One of two databases: about its share.
+  keys_.bind(ShardId{0}, 1, now_);
+  fill(3'000);
+  const int64_t both = store_.live_bytes();
+  store_.flush(1);
+  EXPECT_GT(store_.live_bytes(), 0);
+  EXPECT_LT(store_.live_bytes(), both / 2);
+  store_.tick(now_, INT64_MAX);
+  EXPECT_EQ(store_.live_bytes(), small);
+  EXPECT_EQ(store_.used_bytes(), small);
 }
 
 TEST_F(ShardStoreTest, TickRemovesWhatIsDueAndNothingElse) {

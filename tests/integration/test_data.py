@@ -76,6 +76,41 @@ class MaxMemory(Case):
         for i in range(3000):
             client.set("n%d" % i, value)
 
+    def fill_up(self, client, size):
+        """Stores values of that size until one is refused; how many there are."""
+        stored = 0
+        while True:
+            pipe = client.pipeline(transaction=False)
+            for i in range(1000):
+                pipe.set("f%d" % (stored + i), b"v" * size)
+            refused = [r for r in pipe.execute(raise_on_error=False) if r is not True]
+            stored += 1000 - len(refused)
+            if refused:
+                return stored
+
+    def test_small_keys_that_are_deleted_make_room(self):
+        server = self.start(maxmemory="10mb")
+        client = server.redis()
+        stored = self.fill_up(client, 30)
+        full = client.info("memory")["used_memory"]
+        # Every other one: hardly any page of entries is left empty.
+        for first in range(0, stored, 2000):
+            client.delete(*["f%d" % i for i in range(first, min(first + 2000, stored), 2)])
+        self.eventually(lambda: client.info("memory")["used_memory"] < full * 0.75, 10, "room")
+        for i in range(1000):
+            client.set("n%d" % i, b"v" * 200)  # of another size, too
+
+    def test_room_is_there_at_once(self):
+        server = self.start(maxmemory="10mb")
+        client = server.redis()
+        for _ in range(3):
+            self.fill_up(client, 30)
+            pipe = client.pipeline(transaction=False)
+            pipe.flushall()
+            for i in range(8):
+                pipe.set("n%d" % i, "v")
+            self.assertEqual(pipe.execute(raise_on_error=False), [True] * 9)
+
     def test_account_returns_to_empty(self):
         server = self.start()
         client = server.redis()

@@ -1,0 +1,68 @@
+#include "dataplane/engine/transaction.h"
+
+namespace pollux {
+
+void Transaction::queue(const CommandRow& row, Args args, const Placement& place, int shards) {
+  commands_.push_back({.row = &row,
+                       .first_arg = static_cast<uint32_t>(ends_.size()),
+                       .arg_count = static_cast<uint32_t>(args.size()),
+                       .place = place});
+  for (const std::string_view arg : args) {
+    bytes_ += arg;
+    ends_.push_back(bytes_.size());
+  }
+  flags_ |= row.flags;
+  switch (place.where) {
+    case Where::kSession:
+      at_home_ = true;
+      break;
+    case Where::kShard:
+      shards_.add(place.shard);
+      break;
+    case Where::kLease:
+      shards_.add(lease_set(row, args, shards));
+      break;
+    case Where::kEachWorker:
+      at_home_ = true;
+      [[fallthrough]];
+    case Where::kEachShard:
+      shards_ = ShardSet::all(shards);
+      break;
+    case Where::kExec:
+      break;  // is never queued
+  }
+}
+
+void Transaction::args_of(const QueuedCommand& command,
+                          std::vector<std::string_view>& args) const {
+  args.clear();
+  size_t begin = command.first_arg == 0 ? 0 : ends_[command.first_arg - 1];
+  for (uint32_t i = 0; i < command.arg_count; ++i) {
+    const size_t end = ends_[command.first_arg + i];
+    args.push_back(std::string_view(bytes_).substr(begin, end - begin));
+    begin = end;
+  }
+}
+
+void Transaction::clear() {
+  if (bytes() > kKeptBytes) {
+    bytes_ = {};
+    ends_ = {};
+    commands_ = {};
+  }
+  bytes_.clear();
+  ends_.clear();
+  commands_.clear();
+  shards_ = {};
+  flags_ = 0;
+  at_home_ = false;
+  failed_ = false;
+}
+
+ShardSet Transaction::shards() const {
+  ShardSet all = shards_;
+  all.add(watched);
+  return all;
+}
+
+}  // namespace pollux

@@ -1,0 +1,230 @@
+// What a worker may take on at once, and what it holds for its clients: however much one client
+// asks for or leaves lying about, others are served and the bytes are in the account.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "dataplane/sim/scheduler.h"
+#include "dataplane/sim/test_client.h"
+#include "src/base/log.h"
+
+namespace pollux {
+namespace {
+
+constexpr int64_t kSecondUs = 1'000'000;
+constexpr int64_t kMegabyte = 1 << 20;
+
+class Bench {
+ public:
+  explicit Bench(const std::string& config = {}, size_t cells = 4)
+      : scheduler({.workers = 3, .config = config, .cells_per_channel = cells}) {
+    log_open("/dev/null");
+    for (int i = 0; i < 3; ++i) {
+      scheduler.sim().transport(i).set_exact(true);
+    }
+  }
+
+  MemoryClient connect(int worker = 0) { return scheduler.connect(worker); }
+  Worker& worker(int index) { return scheduler.engine().worker(index); }
+  std::string key_on(int worker, std::string_view name) {
+    return scheduler.sim().key_on(worker, name);
+  }
+  std::string run(MemoryClient& client, const Request& request) {
+    client.send_whole(encode(request));
+    EXPECT_TRUE(scheduler.run_until_quiet());
+    return client.take();
+  }
+  // A whole turn of one worker.
+  void turn(int index) {
+    for (const Phase phase : {Phase::kPoll, Phase::kMailbox, Phase::kTick, Phase::kFlush}) {
+      worker(index).step(phase);
+    }
+  }
+
+  Scheduler scheduler;
+};
+
+std::string times(int count, const Request& request) {
+  std::string bytes;
+  for (int i = 0; i < count; ++i) {
+    bytes += encode(request);
+  }
+  return bytes;
+}
+
+TEST(WorkerShareTest, BigRepliesOfOnePipelineTakeManyTurns) {
+  Bench bench;
+  MemoryClient greedy = bench.connect();
+  MemoryClient other = bench.connect();
+  const std::string key = bench.key_on(0, "k");
+  EXPECT_EQ(bench.run(other, {"SET", key, std::string(kMegabyte, 'v')}), "+OK\r\n");
+  greedy.set_window(0);
+  greedy.send_whole(times(40, {"GET", key}));
+  bench.turn(0);
+  other.send_whole(encode({"PING"}));
+  for (int turns = 0; turns < 3; ++turns) {
+    const int64_t before = bench.worker(0).chunk_bytes();
+    bench.turn(0);
+    EXPECT_LE(bench.worker(0).chunk_bytes() - before, 12 * kMegabyte);
+  }
+  EXPECT_EQ(other.take(), "+PONG\r\n");
+  EXPECT_LT(bench.worker(0).chunk_bytes(), 40 * kMegabyte);
+  greedy.set_window(SIZE_MAX);
+  EXPECT_TRUE(bench.scheduler.run_until_quiet());
+  const std::string reply = "$1048576\r\n" + std::string(kMegabyte, 'v') + "\r\n";
+  EXPECT_EQ(greedy.take().size(), 40 * reply.size());
+}
+
+TEST(WorkerShareTest, BigRepliesForOtherWorkersTakeManyTurns) {
+  Bench bench({}, /*cells=*/64);
+  MemoryClient greedy = bench.connect();
+  const std::string key = bench.key_on(1, "k");
+  EXPECT_EQ(bench.run(greedy, {"SET", key, std::string(kMegabyte, 'v')}), "+OK\r\n");
+  greedy.send_whole(times(40, {"GET", key}));
+  bench.turn(0);
+  const int64_t before = bench.worker(1).chunk_bytes();
+  bench.turn(1);
+  EXPECT_LE(bench.worker(1).chunk_bytes() - before, 6 * kMegabyte);
+  EXPECT_TRUE(bench.scheduler.run_until_quiet());
+  EXPECT_GT(greedy.take().size(), 40U << 20);
+}
+
+TEST(WorkerShareTest, AClientOverItsOutputLimitIsClosedBeforeItsPipelineIsDone) {
+  Bench bench("client-output-buffer-limit normal 8mb 0 0");
+  MemoryClient greedy = bench.connect();
+  const std::string key = bench.key_on(0, "k");
+  EXPECT_EQ(bench.run(greedy, {"SET", key, std::string(kMegabyte, 'v')}), "+OK\r\n");
+  greedy.set_window(0);
+  greedy.send_whole(times(60, {"GET", key}));
+  int64_t most = 0;
+  while (!greedy.closed()) {
+    bench.turn(0);
+    most = std::max(most, bench.worker(0).chunk_bytes());
+  }
+  EXPECT_LT(most, 16 * kMegabyte);
+}
+
+TEST(WorkerShareTest, APipelineThatWaitedGoesOnInShares) {
+  Bench bench;
+  MemoryClient deep = bench.connect();
+  MemoryClient other = bench.connect();
+  // The pipeline waits for the answer of another worker, then nothing holds it back.
+  deep.send_whole(encode({"GET", bench.key_on(1, "k")}) + times(10'000, {"PING"}));
+  bench.turn(0);
+  bench.turn(1);
+  int turns = 0;
+  std::string replies;
+  while (replies.size() < 5 + 10'000 * 7) {
+    const int64_t before = bench.worker(0).core().commands.get();
+    other.send_whole(encode({"ECHO", "x"}));
+    bench.turn(0);
+    EXPECT_LE(bench.worker(0).core().commands.get() - before, 1'000);
+    EXPECT_TRUE(other.take().size() <= 14) << "answered within two turns";
+    replies += deep.take();
+    ASSERT_LT(++turns, 1'000);
+  }
+  EXPECT_GT(turns, 10);
+  EXPECT_TRUE(bench.scheduler.run_until_quiet());
+}
+
+TEST(WorkerShareTest, ABusyWorkerDoesNotKeepTheOthersRequestsWaiting) {
+  Bench bench({}, /*cells=*/256);
+  const std::string key = bench.key_on(2, "k");
+  MemoryClient busy = bench.connect(0);
+  MemoryClient modest = bench.connect(1);
+  busy.send_whole(times(4'000, {"GET", key}));
+  modest.send_whole(encode({"GET", key}));
+  bench.turn(0);
+  bench.turn(1);
+  // Whenever worker 2 looks, all cells of worker 0 are full again.
+  for (int i = 0; i < 2; ++i) {
+    bench.turn(2);
+    bench.turn(0);
+  }
+  bench.turn(1);
+  bench.turn(1);
+  EXPECT_EQ(modest.take(), "$-1\r\n");
+  EXPECT_TRUE(bench.scheduler.run_until_quiet());
+}
+
+TEST(WorkerShareTest, AnIdleClientHoldsNothingOfItsLastRequest) {
+  Bench bench;
+  MemoryClient client = bench.connect();
+  const std::string value(kMegabyte, 'v');
+  const int64_t before = bench.worker(0).client_bytes();
+  EXPECT_EQ(bench.run(client, {"MSET", bench.key_on(0, "k"), value, bench.key_on(1, "k"), value}),
+            "+OK\r\n");
+  EXPECT_LT(bench.worker(0).client_bytes() - before, 4'096);
+  bench.worker(0).for_each_session(
+      [](const Session& session) { EXPECT_LT(session.input.capacity(), 4'096U); });
+}
+
+TEST(WorkerShareTest, HalfRequestsOfAllClientsAreInTheAccountAndBounded) {
+  Bench bench("maxmemory-clients 8mb");
+  std::vector<MemoryClient> clients;
+  int64_t most = 0;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(bench.connect());
+    clients.back().send_whole("*2\r\n$4\r\nECHO\r\n$3000000\r\n");
+    for (int part = 0; part < 4; ++part) {
+      clients.back().send_whole(std::string(500'000, 'x'));
+    }
+    EXPECT_TRUE(bench.scheduler.run_until_quiet());
+    most = std::max(most, bench.worker(0).client_bytes());
+  }
+  EXPECT_GT(most, 4 * kMegabyte);
+  EXPECT_LT(most, 12 * kMegabyte);
+  const auto closed = std::count_if(clients.begin(), clients.end(),
+                                    [](const MemoryClient& client) { return client.closed(); });
+  EXPECT_GT(closed, 4);
+  EXPECT_LT(closed, 12);
+}
+
+// Deleting makes room at once, on whichever worker, though the memory is freed in slices.
+TEST(WorkerShareTest, AWriteBehindADeleteFindsItsRoom) {
+  Bench bench;
+  MemoryClient client = bench.connect();
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      const std::string big = bench.key_on(i, "big");
+      EXPECT_EQ(bench.run(client, {"SET", big, std::string(kMegabyte, 'v')}), "+OK\r\n");
+      bench.scheduler.sim().config().change(
+          [](Config& config) { config.maxmemory = kMegabyte / 2; });
+      const Request write = {"SET", bench.key_on(j, "n"), "1"};
+      EXPECT_TRUE(bench.run(client, write).starts_with("-OOM ")) << i << j;
+      client.send_whole(encode({"DEL", big}) + encode(write));
+      EXPECT_TRUE(bench.scheduler.run_until_quiet());
+      EXPECT_EQ(client.take(), ":1\r\n+OK\r\n") << i << j;
+      bench.scheduler.sim().config().change([](Config& config) { config.maxmemory = 0; });
+      EXPECT_EQ(bench.run(client, {"SET", big, std::string(kMegabyte, 'v')}), "+OK\r\n");
+      bench.scheduler.sim().config().change(
+          [](Config& config) { config.maxmemory = kMegabyte / 2; });
+      client.send_whole(encode({"FLUSHALL"}) + encode(write));
+      EXPECT_TRUE(bench.scheduler.run_until_quiet());
+      EXPECT_EQ(client.take(), "+OK\r\n+OK\r\n") << i << j;
+      bench.scheduler.sim().config().change([](Config& config) { config.maxmemory = 0; });
+    }
+  }
+}
+
+TEST(WorkerShareTest, AClientThatTakesALongReplyIsNotIdle) {
+  Bench bench("timeout 5");
+  MemoryClient client = bench.connect();
+  const std::string key = bench.key_on(0, "k");
+  EXPECT_EQ(bench.run(client, {"SET", key, std::string(8 * kMegabyte, 'v')}), "+OK\r\n");
+  client.set_window(0);
+  client.send_whole(encode({"GET", key}));
+  size_t taken = 0;
+  for (int second = 0; second < 20; ++second) {
+    bench.scheduler.clock().advance_us(kSecondUs);
+    client.set_window(300'000);
+    bench.scheduler.run_until([] { return false; }, 400);
+    taken += client.take().size();
+  }
+  EXPECT_FALSE(client.closed());
+  EXPECT_GT(taken, 3U << 20);
+}
+
+}  // namespace
+}  // namespace pollux

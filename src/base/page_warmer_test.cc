@@ -1,0 +1,128 @@
+#include "src/base/page_warmer.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <cstring>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace pollux {
+namespace {
+
+constexpr size_t kBytes = 256 << 10;
+
+size_t resident_pages(char* block) {
+  unsigned char pages[kBytes / WarmBlocks::kAlign] = {};
+  EXPECT_EQ(mincore(block, kBytes, pages), 0);
+  size_t resident = 0;
+  for (const unsigned char page : pages) {
+    resident += page & 1;
+  }
+  return resident;
+}
+
+TEST(PageWarmer, KeepsNothingReadyForASmallOwner) {
+  PageWarmer warmer;
+  WarmBlocks blocks(kBytes, &warmer);
+  std::vector<char*> taken;
+  for (size_t i = 0; i + 1 < WarmBlocks::kReadyFrom; ++i) {
+    taken.push_back(blocks.take());
+    warmer.work();
+    EXPECT_FALSE(blocks.next_is_warm());
+  }
+  EXPECT_EQ(blocks.bytes(), static_cast<int64_t>(taken.size() * kBytes));
+  for (char* block : taken) {
+    blocks.give_back(block);
+  }
+  EXPECT_EQ(blocks.bytes(), 0);
+}
+
+TEST(PageWarmer, TouchesTheNextBlockAheadOfTheNeed) {
+  PageWarmer warmer;
+  WarmBlocks blocks(kBytes, &warmer);
+  std::vector<char*> taken;
+  for (size_t i = 0; i < WarmBlocks::kReadyFrom; ++i) {
+    taken.push_back(blocks.take());
+  }
+  EXPECT_FALSE(blocks.next_is_warm());
+  taken.push_back(blocks.take());  // the warmer is late: a cold one, and still one is asked for
+  warmer.work();
+  ASSERT_TRUE(blocks.next_is_warm());
+  taken.push_back(blocks.take());
+  EXPECT_EQ(resident_pages(taken.back()), kBytes / WarmBlocks::kAlign);
+  EXPECT_FALSE(blocks.next_is_warm());
+  for (char* block : taken) {
+    blocks.give_back(block);
+  }
+}
+
+TEST(PageWarmer, WithoutAWarmerTheOwnerMapsForItself) {
+  WarmBlocks blocks(kBytes, nullptr);
+  std::vector<char*> taken;
+  for (size_t i = 0; i < 2 * WarmBlocks::kReadyFrom; ++i) {
+    taken.push_back(blocks.take());
+    EXPECT_FALSE(blocks.next_is_warm());
+  }
+  EXPECT_EQ(blocks.bytes(), static_cast<int64_t>(taken.size() * kBytes));
+  for (char* block : taken) {
+    blocks.give_back(block);
+  }
+}
+
+bool is_mapped(char* block) {
+  unsigned char pages[kBytes / WarmBlocks::kAlign];
+  return mincore(block, kBytes, pages) == 0;
+}
+
+TEST(PageWarmer, UnmapsWhatIsGivenBack) {
+  PageWarmer warmer;
+  WarmBlocks with(kBytes, &warmer);
+  WarmBlocks without(kBytes, nullptr);
+  char* blocks[] = {with.take(), with.take(), without.take()};
+  without.give_back(blocks[2]);
+  EXPECT_FALSE(is_mapped(blocks[2]));
+  with.give_back(blocks[0]);
+  with.give_back(blocks[1]);
+  EXPECT_EQ(with.bytes(), 0);
+  EXPECT_TRUE(is_mapped(blocks[0]));
+  warmer.work();
+  EXPECT_FALSE(is_mapped(blocks[0]));
+  EXPECT_FALSE(is_mapped(blocks[1]));
+}
+
+// Owner and warmer at once: no block is handed out twice, none is touched while it is out.
+TEST(PageWarmer, RunsBesideItsOwners) {
+  PageWarmer warmer;
+  {
+    WarmBlocks blocks(kBytes, &warmer);
+    std::thread thread([&warmer] { warmer.run(); });
+    std::set<char*> taken;
+    size_t warm = 0;
+    for (int step = 0; step < 4000; ++step) {
+      warm += blocks.next_is_warm();
+      char* block = blocks.take();
+      ASSERT_TRUE(taken.insert(block).second);
+      std::memset(block, step | 1, WarmBlocks::kAlign);
+      if (taken.size() > 2 * WarmBlocks::kReadyFrom) {
+        char* first = *taken.begin();
+        ASSERT_NE(first[0], 0);
+        ASSERT_EQ(first[WarmBlocks::kAlign - 1], first[0]);
+        taken.erase(taken.begin());
+        blocks.give_back(first);
+      }
+      if (warm == 0 && step == 3999) {
+        --step;  // until the warmer was in time at least once
+      }
+    }
+    warmer.stop();
+    thread.join();
+    for (char* block : taken) {
+      blocks.give_back(block);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pollux
