@@ -55,6 +55,7 @@ void Cell::clear() {
   transaction.reset();
   watching = {};
   reply.clear();
+  noted.reset();
   packed_bytes_ = 0;
   args_count_ = 0;
   more_bytes_.reset();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/engine/client_ref.h"
+#include "dataplane/engine/command_log.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/transaction.h"
 #include "src/base/intrusive_list.h"
@@ -50,6 +51,7 @@ struct alignas(64) Cell : ListNode {
   const CommandRow* row = nullptr;
   uint64_t first_key_hash = 0;
   uint32_t shard_index = 0;
+  uint32_t request_bytes = 0;  // on the wire
   Instant now;
   uint64_t lease_ticket = 0;
   Tour* tour = nullptr;
@@ -68,6 +70,8 @@ struct alignas(64) Cell : ListNode {
   // A short one comes inside the cell, where the request's bytes were: a chunk of the target's pool
   // would cost two more ways between the cores, and a third to give it back.
   Output reply;
+  // What the target found remarkable (command_watch.h), for home to make a note of; as a rule null.
+  std::unique_ptr<std::vector<NotedCommand>> noted;
   void pack_reply();
   Watching watching;  // WATCH: the id goes out, what was added comes back
   std::string_view packed_reply() const { return {inline_bytes_, packed_bytes_}; }

@@ -28,19 +28,9 @@ constexpr Directive kDirectives[] = {
     {"list-max-ziplist-entries", 2, ""},
     {"list-max-ziplist-value", 2, ""},
     {"lua-replicate-commands", 2, ""},
-    {"rename-command", 3, "Commands can't be renamed in this version of Pollux; remove the line"},
     {"user", 0, "ACL users are not in this version of Pollux; use requirepass, or remove the line"},
     {"loadmodule", 0, "Pollux loads no modules; remove the line"},
 };
-
-std::string_view trim(std::string_view line) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t begin = line.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) {
-    return {};
-  }
-  return line.substr(begin, line.find_last_not_of(kBlanks) - begin + 1);
-}
 
 bool is_multi_word(const OptionRow& row) {
   return row.kind == OptionKind::kWords;
@@ -56,6 +46,17 @@ void land(const OptionRow& row, const OptionValue& value, Config& config) {
 std::string failure(std::string_view name, std::string_view reason) {
   return "ERR CONFIG SET failed (possibly related to argument '" + std::string(name) + "') - " +
          std::string(reason);
+}
+
+// Which of the options that a commit may refuse was to be set.
+std::string_view listening_option(std::span<const std::string_view> pairs) {
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    const std::string name = lower_case(pairs[i]);
+    if (name == "port" || name == "bind") {
+      return pairs[i];
+    }
+  }
+  return pairs.empty() ? "" : pairs[0];
 }
 
 }  // namespace
@@ -143,7 +144,7 @@ void ConfigStore::get(const Config& config, std::span<const std::string_view> pa
   }
 }
 
-std::string ConfigStore::set(std::span<const std::string_view> pairs) {
+std::string ConfigStore::set(std::span<const std::string_view> pairs, const Commit& commit) {
   POLLUX_ASSERT(pairs.size() % 2 == 0);
   const Config& now = *versions_.back();
   std::vector<const OptionRow*> rows;
@@ -196,6 +197,9 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs) {
       return failure(pairs[2 * i], "TLS is not in this version of Pollux");
     }
   }
+  if (const std::string refused = commit ? commit(*next) : ""; !refused.empty()) {
+    return failure(listening_option(pairs), refused);
+  }
   log_set_level(next->log_level);
   publish(std::move(next));
   return {};
@@ -215,7 +219,7 @@ bool ConfigStore::load_into(Config& config, std::string_view text, ConfigProblem
                             int depth) {
   for (int number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');
-    const std::string_view line = trim(text.substr(0, end));
+    const std::string_view line = trim_line(text.substr(0, end));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.empty() || line[0] == '#') {
       continue;
@@ -241,6 +245,10 @@ bool ConfigStore::load_line(Config& config, std::string_view line, ConfigProblem
   const std::string name = lower_case(words[0]);
   if (name == "include" && words.size() == 2) {
     return include(config, words[1], problem, depth);
+  }
+  if (name == "rename-command" && words.size() == 3) {
+    config.renamed_commands.emplace_back(words[1], words[2]);
+    return true;
   }
   for (const Directive& directive : kDirectives) {
     if (directive.name == name && (directive.words == 0 || directive.words == words.size())) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/engine/address_list.h"
 #include "dataplane/engine/pause.h"
 #include "src/base/log.h"
 #include "src/base/types.h"
@@ -33,6 +34,19 @@ struct OutputLimit {
   int64_t hard_bytes = 0;
   int64_t soft_bytes = 0;
   int64_t soft_seconds = 0;
+};
+
+// What is watched of commands while they run (command_watch.h).
+struct WatchConfig {
+  int64_t slow_us_min = 10000;  // slowlog-log-slower-than; -1: none
+  int64_t request_bytes_min = 1 << 20;  // -1: none
+  int64_t reply_bytes_min = 1 << 20;
+  int64_t slow_entries_max = 128;
+  int64_t large_request_entries_max = 128;
+  int64_t large_reply_entries_max = 128;
+  int64_t latency_ms_min = 0;  // latency-monitor-threshold; 0: no events are kept
+  bool latency_tracking = true;
+  std::vector<std::string> percentiles;  // of INFO latencystats, as they are written
 };
 
 struct Config {
@@ -56,6 +70,8 @@ struct Config {
   int64_t clients_percent = 0;    // if not 0, clients_bytes_max is this share of maxmemory
   std::string requirepass;
   bool protected_mode = true;  // without a password only this host may connect
+  AddressList allow_from;      // who else may connect; empty: everybody
+  WatchConfig watch;
   bool active_expiry = true;   // DEBUG SET-ACTIVE-EXPIRE
   Pause pause;                 // CLIENT PAUSE
   int64_t tracking_keys_max = 0;  // over all shards; 0: no limit
@@ -97,6 +113,8 @@ struct Config {
   std::string replica_of;
   std::string acl_file;
   std::string save;  // save points as text; empty: none
+  // rename-command, in the order of the file: old name, new name (empty: the command is gone).
+  std::vector<std::pair<std::string, std::string>> renamed_commands;
 
   // What CONFIG GET prints, by row of the option table.
   std::vector<std::string> texts;
@@ -144,7 +162,9 @@ class ConfigStore {
   // --- worker 0 only, or before threads start ---
   // CONFIG SET: all pairs or none. Returns the error reply's text, empty on success. Pairs are
   // name, value, name, value.
-  std::string set(std::span<const std::string_view> pairs);
+  // `commit` sees the version before it is published and may still refuse it, with a sentence.
+  using Commit = std::function<std::string(const Config& next)>;
+  std::string set(std::span<const std::string_view> pairs, const Commit& commit = {});
   // A new version with a change that no option names (DEBUG SET-ACTIVE-EXPIRE, maxclients cut down
   // to what the system allows).
   void change(const std::function<void(Config&)>& change);

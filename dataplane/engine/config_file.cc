@@ -53,15 +53,23 @@ bool read_whole_file(const std::string& path, std::string& out) {
   return got == 0;
 }
 
-namespace {
+std::string_view trim_line(std::string_view line) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t begin = line.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  return line.substr(begin, line.find_last_not_of(kBlanks) - begin + 1);
+}
 
-// A word in quotes, so that split_config_line gives it back.
-std::string quoted(std::string_view word) {
+std::string quoted_word(std::string_view word) {
+  constexpr std::string_view kMarked = "\"\\\n\r\t\a\b";
+  constexpr std::string_view kMarks = "\"\\nrtab";
   std::string out = "\"";
   for (const char c : word) {
-    if (c == '"' || c == '\\') {
+    if (const size_t at = kMarked.find(c); at != std::string_view::npos) {
       out += '\\';
-      out += c;
+      out += kMarks[at];
     } else if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
       char hex[8];
       std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned char>(c));
@@ -73,8 +81,6 @@ std::string quoted(std::string_view word) {
   return out + "\"";
 }
 
-}  // namespace
-
 // An argument that begins with "--" is a name, unless the name before it still waits for its first
 // value (`--requirepass --strange`); `--save` alone means no save points.
 std::string options_text(std::span<const std::string_view> args) {
@@ -82,7 +88,7 @@ std::string options_text(std::span<const std::string_view> args) {
   bool name_wants_value = false;
   for (size_t i = 0; i < args.size(); ++i) {
     if (!args[i].starts_with("--") || name_wants_value) {
-      text += quoted(args[i]) + ' ';
+      text += quoted_word(args[i]) + ' ';
       name_wants_value = false;
       continue;
     }

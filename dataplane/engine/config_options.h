@@ -30,6 +30,11 @@ enum OptionFlag : uint32_t {
   kIdle = 1u << 3,       // known, kept, without meaning here
   kFileName = 1u << 4,   // must not be a path
   kPercent = 1u << 5,    // kMemory: "N%" is fine too
+  kUnsigned = 1u << 6,   // kMemory: up to 2^64 - 1 (what is over INT64_MAX counts as that)
+  kSecret = 1u << 7,     // its value is not shown in logs of commands
+  kQuoted = 1u << 8,     // kWords: CONFIG REWRITE puts the list into quotes
+  kEmptyIsNone = 1u << 9,     // CONFIG REWRITE: an empty value needs no line
+  kAlwaysWritten = 1u << 10,  // CONFIG REWRITE: has a line also at its default
 };
 
 // A value as it was understood.
@@ -54,6 +59,8 @@ struct OptionRow {
   // kWords: `value.text` comes in as what stands and goes out as what shall be; false with
   // `reason`. The words come split at blanks.
   bool (*parse)(Words, OptionValue& value, std::string& reason) = nullptr;
+  // kBool, kText: what a value must be beyond its kind; false with `reason`.
+  bool (*check)(std::string_view text, std::string& reason) = nullptr;
 };
 
 std::span<const OptionRow> option_rows();
@@ -78,11 +85,21 @@ bool parse_oom_values(Words words, OptionValue& value, std::string& reason);
 bool parse_shutdown_flags(Words words, OptionValue& value, std::string& reason);
 bool parse_replica_of(Words words, OptionValue& value, std::string& reason);
 bool parse_directory(Words words, OptionValue& value, std::string& reason);
+bool parse_allow_from(Words words, OptionValue& value, std::string& reason);
 bool parse_workers(Words words, OptionValue& value, std::string& reason);
 bool parse_cpus(Words words, OptionValue& value, std::string& reason);
 bool parse_redis_version(Words words, OptionValue& value, std::string& reason);
 
+// What values of text must be (config_words.cc).
+bool check_host_name(std::string_view text, std::string& reason);
+bool check_title_template(std::string_view text, std::string& reason);
+bool check_no_tls(std::string_view text, std::string& reason);
+
 std::vector<std::string> split_words(std::string_view text);
+// A line without the blanks around it.
+std::string_view trim_line(std::string_view line);
+// A word in quotes, so that split_config_line gives it back.
+std::string quoted_word(std::string_view word);
 std::string lower_case(std::string_view text);
 
 }  // namespace pollux

@@ -306,7 +306,7 @@ TEST(ConfigCommandLine, NamesAndValues) {
   EXPECT_EQ(text({"--save", "--port", "1"}), "save \"\"\nport \"1\" ");
   EXPECT_EQ(text({"--save"}), "save \"\"");
   EXPECT_EQ(text({"--requirepass", "--odd", "--port", "1"}), "requirepass \"--odd\" \nport \"1\" ");
-  EXPECT_EQ(text({"--requirepass", "a\"b\\\n"}), "requirepass \"a\\\"b\\\\\\x0a\" ");
+  EXPECT_EQ(text({"--requirepass", "a\"b\\\n"}), "requirepass \"a\\\"b\\\\\\n\" ");
 }
 
 TEST(ConfigLoad, ReadsLines) {

@@ -54,10 +54,11 @@ bool parse_memory_option(const OptionRow& row, const std::string& word, OptionVa
     return false;
   }
   value.number = static_cast<int64_t>(std::min<uint64_t>(*bytes, INT64_MAX));
-  if (!in_range(row, *bytes <= INT64_MAX, value.number, reason)) {
+  const bool fits = *bytes <= INT64_MAX || (row.flags & kUnsigned) != 0;
+  if (!in_range(row, fits, value.number, reason)) {
     return false;
   }
-  value.text = std::to_string(value.number);
+  value.text = std::to_string(*bytes);
   return true;
 }
 
@@ -120,7 +121,8 @@ bool parse_option(const OptionRow& row, Words words, OptionValue& value, std::st
       value.text = lower_case(word);
       value.number = value.text == "yes" ? 1 : 0;
       reason = "argument must be 'yes' or 'no'";
-      return value.text == "yes" || value.text == "no";
+      return (value.text == "yes" || value.text == "no") &&
+             (row.check == nullptr || row.check(value.text, reason));
     case OptionKind::kInt: {
       const std::optional<int64_t> number = parse_int64(word);
       if (!number) {
@@ -155,6 +157,9 @@ bool parse_option(const OptionRow& row, Words words, OptionValue& value, std::st
   }
   if ((row.flags & kFileName) != 0 && word.find('/') != std::string::npos) {
     reason = std::string(row.name) + " can't be a path, just a filename";
+    return false;
+  }
+  if (row.check != nullptr && !row.check(word, reason)) {
     return false;
   }
   value.text = word;

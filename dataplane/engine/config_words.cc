@@ -199,7 +199,7 @@ bool parse_shutdown_flags(Words words, OptionValue& value, std::string& reason) 
     return std::find(lower.begin(), lower.end(), name) != lower.end();
   };
   if (has("save") && has("nosave")) {
-    reason = "\"save\" and \"nosave\" exclude each other";
+    reason = "shutdown options SAVE and NOSAVE can't be used simultaneously";
     return false;
   }
   value.text.clear();
@@ -252,6 +252,22 @@ bool parse_directory(Words words, OptionValue& value, std::string& reason) {
   return true;
 }
 
+bool parse_allow_from(Words words, OptionValue& value, std::string& reason) {
+  if (words.size() == 1 && words[0].empty()) {
+    value.text.clear();
+    return true;
+  }
+  AddressList list;
+  for (const std::string& word : words) {
+    if (!list.add(word)) {
+      reason = "'" + word + "' is no address or CIDR block, as in 10.0.0.0/8 or fd00::/8";
+      return false;
+    }
+  }
+  value.text = join(words);
+  return true;
+}
+
 bool parse_workers(Words words, OptionValue& value, std::string& reason) {
   const std::string word = words.size() == 1 ? lower_case(words[0]) : "";
   if (word == "auto") {
@@ -280,6 +296,54 @@ bool parse_cpus(Words words, OptionValue& value, std::string& reason) {
   }
   value.text = word;
   return true;
+}
+
+// --- checks of text ---
+
+bool check_host_name(std::string_view text, std::string& reason) {
+  constexpr size_t kHostNameMax = 256;
+  if (text.size() >= kHostNameMax) {
+    reason = "Hostnames must be less than 256 characters";
+    return false;
+  }
+  const bool good = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '.';
+  });
+  if (!good) {
+    reason = "Hostnames may only contain alphanumeric characters, hyphens or dots";
+  }
+  return good;
+}
+
+// The title must say something besides {title} and {unixsocket}, which may be empty.
+bool check_title_template(std::string_view text, std::string& reason) {
+  constexpr std::string_view kFilled[] = {"{listen-addr}", "{server-mode}", "{port}", "{tls-port}",
+                                          "{config-file}"};
+  constexpr std::string_view kPerhapsEmpty[] = {"{title}", "{unixsocket}"};
+  reason = "template format is invalid or contains unknown variables";
+  bool says_something = false;
+  while (!text.empty()) {
+    if (text[0] != '{') {
+      says_something |= text[0] != ' ';
+      text.remove_prefix(1);
+      continue;
+    }
+    const std::string_view name = text.substr(0, text.find('}') + 1);
+    const auto is_name = [name](std::string_view known) { return known == name; };
+    const bool filled = std::any_of(std::begin(kFilled), std::end(kFilled), is_name);
+    if (!filled && std::none_of(std::begin(kPerhapsEmpty), std::end(kPerhapsEmpty), is_name)) {
+      return false;
+    }
+    says_something |= filled;
+    text.remove_prefix(name.size());
+  }
+  return says_something;
+}
+
+bool check_no_tls(std::string_view text, std::string& reason) {
+  reason = "TLS is not in this version of Pollux";
+  return text == "no";
 }
 
 // Clients compare it number by number.

@@ -166,6 +166,21 @@ void reset(Context& ctx) {
   ctx.reply.simple("RESET");
 }
 
+bool is_auth_secret(Args, size_t index) { return index > 0; }
+
+// Both words behind each AUTH.
+bool is_hello_secret(Args args, size_t index) {
+  for (size_t i = 2; i + 2 < args.size() && i < index; ++i) {
+    if (is_word(args[i], "auth")) {
+      if (index <= i + 2) {
+        return true;
+      }
+      i += 2;
+    }
+  }
+  return false;
+}
+
 constexpr uint32_t kEverywhere = kLoading | kStale | kFast;
 
 constexpr CommandRow kRows[] = {
@@ -175,12 +190,12 @@ constexpr CommandRow kRows[] = {
      .summary = "Says who the server is and chooses the protocol.", .complexity = "O(1)",
      .syntax = "[arguments=(protover:integer [AUTH username_password=(username password)] "
                "[SETNAME clientname])]",
-     .history = "6.2.0 protover became optional"},
+     .history = "6.2.0 protover became optional", .secret = is_hello_secret},
     {.name = "auth", .arity = -2, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
      .acl = kAclConnection, .handler = auth, .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Authenticates the connection.",
      .complexity = "O(N) for N passwords of the user", .syntax = "[username@6.0.0] password",
-     .history = "6.0.0 users came in"},
+     .history = "6.0.0 users came in", .secret = is_auth_secret},
     {.name = "select", .arity = 2, .flags = kEverywhere, .acl = kAclConnection, .handler = select,
      .route = Route::kSession,
      .group = "connection", .since = "1.0.0",

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/engine/command_watch.h"
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/errands.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/mailbox.h"
 #include "dataplane/engine/shard_side.h"
@@ -36,6 +38,7 @@ struct EngineParts {
   Clock* clock = nullptr;
   PageWarmer* warmer = nullptr;      // null: shards touch their memory themselves
   Journal* journal = nullptr;        // null: no tickets are drawn
+  Errands* errands = nullptr;        // null: errands run in place
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };
 
@@ -60,11 +63,13 @@ class Engine {
   CoreBlock& core(int index) { return parts_.page->cores[index]; }
   Clock& clock() { return *parts_.clock; }
   Journal* journal() { return parts_.journal; }
+  Errands* errands() { return parts_.errands; }
 
   // For Watching::id; never 0, never used again.
   uint64_t next_watch_id() { return next_watch_id_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t next_session_id() { return next_session_id_.fetch_add(1, std::memory_order_relaxed); }
   std::atomic<int64_t>& clients() { return clients_; }
+  CommandWatch::LogIds& log_ids() { return log_ids_; }
 
   // Asks every worker to end: no new connections, replies under way are sent (at most
   // `grace_ms`), then the loops return. Any thread, any number of times.
@@ -89,6 +94,7 @@ class Engine {
   std::atomic<uint64_t> next_session_id_{1};
   std::atomic<uint64_t> next_watch_id_{1};
   std::atomic<int64_t> clients_{0};
+  CommandWatch::LogIds log_ids_{};
   std::atomic<bool> stopping_{false};
   std::atomic<int> done_{0};
   std::atomic<int64_t> grace_ms_{0};

@@ -20,6 +20,10 @@ std::span<const CommandRow> info_commands();        // INFO
 std::span<const CommandRow> config_commands();      // CONFIG
 std::span<const CommandRow> command_commands();     // COMMAND
 std::span<const CommandRow> debug_commands();       // DEBUG
+std::span<const CommandRow> slowlog_commands();     // SLOWLOG COMMANDLOG
+std::span<const CommandRow> latency_commands();     // LATENCY
+std::span<const CommandRow> hotkeys_commands();     // HOTKEYS
+std::span<const CommandRow> lolwut_commands();      // LOLWUT
 std::span<const CommandRow> server_commands();      // TIME SHUTDOWN SAVE MEMORY ROLE ...
 std::span<const CommandRow> absent_commands();      // what answers "not here": CLUSTER, MODULE, ACL
 

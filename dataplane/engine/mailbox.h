@@ -57,8 +57,8 @@ class Channel {
   uint64_t requests_answered_ = 0;
   uint64_t served_ = 0;  // target
   Cell park_cell_;
-  SpscRing<Cell*> requests_;
-  SpscRing<Cell*> answers_;
+  PointerRing<Cell> requests_;
+  PointerRing<Cell> answers_;
 };
 
 }  // namespace pollux

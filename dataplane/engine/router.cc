@@ -27,8 +27,15 @@ Placement place_by_keys(const CommandRow& row, Args args, int shards) {
     return placement;
   }
   KeyIndices keys;
-  if (!extract_keys(row, args, keys) || keys.size() == 0) {
+  if (!extract_keys(row, args, keys)) {
     // The handler answers what is wrong, and touches no key.
+    return placement;
+  }
+  if (keys.need_all()) {
+    placement.where = shards > 1 ? Where::kLease : Where::kShard;
+    return placement;
+  }
+  if (keys.size() == 0) {
     return placement;
   }
   placement.first_key_hash = key_hash(args[keys[0]]);
@@ -80,6 +87,9 @@ ShardSet lease_set(const CommandRow& row, Args args, int shards) {
   ShardSet set;
   KeyIndices keys;
   if (extract_keys(row, args, keys)) {
+    if (keys.need_all()) {
+      return ShardSet::all(shards);
+    }
     for (size_t i = 0; i < keys.size(); ++i) {
       set.add(shard_of(args[keys[i]], shards));
     }

@@ -5,7 +5,6 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
-#include "dataplane/engine/version.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/num.h"
 #include "src/commands/args.h"
@@ -105,16 +104,6 @@ void memory_help(Context& ctx) {
   write_help(ctx.reply, "MEMORY", kLines);
 }
 
-void lolwut(Context& ctx) {
-  if (ctx.args.size() > 2 && is_word(ctx.args[1], "version")) {
-    int64_t version = 0;
-    if (!read_int64(ctx, 2, version)) {
-      return;
-    }
-  }
-  ctx.reply.verbatim("Pollux ver. " + std::string(kPolluxVersion) + "\n", "txt");
-}
-
 void role(Context& ctx) {
   ctx.reply.array(3);
   ctx.reply.bulk("master");
@@ -197,10 +186,6 @@ constexpr CommandRow kRows[] = {
      .route = Route::kSession, .subcommands = kMemoryRows,
      .group = "server", .since = "4.0.0", .summary = "Asks about memory.",
      .complexity = "Depends on the subcommand."},
-    {.name = "lolwut", .arity = -1, .flags = kReadonly | kFast, .acl = 0, .handler = lolwut,
-     .route = Route::kSession,
-     .group = "server", .since = "5.0.0", .summary = "Says the server's version.",
-     .complexity = "O(1)", .syntax = "[VERSION version:integer]"},
     {.name = "role", .arity = 1, .flags = kNoScript | kLoading | kStale | kFast,
      .acl = kAclAdmin | kAclDangerous, .handler = role, .route = Route::kSession,
      .group = "server", .since = "2.8.12", .summary = "Says which part replication gives it.",

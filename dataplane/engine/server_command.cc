@@ -19,17 +19,6 @@ namespace {
 
 CommandTable& table_of(Context& ctx) { return engine_host(ctx).engine->commands(); }
 
-// "get", "config|get"; null if there is none.
-const CommandRow* find_full_name(CommandTable& table, std::string_view name) {
-  const size_t bar = name.find('|');
-  const CommandRow* row = table.find(name.substr(0, bar));
-  if (row == nullptr || bar == std::string_view::npos) {
-    return row;
-  }
-  return row->subcommands.empty() ? nullptr
-                                  : CommandTable::find_sub(*row, name.substr(bar + 1));
-}
-
 // The row that a request would run; null if there is none.
 const CommandRow* find_request(CommandTable& table, Args request) {
   const CommandRow* row = table.find(request[0]);

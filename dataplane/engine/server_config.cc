@@ -5,9 +5,12 @@
 #include <vector>
 
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/config_options.h"
+#include "dataplane/engine/config_rewrite.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
+#include "src/base/log.h"
 #include "src/protocol/error_text.h"
 
 namespace pollux {
@@ -31,13 +34,58 @@ void set_visit(Worker& worker, Tour& tour) {
     return;
   }
   if (worker.id().value == 0) {
-    tour.text = worker.engine().config().set(std::span(tour.args).subspan(2));
+    tour.text = worker.engine().config().set(
+        std::span(tour.args).subspan(2), [&worker](const Config& next) -> std::string {
+          const std::string problem = worker.listen(next);
+          if (problem.empty()) {
+            return {};
+          }
+          log_line(LogLevel::kWarning, "CONFIG SET: %s", problem.c_str());
+          return next.port == worker.config().port
+                     ? "Failed to bind to specified addresses."
+                     : "Unable to listen on this port. Check server logs.";
+        });
     tour.done_early = !tour.text.empty();
   }
   worker.refresh_config();
 }
 
-void config_set(Context& ctx) {
+void resetstat_visit(Worker& worker, Tour&) { worker.reset_stats(); }
+
+void config_resetstat(Context& ctx) { ctx.reply.ok(); }
+
+// What the errand takes along: it must not look at configuration versions, which workers free.
+struct RewriteLuggage final : TourLuggage {
+  std::string path;
+  std::vector<std::string> texts;
+};
+
+// One stop is enough: every worker has what an answered CONFIG SET has set.
+void rewrite_visit(Worker& worker, Tour& tour) {
+  tour.done_early = true;
+  if (worker.config().config_file.empty()) {
+    tour.text = "ERR The server is running without a config file";
+    tour.errand_due = false;
+    return;
+  }
+  auto& luggage = tour.luggage_of<RewriteLuggage>();
+  luggage.path = worker.config().config_file;
+  luggage.texts = worker.config().texts;
+}
+
+void rewrite_errand(Tour& tour) {
+  const auto& luggage = tour.luggage_of<RewriteLuggage>();
+  const std::string problem = rewrite_config_file(luggage.path, luggage.texts);
+  if (problem.empty()) {
+    log_line(LogLevel::kNotice, "CONFIG REWRITE has written %s", luggage.path.c_str());
+    return;
+  }
+  log_line(LogLevel::kWarning, "CONFIG REWRITE can't write %s: %s", luggage.path.c_str(),
+           problem.c_str());
+  tour.text = "ERR Rewriting config file: " + problem;
+}
+
+void reply_outcome(Context& ctx) {
   const std::string& error = engine_host(ctx).tour->text;
   if (error.empty()) {
     ctx.reply.ok();
@@ -46,16 +94,12 @@ void config_set(Context& ctx) {
   }
 }
 
-void resetstat_visit(Worker& worker, Tour&) { worker.reset_stats(); }
-
-void config_resetstat(Context& ctx) { ctx.reply.ok(); }
-
-void config_rewrite(Context& ctx) {
-  if (engine_host(ctx).worker->config().config_file.empty()) {
-    ctx.reply.error("ERR The server is running without a config file");
-  } else {
-    ctx.reply.error("ERR CONFIG REWRITE is not in this version of Pollux");
+bool is_secret_setting(Args args, size_t index) {
+  if (index < 3 || index % 2 == 0) {
+    return false;
   }
+  const OptionRow* row = find_option(args[index - 1]);
+  return row != nullptr && (row->flags & kSecret) != 0;
 }
 
 void config_help(Context& ctx) {
@@ -88,16 +132,16 @@ constexpr CommandRow kSubcommands[] = {
      .route = Route::kEachWorker, .each_worker = resetstat_visit,
      .group = "server", .since = "2.0.0", .summary = "Sets the statistics of INFO back.",
      .complexity = "O(1)"},
-    {.name = "rewrite", .arity = 2, .flags = kOperator, .acl = 0, .handler = config_rewrite,
-     .route = Route::kSession,
+    {.name = "rewrite", .arity = 2, .flags = kOperator, .acl = 0, .handler = reply_outcome,
+     .route = Route::kEachWorker, .each_worker = rewrite_visit, .errand = rewrite_errand,
      .group = "server", .since = "2.8.0", .summary = "Writes the configuration file anew.",
      .complexity = "O(1)"},
-    {.name = "set", .arity = -4, .flags = kOperator, .acl = 0, .handler = config_set,
+    {.name = "set", .arity = -4, .flags = kOperator, .acl = 0, .handler = reply_outcome,
      .route = Route::kEachWorker, .each_worker = set_visit,
      .group = "server", .since = "2.0.0", .summary = "Changes options.",
      .complexity = "O(N) for N options", .syntax = "parameter_value=(parameter value)...",
      .tips = "request_policy:all_nodes response_policy:all_succeeded",
-     .history = "7.0.0 several options in one call"},
+     .history = "7.0.0 several options in one call", .secret = is_secret_setting},
 };
 
 constexpr CommandRow kRows[] = {

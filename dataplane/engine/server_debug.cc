@@ -1,17 +1,22 @@
 // DEBUG: what tests and tools use. One row, because redis-server's has no subcommand rows either.
-// It is routed like a command with keys, so that OBJECT finds its key on the shard; the subcommands
-// without a key run on worker 0, which is the one that may make configuration versions.
+// It is routed like a command with keys, so that OBJECT finds its key on the shard, and DIGEST gets
+// them all; the subcommands without a key run on worker 0, which is the one that may make
+// configuration versions.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <string>
 
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/debug_data.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+#include "src/base/glob.h"
 #include "src/base/log.h"
 #include "src/commands/args.h"
 #include "src/commands/key_extractor.h"
@@ -154,45 +159,103 @@ void debug_protocol(Context& ctx) {
   }
 }
 
+void debug_string_match(Context& ctx) {
+  ctx.reply.integer(glob_match(ctx.args[2], ctx.args[3], /*ignore_case=*/false) ? 1 : 0);
+}
+
+// Random patterns against random strings: it is enough to come back.
+void debug_string_match_test(Context& ctx) {
+  constexpr std::string_view kLetters = "ab*?[]^-\\";
+  const auto draw = [&ctx, kLetters] {
+    std::string text(ctx.rng.below(32), ' ');
+    for (char& c : text) {
+      c = kLetters[ctx.rng.below(kLetters.size())];
+    }
+    return text;
+  };
+  int64_t matches = 0;
+  for (int i = 0; i < 10000; ++i) {
+    matches += glob_match(draw(), draw(), ctx.rng.below(2) == 0) ? 1 : 0;
+  }
+  ctx.reply.simple("No pattern has led astray, " + std::to_string(matches) + " of 10000 matched");
+}
+
+void debug_no_disk(Context& ctx) {
+  ctx.reply.error("ERR nothing is written to disk in this version of Pollux");
+}
+
+// The end, as a test of what the end leaves behind (the report in the log, a supervisor).
+void debug_segfault(Context&) { raise(SIGSEGV); }
+void debug_panic(Context&) { POLLUX_ASSERT(false && "DEBUG asked for it"); }
+
 void debug_help(Context& ctx) {
   constexpr std::string_view kLines[] = {
+      "ASSERT",
+      "    Crash by an assertion.",
       "CHANGE-REPL-ID",
       "    Draw another replication id.",
+      "DIGEST",
+      "    A hash over all data, the same as redis-server's over the same data.",
+      "DIGEST-VALUE <key> [<key> ...]",
+      "    A hash of each key's value.",
       "ERROR <string>",
       "    Answer that error.",
       "LOG <message>",
       "    Write a line to the log.",
       "OBJECT <key>",
       "    How a value is stored.",
+      "PANIC",
+      "    The same as ASSERT.",
+      "POPULATE <count> [<prefix>] [<size>]",
+      "    Make as many keys, prefix:0 and on, where they don't exist.",
       "PROTOCOL <type>",
       "    Answer a value of that type of the protocol.",
+      "SEGFAULT",
+      "    Crash by SIGSEGV.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether due keys are removed before somebody asks for them.",
       "SLEEP <seconds>",
       "    Stop a worker (number 0) for that long.",
+      "STRINGMATCH-LEN <pattern> <string>",
+      "    Whether the pattern fits.",
+      "STRINGMATCH-TEST",
+      "    Try random patterns.",
   };
   write_help(ctx.reply, "DEBUG", kLines);
 }
 
 struct DebugRow {
   std::string_view name;
-  size_t args;  // all, with DEBUG itself
+  size_t args_min;  // all, with DEBUG itself
+  size_t args_max;
   Handler handler;
 };
+constexpr size_t kAnyNumber = SIZE_MAX;
 constexpr DebugRow kDebugRows[] = {
-    {"help", 2, debug_help},
-    {"change-repl-id", 2, debug_change_repl_id},
-    {"error", 3, debug_error},
-    {"log", 3, debug_log},
-    {"object", 3, debug_object},
-    {"protocol", 3, debug_protocol},
-    {"set-active-expire", 3, debug_set_active_expire},
-    {"sleep", 3, debug_sleep},
+    {"help", 2, 2, debug_help},
+    {"assert", 2, 2, debug_panic},
+    {"change-repl-id", 2, 2, debug_change_repl_id},
+    {"digest", 2, 2, debug_digest},
+    {"digest-value", 3, kAnyNumber, debug_digest_value},
+    {"error", 3, 3, debug_error},
+    {"loadaof", 2, 2, debug_no_disk},
+    {"log", 3, 3, debug_log},
+    {"object", 3, 3, debug_object},
+    {"panic", 2, 2, debug_panic},
+    {"populate", 3, 5, debug_populate},
+    {"protocol", 3, 3, debug_protocol},
+    {"reload", 2, kAnyNumber, debug_no_disk},
+    {"segfault", 2, 2, debug_segfault},
+    {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"sleep", 3, 3, debug_sleep},
+    {"stringmatch-len", 4, 4, debug_string_match},
+    {"stringmatch-test", 2, 2, debug_string_match_test},
 };
 
 void debug(Context& ctx) {
   for (const DebugRow& row : kDebugRows) {
-    if (is_word(ctx.args[1], row.name) && ctx.args.size() == row.args) {
+    if (is_word(ctx.args[1], row.name) && ctx.args.size() >= row.args_min &&
+        ctx.args.size() <= row.args_max) {
       row.handler(ctx);
       return;
     }
@@ -204,6 +267,12 @@ void debug(Context& ctx) {
 bool find_debug_key(Args args, KeyIndices& keys) {
   if (args.size() == 3 && is_word(args[1], "object")) {
     keys.append(2, 0);
+  } else if (is_word(args[1], "digest-value")) {
+    for (size_t i = 2; i < args.size(); ++i) {
+      keys.append(i, 0);
+    }
+  } else if (is_word(args[1], "digest") || is_word(args[1], "populate")) {
+    keys.set_need_all();
   }
   return true;
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/info_text.h"
+#include "dataplane/engine/latency_stats.h"
 #include "dataplane/engine/version.h"
 #include "dataplane/engine/worker.h"
 #include "src/commands/args.h"
@@ -49,6 +51,13 @@ struct InfoSource {
   }
   int64_t uptime_ms() const { return std::max<int64_t>(now.ms() - engine.page().started_ms, 0); }
 };
+
+// As CONFIG GET prints it.
+std::string option_text(const Config& config, std::string_view name) {
+  std::vector<std::pair<std::string, std::string>> found;
+  ConfigStore::get(config, {&name, 1}, found);
+  return found.empty() ? "" : found[0].second;
+}
 
 int64_t resident_bytes() {
   const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -92,8 +101,8 @@ void add_server(InfoText& info, const InfoSource& from) {
   info.add("server_time_usec", from.now.us);
   info.add("uptime_in_seconds", from.uptime_ms() / 1000);
   info.add("uptime_in_days", from.uptime_ms() / 86'400'000);
-  info.add("hz", 10);
-  info.add("configured_hz", 10);
+  info.add("hz", 10);  // of cron, whatever is configured
+  info.add("configured_hz", option_text(from.config, "hz"));
   info.add("lru_clock", static_cast<int64_t>(Entry::clock_at(from.now)));
   info.add("executable", executable_path());
   info.add("config_file", from.config.config_file);
@@ -150,10 +159,14 @@ void add_memory(InfoText& info, const InfoSource& from) {
   info.add("used_memory_functions", 0);
   info.add_bytes("used_memory_scripts", 0);
   info.add_bytes("maxmemory", from.config.maxmemory);
-  std::vector<std::pair<std::string, std::string>> policy;
-  const std::string_view name[] = {"maxmemory-policy"};
-  ConfigStore::get(from.config, name, policy);
-  info.add("maxmemory_policy", policy.empty() ? "" : policy[0].second);
+  info.add("maxmemory_policy", option_text(from.config, "maxmemory-policy"));
+  // The allocator's pages are all in use, as far as this account knows.
+  info.add_real("allocator_frag_ratio", 1, 2);
+  info.add("allocator_frag_bytes", 0);
+  info.add_real("allocator_rss_ratio", ratio(resident, used), 2);
+  info.add("allocator_rss_bytes", resident - used);
+  info.add_real("rss_overhead_ratio", 1, 2);
+  info.add("rss_overhead_bytes", 0);
   info.add_real("mem_fragmentation_ratio", ratio(resident, used), 2);
   info.add("mem_fragmentation_bytes", resident - used);
   info.add("mem_not_counted_for_evict", 0);
@@ -230,8 +243,11 @@ void add_stats(InfoText& info, const InfoSource& from) {
   add_zeros(info, {"sync_full", "sync_partial_ok", "sync_partial_err"});
   info.add("expired_keys", from.sum(&CoreBlock::expired_keys));
   info.add("expired_stale_perc", "0.00");
-  add_zeros(info, {"expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds",
-                   "evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
+  info.add("expired_time_cap_reached_count", from.sum(&CoreBlock::ticks_cut_short));
+  info.add("expire_cycle_cpu_milliseconds",
+           static_cast<int64_t>(static_cast<double>(from.sum(&CoreBlock::tick_cycles)) /
+                                from.engine.page().tsc_per_us / 1000));
+  add_zeros(info, {"evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
                    "current_eviction_exceeded_time"});
   info.add("keyspace_hits", from.sum(&CoreBlock::keyspace_hits));
   info.add("keyspace_misses", from.sum(&CoreBlock::keyspace_misses));
@@ -326,7 +342,30 @@ void add_errorstats(InfoText& info, const InfoSource& from) {
   }
 }
 
-void add_latencystats(InfoText& info, const InfoSource&) { info.section("Latencystats"); }
+void add_latencystats(InfoText& info, const InfoSource& from) {
+  info.section("Latencystats");
+  const WatchConfig& config = from.config.watch;
+  if (!config.latency_tracking || config.percentiles.empty()) {
+    return;
+  }
+  for (const CommandRow* row : from.engine.commands().rows()) {
+    const CommandLatency latency(from.engine.page(), row->id);
+    if (latency.count() == 0) {
+      continue;
+    }
+    std::string line = "latency_percentiles_usec_";
+    append_full_name(line, *row);
+    char divider = ':';
+    for (const std::string& percent : config.percentiles) {
+      char text[80];
+      std::snprintf(text, sizeof text, "%cp%s=%.3f", divider, percent.c_str(),
+                    latency.percentile_us(std::strtod(percent.c_str(), nullptr)));
+      line += text;
+      divider = ',';
+    }
+    info.line(line);
+  }
+}
 
 void add_cluster(InfoText& info, const InfoSource&) {
   info.section("Cluster");
@@ -353,6 +392,7 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.add("transport", "kernel");
   info.add("poll_mode", from.config.poll_mode == PollMode::kBusy ? "busy" : "adaptive");
   info.add("poll_spin_us", from.config.poll_spin_us);
+  info.add("connections_denied", from.sum(&CoreBlock::connections_denied));
   info.add("longest_turn_cpu_us", from.highest(&CoreBlock::longest_turn_cpu_ns) / 1000);
   info.add("cells_sent", from.sum(&CoreBlock::cells_sent));
   info.add("leases", from.sum(&CoreBlock::leases));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,11 @@ namespace pollux {
 
 class Session;
 class Worker;
+
+// What a command gathers on its way, in a form of its own. The row's functions know which one.
+struct TourLuggage {
+  virtual ~TourLuggage() = default;
+};
 
 struct Tour : ListNode {
   explicit Tour(ChunkPool& pool) : body(pool) {}
@@ -37,10 +43,25 @@ struct Tour : ListNode {
   // For Route::kEachWorker: free for the command's use; text gathered on the way, numbers.
   std::string text;
   int64_t number = 0;
+  std::unique_ptr<TourLuggage> luggage;
+  // The luggage, made at the first call. Always of one type within a row.
+  template <typename T>
+  T& luggage_of() {
+    if (luggage == nullptr) {
+      luggage = std::make_unique<T>();
+    }
+    return static_cast<T&>(*luggage);
+  }
   ClientRef found;                           // CLIENT TRACKING REDIRECT: whom the id names
   bool stay = false;                         // a visit sets it: not done yet, visit me again
   bool done_early = false;                   // a visit may set it: no more workers are visited
   bool kill_self = false;                    // CLIENT KILL met the session that asked
+  uint64_t cycles = 0;                       // what the visits took
+  size_t request_bytes = 0;                  // of the request on the wire
+
+  // CommandRow::errand: still to be run, unless a visit says that there is none.
+  bool errand_due = false;
+  Tour* next_back = nullptr;                 // in an ErrandBox
 };
 
 }  // namespace pollux

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/base/types.h"
 
@@ -42,6 +43,14 @@ struct TransportEvent {
   size_t sent = 0;  // kSent: less than was given only if the connection broke
 };
 
+// Where a transport listens, as options say it.
+struct ListenOn {
+  std::vector<std::string> bind;  // as in Redis' `bind`
+  int port = 0;                   // 0: nowhere
+  int keepalive_s = 0;            // tcp-keepalive of new connections
+  friend bool operator==(const ListenOn&, const ListenOn&) = default;
+};
+
 struct TxSlice {
   std::string_view bytes;
 };
@@ -67,6 +76,11 @@ class Transport {
 
   // Ends the connection; what a send has not handed over yet is dropped. kClosed follows.
   virtual void close(ConnId conn) = 0;
+
+  // Listens elsewhere from now on (CONFIG SET bind, port, tcp-keepalive); connections at hand go on.
+  // `taken_is_error`: somebody who listens there already is a stranger, not another worker. Empty on
+  // success, else why not, and all is as before. Transports without addresses have nothing to do.
+  virtual std::string listen(const ListenOn& /*where*/, bool /*taken_is_error*/) { return {}; }
 
   // New connections are refused from now on (shutdown); those at hand go on.
   virtual void stop_accepting() = 0;

@@ -5,6 +5,7 @@
 
 #include "dataplane/engine/config.h"
 #include "src/base/assert.h"
+#include "src/base/log.h"
 #include "src/base/time.h"
 
 namespace pollux {
@@ -31,6 +32,7 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
       shard_(*engine.shards()[id.value]),
       side_(engine.side(ShardId{id.value})),
       core_(engine.core(id.value)),
+      latencies_(engine.page().latencies(id.value)),
       config_(engine.config().current()),
       rng_(seed),
       now_(engine.clock().now()),
@@ -38,7 +40,8 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
       changes_(engine.journal(), id),
       discard_(chunks_),
       local_cells_(id, id, kLocalCells, chunks_),
-      exec_out_(chunks_) {
+      exec_out_(chunks_),
+      watch_(engine.log_ids(), seed) {
   burst_.items.reserve(Burst::kItemsMax);
   burst_.args.reserve(Burst::kItemsMax * 4);
   host_.engine = &engine;
@@ -194,6 +197,7 @@ bool Worker::mailbox_phase() {
   }
   worked |= serve_requests();
   worked |= progress_lease();
+  worked |= take_errands();
   worked |= release_paused();
   revisit_tours();
   execute_burst();
@@ -264,10 +268,15 @@ bool Worker::tick_phase() {
     return false;
   }
   last_tick_ms_ = now_.ms();
+  const uint64_t began = tsc();
   set_actor({}, false);
   tick_more_ = shard_.tick(now_, kTickBudgetUs);
   limit_tracked_keys(shard_.id());
   end_of_cause();
+  const uint64_t cycles = tsc() - began;
+  core_.tick_cycles.add(static_cast<int64_t>(cycles));
+  core_.ticks_cut_short.add(tick_more_ ? 1 : 0);
+  watch_.note_event(LatencyEvent::kExpireCycle, cycles, now_);
   return tick_more_;
 }
 
@@ -351,7 +360,7 @@ bool Worker::mail_waiting() {
   if (!pushes_.empty()) {
     return true;
   }
-  if (config_->version != engine_.config().current()->version) {
+  if (config_->version != engine_.config().current()->version || !errand_box_.empty()) {
     return true;
   }
   for (const Channel* channel : outgoing_) {
@@ -387,9 +396,31 @@ void Worker::refresh_config() {
     return;
   }
   config_ = &engine_.config().pick_up(id_);
-  config_known_ = true;
+  if (!config_known_) {
+    config_known_ = true;
+    listening_ = {config_->bind, config_->port, config_->tcp_keepalive_s};
+  } else if (const std::string problem = listen(*config_); !problem.empty()) {
+    log_line(LogLevel::kWarning, "worker %d keeps its old addresses: %s", id_.value,
+             problem.c_str());
+  }
   spin_cycles_ = static_cast<uint64_t>(static_cast<double>(config_->poll_spin_us) * tsc_per_us());
   read_limits_.bulk_bytes_max = config_->data.bulk_bytes_max;
+  latency_tracking_ = config_->watch.latency_tracking;
+  watch_.configure(config_->watch, tsc_per_us());
+}
+
+std::string Worker::listen(const Config& config) {
+  ListenOn wanted = {config.bind, config.port, config.tcp_keepalive_s};
+  if (wanted == listening_) {
+    return {};
+  }
+  // Worker 0 makes configuration versions, so it is the first on a new port.
+  const bool taken_is_error = id_.value == 0 && wanted.port != listening_.port;
+  std::string problem = transport_->listen(wanted, taken_is_error);
+  if (problem.empty()) {
+    listening_ = std::move(wanted);
+  }
+  return problem;
 }
 
 // From the end of the poll to the end of the tick: what this turn's requests could have waited for.
@@ -419,6 +450,16 @@ void Worker::publish_counters() {
   }
 }
 
+HotKeysUsage Worker::usage() const {
+  HotKeysUsage usage;
+  for (const CommandCounters& row : core_.per_command) {
+    usage.cycles += row.cycles.get();
+  }
+  usage.net_bytes = core_.net_input_bytes.get() + core_.net_output_bytes.get();
+  thread_cpu_us(usage.user_us, usage.system_us);
+  return usage;
+}
+
 // Ten times a second: rates, idle clients, soft limits.
 void Worker::cron() {
   next_cron_ms_ = now_.ms() + kCronMs;
@@ -428,6 +469,10 @@ void Worker::cron() {
   chunks_.take_returned();  // or the account of clients would still hold them
   rates_.sample(now_.ms(), core_);
   publish_counters();
+  watch_.hot_keys().fade_if_due(now_);
+  if (watch_.hot_keys().over(now_)) {
+    watch_.hot_keys().stop(now_, usage());
+  }
   sweep_sessions();
 }
 
@@ -447,12 +492,20 @@ void Worker::publish_key_counts() {
 void Worker::reset_stats() {
   for (Counter* counter :
        {&core_.commands, &core_.connections_received, &core_.connections_rejected,
+        &core_.connections_denied,
         &core_.net_input_bytes, &core_.net_output_bytes, &core_.reads, &core_.writes,
         &core_.protocol_errors, &core_.output_limit_closes, &core_.query_limit_closes,
-        &core_.timeouts, &core_.error_replies, &core_.turns, &core_.busy_cycles, &core_.sleeps,
+        &core_.timeouts, &core_.error_replies, &core_.tick_cycles, &core_.ticks_cut_short, &core_.turns, &core_.busy_cycles, &core_.sleeps,
         &core_.longest_turn_cpu_ns, &core_.cells_sent, &core_.cells_served, &core_.leases,
         &core_.lease_wait_cycles}) {
     counter->set(0);
+  }
+  for (int i = 0; i < kCommandRowsMax; ++i) {
+    if (core_.per_command[i].calls.get() > 0) {  // the others' have no memory yet
+      for (Counter& count : latencies_[i].counts) {
+        count.set(0);
+      }
+    }
   }
   for (CommandCounters& row : core_.per_command) {
     row.calls.set(0);

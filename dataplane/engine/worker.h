@@ -16,6 +16,7 @@
 #include "dataplane/engine/burst.h"
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/change_log.h"
+#include "dataplane/engine/command_watch.h"
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
@@ -92,6 +93,8 @@ class Worker {
   void kill(Session& session);
   // Takes the newest configuration version (the top of every turn does so too).
   void refresh_config();
+  // Listens where `config` says, if that is new. Empty on success.
+  std::string listen(const Config& config);
   // Bytes of sessions, what they have sent and was not run, and chunks.
   int64_t client_bytes() const;
   // Bytes of this worker's chunks that hold replies, here or on other workers.
@@ -141,6 +144,9 @@ class Worker {
   void invalidate(ShardId shard, std::string_view key);
   void invalidate_all(ShardId shard);
 
+  CommandWatch& watch() { return watch_; }
+  // What this worker has used up since its start (or CONFIG RESETSTAT).
+  HotKeysUsage usage() const;
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
     std::string code;
@@ -178,6 +184,8 @@ class Worker {
 
   // worker_sessions.cc: connections, bytes in, bytes out
   void on_open(ConnId conn);
+  std::string_view refusal_of(const PeerInfo& peer, int64_t clients);
+  void tell_denied(const PeerInfo& peer);
   void on_data(Session& session, std::string_view bytes);
   void on_sent(Session& session, size_t bytes);
   void on_end(Session& session);
@@ -212,7 +220,7 @@ class Worker {
   void refuse(Session& session, const BurstItem& item, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
-  void run_cell(Cell& cell, Args args);
+  CommandCost run_cell(Cell& cell, Args args);
   bool serve_requests();
   void take_requests();
   bool requests_left() const { return served_next_ < served_.size(); }
@@ -220,7 +228,14 @@ class Worker {
   void take_answer(Cell& cell);
   void release_cell(Cell& cell);
   void deliver(Session& session);
-  void call(Context& ctx, Handler handler);
+  uint64_t call(Context& ctx, Handler handler, uint64_t cycles_before = 0);
+  void look_if_due(const CommandRow& row, Args args, const CommandCost& cost);
+  void note_if_remarkable(const Session* session, const CommandRow& row, Args args,
+                          const CommandCost& cost);
+  CommandWatch::Client watched_client(const Session* session);
+  static void bring_home(std::unique_ptr<std::vector<NotedCommand>>& noted, const CommandRow& row,
+                         Args args, const CommandCost& cost);
+  void observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& cost);
   void count_error(std::string_view code);
   CommandCounters& counters_of(const CommandRow& row);
   bool out_of_memory();
@@ -245,7 +260,7 @@ class Worker {
   bool go_on_exec(ExecRun& run);
   bool run_queued(ExecRun& run, const QueuedCommand& command);
   void bind_keys(const ExecRun& run);
-  void run_over_each(Context& ctx, Output& out);
+  uint64_t run_over_each(Context& ctx, Output& out);
   bool run_queued_tour(ExecRun& run, const CommandRow& row);
   void start_leased_exec(Session& session);
   bool leased_exec_can_move();
@@ -320,6 +335,8 @@ class Worker {
   void revisit_tours();
   void finish_tour(Tour& tour);
   void answer_tour(Tour& tour, Session& session, Output& out);
+  bool send_on_errand(Tour& tour);
+  bool take_errands();
   void wake_if_asleep(Worker& other);
 
   Engine& engine_;
@@ -329,6 +346,7 @@ class Worker {
   ShardStore& shard_;
   ShardSide& side_;
   CoreBlock& core_;
+  LatencyHistogram* const latencies_;  // by row number
   const Config* config_;
   ReadLimits read_limits_;
   Rng rng_;
@@ -392,6 +410,7 @@ class Worker {
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
+  ErrandBox errand_box_;  // tours that are back from the thread that may block
 
   // tracking
   ClientRef actor_;             // whose command runs, or ran last
@@ -422,6 +441,7 @@ class Worker {
   int64_t next_cron_ms_ = 0;
   bool tick_more_ = false;
   bool config_known_ = false;
+  ListenOn listening_;
   int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
   bool leaving_ = false;
   bool done_ = false;
@@ -431,6 +451,11 @@ class Worker {
   size_t sweep_at_ = 0;
   int64_t web_request_told_ms_ = 0;
   std::vector<ErrorCount> error_counts_;
+  CommandWatch watch_;
+  size_t request_bytes_ = 0;  // of the request that run_part runs
+  bool latency_tracking_ = true;
+  int64_t denied_told_ms_ = 0;
+  int64_t denied_untold_ = 0;
   EngineHost host_;
 };
 

@@ -14,6 +14,9 @@ namespace {
 
 constexpr int64_t kTellAgainMs = 60'000;
 
+// How much output has grown; a session that was closed has none left.
+size_t more_than(size_t now, size_t before) { return now > before ? now - before : 0; }
+
 }  // namespace
 
 void Worker::execute_burst() {
@@ -55,6 +58,7 @@ size_t Worker::run_part(BurstPart& part) {
     if (replies_fill_share() && session.stall == Stall::kNone) {
       stall(session, Stall::kTurn);
     }
+    request_bytes_ = item.end - consumed;
     if (session.stall != Stall::kNone || !run_item(session, item, burst_.args_of(item))) {
       break;
     }
@@ -147,7 +151,7 @@ std::string_view Worker::refusal(const Session& session, const CommandRow& row) 
   if (!session.authenticated && (row.flags & kNoAuth) == 0) {
     return error_text::kNoAuth;
   }
-  return session.in_multi && (row.flags & kNoMulti) != 0 ? error_text::kNotInMulti
+  return session.in_multi && barred_in_multi(row) ? error_text::kNotInMulti
                                                          : error_text::kOutOfMemory;
 }
 
@@ -238,13 +242,17 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
               .first_key_hash = item.place.first_key_hash,
               .shard_index = item.place.shard.value};
   running_ = &session;
+  const size_t out_before = session.out.size();
   set_actor(ref_of(session), tracks_reads(session));
-  call(ctx, item.row->handler);
+  const uint64_t cycles = call(ctx, item.row->handler);
   running_ = nullptr;
   used_caching(session, item.row);
   if (muted && session.reply_mode == ReplyMode::kOn) {
     session.out.splice(discard_);
   }
+  const CommandCost cost{cycles, request_bytes_, more_than(session.out.size(), out_before)};
+  look_if_due(*item.row, args, cost);
+  note_if_remarkable(&session, *item.row, args, cost);
   end_command(session, muted);
   end_of_cause();
 }
@@ -276,11 +284,13 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
   }
   if (here) {
     // A read between reads that are elsewhere: it runs now, its reply waits for its turn.
-    run_cell(*cell, args);
+    cell->request_bytes = static_cast<uint32_t>(std::min<size_t>(request_bytes_, UINT32_MAX));
+    note_if_remarkable(&session, *cell->row, args, run_cell(*cell, args));
     cell->answered = true;
     return true;
   }
   cell->set_args(args);
+  cell->request_bytes = static_cast<uint32_t>(std::min<size_t>(request_bytes_, UINT32_MAX));
   ++cells_under_way_;
   core_.cells_sent.add(1);
   channel.send(*cell);
@@ -317,7 +327,7 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
 }
 
 // Runs a cell's command on this worker's shard; the reply stays in the cell.
-void Worker::run_cell(Cell& cell, Args args) {
+CommandCost Worker::run_cell(Cell& cell, Args args) {
   cell.reply.set_pool(chunks_);
   Reply reply(cell.reply, cell.protocol);
   keys_.bind(shard_.id(), cell.db, now_, cell.touching);
@@ -334,8 +344,11 @@ void Worker::run_cell(Cell& cell, Args args) {
               .first_key_hash = cell.first_key_hash,
               .shard_index = cell.shard_index};
   set_actor({cell.home, cell.client}, cell.tracked);
-  call(ctx, cell.row->handler);
+  const uint64_t cycles = call(ctx, cell.row->handler);
+  const CommandCost cost{cycles, cell.request_bytes, cell.reply.size()};
+  look_if_due(*cell.row, args, cost);
   end_of_cause();
+  return cost;
 }
 
 // A request of another worker.
@@ -360,7 +373,9 @@ void Worker::serve(Cell& cell) {
     case CellKind::kCommand:
       core_.cells_served.add(1);
       engine_.channel(cell.home, id_).begin_serving(cell);
-      run_cell(cell, cell.args());
+      if (const CommandCost cost = run_cell(cell, cell.args()); watch_.remarkable(cost)) {
+        bring_home(cell.noted, *cell.row, cell.args(), cost);
+      }
       cell.pack_reply();
       break;
     case CellKind::kExec:
@@ -386,6 +401,11 @@ void Worker::take_answer(Cell& cell) {
     ++tour.next_worker;
     advance_tour(tour);
     return;
+  }
+  if (cell.noted != nullptr) {
+    for (const NotedCommand& command : *cell.noted) {
+      watch_.note(command, watched_client(cell.session), now_);
+    }
   }
   if (cell.session == nullptr) {
     release_cell(cell);
@@ -432,20 +452,58 @@ CommandCounters& Worker::counters_of(const CommandRow& row) {
   return core_.per_command[row.id];
 }
 
-void Worker::call(Context& ctx, Handler handler) {
+// Runs the handler and counts; returns how long the command took, with what it took before
+// (cycles_before: the visits of a tour).
+uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   const uint64_t began = tsc();
   handler(ctx);
+  const uint64_t cycles = tsc() - began + cycles_before;
   if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {
     remember_reads(ctx);
   }
   CommandCounters& counters = counters_of(ctx.row);
   counters.calls.add(1);
-  counters.cycles.add(static_cast<int64_t>(tsc() - began));
+  counters.cycles.add(static_cast<int64_t>(cycles));
+  if (latency_tracking_) {
+    latencies_[ctx.row.id].record(cycles);
+  }
   core_.commands.add(1);
   if (ctx.reply.failed()) {
     counters.failed.add(1);
     count_error(ctx.reply.error_code());
   }
+  return cycles;
+}
+
+// The worker that ran a command samples its keys.
+void Worker::look_if_due(const CommandRow& row, Args args, const CommandCost& cost) {
+  if (watch_.hot_keys().due()) [[unlikely]] {
+    watch_.hot_keys().look(row, args, cost);
+  }
+}
+
+// The worker of the session keeps the logs. The session is null if it has left.
+void Worker::note_if_remarkable(const Session* session, const CommandRow& row, Args args,
+                                const CommandCost& cost) {
+  if (!watch_.remarkable(cost)) [[likely]] {
+    return;
+  }
+  watch_.note({&row, logged_args(row, args), cost}, watched_client(session), now_);
+}
+
+CommandWatch::Client Worker::watched_client(const Session* session) {
+  if (session == nullptr) {
+    return {};
+  }
+  return {transport_->peer(session->conn).address, session->name};
+}
+
+void Worker::bring_home(std::unique_ptr<std::vector<NotedCommand>>& noted, const CommandRow& row,
+                        Args args, const CommandCost& cost) {
+  if (noted == nullptr) {
+    noted = std::make_unique<std::vector<NotedCommand>>();
+  }
+  noted->push_back({&row, logged_args(row, args), cost});
 }
 
 void Worker::count_error(std::string_view code) {

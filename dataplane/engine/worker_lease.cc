@@ -1,6 +1,7 @@
 // What spans shards: leases (one command over several shards at once) and tours (one shard or
 // worker after the other).
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
@@ -214,10 +215,15 @@ void Worker::run_over_shards(Session& session) {
               .host = host_,
               .row = *leased_item_.row};
   running_ = &session;
+  const size_t out_before = session.out.size();
   set_actor(ref_of(session), tracks_reads(session));
-  call(ctx, leased_item_.row->handler);
+  const uint64_t cycles = call(ctx, leased_item_.row->handler);
   running_ = nullptr;
   used_caching(session, leased_item_.row);
+  const size_t out_after = std::max(session.out.size(), out_before);
+  const CommandCost cost{cycles, leased_item_.end, out_after - out_before};
+  look_if_due(*leased_item_.row, scratch_args_, cost);
+  note_if_remarkable(&session, *leased_item_.row, scratch_args_, cost);
   end_command(session, muted);
   end_of_cause();
 }
@@ -261,12 +267,14 @@ std::unique_ptr<Tour> Worker::make_tour(Session& session, const CommandRow& row,
   tour->session_id = session.id;
   tour->now = now_;
   tour->gather.body = &tour->body;
+  tour->errand_due = row.errand != nullptr;
   return tour;
 }
 
 void Worker::start_tour(Session& session, const BurstItem& item, Args args) {
   std::unique_ptr<Tour> tour = make_tour(session, *item.row, args);
   tour->muted = begin_command(session);
+  tour->request_bytes = request_bytes_;
   end_command(session, false);
   session.tour = tour.get();
   session.last_command = item.row;
@@ -306,7 +314,34 @@ void Worker::advance_tour(Tour& tour) {
     channel.send(*cell);
     return;
   }
-  finish_tour(tour);
+  if (!tour.errand_due || !send_on_errand(tour)) {
+    finish_tour(tour);
+  }
+}
+
+// Hands the tour to the thread that may block; it comes back through errand_box_. False if there is
+// no such thread and the errand has been run here.
+bool Worker::send_on_errand(Tour& tour) {
+  tour.errand_due = false;
+  if (engine_.errands() == nullptr) {
+    tour.row->errand(tour);
+    return false;
+  }
+  engine_.errands()->run([this, &tour] {
+    tour.row->errand(tour);
+    errand_box_.push(tour);
+    wake_if_asleep(*this);
+  });
+  return true;
+}
+
+bool Worker::take_errands() {
+  Tour* tour = errand_box_.take();
+  const bool any = tour != nullptr;
+  while (tour != nullptr) {
+    finish_tour(*std::exchange(tour, tour->next_back));
+  }
+  return any;
 }
 
 // Those that could not go on; each is tried once.
@@ -334,8 +369,10 @@ void Worker::visit_tour(Tour& tour) {
   set_actor({}, false);
   tour.now = std::max(tour.now, now_);
   tour.body.set_pool(chunks_);
+  const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {
     tour.row->each_worker(*this, tour);
+    tour.cycles += tsc() - began;
     return;
   }
   Reply reply(tour.body, tour.protocol);
@@ -353,6 +390,7 @@ void Worker::visit_tour(Tour& tour) {
               .shard_index = shard_.id().value};
   tour.row->each_shard(ctx);
   end_of_cause();
+  tour.cycles += tsc() - began;
 }
 
 void Worker::finish_tour(Tour& tour_at_end) {
@@ -389,13 +427,17 @@ void Worker::answer_tour(Tour& tour, Session& session, Output& out) {
               .host = host_,
               .row = *tour.row,
               .gather = &tour.gather};
+  const size_t out_before = out.size();
   set_actor(ref_of(session), false);
-  call(ctx, tour.row->handler);
+  const uint64_t cycles = call(ctx, tour.row->handler, tour.cycles);
   if (tour.muted) {
     discard_.clear();
   } else {
     out.splice(tour.body);
   }
+  const size_t out_after = std::max(out.size(), out_before);
+  note_if_remarkable(&session, *tour.row, tour.args,
+                     {cycles, tour.request_bytes, out_after - out_before});
 }
 
 }  // namespace pollux

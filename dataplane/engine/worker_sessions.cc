@@ -23,6 +23,11 @@ bool is_web_request(std::string_view name) {
 }
 
 constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+constexpr std::string_view kNotAllowed =
+    "-DENIED Pollux accepts connections from the addresses in 'allow-from' only, and yours is not "
+    "among them.\r\n";
+// At most this often a worker logs whom it has refused.
+constexpr int64_t kTellDeniedMs = 10'000;
 constexpr std::string_view kProtectedMode =
     "-DENIED Pollux is running in protected mode because protected mode is enabled and no password "
     "is set for the default user. In this mode connections are only accepted from the loopback "
@@ -62,14 +67,7 @@ void Worker::on_open(ConnId conn) {
   ++session_count_;
   core_.clients.add(1);
   const int64_t clients = engine_.clients().fetch_add(1, std::memory_order_relaxed) + 1;
-  const PeerInfo& peer = transport_->peer(conn);
-  std::string_view refusal;
-  if (clients > config_->maxclients) {
-    refusal = kTooManyClients;
-  } else if (config_->protected_mode && config_->requirepass.empty() && !peer.loopback &&
-             !peer.unix_socket) {
-    refusal = kProtectedMode;
-  }
+  const std::string_view refusal = refusal_of(transport_->peer(conn), clients);
   if (!refusal.empty()) {
     core_.connections_rejected.add(1);
     session.out.append(refusal);
@@ -80,6 +78,37 @@ void Worker::on_open(ConnId conn) {
     session.closing = true;
     mark_dirty(session);
   }
+}
+
+// What a new connection hears before it is closed; empty if it may stay. Those of this host may
+// always come, so that nobody locks himself out.
+std::string_view Worker::refusal_of(const PeerInfo& peer, int64_t clients) {
+  const bool stranger = !peer.loopback && !peer.unix_socket;
+  if (stranger && !config_->allow_from.empty() &&
+      !config_->allow_from.contains_peer(peer.address)) {
+    tell_denied(peer);
+    return kNotAllowed;
+  }
+  if (clients > config_->maxclients) {
+    return kTooManyClients;
+  }
+  const bool open_house = config_->protected_mode && config_->requirepass.empty();
+  return stranger && open_house ? kProtectedMode : std::string_view();
+}
+
+void Worker::tell_denied(const PeerInfo& peer) {
+  core_.connections_denied.add(1);
+  ++denied_untold_;
+  if (now_.ms() - denied_told_ms_ < kTellDeniedMs) {
+    return;
+  }
+  log_line(LogLevel::kWarning,
+           "Refused %lld connection%s that allow-from does not name, the last one from %s. Add the "
+           "address with CONFIG SET allow-from if it is a friend's",
+           static_cast<long long>(denied_untold_), denied_untold_ == 1 ? "" : "s",
+           peer.address.c_str());
+  denied_told_ms_ = now_.ms();
+  denied_untold_ = 0;
 }
 
 void Worker::on_data(Session& session, std::string_view bytes) {

@@ -82,7 +82,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
 // The checks that only a session in MULTI has. Against a queue that grows without end, all that is
 // queued needs memory; EXEC does if one of its commands does.
 bool Worker::admissible_in_multi(const Session& session, const CommandRow& row) {
-  if ((row.flags & kNoMulti) != 0) {
+  if (barred_in_multi(row)) {
     return false;
   }
   const bool needs_memory =
@@ -171,6 +171,7 @@ void Worker::run_exec_cell(Cell& cell) {
   const bool over = go_on_exec(run);
   POLLUX_ASSERT(over);
   end_of_cause();
+  cell.noted = std::move(run.noted);
 }
 
 // At home: `run.out`, and `run.leased` if there is a lease, are set.
@@ -234,6 +235,10 @@ bool Worker::go_on_exec(ExecRun& run) {
   counters.calls.add(1);
   counters.cycles.add(static_cast<int64_t>(run.cycles));
   core_.commands.add(1);
+  if (latency_tracking_) {
+    latencies_[run.row->id].record(run.cycles);
+  }
+  watch_.note_event(LatencyEvent::kCommand, run.cycles, now_);
   if (run.session != nullptr) {
     transaction_bytes_ -= static_cast<int64_t>(transaction.bytes());
     run.session->in_multi = false;
@@ -267,11 +272,10 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
               .first_key_hash = command.place.first_key_hash,
               .shard_index = command.place.shard.value};
   set_actor(run.client, run.session != nullptr ? tracks_reads(*run.session) : run.tracked);
-  if (row.route == Route::kEachShard) {
-    run_over_each(ctx, out);
-  } else {
-    call(ctx, row.handler);
-  }
+  const size_t out_before = out.size();
+  const uint64_t cycles = row.route == Route::kEachShard ? run_over_each(ctx, out)
+                                                         : call(ctx, row.handler);
+  observe_queued(run, row, {cycles, 0, muted ? 0 : out.size() - out_before});
   if (muted) {
     if (!run.muted()) {
       run.out->splice(discard_);  // CLIENT REPLY ON is itself answered
@@ -279,6 +283,23 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
     discard_.clear();
   }
   return true;
+}
+
+// What is noticed about a queued command, whose arguments are in exec_args_. Their bytes are counted
+// only where some request of the transaction may be large.
+void Worker::observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& of_run) {
+  CommandCost cost = of_run;
+  if (run.transaction->bytes() >= watch_.request_bytes_min()) [[unlikely]] {
+    for (const std::string_view arg : exec_args_) {
+      cost.request_bytes += arg.size();
+    }
+  }
+  look_if_due(row, exec_args_, cost);
+  if (run.session != nullptr) {
+    note_if_remarkable(run.session, row, exec_args_, cost);
+  } else if (watch_.remarkable(cost)) {
+    bring_home(run.noted, row, exec_args_, cost);
+  }
 }
 
 void Worker::bind_keys(const ExecRun& run) {
@@ -290,7 +311,8 @@ void Worker::bind_keys(const ExecRun& run) {
 }
 
 // Route::kEachShard with all shards held: no tour, one shard after the other here.
-void Worker::run_over_each(Context& ctx, Output& out) {
+uint64_t Worker::run_over_each(Context& ctx, Output& out) {
+  const uint64_t began = tsc();
   const int db = keys_.db();
   Gather gather;
   Output body(chunks_);
@@ -303,8 +325,9 @@ void Worker::run_over_each(Context& ctx, Output& out) {
     ctx.row.each_shard(ctx);
   }
   keys_.bind(shard_.id(), db, now_);
-  call(ctx, ctx.row.handler);
+  const uint64_t cycles = call(ctx, ctx.row.handler, tsc() - began);
   out.splice(body);
+  return cycles;
 }
 
 // Route::kEachWorker with all shards held. A visit may look at the shard of its worker, because

@@ -62,10 +62,10 @@ bool protocol_missing(int error) {
          error == EPFNOSUPPORT || error == EAFNOSUPPORT;
 }
 
-AddressInfo resolve(const std::string& host, int port, std::string& error) {
+AddressInfo resolve(const std::string& host, int port, bool numeric_only, std::string& error) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | (numeric_only ? AI_NUMERICHOST : 0);
   const char* node = host.c_str();
   if (host == "*") {
     hints.ai_family = AF_INET;
@@ -112,8 +112,8 @@ UniqueFd bound_socket(const addrinfo& address, bool shared) {
 // are Redis': first after the interval, then every third of it, dead after three.
 void set_connection_options(int fd, int keepalive_s) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive_s > 0 ? 1 : 0);
   if (keepalive_s > 0) {
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_s);
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(keepalive_s / 3, 1));
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
@@ -130,7 +130,7 @@ std::string bind_all(const UringOptions& options, bool shared, Take take) {
       continue;
     }
     std::string error;
-    AddressInfo list = resolve(bind.text, port, error);
+    AddressInfo list = resolve(bind.text, port, options.numeric_only, error);
     if (list == nullptr) {
       if (bind.optional) {
         continue;
@@ -228,6 +228,8 @@ std::string open_tcp_listeners(const UringOptions& options, std::vector<Listener
     return 0;
   });
 }
+
+void set_listener_keepalive(int fd, int keepalive_s) { set_connection_options(fd, keepalive_s); }
 
 int open_unix_listener(const UringOptions& options, std::string& error) {
   const std::string& path = options.unix_path;

@@ -43,10 +43,14 @@ class UniqueFd {
 struct Listener {
   UniqueFd fd;
   bool unix_socket = false;
+  bool retired = false;  // closed as soon as the kernel has let go of it
 };
 
 // Opens and listens on all TCP addresses of the options. Empty if all is well, else what is wrong.
 std::string open_tcp_listeners(const UringOptions& options, std::vector<Listener>& out);
+
+// tcp-keepalive of connections that a TCP listener accepts from now on.
+void set_listener_keepalive(int fd, int keepalive_s);
 
 // The process' unix socket, listening, or -1 with `error`. A socket file on which nobody answers is
 // replaced. Call it before other threads start: it sets the umask for a moment.

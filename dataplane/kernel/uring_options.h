@@ -16,6 +16,7 @@ struct UringOptions {
   // that starts with '-' may be missing on this host. None: no TCP.
   std::vector<std::string> bind = {"*", "-::*"};
   int port = 6379;            // 0: no TCP, as in Redis
+  bool numeric_only = false;  // no names in `bind`: nobody may wait for a resolver
   int backlog = 511;          // tcp-backlog; the kernel caps it at net.core.somaxconn
   int tcp_keepalive_s = 300;  // 0: no keep-alive probes
 

@@ -235,7 +235,7 @@ void UringTransport::on_completion(const io_uring_cqe& cqe, Sink& sink) {
       on_accept(tag.index, cqe, sink);
       break;
     case Op::kAcceptRetry:
-      if (accepting_) {
+      if (accepts(tag.index)) {
         arm_accept(tag.index);
       } else {
         listeners_[tag.index].fd.reset(-1);
@@ -255,7 +255,7 @@ void UringTransport::on_completion(const io_uring_cqe& cqe, Sink& sink) {
 void UringTransport::on_accept(uint32_t listener, const io_uring_cqe& cqe, Sink& sink) {
   Listener& from = listeners_[listener];
   bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
-  if (cqe.res >= 0 && !accepting_) {
+  if (cqe.res >= 0 && !accepts(listener)) {
     ::close(cqe.res);
   } else if (cqe.res >= 0) {
     accept_error_told_ = false;
@@ -264,7 +264,7 @@ void UringTransport::on_accept(uint32_t listener, const io_uring_cqe& cqe, Sink&
   if (more) {
     return;
   }
-  if (!accepting_) {
+  if (!accepts(listener)) {
     from.fd.reset(-1);
   } else if (cqe.res < 0) {
     on_accept_error(listener, -cqe.res);
@@ -320,6 +320,61 @@ void UringTransport::arm_accept(uint32_t listener) {
     io_uring_prep_multishot_accept(sqe, from.fd.get(), nullptr, nullptr, SOCK_CLOEXEC);
   }
   sqe->user_data = pack(Op::kAccept, listener, 0);
+}
+
+// The new listeners come first: on an error the old ones have missed nothing. Their numbers are new
+// too, so completions that are still under way find the listener they belong to.
+std::string UringTransport::listen(const ListenOn& where, bool taken_is_error) {
+  UringOptions wanted = options_;
+  wanted.bind = where.bind;
+  wanted.port = where.port;
+  wanted.tcp_keepalive_s = where.keepalive_s;
+  wanted.numeric_only = true;
+  if (wanted.bind == options_.bind && wanted.port == options_.port) {
+    for (const Listener& listener : listeners_) {
+      if (!listener.unix_socket && listener.fd) {
+        set_listener_keepalive(listener.fd.get(), wanted.tcp_keepalive_s);
+      }
+    }
+    options_ = wanted;
+    return "";
+  }
+  UringOptions tcp = wanted;
+  tcp.unix_path.clear();
+  std::string error = taken_is_error ? check_addresses_free(tcp) : "";
+  std::vector<Listener> fresh;
+  if (error.empty()) {
+    error = open_tcp_listeners(wanted, fresh);
+  }
+  if (!error.empty()) {
+    return error;
+  }
+  options_ = wanted;
+  const auto before = static_cast<uint32_t>(listeners_.size());
+  for (uint32_t i = 0; i < before; ++i) {
+    if (!listeners_[i].unix_socket && !listeners_[i].retired) {
+      retire(i);
+    }
+  }
+  for (Listener& listener : fresh) {
+    listeners_.push_back(std::move(listener));
+    if (attached_) {
+      arm_accept(static_cast<uint32_t>(listeners_.size()) - 1);
+    }
+  }
+  return "";
+}
+
+void UringTransport::retire(uint32_t listener) {
+  listeners_[listener].retired = true;
+  if (!attached_) {
+    listeners_[listener].fd.reset(-1);
+    return;
+  }
+  // From here on nobody can connect to it, so nobody waits in its queue who will never be accepted.
+  ::shutdown(listeners_[listener].fd.get(), SHUT_RD);
+  cancel(pack(Op::kAccept, listener, 0));
+  cancel(pack(Op::kAcceptRetry, listener, 0));
 }
 
 void UringTransport::stop_accepting() {

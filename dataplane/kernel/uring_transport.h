@@ -41,6 +41,7 @@ class UringTransport final : public Transport {
   void pause(ConnId conn) override;
   void resume(ConnId conn) override;
   void close(ConnId conn) override;
+  std::string listen(const ListenOn& where, bool taken_is_error) override;
   void stop_accepting() override;
   void flush() override;
   void sleep(int64_t timeout_us) override;
@@ -119,6 +120,8 @@ class UringTransport final : public Transport {
   void open_connection(int fd, bool unix_socket, Sink& sink);
 
   void arm_accept(uint32_t listener);
+  void retire(uint32_t listener);
+  bool accepts(uint32_t listener) const { return accepting_ && !listeners_[listener].retired; }
   void arm_recv(uint32_t index);
   void arm_wake();
   void cancel(uint64_t user_data);

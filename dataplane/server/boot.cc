@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -17,6 +19,7 @@
 #include "dataplane/engine/worker.h"
 #include "dataplane/kernel/listener.h"
 #include "dataplane/kernel/uring_transport.h"
+#include "dataplane/server/admin_thread.h"
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/signals.h"
@@ -73,6 +76,11 @@ std::string random_hex(size_t digits) {
   return text.substr(0, digits);
 }
 
+std::string absolute_path(const std::string& path) {
+  char absolute[PATH_MAX];
+  return !path.empty() && realpath(path.c_str(), absolute) != nullptr ? absolute : path;
+}
+
 // Empty once the addresses are free. The kernel undoes the rings of a process that was killed some
 // milliseconds after its end, and a restart must not fail by that.
 std::string wait_for_addresses(const UringOptions& options) {
@@ -111,6 +119,7 @@ class Boot {
   void fit_clients();
   void warn();
   bool build();
+  bool rename_commands();
   bool make_transports(std::vector<std::unique_ptr<Transport>>& transports);
   void start_threads();
   void work(int index);
@@ -120,6 +129,7 @@ class Boot {
 
   const CommandLine& line_;
   ConfigStore& store_;
+  std::string config_file_;  // absolute: the directory changes later
   Config settled_;  // as at the start; for options that can't be changed later
   int workers_ = 1;
   std::vector<int> cpus_;
@@ -130,6 +140,7 @@ class Boot {
   SystemClock clock_;
   PageWarmer warmer_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
   UniqueFd unix_listener_;
   std::vector<std::thread> threads_;
   std::thread warmer_thread_;
@@ -152,6 +163,7 @@ bool Boot::prepare() {
                  config().log_file.c_str(), std::strerror(errno));
     return false;
   }
+  config_file_ = absolute_path(line_.config_path);
   if (chdir(config().dir.c_str()) != 0) {
     return fail(config(),
                 "can't change to the directory " + config().dir + ": " + std::strerror(errno));
@@ -273,6 +285,9 @@ bool Boot::build() {
   seed_key_hash(entropy64());
   add_command_families(commands_);
   add_engine_families(commands_);
+  if (!rename_commands()) {
+    return false;
+  }
   if (!config().unix_socket.empty()) {
     std::string error;
     unix_listener_ = UniqueFd(open_unix_listener(transport_options(), error));
@@ -285,7 +300,7 @@ bool Boot::build() {
     return false;
   }
   store_.change([this](Config& config) {
-    config.config_file = line_.config_path;
+    config.config_file = config_file_;
     config.run_id = random_hex(40);
     config.replication_id = random_hex(40);
     config.clients_bytes_default = machine_memory() / 8;
@@ -300,6 +315,8 @@ bool Boot::build() {
   parts.page = &page_map_.page();
   parts.clock = &clock_;
   parts.warmer = &warmer_;
+  admin_ = std::make_unique<AdminThread>();
+  parts.errands = admin_.get();
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
   engine_->set_stop_listener([this] { signals_->notify(); });
   if (!config().pid_file.empty() && !config().supervised) {
@@ -307,6 +324,16 @@ bool Boot::build() {
     if (!pid_file_written_) {
       log_line(LogLevel::kWarning, "Failed to write PID file %s: %s", config().pid_file.c_str(),
                std::strerror(errno));
+    }
+  }
+  return true;
+}
+
+bool Boot::rename_commands() {
+  for (const auto& [name, new_name] : config().renamed_commands) {
+    const std::string problem = commands_.rename(name, new_name);
+    if (!problem.empty()) {
+      return fail(config(), "rename-command " + name + ": " + problem);
     }
   }
   return true;

@@ -1,6 +1,5 @@
 #include "dataplane/sim/sim_engine.h"
 
-#include <cstring>
 #include <new>
 
 #include "dataplane/engine/engine_families.h"
@@ -35,10 +34,10 @@ SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Cloc
   config_.expect_readers(options.workers);
   const size_t bytes =
       (ControlPage::size_for(options.workers) + kPageAlign - 1) / kPageAlign * kPageAlign;
-  void* page = std::aligned_alloc(kPageAlign, bytes);
-  POLLUX_ASSERT(page != nullptr);
-  std::memset(page, 0, bytes);
-  page_.reset(static_cast<ControlPage*>(page));
+  // As dataplane/server does: zeroed pages that take memory when they are touched.
+  void* page = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  POLLUX_ASSERT(page != MAP_FAILED);
+  page_ = {static_cast<ControlPage*>(page), Unmap{bytes}};
   page_->magic = kControlPageMagic;
   page_->version = kControlPageVersion;
   page_->bytes = static_cast<uint32_t>(bytes);

@@ -2,8 +2,9 @@
 // control page, clock, commands. The scheduler steps it on one thread, ThreadedEngine runs it.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,12 +51,13 @@ class SimEngine {
   std::string leaks();
 
  private:
-  struct Free {
-    void operator()(ControlPage* page) const { std::free(page); }
+  struct Unmap {
+    size_t bytes;
+    void operator()(ControlPage* page) const { munmap(page, bytes); }
   };
 
   ConfigStore config_;
-  std::unique_ptr<ControlPage, Free> page_;
+  std::unique_ptr<ControlPage, Unmap> page_{nullptr, Unmap{0}};
   std::vector<MemoryTransport*> transports_;  // owned by the workers
   std::unique_ptr<Engine> engine_;
 };

@@ -8,12 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "src/base/histogram.h"
 #include "src/base/types.h"
 
 namespace pollux {
 
 inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
-inline constexpr uint32_t kControlPageVersion = 1;
+inline constexpr uint32_t kControlPageVersion = 2;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -38,11 +39,25 @@ struct CommandCounters {
   Counter failed;    // the handler's reply was an error
 };
 
+// How long the runs of one command took, in TSC cycles: as src/base/histogram.h divides them, up to
+// 2^38 cycles (a minute and more), where the last bucket takes all that is longer.
+struct LatencyHistogram {
+  static constexpr size_t kBuckets = (38 - Histogram::kSubBits + 1) << Histogram::kSubBits;
+
+  Counter counts[kBuckets];
+
+  void record(uint64_t cycles) {
+    const size_t bucket = Histogram::bucket_of(cycles);
+    counts[bucket < kBuckets ? bucket : kBuckets - 1].add(1);
+  }
+};
+
 struct alignas(64) CoreBlock {
   // traffic
   Counter commands;
   Counter connections_received;
   Counter connections_rejected;
+  Counter connections_denied;  // of these, by allow-from
   Counter clients;  // open now
   Counter tracking_clients;  // of these: CLIENT TRACKING is on
   Counter blocked_clients;  // of these: their command waits, or CLIENT PAUSE holds them back
@@ -59,6 +74,8 @@ struct alignas(64) CoreBlock {
   Counter keyspace_hits;
   Counter keyspace_misses;
   Counter expired_keys;
+  Counter tick_cycles;      // TSC in slices of expiry and freeing
+  Counter ticks_cut_short;  // slices that ended with more to do
   Counter keys;
   Counter keys_with_expiry;
   Counter tracked_keys;      // of this shard, that clients have read and may cache
@@ -102,11 +119,26 @@ struct ControlPage {
   uint32_t port;
   char pollux_version[16];
   CommandName command_names[kCommandRowsMax];
-  CoreBlock cores[1];  // `workers` of them
+  CoreBlock cores[1];  // `workers` of them; behind the last one the histograms
 
-  static size_t size_for(int workers) {
+  // The histograms of core 0's commands by row number, then core 1's ... They are never touched
+  // before a command runs, so that a mapping holds memory only for commands that are used: its maker
+  // takes zeroed pages from the kernel and constructs nothing here (a Counter of zero bytes is 0).
+  LatencyHistogram* latencies(int core) {
+    char* begin = reinterpret_cast<char*>(this) + latencies_at(static_cast<int>(workers));
+    return reinterpret_cast<LatencyHistogram*>(begin) + core * kCommandRowsMax;
+  }
+  const LatencyHistogram* latencies(int core) const {
+    return const_cast<ControlPage*>(this)->latencies(core);
+  }
+
+  static size_t latencies_at(int workers) {
     return sizeof(ControlPage) +
            sizeof(CoreBlock) * static_cast<size_t>(workers > 0 ? workers - 1 : 0);
+  }
+  static size_t size_for(int workers) {
+    return latencies_at(workers) +
+           sizeof(LatencyHistogram) * kCommandRowsMax * static_cast<size_t>(workers);
   }
 };
 

@@ -1,35 +1,19 @@
 #include "src/base/histogram.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace pollux {
 
-namespace {
-
-constexpr uint64_t kSteps = uint64_t{1} << Histogram::kSubBits;
-
-// Values below kSteps have a bucket each; from there every power of two has kSteps of them.
-size_t bucket_of(uint64_t value) {
-  if (value < kSteps) {
-    return value;
-  }
-  const int shift = std::bit_width(value) - 1 - Histogram::kSubBits;
-  return ((static_cast<size_t>(shift) + 1) << Histogram::kSubBits) +
-         ((value >> shift) & (kSteps - 1));
-}
-
-uint64_t upper_edge(size_t bucket) {
+uint64_t Histogram::upper_edge(size_t bucket) {
+  constexpr size_t kSteps = size_t{1} << kSubBits;
   if (bucket < kSteps) {
     return bucket;
   }
-  const auto shift = (bucket >> Histogram::kSubBits) - 1;
+  const auto shift = (bucket >> kSubBits) - 1;
   // In the last bucket this wraps to 0 and then to the largest value, which is right.
   return ((kSteps + (bucket & (kSteps - 1)) + 1) << shift) - 1;
 }
-
-}  // namespace
 
 void Histogram::record(uint64_t value) {
   ++counts_[bucket_of(value)];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,6 +13,18 @@ class Histogram {
  public:
   static constexpr int kSubBits = 4;
   static constexpr size_t kBuckets = (64 - kSubBits + 1) << kSubBits;
+
+  // Values below 2^kSubBits have a bucket each; from there every power of two has as many of them.
+  static size_t bucket_of(uint64_t value) {
+    constexpr uint64_t kSteps = uint64_t{1} << kSubBits;
+    if (value < kSteps) {
+      return value;
+    }
+    const int shift = std::bit_width(value) - 1 - kSubBits;
+    return ((static_cast<size_t>(shift) + 1) << kSubBits) + ((value >> shift) & (kSteps - 1));
+  }
+  // The largest value of a bucket.
+  static uint64_t upper_edge(size_t bucket);
 
   void record(uint64_t value);
   void merge(const Histogram& other);

@@ -1,5 +1,6 @@
 #include "src/base/time.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 namespace pollux {
@@ -40,6 +41,14 @@ int64_t monotonic_ns() {
 
 int64_t thread_cpu_ns() {
   return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void thread_cpu_us(int64_t& user_us, int64_t& system_us) {
+  const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  user_us = us(usage.ru_utime);
+  system_us = us(usage.ru_stime);
 }
 
 }  // namespace pollux

@@ -43,5 +43,7 @@ int64_t monotonic_ns();
 
 // CPU time of the calling thread in nanoseconds (CLOCK_THREAD_CPUTIME_ID).
 int64_t thread_cpu_ns();
+// The same in microseconds, in its own code and in the kernel's.
+void thread_cpu_us(int64_t& user_us, int64_t& system_us);
 
 }  // namespace pollux

@@ -110,11 +110,16 @@ using Handler = void (*)(Context&);
 class Worker;
 struct Tour;
 using TourVisit = void (*)(Worker&, Tour&);
+// What runs behind the visits on the thread that may block (dataplane/engine/errands.h).
+using TourErrand = void (*)(Tour&);
 
 // For commands whose keys no spec can tell (SORT ... STORE, MIGRATE): appends the indices of all
 // key arguments; false if the syntax is wrong.
 class KeyIndices;
 using KeyFinder = bool (*)(Args, KeyIndices&);
+
+// True if argument `index` is not to be shown in logs of commands (a password).
+using SecretArg = bool (*)(Args, size_t index);
 
 // For commands with "variable_flags": what these arguments do to the keys, as COMMAND
 // GETKEYSANDFLAGS tells it.
@@ -131,6 +136,7 @@ struct CommandRow {
   std::span<const CommandRow> subcommands = {};  // container commands: args[1] chooses the row
   Handler each_shard = nullptr;                  // Route::kEachShard
   TourVisit each_worker = nullptr;               // Route::kEachWorker
+  TourErrand errand = nullptr;                   // Route::kEachWorker, if it needs one
   KeyFinder key_finder = nullptr;
   // COMMAND DOCS. `syntax` is what follows the name, in the notation of redis.io with types; the
   // argument tree is parsed from it (syntax.h has the notation).
@@ -148,6 +154,13 @@ struct CommandRow {
   std::string_view deprecated_since = {};  // a version; then `replaced_by` is set too
   std::string_view replaced_by = {};
   InMulti in_multi = InMulti::kQueued;
+  SecretArg secret = nullptr;
 };
+
+// Whether it is refused between MULTI and EXEC: by its flag, or because it has an errand, for which a
+// transaction would have to hold its keys.
+inline bool barred_in_multi(const CommandRow& row) {
+  return (row.flags & kNoMulti) != 0 || row.errand != nullptr;
+}
 
 }  // namespace pollux

@@ -26,6 +26,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 CommandTable::CommandTable() : slots_(kSlotsAtStart), mask_(kSlotsAtStart - 1) {}
 
 void CommandTable::add(std::span<const CommandRow> rows) {
+  POLLUX_ASSERT(renamed_.empty());
   for (const CommandRow& row : rows) {
     POLLUX_ASSERT(find(row.name) == nullptr);
     CommandRow& own = storage_.emplace_back(row);
@@ -50,7 +51,10 @@ void CommandTable::insert(const CommandRow& row) {
     grow();
     return;  // grow has inserted all of commands_
   }
-  const FoldedName name = fold_name(row.name);
+  put(fold_name(row.name), row);
+}
+
+void CommandTable::put(const FoldedName& name, const CommandRow& row) {
   size_t i = slot_of(name);
   while (slots_[i].row != nullptr) {
     i = (i + 1) & mask_;
@@ -66,8 +70,34 @@ void CommandTable::grow() {
   }
 }
 
-bool CommandTable::same_rest(std::string_view name, const CommandRow& row) {
-  return equal_ignoring_case(name.substr(kFoldedBytes), row.name.substr(kFoldedBytes));
+std::string CommandTable::rename(std::string_view name, std::string_view new_name) {
+  const CommandRow* row = find(name);
+  if (row == nullptr) {
+    return "no such command";
+  }
+  if (!new_name.empty() && find(new_name) != nullptr) {
+    return "there is already a command '" + std::string(new_name) + "'";
+  }
+  size_t i = slot_of(fold_name(name));
+  while (slots_[i].row != row) {
+    i = (i + 1) & mask_;
+  }
+  slots_[i].name = {.head = 0, .tail = 0, .size = SIZE_MAX};  // no name; a search goes on behind it
+  if (!new_name.empty()) {
+    renamed_.push_back({row, std::string(new_name)});
+    put(fold_name(new_name), *row);
+  }
+  return {};
+}
+
+bool CommandTable::same_rest(std::string_view name, const CommandRow& row) const {
+  std::string_view known = row.name;
+  for (const Renamed& renamed : renamed_) {
+    if (renamed.row == &row) {
+      known = renamed.name;  // the last one
+    }
+  }
+  return equal_ignoring_case(name, known);
 }
 
 const CommandRow* CommandTable::find_sub(const CommandRow& container, std::string_view name) {
@@ -77,6 +107,16 @@ const CommandRow* CommandTable::find_sub(const CommandRow& container, std::strin
     }
   }
   return nullptr;
+}
+
+const CommandRow* find_full_name(const CommandTable& table, std::string_view name) {
+  const size_t bar = name.find('|');
+  const CommandRow* row = table.find(name.substr(0, bar));
+  if (row == nullptr || bar == std::string_view::npos) {
+    return row;
+  }
+  return row->subcommands.empty() ? nullptr
+                                  : CommandTable::find_sub(*row, name.substr(bar + 1));
 }
 
 void append_full_name(std::string& text, const CommandRow& row) {

@@ -23,9 +23,13 @@ class CommandTable {
   CommandTable(const CommandTable&) = delete;
   CommandTable& operator=(const CommandTable&) = delete;
 
-  // Copies the rows and their subcommands, and gives each a number (row.id), dense over all,
+  // Before any rename: copies the rows and their subcommands, and gives each a number (row.id), dense over all,
   // subcommands directly behind their container. Requires that no name is there already.
   void add(std::span<const CommandRow> rows);
+
+  // From now on `name` is found as `new_name`, or not at all if that is empty; the row and its facts
+  // stay what they are. Empty on success, else why not.
+  std::string rename(std::string_view name, std::string_view new_name);
 
   // Names are matched in any case. The rows live as long as the table.
   const CommandRow* find(std::string_view name) const {
@@ -59,8 +63,9 @@ class CommandTable {
         (name.head ^ (name.tail * 0x9E3779B97F4A7C15ULL) ^ name.size) * 0xD6E8FEB86659FD93ULL;
     return (mixed >> 40) & mask_;
   }
-  static bool same_rest(std::string_view name, const CommandRow& row);
+  bool same_rest(std::string_view name, const CommandRow& row) const;
   void insert(const CommandRow& row);
+  void put(const FoldedName& name, const CommandRow& row);
   void grow();
 
   std::vector<Slot> slots_;  // at most half full
@@ -69,6 +74,11 @@ class CommandTable {
   std::deque<std::vector<CommandRow>> subcommands_;
   std::vector<const CommandRow*> commands_;
   std::vector<const CommandRow*> rows_;
+  struct Renamed {
+    const CommandRow* row;
+    std::string name;
+  };
+  std::vector<Renamed> renamed_;
 };
 
 // True if `count` arguments, names included, are as many as the row wants.
@@ -76,6 +86,9 @@ inline bool arity_fits(const CommandRow& row, size_t count) {
   const auto given = static_cast<int64_t>(count);
   return row.arity >= 0 ? given == row.arity : given >= -static_cast<int64_t>(row.arity);
 }
+
+// "get", "config|get"; null if there is none.
+const CommandRow* find_full_name(const CommandTable& table, std::string_view name);
 
 // The name, of a subcommand behind its container's: "object|encoding".
 void append_full_name(std::string& text, const CommandRow& row);

@@ -28,7 +28,13 @@ class KeyIndices {
     }
     items()[size_++] = {static_cast<uint32_t>(argument), static_cast<uint8_t>(spec)};
   }
-  void clear() { size_ = 0; }
+  void clear() {
+    size_ = 0;
+    need_all_ = false;
+  }
+  // For commands that may reach for any key: they run with all shards held.
+  void set_need_all() { need_all_ = true; }
+  bool need_all() const { return need_all_; }
 
  private:
   struct Item {
@@ -45,6 +51,7 @@ class KeyIndices {
   std::unique_ptr<Item[]> more_;
   size_t size_ = 0;
   size_t capacity_ = kInline;
+  bool need_all_ = false;
 };
 
 // Appends the keys of the command. False, with nothing said about keys, if the arguments do not

@@ -118,7 +118,10 @@ class ShardStore {
   // The same without what is deleted and waits for tick: what a limit weighs, so that a write
   // behind a DEL or a FLUSHALL finds the room they made. Exact for single values; the share of one
   // flushed database among several is estimated by its keys.
-  int64_t live_bytes() const { return used_bytes() - dying_bytes_; }
+  int64_t live_bytes() const {
+    const int64_t bytes = used_bytes() - dying_bytes_;
+    return bytes > 0 ? bytes : 0;
+  }
   const ShardStats& stats() const { return stats_; }
   ShardStats& stats() { return stats_; }
 

@@ -133,8 +133,16 @@ const CommandSpec kCommandTable[] = {
     {2, Rule::kExact,
      "CONFIG SET (maxmemory-samples (5|7|<word>|0)|lazyfree-lazy-user-del (yes|no|maybe)|"
      "lfu-log-factor (10|11|<int>))*"},
+    {4, Rule::kExact, "CONFIG SET (<option> <setting>)*"},
+    {2, Rule::kPairs, "CONFIG GET (<option>)*"},
     {1, Rule::kExact, "CONFIG SET (nosuch 1|<word> <word>|timeout)"},
     {1, Rule::kExact, "CONFIG [<word>|GET|RESETSTAT]"},
+
+    {2, Rule::kType, "SLOWLOG (GET [<int>]|LEN|HELP)"},
+    {1, Rule::kExact, "SLOWLOG (RESET|GET <word>)", Mutilate::kNever},
+    {1, Rule::kType, "LATENCY (DOCTOR|HELP|HISTOGRAM (<command>)*)"},
+    {1, Rule::kExact, "LATENCY (LATEST|HISTORY <word>|GRAPH <word>|RESET [<word>]*|<word>)"},
+    {1, Rule::kType, "LOLWUT [VERSION 4|VERSION <word>]", Mutilate::kNever},
 
     // Nothing.
     {4, Rule::kExact, "NOSUCHCOMMAND [<word>|<value>|<key>]*"},

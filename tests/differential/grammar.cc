@@ -63,6 +63,22 @@ constexpr const char* kCommandNames[] = {
     "expire", "del", "copy", "ping", "config|get", "append", "getex", "scan", "command",
 };
 
+// Options that change nothing that another command's reply shows.
+constexpr const char* kOptions[] = {
+    "slowlog-log-slower-than", "SLOWLOG-max-len", "latency-tracking", "save",
+    "latency-tracking-info-percentiles", "shutdown-on-sigterm", "oom-score-adj-values",
+    "active-expire-effort", "activerehashing", "hz", "hll-sparse-max-bytes", "masteruser",
+    "set-max-intset-entries", "zset-max-ziplist-value", "list-max-listpack-size", "repl-timeout",
+    "replica-announce-port", "repl-diskless-load", "tracking-table-max-keys", "acllog-max-len",
+    "cluster-announce-hostname", "cluster-link-sendbuf-limit", "maxmemory-eviction-tenacity",
+    "rdbchecksum", "daemonize", "dbfilename", "no-appendfsync-on-rewrite", "sanitize-dump-payload",
+};
+constexpr const char* kSettings[] = {
+    "yes", "no", "YES", "maybe", "0", "1", "7", "100", "3mb", "1k", "2GB", "1tb", "-2", "5%", "", "a b",
+    "0 200 800", "-2001 0 0", "3600 1 60 5", "3600", "50 99.9", "101", "50 x", "default", "nosave",
+    "save nosave", "swapdb", "clients", "host-1.example", "host_1", "a/b",
+};
+
 std::string small_integer(Rng& rng) { return std::to_string(rng.below(21)); }
 
 // The key universe: small, so that commands meet, and with {tags}, so that it spreads over shards
@@ -370,6 +386,12 @@ std::string Grammar::value(std::string_view kind, Rng& rng) const {
   }
   if (kind == "db") {
     return database(rng);
+  }
+  if (kind == "option") {
+    return rng.pick(kOptions);
+  }
+  if (kind == "setting") {
+    return rng.chance(4) ? integer(rng) : rng.pick(kSettings);
   }
   if (kind == "word") {
     return rng.pick(kWords);

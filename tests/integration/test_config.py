@@ -1,11 +1,13 @@
 """Configuration: files of Redis, options on the command line, bad lines, CONFIG."""
 
 import os
+import socket
 import tempfile
 import unittest
 
 import redis
 
+import harness
 from case import Case, ServerCase, only_once, pollux_only
 
 DEBIAN_CONFIG = "/etc/redis/redis.conf"
@@ -125,12 +127,67 @@ class ConfigCommand(ServerCase):
         self.client.config_set("maxmemory", "0")
 
     def test_a_changed_server_ends_cleanly(self):
-        # The main thread goes by the options of the start, whose version workers have freed by then.
+        # The main thread goes by the options of the start; workers have freed that version by then.
         server = self.start(pidfile="pid", unixsocket="sock")
         client = server.redis()
         for i in range(100):
             client.config_set("timeout", i % 7)
         self.assertEqual(server.terminate(), 0)
+
+    def test_port_and_addresses_change_while_running(self):
+        server = self.start(unixsocket="sock")
+        first = server.redis()
+        self.assertTrue(first.ping())
+        old = server.port
+        for _ in range(3):
+            port = harness.free_port()
+            first.config_set("port", port)
+            self.assertEqual(first.info("server")["tcp_port"], port)
+            for _ in range(10):
+                self.assertTrue(redis.Redis(port=port).ping())
+            self.eventually(lambda: not self.listens(old), what="the old port closed")
+            old = port
+        first.config_set("bind", "127.0.0.1 -::1 -192.0.2.77")
+        self.assertTrue(redis.Redis(port=old).ping())
+        self.assertEqual(first.config_get("bind"), {"bind": "127.0.0.1 -::1 -192.0.2.77"})
+        first.config_set("port", "0")
+        self.eventually(lambda: not self.listens(old), what="no port at all")
+        unix = redis.Redis(unix_socket_path=server.directory + "/sock")
+        unix.config_set("port", old)
+        self.assertTrue(redis.Redis(port=old).ping())
+        self.assertTrue(first.ping())
+        self.assertEqual(server.terminate(), 0)
+
+    def listens(self, port):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
+    def test_a_taken_port_is_refused(self):
+        server = self.start()
+        client = server.redis()
+        for taken in (self.start(), harness.start_redis()):
+            self.addCleanup(taken.stop)
+            with self.assertRaisesRegex(redis.ResponseError, "argument 'port'.*Unable to listen"):
+                client.config_set("port", taken.port)
+        with self.assertRaisesRegex(redis.ResponseError, "argument 'bind'.*Failed to bind"):
+            client.config_set("bind", "192.0.2.77")
+        self.assertEqual(client.config_get("port"), {"port": str(server.port)})
+        self.assertTrue(server.redis().ping())
+
+    def test_keepalive_of_new_connections_changes(self):
+        server = self.start()
+        server.redis().config_set("tcp-keepalive", "77")
+        with server.connect() as s:
+            s.sendall(b"PING\r\n")
+            s.recv(16)
+            ends = [":%04X" % server.port, ":%04X" % s.getsockname()[1]]
+            with open("/proc/net/tcp") as f:
+                rows = [line.split() for line in f]
+        [timer] = [row[5] for row in rows
+                   if row[1].endswith(ends[0]) and row[2].endswith(ends[1])]
+        kind, when = timer.split(":")
+        self.assertEqual(kind, "02")  # keepalive
+        self.assertIn(int(when, 16) // os.sysconf("SC_CLK_TCK"), range(70, 78))
 
     def test_set_refuses(self):
         for name, value in (("nosuch", "1"), ("maxmemory", "lots"), ("port", "x")):

@@ -1,0 +1,93 @@
+"""DEBUG and LOLWUT."""
+
+import redis
+
+import harness
+from case import Case, only_once, pollux_only
+from test_slowlog import ask
+
+
+class Debug(Case):
+
+    def both(self):
+        theirs = harness.start_redis({"enable-debug-command": "yes"})
+        self.addCleanup(theirs.stop)
+        return self.start(enable_debug_command="yes").redis(), theirs.redis()
+
+    def test_digest_is_that_of_redis(self):
+        ours, theirs = self.both()
+        self.assertEqual(ask(ours, "DEBUG", "DIGEST"), b"0" * 40)
+        for client in (ours, theirs):
+            pipe = client.pipeline(transaction=False)
+            for i in range(500):
+                pipe.set("k%d" % i, "v%d" % i)
+                pipe.set("n%d" % i, i)
+            pipe.set(b"bin\x00\r\n", b"\x00\xff", ex=1000)
+            pipe.append("k1", "more")
+            pipe.execute()
+            client.execute_command("SELECT", 0)
+            client.copy("k2", "k2", destination_db=3)
+        self.assertEqual(ask(ours, "DEBUG", "DIGEST"), ask(theirs, "DEBUG", "DIGEST"))
+        values = ("DEBUG", "DIGEST-VALUE", "k1", "n5", "nosuch", b"bin\x00\r\n", "k400")
+        self.assertEqual(ask(ours, *values), ask(theirs, *values))
+        ours.delete("k3")
+        self.assertNotEqual(ask(ours, "DEBUG", "DIGEST"), ask(theirs, "DEBUG", "DIGEST"))
+
+    def test_populate(self):
+        ours, theirs = self.both()
+        for request in (("1000",), ("10", "other"), ("10", "sized", "50"), ("20", "sized", "5"),
+                        ("0",)):
+            for client in (ours, theirs):
+                self.assertEqual(ask(client, "DEBUG", "POPULATE", *request), b"OK")
+        self.assertEqual(ours.dbsize(), theirs.dbsize())
+        self.assertEqual(ask(ours, "DEBUG", "DIGEST"), ask(theirs, "DEBUG", "DIGEST"))
+
+    @only_once
+    def test_string_match(self):
+        client = self.start(enable_debug_command="yes").redis()
+        self.assertIn(b"10000", ask(client, "DEBUG", "STRINGMATCH-TEST"))
+        self.assertEqual(ask(client, "DEBUG", "STRINGMATCH-LEN", "a*c", "abbbc"), 1)
+        self.assertEqual(ask(client, "DEBUG", "STRINGMATCH-LEN", "a*c", "abbb"), 0)
+
+    @only_once
+    @pollux_only
+    def test_what_needs_a_disk_says_so(self):
+        client = self.start(enable_debug_command="yes").redis()
+        for command in (("RELOAD",), ("RELOAD", "NOSAVE"), ("LOADAOF",)):
+            self.assertIn("nothing is written to disk", ask(client, "DEBUG", *command))
+
+    @only_once
+    def test_crashes(self):
+        for command in ("SEGFAULT", "ASSERT", "PANIC"):
+            server = self.start(enable_debug_command="yes")
+            client = server.redis()
+            with self.assertRaises(redis.RedisError):
+                client.execute_command("DEBUG", command)
+            self.assertNotEqual(server.wait(), 0)
+
+    @only_once
+    def test_not_without_the_option(self):
+        ours, theirs = self.start().redis(), harness.start_redis()
+        self.addCleanup(theirs.stop)
+        self.assertEqual(ask(ours, "DEBUG", "DIGEST"), ask(theirs.redis(), "DEBUG", "DIGEST"))
+
+
+class Lolwut(Case):
+
+    @only_once
+    @pollux_only
+    def test_draws(self):
+        client = self.start().redis()
+        picture = ask(client, "LOLWUT").decode()
+        lines = picture.splitlines()
+        self.assertEqual(len(lines), 24)
+        self.assertLessEqual(max(map(len, lines[:22])), 66)
+        self.assertEqual(picture.count("✦"), 2)
+        self.assertIn("Pollux ver.", lines[-1])
+        self.assertIn("Redis ver. 7", lines[-1])
+        self.assertNotEqual(picture, ask(client, "LOLWUT").decode())
+        small = ask(client, "LOLWUT", "VERSION", "5", "30", "12").decode().splitlines()
+        self.assertEqual(len(small), 14)
+        self.assertLessEqual(max(map(len, small[:12])), 30)
+        self.assertIn("not an integer", ask(client, "LOLWUT", "VERSION", "x"))
+        self.assertEqual(len(ask(client, "LOLWUT", "-5", "99999999").decode().splitlines()), 402)
