@@ -157,7 +157,6 @@ std::string_view Worker::refusal(const Session& session, const CommandRow& row) 
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
 void Worker::refuse(Session& session, const BurstItem& item, Args args) {
-  used_caching(session, item.row);
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   switch (item.problem) {
@@ -202,6 +201,7 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
   if (item.row != nullptr) {
     counters_of(*item.row).rejected.add(1);
   }
+  used_caching(session, item.row);
   end_command(session, muted);
 }
 

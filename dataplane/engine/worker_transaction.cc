@@ -149,6 +149,7 @@ bool Worker::send_exec(Session& session, const BurstItem& item, ShardId shard) {
   transaction_bytes_ -= static_cast<int64_t>(cell->transaction->bytes() +
                                              cell->transaction->watching.bytes);
   session.in_multi = false;
+  used_caching(session, item.row);
   ++cells_under_way_;
   core_.cells_sent.add(1);
   channel.send(*cell);
