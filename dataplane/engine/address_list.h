@@ -12,8 +12,8 @@ namespace pollux {
 
 class AddressList {
  public:
-  // "10.0.0.0/8", "192.168.1.7", "fd00::/8"; bits behind the prefix are ignored. False if it is none
-  // of these.
+  // "10.0.0.0/8", "192.168.1.7", "fd00::/8"; bits behind the prefix are ignored. False if it is
+  // none of these.
   bool add(std::string_view text);
   bool empty() const { return blocks_.empty(); }
   // `peer` as in PeerInfo: "10.1.2.3:50312", "[fd00::1]:50312". An IPv4 address that comes mapped

@@ -180,12 +180,12 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
     OptionValue value{next->texts[option_index(row)], 0};
     std::string reason;
     if (!parse_option(row, words, value, reason)) {
-      return failure(pairs[2 * i], reason);
+      return failure(lower_case(pairs[2 * i]), reason);
     }
     land(row, value, *next);
     if (clients_ceiling_ > 0 && next->maxclients > clients_ceiling_ &&
         next->maxclients != now.maxclients) {
-      return failure(pairs[2 * i],
+      return failure(lower_case(pairs[2 * i]),
                      "The operating system is not able to handle the specified number of "
                      "clients, try with " +
                          std::to_string(clients_ceiling_));

@@ -1,6 +1,6 @@
 // The rules are redis-server 7.0.15's, found by asking it: tests/integration/test_config_rewrite.py
-// does so again. An option's values, in order, take the lines that name it, in order; lines that are
-// left over go; the rest is appended behind a signature. Runs of blank lines become one.
+// does so again. An option's values, in order, take the lines that name it, in order; lines that
+// are left over go; the rest is appended behind a signature. Runs of blank lines become one.
 #include "dataplane/engine/config_rewrite.h"
 
 #include <fcntl.h>

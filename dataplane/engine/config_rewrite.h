@@ -2,8 +2,8 @@
 // the order of options and what is no option (include) stay; an option's lines take its value where
 // they are; options that are new to the file and not at their default go to its end.
 //
-// rewritten_config is a function of texts, for any thread. rewrite_config_file blocks on the disk: it
-// runs where that is allowed (errands.h).
+// rewritten_config is a function of texts, for any thread. rewrite_config_file blocks on the disk:
+// it runs where that is allowed (errands.h).
 #pragma once
 
 #include <span>

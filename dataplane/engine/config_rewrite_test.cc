@@ -14,8 +14,8 @@
 namespace pollux {
 namespace {
 
-// What the file `old` looks like after it was loaded, `pairs` were set, and it was rewritten; without
-// the lines that a rewrite always adds.
+// What the file `old` looks like after it was loaded, `pairs` were set, and it was rewritten;
+// without the lines that a rewrite always adds.
 std::string rewritten(const std::string& old, std::vector<std::string_view> pairs = {}) {
   ConfigStore store;
   ConfigProblem problem;

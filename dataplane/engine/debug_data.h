@@ -1,6 +1,6 @@
 // DEBUG subcommands that look at or make data: DIGEST, DIGEST-VALUE, POPULATE. The arguments are
-// checked by DEBUG's table (server_debug.cc). All of them are answered with the keys' shards held, of
-// DIGEST and POPULATE all.
+// checked by DEBUG's table (server_debug.cc). All of them are answered with the keys' shards held,
+// of DIGEST and POPULATE all.
 #pragma once
 
 #include "src/commands/context.h"

@@ -1,7 +1,7 @@
 // The port to a thread that may block. Workers never touch a file; what an operator asks for that
-// must (CONFIG REWRITE) is an errand: a tour that has made its visits is handed over, run there, and
-// comes home through its worker's box. dataplane/server implements it; where there is none (seeded
-// tests on one thread) errands run in place.
+// must (CONFIG REWRITE) is an errand: a tour that has made its visits is handed over, run there,
+// and comes home through its worker's box. dataplane/server implements it; where there is none
+// (seeded tests on one thread) errands run in place.
 #pragma once
 
 #include <atomic>
@@ -18,12 +18,12 @@ class Errands {
   virtual void run(std::function<void()> errand) = 0;
 };
 
-// Where tours wait that are back from an errand: pushed by the thread that ran it, taken all at once
-// by the worker at home.
+// Where tours wait that are back from an errand: pushed by the thread that ran it, taken all at
+// once by the worker at home.
 class ErrandBox {
  public:
-  // Any thread. Wake the worker afterwards if it sleeps: both sides are seq_cst ("push, then look at
-  // the flag" here, "flag, then look at the box" there), so that one of them sees the other.
+  // Any thread. Wake the worker afterwards if it sleeps: both sides are seq_cst ("push, then look
+  // at the flag" here, "flag, then look at the box" there), so that one of them sees the other.
   void push(Tour& tour);
   // The worker. A chain by Tour::next_back, in no order; null if there is none.
   Tour* take() {

@@ -172,8 +172,8 @@ void HotKeys::stop(Instant now, const HotKeysUsage& usage) {
   if (!active_) {
     return;
   }
-  active_ = false;
   ended_ms_ = over(now) ? began_ms_ + session_.duration_ms : now.ms();
+  active_ = false;
   usage_at_end_ = usage;
 }
 

@@ -1,6 +1,6 @@
 // Which keys are asked for most, found by sampling. Two uses of the same means, per worker:
-//   always on    one command in about kAlwaysRatio is looked at; old samples fade (half of them every
-//                kFadeMs). HOTKEYS TOP shows the shares.
+//   always on    one command in about kAlwaysRatio is looked at; old samples fade (half of them
+//                every kFadeMs). HOTKEYS TOP shows the shares.
 //   a session    HOTKEYS START ... STOP: CPU time and network bytes by key, each command or a share
 //                of them, as Redis 8.6 has it. HOTKEYS GET shows them.
 // What a command costs when it isn't looked at is one decrement.
@@ -20,10 +20,10 @@
 
 namespace pollux {
 
-// The heaviest keys of a stream, by the Space-Saving rule (Metwally, Agrawal, El Abbadi, 2005): a key
-// that is not among them takes the place and the weight of the lightest. So a weight is never too
-// small, and too big by at most the lightest one; a key with more than 1/capacity of all weight is
-// always there.
+// The heaviest keys of a stream, by the Space-Saving rule (Metwally, Agrawal, El Abbadi, 2005): a
+// key that is not among them takes the place and the weight of the lightest. So a weight is never
+// too small, and too big by at most the lightest one; a key with more than 1/capacity of all weight
+// is always there.
 class TopKeys {
  public:
   static constexpr size_t kKeyBytesMax = 1024;  // more of a name is not kept

@@ -145,8 +145,8 @@ std::string latency_advice(const LatencyEvents& events, const WatchConfig& confi
     return "Latency spikes were observed:\n\n" + out + "\nWhat to do:\n\n" + advice;
   }
   if (config.latency_ms_min == 0) {
-    return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it "
-           "on: from then on whatever takes longer is kept and shown here.\n";
+    return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns "
+           "it on: from then on whatever takes longer is kept and shown here.\n";
   }
   return "No latency spike was observed: nothing has taken " +
          std::to_string(config.latency_ms_min) + " ms or longer.\n";

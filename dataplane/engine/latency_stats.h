@@ -18,8 +18,9 @@ class CommandLatency {
   uint64_t count() const { return count_; }
   // 0 to 100; in microseconds.
   double percentile_us(double percent) const;
-  // How many runs took no longer than a bound: (bound in microseconds, runs), bounds doubling, those
-  // left out at which nothing is added. Bounds are redis-server's: 1, 2, 4, 8, 16, 33, 66, ...
+  // How many runs took no longer than a bound: (bound in microseconds, runs), bounds doubling,
+  // those left out at which nothing is added. Bounds are redis-server's: 1, 2, 4, 8, 16, 33, 66,
+  // ...
   std::vector<std::pair<int64_t, int64_t>> cumulative() const;
 
  private:

@@ -106,8 +106,8 @@ bool LeaseRing::visited(uint64_t ticket) const {
   return slot(ticket).visit_at.load(std::memory_order_seq_cst) == 0;
 }
 
-// A parked worker that comes late, after the release, can't meet another lease's visit here: a lease
-// that has visits needs this worker's acknowledgement first.
+// A parked worker that comes late, after the release, can't meet another lease's visit here: a
+// lease that has visits needs this worker's acknowledgement first.
 Tour* LeaseRing::visitor(uint64_t ticket, WorkerId me) const {
   const Slot& s = slot(ticket);
   return s.visit_at.load(std::memory_order_seq_cst) == me.value + 1u

@@ -160,7 +160,7 @@ void latency_help(Context& ctx) {
       "HISTORY <event>",
       "    An event's samples: Unix time and milliseconds.",
       "LATEST",
-      "    Of each event the time and milliseconds of its last sample, and the most there ever was.",
+      "    Of each event the time and milliseconds of its last sample, and the most ever.",
       "RESET [<event> ...]",
       "    Forget events, or all of them.",
       "HISTOGRAM [<command> ...]",

@@ -1,5 +1,5 @@
-// LOLWUT [VERSION n] [columns [rows]]: a night sky by chance, with the Twins in it. Every call draws
-// another one.
+// LOLWUT [VERSION n] [columns [rows]]: a night sky by chance, with the Twins in it. Every call
+// draws another one.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -32,7 +32,8 @@ constexpr Star kStars[] = {
     {420, 230, "*"},  {560, 380, "*"}, {700, 480, "*"}, {840, 520, "*"},
     {240, 330, "*"},  {350, 500, "*"}, {480, 640, "*"}, {620, 780, "*"},
 };
-constexpr int kLines[][2] = {{0, 2}, {2, 3}, {3, 4}, {4, 5}, {1, 6}, {6, 7}, {7, 8}, {8, 9}, {0, 1}};
+constexpr int kLines[][2] = {{0, 2}, {2, 3}, {3, 4}, {4, 5}, {1, 6},
+                             {6, 7}, {7, 8}, {8, 9}, {0, 1}};
 
 class Sky {
  public:

@@ -1,5 +1,5 @@
-// SLOWLOG and COMMANDLOG: the logs of all workers as one, newest first. Each worker keeps at most as
-// many entries as the whole log may have, so the newest of all are always among them.
+// SLOWLOG and COMMANDLOG: the logs of all workers as one, newest first. Each worker keeps at most
+// as many entries as the whole log may have, so the newest of all are always among them.
 #include <algorithm>
 #include <optional>
 #include <string>

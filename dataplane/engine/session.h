@@ -91,6 +91,7 @@ class Session : public StallNode, public DirtyNode {
   bool authenticated = true;
   bool ended = false;             // the peer sends no more: close once all that came is answered
   bool closing = false;           // close once all replies are out; read no more
+  bool kill_after_exec = false;   // was killed in the middle of an EXEC, which goes first
   bool closed = false;            // transport.close was called
   bool no_touch = false;
   bool no_evict = false;         // CLIENT NO-EVICT

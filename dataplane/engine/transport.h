@@ -77,9 +77,10 @@ class Transport {
   // Ends the connection; what a send has not handed over yet is dropped. kClosed follows.
   virtual void close(ConnId conn) = 0;
 
-  // Listens elsewhere from now on (CONFIG SET bind, port, tcp-keepalive); connections at hand go on.
-  // `taken_is_error`: somebody who listens there already is a stranger, not another worker. Empty on
-  // success, else why not, and all is as before. Transports without addresses have nothing to do.
+  // Listens elsewhere from now on (CONFIG SET bind, port, tcp-keepalive); connections at hand go
+  // on. `taken_is_error`: somebody who listens there already is a stranger, not another worker.
+  // Empty on success, else why not, and all is as before. Transports without addresses have nothing
+  // to do.
   virtual std::string listen(const ListenOn& /*where*/, bool /*taken_is_error*/) { return {}; }
 
   // New connections are refused from now on (shutdown); those at hand go on.

@@ -495,7 +495,8 @@ void Worker::reset_stats() {
         &core_.connections_denied,
         &core_.net_input_bytes, &core_.net_output_bytes, &core_.reads, &core_.writes,
         &core_.protocol_errors, &core_.output_limit_closes, &core_.query_limit_closes,
-        &core_.timeouts, &core_.error_replies, &core_.tick_cycles, &core_.ticks_cut_short, &core_.turns, &core_.busy_cycles, &core_.sleeps,
+        &core_.timeouts, &core_.error_replies, &core_.tick_cycles,
+        &core_.ticks_cut_short, &core_.turns, &core_.busy_cycles, &core_.sleeps,
         &core_.longest_turn_cpu_ns, &core_.cells_sent, &core_.cells_served, &core_.leases,
         &core_.lease_wait_cycles}) {
     counter->set(0);

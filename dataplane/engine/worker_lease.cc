@@ -235,6 +235,9 @@ void Worker::finish_lease(Session& session) {
   drop_used_input(session);
   mark_dirty(session);
   end_lease();
+  if (session.kill_after_exec) {
+    kill(session);
+  }
   over_output_limit(session);
   resume(session);
 }

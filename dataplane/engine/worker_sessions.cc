@@ -469,6 +469,7 @@ void Worker::kill(Session& session) {
     return;
   }
   if (&session == running_ || exec_under_way(session)) {  // EXEC, once begun, is done to its end
+    session.kill_after_exec = session.kill_after_exec || &session != running_;
     session.closing = true;
     mark_dirty(session);
     return;

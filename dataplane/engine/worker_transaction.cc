@@ -1,11 +1,11 @@
 // Transactions: what is queued between MULTI and EXEC, where EXEC runs, and how WATCH's records are
 // let go.
 //
-// EXEC runs in place if all it needs is this worker's shard, in one cell if it needs one other shard
-// and nothing of the session, else under a lease on all its shards at home. Commands that gather
-// from every shard run over the leased ones in one go; those that visit every worker (INFO, CLIENT
-// LIST, CONFIG SET) make their tour in the middle, while all shards are held, so that nobody sees
-// half a transaction and every reply is of its place in the queue.
+// EXEC runs in place if all it needs is this worker's shard, in one cell if it needs one other
+// shard and nothing of the session, else under a lease on all its shards at home. Commands that
+// gather from every shard run over the leased ones in one go; those that visit every worker (INFO,
+// CLIENT LIST, CONFIG SET) make their tour in the middle, while all shards are held, so that nobody
+// sees half a transaction and every reply is of its place in the queue.
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
@@ -286,8 +286,8 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   return true;
 }
 
-// What is noticed about a queued command, whose arguments are in exec_args_. Their bytes are counted
-// only where some request of the transaction may be large.
+// What is noticed about a queued command, whose arguments are in exec_args_. Their bytes are
+// counted only where some request of the transaction may be large.
 void Worker::observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& of_run) {
   CommandCost cost = of_run;
   if (run.transaction->bytes() >= watch_.request_bytes_min()) [[unlikely]] {

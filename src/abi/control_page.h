@@ -122,8 +122,9 @@ struct ControlPage {
   CoreBlock cores[1];  // `workers` of them; behind the last one the histograms
 
   // The histograms of core 0's commands by row number, then core 1's ... They are never touched
-  // before a command runs, so that a mapping holds memory only for commands that are used: its maker
-  // takes zeroed pages from the kernel and constructs nothing here (a Counter of zero bytes is 0).
+  // before a command runs, so that a mapping holds memory only for commands that are used: its
+  // maker takes zeroed pages from the kernel and constructs nothing here (a Counter of zero bytes
+  // is 0).
   LatencyHistogram* latencies(int core) {
     char* begin = reinterpret_cast<char*>(this) + latencies_at(static_cast<int>(workers));
     return reinterpret_cast<LatencyHistogram*>(begin) + core * kCommandRowsMax;

@@ -52,9 +52,9 @@ class PointerRing {
   // items, then load its sleep flag" against its "store the flag, then load the slot" (Dekker).
   void publish() {
     for (T* item : staged_) {
-      // release: the item's bytes are seen by who sees the slot. Not seq_cst: that would ask for the
-      // slot's cache line only after all stores before it are done; the fence costs that once, and
-      // behind the items' backs.
+      // release: the item's bytes are seen by who sees the slot. Not seq_cst: that would ask for
+      // the slot's cache line only after all stores before it are done; the fence costs that once,
+      // and behind the items' backs.
       slot(put_).store(reinterpret_cast<uintptr_t>(item) | filled(put_),
                        std::memory_order_release);
       ++put_;

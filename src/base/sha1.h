@@ -1,5 +1,5 @@
-// SHA-1 (FIPS 180-4). Not for secrets: it is how DEBUG DIGEST sums up data and how scripts are named,
-// because Redis does so.
+// SHA-1 (FIPS 180-4). Not for secrets: it is how DEBUG DIGEST sums up data and how scripts are
+// named, because Redis does so.
 #pragma once
 
 #include <array>

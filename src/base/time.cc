@@ -44,7 +44,9 @@ int64_t thread_cpu_ns() {
 }
 
 void thread_cpu_us(int64_t& user_us, int64_t& system_us) {
-  const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+  const auto us = [](const timeval& time) {
+    return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
+  };
   rusage usage{};
   getrusage(RUSAGE_THREAD, &usage);
   user_us = us(usage.ru_utime);

@@ -157,8 +157,8 @@ struct CommandRow {
   SecretArg secret = nullptr;
 };
 
-// Whether it is refused between MULTI and EXEC: by its flag, or because it has an errand, for which a
-// transaction would have to hold its keys.
+// Whether it is refused between MULTI and EXEC: by its flag, or because it has an errand, for which
+// a transaction would have to hold its keys.
 inline bool barred_in_multi(const CommandRow& row) {
   return (row.flags & kNoMulti) != 0 || row.errand != nullptr;
 }

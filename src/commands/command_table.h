@@ -23,12 +23,13 @@ class CommandTable {
   CommandTable(const CommandTable&) = delete;
   CommandTable& operator=(const CommandTable&) = delete;
 
-  // Before any rename: copies the rows and their subcommands, and gives each a number (row.id), dense over all,
-  // subcommands directly behind their container. Requires that no name is there already.
+  // Before any rename: copies the rows and their subcommands, and gives each a number (row.id),
+  // dense over all, subcommands directly behind their container. Requires that no name is there
+  // already.
   void add(std::span<const CommandRow> rows);
 
-  // From now on `name` is found as `new_name`, or not at all if that is empty; the row and its facts
-  // stay what they are. Empty on success, else why not.
+  // From now on `name` is found as `new_name`, or not at all if that is empty; the row and its
+  // facts stay what they are. Empty on success, else why not.
   std::string rename(std::string_view name, std::string_view new_name);
 
   // Names are matched in any case. The rows live as long as the table.

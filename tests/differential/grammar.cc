@@ -74,7 +74,8 @@ constexpr const char* kOptions[] = {
     "rdbchecksum", "daemonize", "dbfilename", "no-appendfsync-on-rewrite", "sanitize-dump-payload",
 };
 constexpr const char* kSettings[] = {
-    "yes", "no", "YES", "maybe", "0", "1", "7", "100", "3mb", "1k", "2GB", "1tb", "-2", "5%", "", "a b",
+    "yes", "no", "YES", "maybe", "0", "1", "7", "100", "3mb", "1k", "2GB", "1tb", "-2", "5%", "",
+    "a b",
     "0 200 800", "-2001 0 0", "3600 1 60 5", "3600", "50 99.9", "101", "50 x", "default", "nosave",
     "save nosave", "swapdb", "clients", "host-1.example", "host_1", "a/b",
 };

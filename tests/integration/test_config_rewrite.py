@@ -1,5 +1,5 @@
-"""CONFIG REWRITE: the same file and the same CONFIG SETs on redis-server and on Pollux make the same
-file."""
+"""CONFIG REWRITE: the same file and the same CONFIG SETs on redis-server and on Pollux make the
+same file."""
 
 import os
 import stat

@@ -1,5 +1,5 @@
-"""INFO: every field of redis-server 7.0.15, several sections at once, statistics of commands, errors
-and keys."""
+"""INFO: every field of redis-server 7.0.15, several sections at once, statistics of commands,
+errors and keys."""
 
 import re
 

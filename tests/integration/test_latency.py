@@ -109,7 +109,8 @@ class LatencyHistograms(ServerCase):
             self.client.get("k")
         text = ask(self.client, "INFO", "latencystats").decode()
         self.assertRegex(
-            text, r"latency_percentiles_usec_get:p50=\d+\.\d{3},p99=\d+\.\d{3},p99\.9=\d+\.\d{3}\r\n")
+            text,
+            r"latency_percentiles_usec_get:p50=\d+\.\d{3},p99=\d+\.\d{3},p99\.9=\d+\.\d{3}\r\n")
         self.client.config_set("latency-tracking-info-percentiles", "12.5 100")
         text = ask(self.client, "INFO", "latencystats").decode()
         self.assertRegex(text, r"usec_get:p12\.5=\d+\.\d{3},p100=\d+\.\d{3}\r\n")

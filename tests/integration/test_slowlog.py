@@ -1,4 +1,5 @@
-"""SLOWLOG and COMMANDLOG: entries of all workers as one log, arguments as redis-server keeps them."""
+"""SLOWLOG and COMMANDLOG: entries of all workers as one log, arguments as redis-server keeps
+them."""
 
 import redis
 
@@ -103,7 +104,8 @@ class Slowlog(ServerCase):
                  if entry[3][0] == b"SET"]
         self.assertEqual([entry[3][1] for entry in reversed(found)],
                          [b"key:%d:%d" % (turn, i) for turn in range(5) for i in range(8)])
-        self.assertEqual([entry[5] for entry in reversed(found)], [b"c%d" % i for i in range(8)] * 5)
+        self.assertEqual([entry[5] for entry in reversed(found)],
+                         [b"c%d" % i for i in range(8)] * 5)
         ids = [entry[0] for entry in found]
         self.assertEqual(ids, sorted(set(ids), reverse=True))
 

@@ -46,6 +46,8 @@ ATOMIC_FILES = {
     "dataplane/engine/mailbox": "requests between workers",
     "dataplane/engine/lease": "the hold of several shards",
     "dataplane/engine/engine": "what all workers share",
+    "dataplane/engine/command_watch": "numbers of the entries of command logs",
+    "dataplane/engine/errands": "tours come back from the thread that may block",
     "dataplane/engine/config": "published versions of the configuration",
     "dataplane/engine/output": "chunks of replies go home to their worker",
     "dataplane/engine/worker": "the flag of a sleeping worker",
