@@ -54,6 +54,7 @@ void Cell::clear() {
   tour = nullptr;
   transaction.reset();
   watching = {};
+  peer.clear();
   reply.clear();
   noted.reset();
   packed_bytes_ = 0;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -80,6 +81,7 @@ struct alignas(64) Cell : ListNode {
   Session* session = nullptr;  // null once the session has left
   bool answered = false;
   bool muted = false;  // CLIENT REPLY OFF or SKIP: the answer is dropped
+  std::string peer;    // the client's address, for MONITOR; else empty
 
   static constexpr size_t kInlineBytes = 256;
   static constexpr size_t kInlineArgs = 8;

@@ -13,6 +13,12 @@ namespace {
 
 std::string flags_of(const Session& session, const PeerInfo& peer) {
   std::string flags;
+  if (session.monitoring) {
+    flags += 'O';
+  }
+  if (session.subscriptions != nullptr) {
+    flags += 'P';
+  }
   if (session.is_blocked()) {
     flags += 'b';
   }
@@ -37,6 +43,12 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
     flags += 'T';
   }
   return flags.empty() ? "N" : flags;
+}
+
+int64_t listens_to(const Session& session, TopicKind kind) {
+  return session.subscriptions == nullptr
+             ? 0
+             : static_cast<int64_t>(session.subscriptions->of(kind).size());
 }
 
 void add(std::string& line, std::string_view name, std::string_view value) {
@@ -119,9 +131,9 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "idle", std::max<int64_t>(now_ms - session.active_ms, 0) / 1000);
   add(line, "flags", flags_of(session, peer));
   add(line, "db", session.db);
-  add(line, "sub", 0);
-  add(line, "psub", 0);
-  add(line, "ssub", 0);
+  add(line, "sub", listens_to(session, TopicKind::kChannel));
+  add(line, "psub", listens_to(session, TopicKind::kPattern));
+  add(line, "ssub", listens_to(session, TopicKind::kShardChannel));
   const Transaction* transaction = session.transaction.get();
   add(line, "multi", session.in_multi ? static_cast<int64_t>(transaction->size()) : -1);
   add(line, "watch", transaction == nullptr ? 0 : transaction->watching.keys);
@@ -155,8 +167,8 @@ bool ClientFilter::matches(Worker& worker, const Session& session, uint64_t self
   if (!ids.empty() && std::find(ids.begin(), ids.end(), session.id) == ids.end()) {
     return false;
   }
-  // Replicas and subscribers don't exist yet: everybody is normal.
-  if (!type.empty() && type != "normal") {
+  // Replicas don't exist yet.
+  if (!type.empty() && type != (session.subscriptions != nullptr ? "pubsub" : "normal")) {
     return false;
   }
   const PeerInfo& peer = worker.transport().peer(session.conn);

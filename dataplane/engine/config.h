@@ -18,6 +18,7 @@
 
 #include "dataplane/engine/address_list.h"
 #include "dataplane/engine/pause.h"
+#include "dataplane/engine/key_events.h"
 #include "src/base/log.h"
 #include "src/base/types.h"
 #include "src/commands/context.h"
@@ -65,6 +66,7 @@ struct Config {
   OutputLimit output_limit_normal;
   OutputLimit output_limit_replica;
   OutputLimit output_limit_pubsub;
+  EventClasses key_events;  // notify-keyspace-events
   int64_t clients_bytes_max = 0;  // maxmemory-clients; 0: clients_bytes_default
   int64_t clients_bytes_default = 0;  // boot: an eighth of the machine's memory; 0: no limit
   int64_t clients_percent = 0;    // if not 0, clients_bytes_max is this share of maxmemory

@@ -76,6 +76,10 @@ void land_output_limits(Config& config, const OptionValue& value) {
   config.output_limit_pubsub = limit_at(9);
 }
 
+void land_key_events(Config& config, const OptionValue& value) {
+  config.key_events = EventClasses(value.number != 0 ? value.text + 'n' : value.text);
+}
+
 // A share of maxmemory ("5%") comes as a negative number of per cent.
 void land_clients_max(Config& config, const OptionValue& value) {
   config.clients_percent = value.number < 0 ? -value.number : 0;
@@ -233,7 +237,7 @@ constexpr OptionRow kRows[] = {
     {"min-replicas-max-lag", "min-slaves-max-lag", kInt, kIdle, "10", 0, kIntMax},
     {"min-replicas-to-write", "min-slaves-to-write", kInt, kIdle, "0", 0, kIntMax},
     {"no-appendfsync-on-rewrite", "", kBool, kIdle, "no"},
-    {"notify-keyspace-events", "", kWords, kIdle | kQuoted, "", 0, 0, {}, nullptr,
+    {"notify-keyspace-events", "", kWords, kQuoted, "", 0, 0, {}, land_key_events,
      parse_event_classes},
     {"oom-score-adj", "", kChoice, kIdle, "no", 0, 0, "no, yes, relative, absolute"},
     {"oom-score-adj-values", "", kWords, kIdle, "0 200 800", 0, 0, {}, nullptr, parse_oom_values},

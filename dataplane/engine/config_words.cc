@@ -125,7 +125,8 @@ bool parse_output_limits(Words words, OptionValue& value, std::string& reason) {
   return true;
 }
 
-// notify-keyspace-events. Written back in a fixed order; 'A' stands for "g$lshzxetd".
+// notify-keyspace-events. Written back in a fixed order; 'A' stands for "g$lshzxetd". Redis forgets
+// to write an 'n' beside it, so `number` tells of that.
 bool parse_event_classes(Words words, OptionValue& value, std::string& reason) {
   constexpr std::string_view kAll = "g$lshzxetd";
   constexpr std::string_view kOrder = "g$lshzxetdn";
@@ -136,6 +137,7 @@ bool parse_event_classes(Words words, OptionValue& value, std::string& reason) {
   }
   const auto has = [&](char c) { return seen.find(c) != std::string::npos; };
   value.text.clear();
+  value.number = has('n') ? 1 : 0;
   if (has('A') || std::all_of(kAll.begin(), kAll.end(), has)) {
     value.text = "A";
   } else {

@@ -134,8 +134,14 @@ void select(Context& ctx) {
 }
 
 void ping(Context& ctx) {
+  const Session& session = *engine_host(ctx).session;
   if (ctx.args.size() > 2) {
     ctx.reply.error("ERR wrong number of arguments for 'ping' command");
+  } else if (session.subscriptions != nullptr && session.protocol == 2) {
+    // In the form of a message, which is all that such a client expects.
+    ctx.reply.array(2);
+    ctx.reply.bulk("pong");
+    ctx.reply.bulk(ctx.args.size() == 2 ? ctx.args[1] : "");
   } else if (ctx.args.size() == 2) {
     ctx.reply.bulk(ctx.args[1]);
   } else {
@@ -155,6 +161,7 @@ void reset(Context& ctx) {
   EngineHost& host = engine_host(ctx);
   Session& session = *host.session;
   host.worker->drop_transaction(session);
+  host.worker->stop_listening(session);
   session.db = 0;
   session.protocol = 2;
   session.name.clear();
@@ -168,14 +175,16 @@ void reset(Context& ctx) {
 
 bool is_auth_secret(Args, size_t index) { return index > 0; }
 
-// Both words behind each AUTH.
+// What follows the option AUTH: a name and a password.
 bool is_hello_secret(Args args, size_t index) {
-  for (size_t i = 2; i + 2 < args.size() && i < index; ++i) {
+  for (size_t i = 2; i + 2 < args.size(); ++i) {
     if (is_word(args[i], "auth")) {
-      if (index <= i + 2) {
+      if (index == i + 1 || index == i + 2) {
         return true;
       }
       i += 2;
+    } else {
+      ++i;  // SETNAME and its name
     }
   }
   return false;
@@ -201,7 +210,7 @@ constexpr CommandRow kRows[] = {
      .group = "connection", .since = "1.0.0",
      .summary = "Chooses the database of the connection.", .complexity = "O(1)",
      .syntax = "index:integer"},
-    {.name = "ping", .arity = -1, .flags = kFast, .acl = kAclConnection, .handler = ping,
+    {.name = "ping", .arity = -1, .flags = kFast | kWhileSubscribed, .acl = kAclConnection, .handler = ping,
      .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Answers PONG, or the message.",
      .complexity = "O(1)", .syntax = "[message]",
@@ -210,11 +219,13 @@ constexpr CommandRow kRows[] = {
      .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Answers the message.",
      .complexity = "O(1)", .syntax = "message"},
-    {.name = "quit", .arity = -1, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
+    {.name = "quit", .arity = -1,
+     .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy | kWhileSubscribed,
      .acl = kAclConnection, .handler = quit, .route = Route::kSession,
      .group = "connection", .since = "1.0.0", .summary = "Closes the connection.",
      .complexity = "O(1)", .in_multi = InMulti::kAtOnce},
-    {.name = "reset", .arity = 1, .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy,
+    {.name = "reset", .arity = 1,
+     .flags = kNoScript | kEverywhere | kNoAuth | kAllowBusy | kWhileSubscribed,
      .acl = kAclConnection, .handler = reset, .route = Route::kSession,
      .group = "connection", .since = "6.2.0",
      .summary = "Makes the connection as it was at its start.", .complexity = "O(1)",

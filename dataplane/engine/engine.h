@@ -16,6 +16,7 @@
 #include "dataplane/engine/errands.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/mailbox.h"
+#include "dataplane/engine/monitors.h"
 #include "dataplane/engine/shard_side.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
@@ -57,6 +58,7 @@ class Engine {
     return *channels_[from.value * workers_.size() + to.value];
   }
   LeaseRing& leases() { return leases_; }
+  Monitors& monitors() { return monitors_; }
   CommandTable& commands() { return *parts_.commands; }
   ConfigStore& config() { return *parts_.config; }
   ControlPage& page() { return *parts_.page; }
@@ -90,6 +92,7 @@ class Engine {
   std::vector<std::unique_ptr<ShardSide>> sides_;
   std::vector<std::unique_ptr<Channel>> channels_;
   LeaseRing leases_;
+  Monitors monitors_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> next_session_id_{1};
   std::atomic<uint64_t> next_watch_id_{1};

@@ -1,7 +1,6 @@
 // What families of the engine (connection, server) get beyond a handler's context: the session the
-// command came from and the worker that runs it. Only rows with Route::kSession and
-// Route::kEachWorker may use it; those always run on the session's own worker. (WATCH, whose keys
-// may be elsewhere, asks whether there is a session.)
+// command came from and the worker that runs it. Rows with Route::kSession, kEachWorker and kListen
+// always run on the session's own worker; with any other route there may be no session (WATCH asks).
 #pragma once
 
 #include "dataplane/engine/session.h"
@@ -18,9 +17,9 @@ struct EngineHost final : Host {
   Session* session = nullptr;
   Tour* tour = nullptr;  // Route::kEachWorker: the tour that has just come home, in the handler
   Watching* watching = nullptr;  // WATCH that runs for another worker, which has given the id
+  std::string_view peer;  // without a session: whose command it is, while somebody uses MONITOR
 };
 
-// Requires that the row's route is kSession or kEachWorker.
 inline EngineHost& engine_host(Context& ctx) { return static_cast<EngineHost&>(ctx.host); }
 
 }  // namespace pollux

@@ -14,6 +14,7 @@ void add_engine_families(CommandTable& table) {
   table.add(config_commands());
   table.add(command_commands());
   table.add(debug_commands());
+  table.add(pubsub_commands());
   table.add(slowlog_commands());
   table.add(latency_commands());
   table.add(hotkeys_commands());

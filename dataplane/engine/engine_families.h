@@ -20,6 +20,7 @@ std::span<const CommandRow> info_commands();        // INFO
 std::span<const CommandRow> config_commands();      // CONFIG
 std::span<const CommandRow> command_commands();     // COMMAND
 std::span<const CommandRow> debug_commands();       // DEBUG
+std::span<const CommandRow> pubsub_commands();      // SUBSCRIBE PUBLISH PUBSUB ... MONITOR
 std::span<const CommandRow> slowlog_commands();     // SLOWLOG COMMANDLOG
 std::span<const CommandRow> latency_commands();     // LATENCY
 std::span<const CommandRow> hotkeys_commands();     // HOTKEYS

@@ -20,10 +20,14 @@ namespace pollux {
 class PayloadPool;
 struct Payload;
 
-// Whom a push is for. All but kSession are looked up on the receiving worker, so only who is there
-// at that moment gets it.
+// Whom a push is for: looked up on the receiving worker, so that only who is there at that moment
+// gets it.
 enum class PushKind : uint8_t {
   kSession,  // the session `conn`, if it is still the same one
+  kChannel,  // those who listen to the channel, pattern or shard channel of the payload's name
+  kPattern,
+  kShardChannel,
+  kMonitors,  // those who see every command
   // CLIENT TRACKING (worker_tracking.cc)
   kInvalidate,      // the session `conn`, if it still tracks keys: these have changed
   kInvalidateAll,   // all who track keys: all have changed
@@ -31,6 +35,8 @@ enum class PushKind : uint8_t {
   kRedirectBroken,  // the session `conn`: whom it redirects to has left
   kTracker,         // the worker: client `cause` began, changed or ended its tracking
 };
+
+inline bool is_of_tracking(PushKind kind) { return kind >= PushKind::kInvalidate; }
 
 // A payload on its way to a worker, for one or more of its sessions. Holds one reference.
 struct Push {

@@ -1,5 +1,6 @@
 #include "dataplane/engine/router.h"
 
+#include "dataplane/engine/topics.h"
 #include "src/base/hash.h"
 #include "src/commands/key_extractor.h"
 #include "src/commands/scan.h"
@@ -52,6 +53,41 @@ Placement place_by_keys(const CommandRow& row, Args args, int shards) {
   return placement;
 }
 
+Args channels_of(const CommandRow& row, Args args) {
+  const auto first = static_cast<size_t>(row.channels.first);
+  if (first == 0 || args.size() <= first) {
+    return {};
+  }
+  const size_t end = row.channels.last < 0 ? args.size() : static_cast<size_t>(row.channels.last) + 1;
+  return args.subspan(first, end - first);
+}
+
+Placement place_by_channels(const CommandRow& row, Args args, int shards) {
+  Placement placement{.where = Where::kShard};
+  const Args channels = channels_of(row, args);
+  for (const std::string_view channel : channels) {
+    const ShardId shard = topic_shard(channel, shards);
+    if (&channel == channels.data()) {
+      placement.shard = shard;
+    } else if (shard != placement.shard) {
+      placement.where = Where::kLease;
+    }
+  }
+  return placement;
+}
+
+ShardSet channel_set(const CommandRow& row, Args args, int shards) {
+  const Args channels = channels_of(row, args);
+  ShardSet set;
+  for (const std::string_view channel : channels) {
+    if (row.route == Route::kListen && on_every_shard(TopicKind::kChannel, channel)) {
+      return ShardSet::all(shards);
+    }
+    set.add(topic_shard(channel, shards));
+  }
+  return channels.empty() ? ShardSet::all(shards) : set;
+}
+
 }  // namespace
 
 Placement place(const CommandRow& row, Args args, int shards) {
@@ -68,6 +104,10 @@ Placement place(const CommandRow& row, Args args, int shards) {
       return {.where = Where::kEachWorker};
     case Route::kExec:
       return {.where = Where::kExec};
+    case Route::kChannels:
+      return place_by_channels(row, args, shards);
+    case Route::kListen:
+      return {.where = Where::kLease};
     case Route::kCursor: {
       Placement placement{.where = Where::kShard};
       const auto cursor = args.size() > 1 ? parse_scan_cursor(args[1]) : std::nullopt;
@@ -83,6 +123,9 @@ Placement place(const CommandRow& row, Args args, int shards) {
 ShardSet lease_set(const CommandRow& row, Args args, int shards) {
   if (row.route == Route::kAllShards) {
     return ShardSet::all(shards);
+  }
+  if (row.route == Route::kListen || row.route == Route::kChannels) {
+    return channel_set(row, args, shards);
   }
   ShardSet set;
   KeyIndices keys;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/engine/engine_families.h"
 #include "src/base/hash.h"
 #include "src/commands/command_table.h"
 #include "src/commands/families.h"
@@ -20,6 +21,7 @@ const CommandTable& commands() {
   static const CommandTable* table = [] {
     auto* made = new CommandTable;
     add_command_families(*made);
+    add_engine_families(*made);
     return made;
   }();
   return *table;
@@ -76,6 +78,33 @@ TEST(RouterTest, CommandsOnAllKeysLeaseAllShards) {
 TEST(RouterTest, WithOneShardNothingIsLeased) {
   EXPECT_EQ(place_of({"mset", "a", "1", "b", "2"}, 1).where, Where::kShard);
   EXPECT_EQ(place_of({"flushall"}, 1).where, Where::kShard);
+}
+
+TEST(RouterTest, AMessageRunsWhereItsChannelIs) {
+  const std::string a = key_on(1);
+  const std::string b = key_on(3);
+  const Placement placement = place_of({"publish", a, b});
+  EXPECT_EQ(placement.where, Where::kShard);
+  EXPECT_EQ(placement.shard.value, 1);
+  const std::vector<std::string_view> args{"pubsub", "numsub", a, b};
+  const CommandRow& row = *commands().find_sub(*commands().find("pubsub"), "numsub");
+  EXPECT_EQ(place(row, args, kShards).where, Where::kLease);
+  EXPECT_EQ(lease_set(row, args, kShards).count(), 2);
+}
+
+TEST(RouterTest, SubscriptionsLeaseTheShardsOfTheirChannels) {
+  const std::string a = key_on(2);
+  const auto set_of = [](const std::vector<std::string_view>& args) {
+    const CommandRow& row = *commands().find(args[0]);
+    EXPECT_EQ(place(row, args, kShards).where, Where::kLease);
+    return lease_set(row, args, kShards);
+  };
+  EXPECT_EQ(set_of({"subscribe", a}).count(), 1);
+  EXPECT_TRUE(set_of({"subscribe", a}).has(ShardId{2}));
+  EXPECT_EQ(set_of({"subscribe", a, "__keyevent@0__:set"}).count(), kShards);
+  EXPECT_EQ(set_of({"psubscribe", a}).count(), kShards);
+  EXPECT_EQ(set_of({"unsubscribe"}).count(), kShards);
+  EXPECT_EQ(place_of({"subscribe", "a"}, 1).where, Where::kLease);
 }
 
 TEST(RouterTest, AScanCursorNamesItsShard) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -34,6 +35,7 @@ struct InfoSource {
   Instant now;
   std::map<int, DbCounts> databases;       // those with keys
   std::map<std::string, int64_t> errors;   // replies by code
+  std::array<int64_t, kTopicKinds> topics;  // that are listened to
 
   int64_t sum(Counter CoreBlock::*member) const {
     int64_t total = 0;
@@ -251,8 +253,10 @@ void add_stats(InfoText& info, const InfoSource& from) {
                    "current_eviction_exceeded_time"});
   info.add("keyspace_hits", from.sum(&CoreBlock::keyspace_hits));
   info.add("keyspace_misses", from.sum(&CoreBlock::keyspace_misses));
-  add_zeros(info, {"pubsub_channels", "pubsub_patterns", "pubsubshard_channels",
-                   "latest_fork_usec", "total_forks", "migrate_cached_sockets",
+  info.add("pubsub_channels", from.topics[static_cast<size_t>(TopicKind::kChannel)]);
+  info.add("pubsub_patterns", from.topics[static_cast<size_t>(TopicKind::kPattern)]);
+  info.add("pubsubshard_channels", from.topics[static_cast<size_t>(TopicKind::kShardChannel)]);
+  add_zeros(info, {"latest_fork_usec", "total_forks", "migrate_cached_sockets",
                    "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
                    "active_defrag_key_hits", "active_defrag_key_misses",
                    "total_active_defrag_time", "current_active_defrag_time"});
@@ -465,6 +469,12 @@ void info_visit(Worker& worker, Tour& tour) {
                   static_cast<unsigned long long>(counts.keys_with_expiry), counts.avg_ttl_ms);
     tour.text += line;
   }
+  const ShardId shard = worker.shard().id();
+  const Topics& topics = worker.engine().side(shard).topics();
+  std::snprintf(line, sizeof line, "t %zu %zu %zu\n", topics.count(TopicKind::kChannel, shard),
+                topics.count(TopicKind::kPattern, shard),
+                topics.count(TopicKind::kShardChannel, shard));
+  tour.text += line;
   for (const Worker::ErrorCount& error : worker.error_counts()) {
     tour.text += "e " + error.code + " " + std::to_string(error.count) + "\n";
   }
@@ -479,6 +489,7 @@ void gather(const std::string& text, InfoSource& into) {
     double ttl = 0;
     char code[64];
     long long count = 0;
+    long long topics[kTopicKinds];
     if (std::sscanf(line, "k %d %llu %llu %lf", &db, &keys, &expiring, &ttl) == 4) {
       DbCounts& sum = into.databases[db];
       const double weight = static_cast<double>(sum.keys_with_expiry) * sum.avg_ttl_ms +
@@ -489,13 +500,17 @@ void gather(const std::string& text, InfoSource& into) {
           sum.keys_with_expiry > 0 ? weight / static_cast<double>(sum.keys_with_expiry) : 0;
     } else if (std::sscanf(line, "e %63s %lld", code, &count) == 2) {
       into.errors[code] += count;
+    } else if (std::sscanf(line, "t %lld %lld %lld", &topics[0], &topics[1], &topics[2]) == 3) {
+      for (size_t i = 0; i < kTopicKinds; ++i) {
+        into.topics[i] += topics[i];
+      }
     }
   }
 }
 
 void info(Context& ctx) {
   EngineHost& host = engine_host(ctx);
-  InfoSource source{*host.engine, host.worker->config(), ctx.keys.now(), {}, {}};
+  InfoSource source{*host.engine, host.worker->config(), ctx.keys.now(), {}, {}, {}};
   gather(host.tour->text, source);
   InfoText text;
   for (const Section& section : kSections) {

@@ -13,6 +13,7 @@
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
+#include "dataplane/engine/topics.h"
 #include "dataplane/engine/tracking.h"
 #include "dataplane/engine/transaction.h"
 #include "dataplane/engine/transport.h"
@@ -96,6 +97,8 @@ class Session : public StallNode, public DirtyNode {
   bool no_touch = false;
   bool no_evict = false;         // CLIENT NO-EVICT
   std::unique_ptr<Tracking> tracking;  // CLIENT TRACKING; null: off
+  bool monitoring = false;       // MONITOR
+  std::unique_ptr<Subscriptions> subscriptions;  // null: none
   std::string name;
   std::string lib_name;
   std::string lib_version;

@@ -1,12 +1,13 @@
 #include "dataplane/engine/shard_side.h"
 
+#include "dataplane/engine/key_events.h"
 #include "dataplane/engine/worker.h"
 
 namespace pollux {
 
 void ShardSide::listen() {
-  const bool anybody =
-      holder_->changes().enabled() || !watches_.empty() || holder_->anybody_tracks();
+  const bool anybody = holder_->changes().enabled() || !watches_.empty() ||
+                        holder_->anybody_tracks() || holder_->config().key_events.any();
   store_.set_observer(anybody ? this : nullptr);
 }
 
@@ -23,12 +24,27 @@ void ShardSide::forget_watches(uint64_t id) {
 
 void ShardSide::before(int, const Key&, const Entry*) {}
 
-void ShardSide::after(int db, const Key& key, KeyEvent, const Entry* entry) {
+void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {
   holder_->changes().changed();
   if (!watches_.empty()) {
     watches_.touched(db, key, entry != nullptr);
   }
   holder_->invalidate(store_.id(), key.bytes);
+  if (holder_->config().key_events.any()) {
+    tell_key_event(*holder_, topics_, db, key.bytes, event);
+  }
+}
+
+void ShardSide::added(int db, const Key& key) {
+  if (holder_->config().key_events.any()) {
+    tell_key_event(*holder_, topics_, db, key.bytes, KeyEvent::kNew);
+  }
+}
+
+void ShardSide::missed(int db, const Key& key) {
+  if (holder_->config().key_events.any()) {
+    tell_key_event(*holder_, topics_, db, key.bytes, KeyEvent::kKeyMiss);
+  }
 }
 
 void ShardSide::before_flush(int db) {

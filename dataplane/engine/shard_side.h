@@ -7,6 +7,7 @@
 // somebody listens (`listen`): without, a change costs one branch.
 #pragma once
 
+#include "dataplane/engine/topics.h"
 #include "dataplane/engine/tracking_table.h"
 #include "dataplane/engine/watch.h"
 #include "src/base/types.h"
@@ -24,6 +25,9 @@ class ShardSide final : public ChangeObserver {
   void set_holder(Worker& worker) { holder_ = &worker; }
   Worker& holder() { return *holder_; }
 
+  // Who listens to channels that this shard sends to.
+  Topics& topics() { return topics_; }
+
   // To be called when somebody began or ceased to listen, as the holder knows it.
   void listen();
 
@@ -38,6 +42,8 @@ class ShardSide final : public ChangeObserver {
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
   void after(int db, const Key& key, KeyEvent event, const Entry* entry) override;
+  void added(int db, const Key& key) override;
+  void missed(int db, const Key& key) override;
   void before_flush(int db) override;
   void before_swap(int a, int b) override;
 
@@ -46,6 +52,7 @@ class ShardSide final : public ChangeObserver {
   Worker* holder_ = nullptr;
   TrackingTable tracking_;
   WatchTable watches_;
+  Topics topics_;
 };
 
 }  // namespace pollux

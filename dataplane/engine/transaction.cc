@@ -21,6 +21,7 @@ void Transaction::queue(const CommandRow& row, Args args, const Placement& place
       break;
     case Where::kLease:
       shards_.add(lease_set(row, args, shards));
+      needs_lease_ = needs_lease_ || row.route == Route::kListen;
       break;
     case Where::kEachWorker:
       at_home_ = true;
@@ -56,6 +57,7 @@ void Transaction::clear() {
   shards_ = {};
   flags_ = 0;
   at_home_ = false;
+  needs_lease_ = false;
   failed_ = false;
 }
 

@@ -53,6 +53,9 @@ class Transaction {
   // A queued command is about the session, or gathers from all workers.
   bool at_home() const { return at_home_; }
 
+  // A queued command may run under a lease only, even if one shard or none is enough.
+  bool needs_lease() const { return needs_lease_; }
+
   // --- WATCH ---
   Watching watching;
   ShardSet watched;  // where there may be records
@@ -67,6 +70,7 @@ class Transaction {
   ShardSet shards_;
   uint32_t flags_ = 0;
   bool at_home_ = false;
+  bool needs_lease_ = false;
   bool failed_ = false;
 };
 

@@ -21,6 +21,7 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // Bytes of replies that a phase makes before the rest waits for the next turn: some milliseconds of
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
+constexpr size_t kDeliveriesMax = 4096;  // of pushes to sessions, in one mailbox phase
 
 }  // namespace
 
@@ -113,12 +114,9 @@ bool Worker::poll_phase() {
     turn_began_cpu_ns_ = thread_cpu_ns();
   }
   changes_.learned();
-  receive_pushes();
+  receive_invalidations();
   // What is left over is with the worker, so it comes first in the next turn; its bytes live until
   // the next poll.
-  if (crowded()) {
-    return true;
-  }
   resume_next_turn();
   begin_share();
   while (event_next_ < event_count_ && !share_is_used()) {
@@ -175,6 +173,7 @@ void Worker::on_event(const TransportEvent& event) {
 }
 
 bool Worker::mailbox_phase() {
+  pushes_.take();
   begin_share();
   bool worked = check_parked();
   answers_.clear();
@@ -183,8 +182,8 @@ bool Worker::mailbox_phase() {
       answers_.push_back(cell);
     }
   }
-  worked |= !pushes_.empty();
-  receive_pushes();
+  worked |= !invalidations_.empty();
+  receive_invalidations();
   for (Cell* cell : answers_) {
     worked = true;
     learn(cell->now);
@@ -195,6 +194,7 @@ bool Worker::mailbox_phase() {
     retry_forgets();
     resume_all(wait_cell_);
   }
+  worked |= deliver_pushes(kDeliveriesMax);
   worked |= serve_requests();
   worked |= progress_lease();
   worked |= take_errands();
@@ -207,13 +207,13 @@ bool Worker::mailbox_phase() {
 // Requests of other workers for this shard, as a burst. A parked shard serves nobody, and what
 // comes behind a park request waits in its ring.
 bool Worker::serve_requests() {
-  if (parked_ || incoming_.empty() || crowded()) {
+  if (parked_ || incoming_.empty()) {
     return false;
   }
   if (!requests_left()) {
     take_requests();
   }
-  receive_pushes();
+  receive_invalidations();
   bool worked = false;
   for (; requests_left() && !replies_fill_share(); worked = true) {
     Cell& cell = *served_[served_next_++];
@@ -357,7 +357,7 @@ bool Worker::mail_waiting() {
   if ((engine_.stopping() && !leaving_) || pause_lessened_) {
     return true;
   }
-  if (!pushes_.empty()) {
+  if (!pushes_.empty() || !invalidations_.empty()) {
     return true;
   }
   if (config_->version != engine_.config().current()->version || !errand_box_.empty()) {
@@ -407,6 +407,9 @@ void Worker::refresh_config() {
   read_limits_.bulk_bytes_max = config_->data.bulk_bytes_max;
   latency_tracking_ = config_->watch.latency_tracking;
   watch_.configure(config_->watch, tsc_per_us());
+  if (!parked_) {
+    side_.listen();  // else when the shard comes back
+  }
 }
 
 std::string Worker::listen(const Config& config) {
@@ -539,7 +542,8 @@ bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && staying_tours_.empty() && waiting_forgets_.empty() &&
                tours_under_way_ == 0 && cells_under_way_ == 0 && pushes_.empty() &&
-               !pause_lessened_ && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
+               invalidations_.empty() && left_topics_.empty() && !pause_lessened_ && !parked_ &&
+               wait_unpark_.empty() && wait_cell_.empty() &&
                wait_turn_.empty() && !requests_left() && local_cells_.cells_out() == 0;
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();

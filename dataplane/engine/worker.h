@@ -27,6 +27,7 @@
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
 #include "dataplane/engine/shard_side.h"
+#include "dataplane/engine/topics.h"
 #include "dataplane/engine/tour.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
@@ -147,6 +148,25 @@ class Worker {
   CommandWatch& watch() { return watch_; }
   // What this worker has used up since its start (or CONFIG RESETSTAT).
   HotKeysUsage usage() const;
+
+  // --- pushes (worker_push.cc), on this worker's thread ---
+  // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
+  // payload.take_push(...).
+  Payload& make_payload(size_t size, uint32_t pushes) {
+    return chunks_.payloads().make(size, pushes);
+  }
+  // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
+  // commands, who gets the command's answer, who holds the shard next) it is under way on return.
+  void push(WorkerId to, Push& push);
+
+  // --- who listens to what (worker_listen.cc) ---
+  // In a handler of Route::kListen only: the shards of the topic are held.
+  void subscribe(Session& session, TopicKind kind, std::string_view name);
+  void unsubscribe(Session& session, TopicKind kind, std::string_view name);
+  // False if it monitors already.
+  bool start_monitor(Session& session);
+  // At any time: the session gets no more messages and lines; who counts listeners sees it soon.
+  void stop_listening(Session& session);
   // Error replies by code word ("ERR", "WRONGTYPE", ...), for INFO errorstats.
   struct ErrorCount {
     std::string code;
@@ -166,7 +186,9 @@ class Worker {
   bool share_is_used() const {
     return commands_begun_ >= share_commands_end_ || replies_fill_share();
   }
-  bool replies_fill_share() const { return chunks_.used_bytes() >= share_bytes_end_; }
+  bool replies_fill_share() const {
+    return chunks_.used_bytes() >= share_bytes_end_ || (any_pushed_ && crowded());
+  }
   void resume_next_turn();
   void on_event(const TransportEvent& event);
   bool mailbox_phase();
@@ -215,8 +237,9 @@ class Worker {
   size_t run_part(BurstPart& part);
   bool run_item(Session& session, const BurstItem& item, Args args);
   bool admissible(const Session& session, const CommandRow& row);
+  static bool may_run_while_listening(const Session& session, const CommandRow& row);
   bool protected_command_allowed(const Session& session);
-  std::string_view refusal(const Session& session, const CommandRow& row);
+  std::string refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
@@ -271,13 +294,22 @@ class Worker {
   bool forget_watches(const Forgotten& watch);
   void retry_forgets();
 
+  // worker_listen.cc: topics and monitors
+  size_t deliver_message(TopicKind kind, Payload& payload);
+  size_t deliver_monitor_line(Payload& payload);
+  size_t deliver_to(const std::vector<Session*>& sessions, Payload& payload);
+  void change_topic(TopicKind kind, std::string_view name, int64_t by);
+  void drop_left_topics();
+  void tell_monitors(const CommandRow& row, Args args, int db);
+
   // worker_push.cc: pushes to sessions
-  void deliver_push(Push& push);
+  bool deliver_pushes(size_t deliveries_max);
+  size_t deliver_push(Push& push);
   void push_to(Session& session, Payload& payload);
-  void release_held(Session& session);
   void place_push(Session& session, Payload& payload, uint64_t behind);
-  void receive_pushes();
-  bool crowded();
+  void release_held(Session& session);
+  bool crowded() const;
+  bool is_behind() const { return pushes_.crowded() || invalidations_.crowded(); }
   void wake_pushed();
   void drop_pushes();
 
@@ -298,11 +330,11 @@ class Worker {
                       const PrefixTable::ChangedKeys& keys);
   void post(WorkerId to, Push& push);
   void end_of_cause();
+  void receive_invalidations();
   void deliver_tracking(Push& push);
   void deliver_invalidation_of_all(Push& push);
   void hand_over(Session& session, Payload& payload, uint64_t behind);
   void hand_redirected(Session& target, Payload& payload);
-  static bool hears_messages(const Session& session);
   void break_redirect(Session& session);
   void tell_tracker(const Session& session);
   void listen_to_held();
@@ -391,6 +423,16 @@ class Worker {
   ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
   bool any_pushed_ = false;
   PushQueue pushes_;
+  PushQueue invalidations_;  // what may not wait: see receive_invalidations
+
+  // topics
+  struct LeftTopic {
+    TopicKind kind;
+    std::string name;
+  };
+  Audience audience_;
+  std::vector<Session*> monitors_;
+  std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
@@ -402,6 +444,7 @@ class Worker {
     ShardSet shards;
     int acknowledgements = 0;
     uint64_t since_tsc = 0;
+    bool for_left_topics = false;  // else for a session
     Session* session = nullptr;
   } lease_;
   BurstItem leased_item_;

@@ -132,7 +132,20 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
     return false;
   }
   // While paused nothing is refused for want of memory: such a command is held back anyway.
-  return (row.flags & kDenyOom) == 0 || config_->maxmemory == 0 || paused() || !out_of_memory();
+  if ((row.flags & kDenyOom) != 0 && config_->maxmemory != 0 && !paused() && out_of_memory()) {
+    return false;
+  }
+  return may_run_while_listening(session, row);
+}
+
+// A client of RESP2 that listens to channels can't tell a reply from a message; one that monitors
+// counts as a replica, as in Redis.
+bool Worker::may_run_while_listening(const Session& session, const CommandRow& row) {
+  if (session.subscriptions != nullptr && session.protocol == 2 &&
+      (row.flags & kWhileSubscribed) == 0) {
+    return false;
+  }
+  return !session.monitoring || (row.flags & (kReadonly | kWrite)) == 0;
 }
 
 bool Worker::protected_command_allowed(const Session& session) {
@@ -144,15 +157,27 @@ bool Worker::protected_command_allowed(const Session& session) {
 }
 
 // What is said to a command that is not admissible.
-std::string_view Worker::refusal(const Session& session, const CommandRow& row) {
+std::string Worker::refusal(const Session& session, const CommandRow& row) {
   if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
-    return error_text::kDebugNotAllowed;
+    return std::string(error_text::kDebugNotAllowed);
   }
   if (!session.authenticated && (row.flags & kNoAuth) == 0) {
-    return error_text::kNoAuth;
+    return std::string(error_text::kNoAuth);
   }
-  return session.in_multi && barred_in_multi(row) ? error_text::kNotInMulti
-                                                         : error_text::kOutOfMemory;
+  if (session.in_multi && barred_in_multi(row)) {
+    return std::string(error_text::kNotInMulti);
+  }
+  if (may_run_while_listening(session, row)) {
+    return std::string(error_text::kOutOfMemory);
+  }
+  if (session.monitoring) {
+    return std::string(error_text::kMonitorHasNoKeys);
+  }
+  std::string text = "ERR Can't execute '";
+  append_full_name(text, row);
+  text += '\'';
+  text += error_text::kNotWhileSubscribed;
+  return text;
 }
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
@@ -324,6 +349,9 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
   cell.first_key_hash = item.place.first_key_hash;
   cell.shard_index = item.place.shard.value;
   cell.now = now_;
+  if (engine_.monitors().any()) [[unlikely]] {
+    cell.peer = transport_->peer(session.conn).address;
+  }
 }
 
 // Runs a cell's command on this worker's shard; the reply stays in the cell.
@@ -334,6 +362,7 @@ CommandCost Worker::run_cell(Cell& cell, Args args) {
   host_.session = nullptr;
   host_.tour = nullptr;
   host_.watching = &cell.watching;
+  host_.peer = cell.peer;
   Context ctx{.args = args,
               .keys = keys_,
               .reply = reply,
@@ -468,6 +497,9 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
     latencies_[ctx.row.id].record(cycles);
   }
   core_.commands.add(1);
+  if (engine_.monitors().any()) [[unlikely]] {
+    tell_monitors(ctx.row, ctx.args, ctx.keys.db());
+  }
   if (ctx.reply.failed()) {
     counters.failed.add(1);
     count_error(ctx.reply.error_code());

@@ -26,7 +26,7 @@ bool Worker::check_parked() {
     return true;
   }
   learn(engine_.leases().latest_now(parked_ticket_, now_));
-  receive_pushes();
+  receive_invalidations();
   parked_ = false;
   side_.listen();  // as this worker knows it, not as the coordinator did
   retry_tours();
@@ -38,7 +38,7 @@ bool Worker::check_parked() {
 bool Worker::lease_can_move() {
   switch (lease_.step) {
     case LeaseStep::kNone:
-      return !wait_lease_.empty();
+      return !wait_lease_.empty() || !left_topics_.empty();
     case LeaseStep::kClaimed:
       return engine_.leases().may_publish(lease_.ticket);
     case LeaseStep::kPublished:
@@ -58,7 +58,7 @@ bool Worker::progress_lease() {
   for (bool moved = false;; moved = true) {
     switch (lease_.step) {
       case LeaseStep::kNone:
-        if (wait_lease_.empty()) {
+        if (wait_lease_.empty() && left_topics_.empty()) {
           return moved;
         }
         claim_lease();
@@ -92,21 +92,26 @@ bool Worker::progress_lease() {
   }
 }
 
-// Reads the first session's request again, this time only for its keys. No lease is claimed if it
-// has meanwhile been paused.
+// For topics that clients have left, or for the first session: reads its request again, this time
+// only for its keys. No lease is claimed if it has meanwhile been paused.
 void Worker::claim_lease() {
-  Session& session = wait_lease_.front();
-  const bool there = read_again(session);
-  POLLUX_ASSERT(there);
-  if (paused() && held_back(session, *leased_item_.row)) {
-    session.StallNode::unlink();
-    stall(session, Stall::kPaused);
-    return;
+  lease_.for_left_topics = !left_topics_.empty();
+  if (lease_.for_left_topics) {
+    lease_.shards = ShardSet::all(workers_);
+  } else {
+    Session& session = wait_lease_.front();
+    const bool there = read_again(session);
+    POLLUX_ASSERT(there);
+    if (paused() && held_back(session, *leased_item_.row)) {
+      session.StallNode::unlink();
+      stall(session, Stall::kPaused);
+      return;
+    }
+    lease_.session = &session;
+    lease_.shards = leased_item_.row->route == Route::kExec
+                        ? session.transaction->shards()
+                        : lease_set(*leased_item_.row, scratch_args_, workers_);
   }
-  lease_.session = &session;
-  lease_.shards = leased_item_.row->route == Route::kExec
-                      ? session.transaction->shards()
-                      : lease_set(*leased_item_.row, scratch_args_, workers_);
   lease_.ticket = engine_.leases().claim();
   lease_.passed = engine_.leases().first_rival(lease_.ticket);
   lease_.step = LeaseStep::kClaimed;
@@ -158,13 +163,20 @@ void Worker::send_parks() {
 void Worker::run_leased() {
   LeaseRing& leases = engine_.leases();
   learn(leases.latest_now(lease_.ticket, now_));
-  receive_pushes();
+  receive_invalidations();
   // An older lease of this worker's own shard is over (may_park waited for it), though perhaps not
   // yet noticed here.
   POLLUX_ASSERT(!parked_ || !lease_.shards.has(shard_.id()) || leases.released(parked_ticket_));
   core_.leases.add(1);
   core_.lease_wait_cycles.add(static_cast<int64_t>(tsc() - lease_.since_tsc));
-  if (lease_.session == nullptr) {  // its client has left
+  if (lease_.for_left_topics) {
+    drop_left_topics();
+  }
+  // What was pushed before the lease comes before its command: a message before the confirmation
+  // that there will be no more. A client over its limits is gone then.
+  pushes_.take();
+  deliver_pushes(SIZE_MAX);
+  if (lease_.session == nullptr) {  // its client has left, or there was none
     end_lease();
     return;
   }

@@ -1,8 +1,8 @@
 // Pushes: what clients get unasked (messages, invalidations), on its way from the worker where its
 // cause happened to the workers of those who get it, and there to their outputs.
 //
-// No push overtakes an answer: a session that has requests elsewhere gets a push behind the replies
-// that were begun before it came (held_pushes). An answer that was sent before the push is one of
+// No push overtakes an answer: a session that has requests elsewhere, or is in the middle of an EXEC,
+// gets a push behind the replies that were begun before it came (held_pushes). An answer that was sent before the push is one of
 // these, or is with the client already.
 #include <algorithm>
 
@@ -11,7 +11,8 @@
 namespace pollux {
 
 void Worker::push(WorkerId to, Push& push) {
-  engine_.worker(to.value).pushes_.add(push);
+  Worker& other = engine_.worker(to.value);
+  (is_of_tracking(push.kind) ? other.invalidations_ : other.pushes_).add(push);
   pushed_.add(ShardId{to.value});
   any_pushed_ = true;
 }
@@ -32,7 +33,7 @@ void Worker::wake_pushed() {
     if (i != id_.value) {
       wake_if_asleep(other);
     }
-    if (other.pushes_.crowded()) {
+    if (other.is_behind()) {
       behind.add(shard);
       any_pushed_ = true;
     }
@@ -40,53 +41,61 @@ void Worker::wake_pushed() {
   pushed_ = behind;
 }
 
-// Whether a worker that this one has pushed to is behind; then this one begins no more commands.
-// All go on delivering meanwhile, so it ends. A client that is slow to read never causes it.
-bool Worker::crowded() {
-  if (!any_pushed_) {
-    return false;
-  }
+// Whether a worker that this one has pushed to is behind; then this one begins no more commands. All
+// go on delivering meanwhile, so it ends. A client that is slow to read never causes it.
+bool Worker::crowded() const {
   bool any = false;
   for (int i = 0; i < workers_ && !any; ++i) {
-    any = pushed_.has(ShardId{static_cast<uint16_t>(i)}) && engine_.worker(i).pushes_.crowded();
+    any = pushed_.has(ShardId{static_cast<uint16_t>(i)}) && engine_.worker(i).is_behind();
   }
   return any;
 }
 
-void Worker::deliver_push(Push& push) {
+// Those taken, until they have reached deliveries_max sessions; true if there was any.
+bool Worker::deliver_pushes(size_t deliveries_max) {
+  size_t deliveries = 0;
+  while (deliveries < deliveries_max) {
+    Push* push = pushes_.next();
+    if (push == nullptr) {
+      break;
+    }
+    deliveries += 1 + deliver_push(*push);
+    PayloadPool::release(*push->payload, chunks_.payloads());
+  }
+  return deliveries > 0;
+}
+
+// To how many sessions.
+size_t Worker::deliver_push(Push& push) {
   switch (push.kind) {
     case PushKind::kSession: {
       Session* session = find_session(push.conn);
-      if (session != nullptr && !session->closing) {
-        push_to(*session, *push.payload);
-        over_output_limit(*session);
+      if (session == nullptr || session->closing) {
+        return 0;
       }
-      break;
+      push_to(*session, *push.payload);
+      over_output_limit(*session);
+      return 1;
     }
+    case PushKind::kChannel:
+      return deliver_message(TopicKind::kChannel, *push.payload);
+    case PushKind::kPattern:
+      return deliver_message(TopicKind::kPattern, *push.payload);
+    case PushKind::kShardChannel:
+      return deliver_message(TopicKind::kShardChannel, *push.payload);
+    case PushKind::kMonitors:
+      return deliver_monitor_line(*push.payload);
     default:
       deliver_tracking(push);
-      break;
+      return 1;
   }
-}
-
-// All that were sent before what this worker has just learned. To be called between hearing from
-// outside (the wire, a cell, an acknowledgement, a release) and acting on it: so no reply can show
-// a change whose invalidation is not in its place before it.
-void Worker::receive_pushes() {
-  pushes_.take();
-  while (Push* push = pushes_.next()) {
-    deliver_push(*push);
-    PayloadPool::release(*push->payload, chunks_.payloads());
-  }
+  return 0;
 }
 
 // Behind the replies of so many of the session's requests elsewhere (see HeldPush), and of none
 // else.
 void Worker::place_push(Session& session, Payload& payload, uint64_t behind) {
-  if (exec_under_way(session)) {
-    behind = session.in_flight_begun + 1;  // the EXEC that runs here counts when it is over
-  }
-  if (behind + session.in_flight_count <= session.in_flight_begun) {
+  if (behind + session.in_flight_count <= session.in_flight_begun && !exec_under_way(session)) {
     session.out.append_payload(payload, session.protocol);
     mark_dirty(session);
     return;
@@ -117,9 +126,11 @@ void Worker::release_held(Session& session) {
 
 // At the end of the process.
 void Worker::drop_pushes() {
-  pushes_.take();
-  while (Push* push = pushes_.next()) {
-    PayloadPool::release(*push->payload, chunks_.payloads());
+  for (PushQueue* queue : {&pushes_, &invalidations_}) {
+    queue->take();
+    while (Push* push = queue->next()) {
+      PayloadPool::release(*push->payload, chunks_.payloads());
+    }
   }
 }
 

@@ -438,7 +438,9 @@ void Worker::close_if_done(Session& session) {
 // Checks the limits on unsent bytes; true if the session was closed.
 bool Worker::over_output_limit(Session& session) {
   const size_t size = session.out.size();
-  const OutputLimit& limit = config_->output_limit_normal;
+  const bool listens = session.subscriptions != nullptr;
+  const OutputLimit& limit =
+      listens ? config_->output_limit_pubsub : config_->output_limit_normal;
   bool over = limit.hard_bytes > 0 && static_cast<int64_t>(size) >= limit.hard_bytes;
   if (limit.soft_bytes > 0 && static_cast<int64_t>(size) >= limit.soft_bytes) {
     if (session.soft_limit_since_ms == 0) {
@@ -456,10 +458,10 @@ bool Worker::over_output_limit(Session& session) {
   }
   core_.output_limit_closes.add(1);
   log_line(LogLevel::kWarning,
-           "Closing client %s: %zu bytes of replies wait to be read, over "
-           "client-output-buffer-limit normal, or all clients together over maxmemory-clients (by "
-           "default an eighth of the machine's memory)",
-           transport_->peer(session.conn).address.c_str(), size);
+           "Closing client %s: %zu bytes wait to be read by it, over client-output-buffer-limit "
+           "%s, or all clients together over maxmemory-clients (by default an eighth of the "
+           "machine's memory)",
+           transport_->peer(session.conn).address.c_str(), size, listens ? "pubsub" : "normal");
   kill(session);
   return true;
 }
@@ -476,6 +478,7 @@ void Worker::kill(Session& session) {
   }
   session.closed = true;
   session.closing = true;
+  stop_listening(session);
   session.StallNode::unlink();
   core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.DirtyNode::unlink();
@@ -515,7 +518,7 @@ void Worker::on_closed(ConnId conn) {
 // (other workers' counts of bytes come late) over the memory of all clients.
 void Worker::sweep_sessions() {
   if (config_->timeout_s == 0 && config_->output_limit_normal.soft_bytes == 0 &&
-      client_bytes_limit() == 0) {
+      config_->output_limit_pubsub.soft_bytes == 0 && client_bytes_limit() == 0) {
     return;
   }
   const size_t steps = sessions_.size() / kSweepSteps + 1;
@@ -525,7 +528,8 @@ void Worker::sweep_sessions() {
     if (session == nullptr || session->closed) {
       continue;
     }
-    if (config_->timeout_s > 0 && !session->is_blocked() &&
+    const bool listens = session->subscriptions != nullptr || session->monitoring;
+    if (config_->timeout_s > 0 && !listens && !session->is_blocked() &&
         now_.ms() - session->active_ms > config_->timeout_s * 1000) {
       core_.timeouts.add(1);
       kill(*session);

@@ -245,13 +245,24 @@ void Worker::end_of_cause() {
   }
   for (size_t i = 0; i < posted_here_.size(); ++i) {
     Push& push = *posted_here_[i];
-    deliver_push(push);
+    deliver_tracking(push);
     PayloadPool::release(*push.payload, chunks_.payloads());
   }
   posted_here_.clear();
 }
 
 // --- where it arrives ---
+
+// All that were sent before what this worker has just learned. To be called between hearing from
+// outside (the wire, a cell, an acknowledgement, a release) and acting on it: so no reply can show
+// a change whose invalidation is not in its place before it.
+void Worker::receive_invalidations() {
+  invalidations_.take();
+  while (Push* push = invalidations_.next()) {
+    deliver_tracking(*push);
+    PayloadPool::release(*push->payload, chunks_.payloads());
+  }
+}
 
 void Worker::deliver_tracking(Push& push) {
   if (push.kind == PushKind::kTracker) {
@@ -350,12 +361,10 @@ void Worker::hand_over(Session& session, Payload& payload, uint64_t behind) {
   }
 }
 
-bool Worker::hears_messages(const Session&) { return false; }
-
 void Worker::hand_redirected(Session& target, Payload& payload) {
   if (target.protocol > 2) {
     push_to(target, payload);
-  } else if (hears_messages(target)) {
+  } else if (target.subscriptions != nullptr) {
     std::string_view keys = payload.view().substr(kHead.size());
     keys = keys == kAllKeys ? kAllKeysResp2 : keys;
     Payload& message = filled(*this, std::string(kMessageHead).append(keys), 1);

@@ -115,7 +115,7 @@ bool Worker::run_exec(Session& session, const BurstItem& item) {
   const ShardSet shards = transaction.shards();
   const int count = shards.count();
   const bool here = count == 0 || (count == 1 && shards.first() == shard_.id());
-  if (here) {
+  if (here && !transaction.needs_lease()) {
     if (count > 0 && parked_) {
       stall(session, Stall::kParked);
       return false;
@@ -128,7 +128,7 @@ bool Worker::run_exec(Session& session, const BurstItem& item) {
     end_of_cause();
     return true;
   }
-  if (count > 1 || transaction.at_home()) {
+  if (count > 1 || transaction.at_home() || transaction.needs_lease()) {
     stall(session, Stall::kLease);
     return false;
   }
@@ -159,6 +159,7 @@ bool Worker::send_exec(Session& session, const BurstItem& item, ShardId shard) {
 // For another worker.
 void Worker::run_exec_cell(Cell& cell) {
   cell.reply.set_pool(chunks_);
+  host_.peer = cell.peer;
   ExecRun run;
   run.row = cell.row;
   run.transaction = cell.transaction.get();
@@ -240,6 +241,11 @@ bool Worker::go_on_exec(ExecRun& run) {
     latencies_[run.row->id].record(run.cycles);
   }
   watch_.note_event(LatencyEvent::kCommand, run.cycles, now_);
+  if (engine_.monitors().any()) [[unlikely]] {
+    constexpr std::string_view kWords[] = {"EXEC"};
+    host_.session = run.session;
+    tell_monitors(*run.row, kWords, run.current_db());
+  }
   if (run.session != nullptr) {
     transaction_bytes_ -= static_cast<int64_t>(transaction.bytes());
     run.session->in_multi = false;
@@ -386,7 +392,6 @@ void Worker::go_on_leased_exec() {
   if (over) {
     lease_.session->out.splice(exec_out_);
     end_of_cause();
-    ++lease_.session->in_flight_begun;  // what was pushed meanwhile comes behind the reply
     release_held(*lease_.session);
     finish_lease(*lease_.session);
   }

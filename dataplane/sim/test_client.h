@@ -42,6 +42,10 @@ class TestClient {
 
   // Adds a request to the pipeline that the next send_pipeline sends.
   void add(const Request& request, Check check);
+  // One more reply to the request that was added last (SUBSCRIBE of several channels).
+  void add_answer(Check check) { checks_.push_back(std::move(check)); }
+  // Is shown everything first, and takes what is no reply but a push.
+  void set_push_taker(std::function<bool(const Answer&)> taker) { push_taker_ = std::move(taker); }
   // The same, for a request without a reply (CLIENT REPLY).
   void add_unanswered(const Request& request);
   // Is shown everything first, and takes what is no reply but a push.
@@ -62,6 +66,7 @@ class TestClient {
   std::string pipeline_;
   std::string received_;
   std::deque<Check> checks_;
+  std::function<bool(const Answer&)> push_taker_;
   std::string garbage_;
   std::function<bool(const Answer&)> push_taker_;
 };

@@ -69,6 +69,49 @@ def fill(port, begin, end, value_bytes, batch=500):
                 raise RuntimeError("a SET failed: %r" % got[:200])
 
 
+def _fan_out(port, subscribers, pipeline, batches, value_bytes, seconds):
+    """One publisher, which sends the next batch when every subscriber has got the last one."""
+    try:
+        os.sched_setaffinity(0, {CLIENT_CPU})
+    except OSError:
+        pass
+    channel = b"news"
+    confirmed = b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+    message = b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$%d\r\n%s\r\n" % (
+        value_bytes, b"m" * value_bytes)
+    listening = []
+    for _ in range(subscribers):
+        s = socket.create_connection(("127.0.0.1", port))
+        s.sendall(b"SUBSCRIBE %s\r\n" % channel)
+        assert s.recv(len(confirmed), socket.MSG_WAITALL) == confirmed
+        listening.append(s)
+    publisher = socket.create_connection(("127.0.0.1", port))
+    publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    requests = b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$%d\r\n%s\r\n" % (
+        value_bytes, b"m" * value_bytes) * pipeline
+    answers = (b":%d\r\n" % subscribers) * pipeline
+    messages = message * pipeline
+    start = time.monotonic()
+    for _ in range(batches):
+        publisher.sendall(requests)
+        assert publisher.recv(len(answers), socket.MSG_WAITALL) == answers
+        for s in listening:
+            assert s.recv(len(messages), socket.MSG_WAITALL) == messages
+    seconds.value = time.monotonic() - start
+
+
+def fan_out(port, subscribers, pipeline, batches, value_bytes):
+    """Seconds that `batches` pipelines of PUBLISH take until all subscribers have all messages."""
+    seconds = multiprocessing.Value("d", 0.0)
+    load = multiprocessing.Process(target=_fan_out, daemon=True, args=(
+        port, subscribers, pipeline, batches, value_bytes, seconds))
+    load.start()
+    load.join(600)
+    if load.exitcode != 0:
+        raise RuntimeError("a message was lost, or late by minutes")
+    return seconds.value
+
+
 def _probe(port, stop, worst):
     """Until stop is set: PING every half millisecond, and the longest wait for an answer."""
     try:

@@ -56,15 +56,18 @@ inline void reply_string(Context& ctx, const Entry& entry) {
 }
 
 // Counts a hit or miss for an entry that was looked up without one (through Edit or peek).
-inline void count_read(Context& ctx, const Entry* entry) {
-  KeyspaceStats& stats = ctx.keys.stats();
-  ++(entry != nullptr ? stats.hits : stats.misses);
+inline void count_read(Context& ctx, const Key& key, const Entry* entry) {
+  if (entry != nullptr) {
+    ++ctx.keys.stats().hits;
+  } else {
+    ctx.keys.count_miss(key);
+  }
 }
 
-// A read that is counted but does not refresh the access clock (TTL, TYPE, EXISTS, OBJECT).
+// A read that is counted but does not refresh the access clock (TTL, TYPE, EXISTS).
 inline const Entry* find_untouched(Context& ctx, const Key& key) {
   const Entry* entry = ctx.keys.peek(key);
-  count_read(ctx, entry);
+  count_read(ctx, key, entry);
   return entry;
 }
 

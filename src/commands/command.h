@@ -37,6 +37,8 @@ enum CommandFlag : uint32_t {
   kNoAsyncLoading = 1u << 18,
   kNoMandatoryKeys = 1u << 19,
   kProtected = 1u << 20,
+  // Not printed:
+  kWhileSubscribed = 1u << 21,  // a client of RESP2 may use it while it listens to channels
 };
 
 // ACL categories beyond those that follow from flags (write, read, fast, slow, admin, dangerous,
@@ -70,6 +72,8 @@ enum class Route : uint8_t {
   kEachShard,
   kCursor,      // on the shard that the cursor in args[1] names (SCAN); the engine maps it
   kEachWorker,  // engine families only: their visit function on every worker in turn
+  kChannels,    // engine families only: where its channels are, as kKeys is with keys
+  kListen,      // engine families only: at home, under a lease of its channels' shards (or of all)
   kExec,        // EXEC: where the commands that MULTI has queued want to be, all at once
 };
 
@@ -103,6 +107,12 @@ inline constexpr int kKeySpecsMax = 3;
 // A spec that tells only that there are keys no spec can find (SORT BY ... GET ...).
 inline constexpr int16_t kKeysUnknown = INT16_MIN;
 
+// Which arguments are channels; `first` 0 means none. `last` counts from the end if negative.
+struct ChannelSpec {
+  int16_t first = 0;
+  int16_t last = 0;
+};
+
 using Handler = void (*)(Context&);
 
 // What Route::kEachWorker runs on every worker; the types are the engine's
@@ -133,6 +143,7 @@ struct CommandRow {
   Handler handler;
   Route route = Route::kKeys;
   KeySpec keys[kKeySpecsMax] = {};
+  ChannelSpec channels = {};
   std::span<const CommandRow> subcommands = {};  // container commands: args[1] chooses the row
   Handler each_shard = nullptr;                  // Route::kEachShard
   TourVisit each_worker = nullptr;               // Route::kEachWorker

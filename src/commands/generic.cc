@@ -249,9 +249,11 @@ void swapdb(Context& ctx) {
 
 // --- OBJECT ---
 
-// The entry that OBJECT asks about; null is answered if there is none.
+// The entry that OBJECT asks about; null is answered if there is none, and no event tells of it.
 const Entry* object_entry(Context& ctx) {
-  const Entry* entry = find_untouched(ctx, ctx.key(2));
+  const Entry* entry = ctx.keys.peek(ctx.key(2));
+  KeyspaceStats& stats = ctx.keys.stats();
+  ++(entry != nullptr ? stats.hits : stats.misses);
   if (entry == nullptr) {
     ctx.reply.null();
   }

@@ -103,7 +103,7 @@ bool read_expiry(Context& ctx, ExpiryForm form, size_t index, int64_t& at_ms) {
 
 // Answers the value of `entry` or null; false if it is no string.
 bool reply_old_value(Context& ctx, const Entry* entry) {
-  count_read(ctx, entry);
+  count_read(ctx, ctx.key(1), entry);
   if (entry == nullptr) {
     ctx.reply.null();
     return true;

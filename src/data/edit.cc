@@ -160,11 +160,16 @@ void Edit::copy(const Entry& source) {
   POLLUX_ASSERT(&source != entry_ && source.type() == ValueType::kString);
   const int64_t at_ms = source.expiry_ms();
   const bool has_expiry = source.has_expiry();
+  // What it replaces counts as removed, without an event.
+  const bool replaced = entry_ != nullptr;
   before_change();
   if (source.value_is_outside()) {
     write_outside(source.stored_bytes(), source.encoding());
   } else {
     write_inside({source.value_area(), source.value_area_bytes()}, source.encoding());
+  }
+  if (replaced) {
+    tell_added();
   }
   if (has_expiry) {
     set_expiry(at_ms);
@@ -310,6 +315,7 @@ void Edit::adopt(Handle fresh) {
   if (entry_ == nullptr) {
     position_ = data_.table.insert(key_.hash, fresh);
     version_ = data_.table.version();
+    tell_added();
   } else {
     if (entry_->has_expiry()) {
       data_.wheel->moved(fresh);
@@ -322,6 +328,12 @@ void Edit::adopt(Handle fresh) {
   }
   handle_ = fresh;
   entry_ = writable();
+}
+
+void Edit::tell_added() {
+  if (store_.observer_ != nullptr) {
+    store_.observer_->added(db_, key_);
+  }
 }
 
 void Edit::erase_entry() {

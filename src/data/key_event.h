@@ -25,6 +25,9 @@ enum class KeyEvent : uint8_t {
   kMoveTo,
   kCopyTo,
   kRestore,
+  // Not changes of their own (ChangeObserver::added, missed).
+  kNew,
+  kKeyMiss,
   kCount,
 };
 

@@ -50,10 +50,18 @@ const Entry* Keyspace::lookup(int db, const Key& key, bool touch) {
         entry->touch(clock_);
       }
     } else {
-      ++stats_.misses;
+      count_miss(key);
     }
   }
   return entry;
+}
+
+void Keyspace::count_miss(const Key& key) {
+  ++stats_.misses;
+  const ShardStore& store = store_of(key);
+  if (store.observer_ != nullptr) {
+    store.observer_->missed(db_, key);
+  }
 }
 
 void Keyspace::swap_databases(int a, int b) {

@@ -68,6 +68,9 @@ class Keyspace {
   // From now on find refreshes the access clock, whatever was bound (TOUCH).
   void touch_all() { touching_ = true; }
 
+  // A read of `key` that found nothing. Told to the observer too.
+  void count_miss(const Key& key);
+
   // The stores that are held, in shard order (for KEYS, DBSIZE, SCAN, FLUSH, RANDOMKEY).
   template <typename Fn>
   void for_each_store(Fn fn) {
@@ -171,6 +174,7 @@ class Edit {
   Handle new_block(bool has_expiry, size_t value_area_bytes);
   void adopt(Handle fresh);
   void erase_entry();
+  void tell_added();
   Entry* writable() { return store_.entry_at(handle_); }
   KeyTable::Position position();
 

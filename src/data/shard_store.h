@@ -33,6 +33,10 @@ class ChangeObserver {
   virtual ~ChangeObserver() = default;
   virtual void before(int db, const Key& key, const Entry* entry) = 0;
   virtual void after(int db, const Key& key, KeyEvent event, const Entry* entry) = 0;
+  // A key has come into being; the event that made it follows.
+  virtual void added(int, const Key&) {}
+  // A read that counts as one found nothing.
+  virtual void missed(int, const Key&) {}
   virtual void before_flush(int db) = 0;
   virtual void before_swap(int a, int b) = 0;
 };

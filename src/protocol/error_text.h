@@ -39,6 +39,12 @@ inline constexpr std::string_view kUnbalancedQuotes =
     "ERR Protocol error: unbalanced quotes in request";
 inline constexpr std::string_view kExpectedDollar = "ERR Protocol error: expected '$', got '";
 
+// Behind "ERR Can't execute 'name'".
+inline constexpr std::string_view kNotWhileSubscribed =
+    ": only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+inline constexpr std::string_view kMonitorHasNoKeys =
+    "ERR Replica can't interact with the keyspace";
+
 inline constexpr std::string_view kDebugNotAllowed =
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
     "can run it from a local connection, otherwise you need to set this option in the "

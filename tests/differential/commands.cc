@@ -118,6 +118,15 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kExact, "CLIENT GETREDIR"},
     {1, Rule::kExact, "CLIENT TRACKINGINFO"},
 
+    // Publish and subscribe: nobody listens here, the order of messages is tested elsewhere.
+    {6, Rule::kExact, "PUBLISH <key> <value>"},
+    {3, Rule::kExact, "SPUBLISH <key> <value>"},
+    {2, Rule::kSorted, "PUBSUB CHANNELS [<pattern>]"},
+    {2, Rule::kExact, "PUBSUB NUMSUB [<key>]*"},
+    {1, Rule::kExact, "PUBSUB SHARDNUMSUB [<key>]*"},
+    {1, Rule::kSorted, "PUBSUB SHARDCHANNELS [<pattern>]"},
+    {1, Rule::kType, "PUBSUB (HELP|<word>)"},
+
     // Server.
     {1, Rule::kType, "TIME"},
     {1, Rule::kType, "INFO [server|keyspace]"},

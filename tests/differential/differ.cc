@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/differential/events.h"
 #include "tests/differential/grammar.h"
 #include "tests/differential/link.h"
 #include "tests/differential/resp.h"
@@ -26,6 +27,7 @@ namespace {
 constexpr size_t kRoundCommands = 20000;
 constexpr size_t kDatabases = 16;
 constexpr std::string_view kLastWord = "the last word of a step";
+constexpr size_t kStepsPerLook = 20;  // between two looks at the events of keys
 
 struct Options {
   int redis_port = 0;
@@ -36,6 +38,8 @@ struct Options {
   size_t connections = 4;
   uint64_t base_time_ms = 0;
   bool shrink = false;
+  bool events = false;      // compare events of keys, too
+  bool one_order = false;   // of all keys
 };
 
 // A difference: where in the stream, and what.
@@ -59,6 +63,9 @@ class Run {
     for (const Step& step : steps) {
       connections = std::max(connections, step.connection + 1);
     }
+    if (options.events) {
+      events_.emplace(options.redis_port, options.pollux_port, options.one_order);
+    }
     for (size_t i = 0; i <= connections; i++) {
       pairs_.push_back({std::make_unique<Link>(options.redis_port),
                         std::make_unique<Link>(options.pollux_port)});
@@ -70,8 +77,14 @@ class Run {
       reopen(i);
     }
     reset_servers();
+    if (events_ && !found_ && !events_->listen()) {
+      report(0, "no answer to who listens to events of keys", "", "");
+    }
     for (at_ = 0; at_ < steps_.size() && !found_; at_++) {
       run_step(steps_[at_]);
+      if (events_ && !found_ && (at_ % kStepsPerLook == 0 || at_ + 1 == steps_.size())) {
+        compare_events();
+      }
     }
     if (!found_) {
       compare_data_sets();
@@ -289,6 +302,18 @@ class Run {
     }
   }
 
+  void compare_events() {
+    const std::string marker = std::to_string(at_);
+    std::string bytes;
+    append_request({"PUBLISH", EventStreams::kMarkerChannel, marker}, bytes);
+    if (!send(pairs_.size() - 1, {bytes, 1})) {
+      return;
+    }
+    if (const auto difference = events_->take(marker)) {
+      report(0, difference->what, difference->redis, difference->pollux);
+    }
+  }
+
   void compare_data_sets() {
     size_t connection = pairs_.size() - 1;
     at_ = steps_.size();
@@ -326,6 +351,7 @@ class Run {
 
   const std::vector<Step>& steps_;
   std::vector<Pair> pairs_;
+  std::optional<EventStreams> events_;
   size_t at_ = 0;
   Answer redis_;
   Answer pollux_;
@@ -496,6 +522,14 @@ bool parse_options(int argc, char** argv, Options* options) {
       options->shrink = true;
       continue;
     }
+    if (std::strcmp(argv[i], "--events") == 0) {
+      options->events = true;
+      continue;
+    }
+    if (std::strcmp(argv[i], "--one-order") == 0) {
+      options->one_order = true;
+      continue;
+    }
     if (i + 1 >= argc) {
       return false;
     }
@@ -531,7 +565,8 @@ int differ(int argc, char** argv) {
   if (!parse_options(argc, argv, &options)) {
     std::fprintf(stderr,
                  "usage: differ --redis-port P --pollux-port P [--seed S] [--round R] "
-                 "[--commands N] [--connections C] [--base-time-ms T] [--shrink]\n");
+                 "[--commands N] [--connections C] [--base-time-ms T] [--shrink] [--events "
+                 "[--one-order]]\n");
     return 2;
   }
   Grammar grammar(kCommandTable, kCommandTableSize, options.base_time_ms);

@@ -1,9 +1,12 @@
 #include "tests/sim/play.h"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
 #include "storage/ticket_journal.h"
 #include "tests/sim/client_parts.h"
+#include "tests/sim/listeners.h"
 #include "tests/sim/parts.h"
 
 namespace pollux {
@@ -185,7 +188,82 @@ void set_pauses(Stage& stage) {
   stage.enter<Pauser>(stage.any_worker(), stage.rounds * 2, all);
 }
 
+// Channels on different shards, and patterns that fit some of them.
+void set_listeners(Stage& stage, std::vector<Publisher*>& publishers,
+                     std::vector<Listener*>& listeners) {
+  const Keys channels = spread_keys(stage, "channel", 3);
+  const Keys patterns = {"channel*", channels[0].substr(0, 8) + "*", "nobody*"};
+  for (int i = 0; i < 4; ++i) {
+    listeners.push_back(&stage.enter<Listener>(
+        stage.any_worker(), stage.rounds * 2, "listener" + std::to_string(i), channels, patterns,
+        2 + static_cast<int>(stage.rng.below(2))));
+  }
+  for (int i = 0; i < 2; ++i) {
+    publishers.push_back(&stage.enter<Publisher>(stage.any_worker(), stage.rounds,
+                                                 "publisher" + std::to_string(i), channels));
+  }
+}
+
+std::string check_all(const std::vector<Publisher*>& publishers,
+                      const std::vector<Listener*>& listeners, bool exact) {
+  std::vector<Sent> sent;
+  for (const Publisher* publisher : publishers) {
+    sent.insert(sent.end(), publisher->sent().begin(), publisher->sent().end());
+  }
+  for (const Listener* listener : listeners) {
+    sent.insert(sent.end(), listener->sent().begin(), listener->sent().end());
+  }
+  return check_messages(sent, {listeners.begin(), listeners.end()}, exact);
+}
+
+void set_messages(Stage& stage) {
+  std::vector<Publisher*> publishers;
+  std::vector<Listener*> listeners;
+  set_listeners(stage, publishers, listeners);
+  stage.finale = [publishers, listeners] { return check_all(publishers, listeners, true); };
+}
+
+// The same while some leave at any moment: whom they don't tell of, nobody counts.
+void set_deserters(Stage& stage) {
+  std::vector<Publisher*> publishers;
+  std::vector<Listener*> listeners;
+  set_listeners(stage, publishers, listeners);
+  stage.leavers = 2;
+  std::vector<std::string> victims;
+  for (size_t i = 0; i < stage.leavers; ++i) {
+    stage.cast[i]->may_be_closed();
+    victims.push_back(stage.cast[i]->address());
+  }
+  stage.enter<Killer>(stage.any_worker(), stage.rounds, victims);
+  stage.finale = [publishers, listeners] { return check_all(publishers, listeners, false); };
+}
+
+void set_monitor(Stage& stage) {
+  const Keys keys = spread_keys(stage, "key", 3);
+  const auto begin = std::make_shared<std::atomic<bool>>(false);
+  Monitor& monitor = stage.enter<Monitor>(stage.any_worker(), stage.rounds * 3, *begin);
+  std::vector<const Swapper*> swappers;
+  for (int i = 0; i < 4; ++i) {
+    swappers.push_back(&stage.enter<Swapper>(stage.any_worker(), stage.rounds * 2,
+                                             "swapper" + std::to_string(i), keys, *begin));
+  }
+  stage.finale = [&monitor, swappers, begin] { return check_monitor(monitor, swappers); };
+}
+
+void set_key_events(Stage& stage) {
+  stage.at_first = {{"CONFIG", "SET", "notify-keyspace-events", "Eg$"}};
+  for (int i = 0; i < 3; ++i) {
+    stage.enter<Breeder>(stage.any_worker(), stage.rounds,
+                         spread_keys(stage, "bird" + std::to_string(i) + ".", 3));
+  }
+  for (int i = 0; i < 2; ++i) {
+    stage.enter<Birdwatcher>(stage.any_worker(), stage.rounds);
+  }
+}
+
 constexpr Play kPlays[] = {
+    {"messages", set_messages},   {"deserters", set_deserters},   {"monitor", set_monitor},
+    {"key_events", set_key_events},
     {"transfers", set_transfers}, {"all_shards", set_all_shards}, {"order", set_order},
     {"pipelines", set_pipelines}, {"counters", set_counters},     {"departures", set_departures},
     {"caches", set_caches},       {"cached_pairs", set_cached_pairs},

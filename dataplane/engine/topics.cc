@@ -1,0 +1,123 @@
+#include "dataplane/engine/topics.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "dataplane/engine/session.h"
+#include "src/base/assert.h"
+#include "src/base/hash.h"
+#include "src/data/keyspace.h"
+
+namespace pollux {
+
+ShardId topic_shard(std::string_view name, int shards) {
+  return shard_of_slot(key_slot(name), static_cast<size_t>(shards));
+}
+
+bool on_every_shard(TopicKind kind, std::string_view name) {
+  return kind == TopicKind::kPattern ||
+         (kind == TopicKind::kChannel &&
+          (name.starts_with("__keyspace@") || name.starts_with("__keyevent@")));
+}
+
+void Listeners::change(WorkerId worker, int64_t by) {
+  auto row = std::find_if(rows_.begin(), rows_.end(),
+                          [worker](const Row& there) { return there.worker == worker; });
+  if (row == rows_.end()) {
+    row = rows_.insert(row, {worker, 0});
+  }
+  row->clients += by;
+  clients_ += by;
+  POLLUX_ASSERT(row->clients >= 0);
+  if (row->clients == 0) {
+    rows_.erase(row);
+  }
+}
+
+void Topics::change(TopicKind kind, std::string_view name, WorkerId worker, int64_t by) {
+  TextMap<Listeners>& topics = topics_[static_cast<size_t>(kind)];
+  auto topic = topics.find(name);
+  if (topic == topics.end()) {
+    topic = topics.emplace(std::string(name), Listeners()).first;
+    everywhere_[static_cast<size_t>(kind)] += on_every_shard(kind, name) ? 1 : 0;
+  }
+  topic->second.change(worker, by);
+  if (topic->second.clients() == 0) {
+    topics.erase(topic);
+    everywhere_[static_cast<size_t>(kind)] -= on_every_shard(kind, name) ? 1 : 0;
+  }
+  all_empty_ = std::all_of(topics_.begin(), topics_.end(),
+                           [](const TextMap<Listeners>& some) { return some.empty(); });
+}
+
+const Listeners* Topics::find(TopicKind kind, std::string_view name) const {
+  const TextMap<Listeners>& topics = all(kind);
+  const auto topic = topics.find(name);
+  return topic == topics.end() ? nullptr : &topic->second;
+}
+
+// What is on every shard is counted on the first.
+size_t Topics::count(TopicKind kind, ShardId shard) const {
+  return all(kind).size() - (shard.value == 0 ? 0 : everywhere_[static_cast<size_t>(kind)]);
+}
+
+bool Subscriptions::empty() const {
+  return std::all_of(names_.begin(), names_.end(),
+                     [](const Names& names) { return names.empty(); });
+}
+
+bool Audience::join(Session& session, TopicKind kind, std::string_view name) {
+  if (session.subscriptions == nullptr) {
+    session.subscriptions = std::make_unique<Subscriptions>();
+  }
+  Subscriptions::Names& names = session.subscriptions->of(kind);
+  if (names.contains(name)) {
+    return false;
+  }
+  TextMap<std::vector<Session*>>& topics = topics_[static_cast<size_t>(kind)];
+  auto topic = topics.find(name);
+  if (topic == topics.end()) {
+    topic = topics.emplace(std::string(name), std::vector<Session*>()).first;
+  }
+  names.emplace(topic->first, static_cast<uint32_t>(topic->second.size()));
+  topic->second.push_back(&session);
+  return true;
+}
+
+bool Audience::leave(Session& session, TopicKind kind, std::string_view name) {
+  if (session.subscriptions == nullptr) {
+    return false;
+  }
+  Subscriptions::Names& names = session.subscriptions->of(kind);
+  const auto mine = names.find(name);
+  if (mine == names.end()) {
+    return false;
+  }
+  TextMap<std::vector<Session*>>& topics = topics_[static_cast<size_t>(kind)];
+  const auto topic = topics.find(name);
+  std::vector<Session*>& sessions = topic->second;
+  const uint32_t place = mine->second;
+  names.erase(mine);
+  // The last one takes the free place.
+  if (place + 1 < sessions.size()) {
+    Session* last = sessions.back();
+    sessions[place] = last;
+    last->subscriptions->of(kind).find(topic->first)->second = place;
+  }
+  sessions.pop_back();
+  if (sessions.empty()) {
+    topics.erase(topic);
+  }
+  if (session.subscriptions->empty()) {
+    session.subscriptions.reset();
+  }
+  return true;
+}
+
+const std::vector<Session*>* Audience::find(TopicKind kind, std::string_view name) const {
+  const TextMap<std::vector<Session*>>& topics = topics_[static_cast<size_t>(kind)];
+  const auto topic = topics.find(name);
+  return topic == topics.end() ? nullptr : &topic->second;
+}
+
+}  // namespace pollux

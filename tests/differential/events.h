@@ -1,0 +1,55 @@
+// Keyspace notifications of both servers, compared: one connection to each listens to all of them
+// while the streams run. Events of a key must come in the same order with the same names, on the
+// key's channel and on the event's; with one worker, events of all keys must, too.
+//
+// "expired" is left out: when a key that nobody asks for is found to be dead is each server's own.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/differential/link.h"
+
+namespace pollux {
+
+class EventStreams {
+ public:
+  EventStreams(int redis_port, int pollux_port, bool one_order);
+
+  // On fresh connections; false if a server does not answer.
+  bool listen();
+
+  // The channel that a marker must be published to, on both servers, behind what was done; then
+  // take reads up to the marker with this text.
+  static constexpr const char* kMarkerChannel = "__keyspace@end__:marker";
+  struct Difference {
+    std::string what;
+    std::string redis;
+    std::string pollux;
+  };
+  std::optional<Difference> take(const std::string& marker);
+
+ private:
+  struct Event {
+    std::string channel;
+    std::string text;
+    std::string shown() const { return channel + " " + text; }
+    // "db:key" that it is about.
+    std::string subject() const;
+  };
+  struct Side {
+    explicit Side(int port) : link(port) {}
+    Link link;
+    std::string bytes;
+  };
+  static bool subscribe(Side& side);
+  static bool read_to(Side& side, const std::string& marker, std::vector<Event>& events);
+
+  Side redis_;
+  Side pollux_;
+  bool one_order_;
+};
+
+}  // namespace pollux
