@@ -19,6 +19,9 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
   if (session.subscriptions != nullptr) {
     flags += 'P';
   }
+  if (session.in_multi) {
+    flags += 'x';
+  }
   if (session.is_blocked()) {
     flags += 'b';
   }
@@ -29,9 +32,6 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
   }
   if (session.closing) {
     flags += 'c';
-  }
-  if (session.in_multi) {
-    flags += 'x';
   }
   if (peer.unix_socket) {
     flags += 'U';
