@@ -17,7 +17,11 @@ class ChangeLog {
   ChangeLog(Journal* journal, WorkerId worker) : journal_(journal), worker_(worker) {}
 
   bool enabled() const { return journal_ != nullptr; }
-  void learned() { holds_ticket_ = false; }
+  void learned() { holds_ticket_ = holds_ticket_ && one_command_; }
+  // Between the two calls all changes are of one command that takes several turns, with all shards
+  // held: they have one ticket, and leave together.
+  void begin_one_command() { one_command_ = true; }
+  void end_one_command() { one_command_ = false; }
 
   // A key or a database has changed. Does nothing without a journal.
   void changed() {
@@ -34,7 +38,7 @@ class ChangeLog {
 
   // The end of the turn.
   void push() {
-    if (!batches_.empty()) {
+    if (!batches_.empty() && !one_command_) {
       journal_->push(worker_, batches_);
       batches_.clear();
       holds_ticket_ = false;
@@ -46,6 +50,7 @@ class ChangeLog {
   Journal* const journal_;
   const WorkerId worker_;
   bool holds_ticket_ = false;
+  bool one_command_ = false;
   uint64_t tickets_ = 0;
   std::vector<JournalBatch> batches_;
 };

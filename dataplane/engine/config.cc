@@ -154,24 +154,24 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
       return "ERR Unknown option or number of arguments for CONFIG SET - '" +
              std::string(pairs[i]) + "'";
     }
-  }
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const std::string_view name = pairs[2 * i];
-    if ((rows[i]->flags & kImmutable) != 0) {
-      return failure(name, "can't set immutable config");
+    const OptionRow& row = *rows.back();
+    if ((row.flags & kImmutable) != 0) {
+      return failure(pairs[i], "can't set immutable config");
     }
-    if ((rows[i]->flags & kGuarded) != 0 && !now.protected_configs_allowed) {
-      return failure(name, "can't set protected config");
+    if ((row.flags & kGuarded) != 0 && !now.protected_configs_allowed) {
+      return failure(pairs[i], "can't set protected config");
     }
-    for (size_t j = 0; j < i; ++j) {
-      if (rows[j] == rows[i] && lower_case(pairs[2 * j]) == lower_case(name)) {
-        return failure(name, "duplicate parameter");
+    for (size_t j = 0; j < i; j += 2) {
+      if (rows[j / 2] == &row && lower_case(pairs[j]) == lower_case(pairs[i])) {
+        return failure(pairs[i], "duplicate parameter");
       }
     }
   }
   auto next = std::make_unique<Config>(now);
   for (size_t i = 0; i < rows.size(); ++i) {
     const OptionRow& row = *rows[i];
+    // What is wrong with a value is told of the option, not of how it was written.
+    const std::string name = lower_case(pairs[2 * i]);
     const std::string_view text = pairs[2 * i + 1];
     std::vector<std::string> words = {std::string(text)};
     if (is_multi_word(row)) {
@@ -180,21 +180,21 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
     OptionValue value{next->texts[option_index(row)], 0};
     std::string reason;
     if (!parse_option(row, words, value, reason)) {
-      return failure(lower_case(pairs[2 * i]), reason);
+      return failure(name, reason);
     }
     land(row, value, *next);
     if (clients_ceiling_ > 0 && next->maxclients > clients_ceiling_ &&
         next->maxclients != now.maxclients) {
-      return failure(lower_case(pairs[2 * i]),
+      return failure(name,
                      "The operating system is not able to handle the specified number of "
                      "clients, try with " +
                          std::to_string(clients_ceiling_));
     }
     if (next->append_only) {
-      return failure(pairs[2 * i], "nothing is written to disk in this version of Pollux");
+      return failure(name, "nothing is written to disk in this version of Pollux");
     }
     if (next->tls_port != 0) {
-      return failure(pairs[2 * i], "TLS is not in this version of Pollux");
+      return failure(name, "TLS is not in this version of Pollux");
     }
   }
   if (const std::string refused = commit ? commit(*next) : ""; !refused.empty()) {

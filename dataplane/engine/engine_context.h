@@ -16,6 +16,7 @@ struct EngineHost final : Host {
   Worker* worker = nullptr;
   Session* session = nullptr;
   Tour* tour = nullptr;  // Route::kEachWorker: the tour that has just come home, in the handler
+  bool in_exec = false;  // EXEC runs it: it must not block, nor take the session over
   Watching* watching = nullptr;  // WATCH that runs for another worker, which has given the id
   std::string_view peer;  // without a session: whose command it is, while somebody uses MONITOR
 };

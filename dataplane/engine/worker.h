@@ -227,7 +227,6 @@ class Worker {
   void mark_dirty(Session& session);
   void start_send(Session& session);
   bool over_output_limit(Session& session);
-  void close_over_query_limit(Session& session, size_t bytes);
   int64_t client_bytes_limit() const;
   int64_t all_client_bytes();
   void close_if_done(Session& session);

@@ -149,28 +149,25 @@ void Worker::on_data(Session& session, std::string_view bytes) {
   }
 }
 
-// Checks the limits on bytes that came and were not run; true if the session was closed.
+// Checks the limits on bytes that came and were not run, be it that EXEC has not come yet; true if
+// the session was closed.
 bool Worker::over_input_limit(Session& session) {
-  const size_t size = session.input.size();
+  const size_t size =
+      session.input.size() + (session.in_multi ? session.transaction->bytes() : 0);
   const bool alone = static_cast<int64_t>(size) > config_->query_buffer_bytes_max;
   const bool together = size >= kWeighedMin && client_bytes_limit() > 0 &&
                         all_client_bytes() > client_bytes_limit();
   if (!alone && !together) {
     return false;
   }
-  close_over_query_limit(session, size);
-  return true;
-}
-
-// Unread requests, or those that are queued for EXEC.
-void Worker::close_over_query_limit(Session& session, size_t bytes) {
   core_.query_limit_closes.add(1);
   log_line(LogLevel::kWarning,
            "Closing client %s: %zu bytes of requests wait to be complete or run, over "
            "client-query-buffer-limit, or all clients together over maxmemory-clients (by default "
            "an eighth of the machine's memory)",
-           transport_->peer(session.conn).address.c_str(), bytes);
+           transport_->peer(session.conn).address.c_str(), size);
   kill(session);
+  return true;
 }
 
 // Brings the account of inputs up to date with this one.
@@ -403,6 +400,9 @@ void Worker::on_sent(Session& session, size_t bytes) {
   core_.net_output_bytes.add(static_cast<int64_t>(bytes));
   session.active_ms = now_.ms();  // who takes a long reply is not idle
   if (bytes < session.sending) {
+    // The connection broke. If an EXEC is under way it is killed only behind that.
+    session.sending = 0;
+    session.out.clear();
     kill(session);
     return;
   }

@@ -73,9 +73,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   reply.simple("QUEUED");
   end_command(session, muted);
-  if (static_cast<int64_t>(transaction.bytes()) > config_->query_buffer_bytes_max) {
-    close_over_query_limit(session, transaction.bytes());
-  }
+  over_input_limit(session);
   return true;
 }
 
@@ -269,6 +267,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   bind_keys(run);
   host_.session = run.session;
   host_.tour = nullptr;
+  host_.in_exec = true;
   Context ctx{.args = exec_args_,
               .keys = keys_,
               .reply = reply,
@@ -283,6 +282,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   const uint64_t cycles = row.route == Route::kEachShard ? run_over_each(ctx, out)
                                                          : call(ctx, row.handler);
   observe_queued(run, row, {cycles, 0, muted ? 0 : out.size() - out_before});
+  host_.in_exec = false;
   if (muted) {
     if (!run.muted()) {
       run.out->splice(discard_);  // CLIENT REPLY ON is itself answered
@@ -367,6 +367,7 @@ void Worker::start_leased_exec(Session& session) {
   exec_ = {};
   exec_.leased = &lease_.shards;
   exec_.out = &exec_out_;  // nothing else may come between two parts of the array
+  changes_.begin_one_command();
   start_exec(exec_, session, *leased_item_.row);
   lease_.step = LeaseStep::kExec;
 }
@@ -390,6 +391,7 @@ void Worker::go_on_leased_exec() {
   }
   parked_ = parked_ || exec_.waited;
   if (over) {
+    changes_.end_one_command();
     lease_.session->out.splice(exec_out_);
     end_of_cause();
     release_held(*lease_.session);

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import re
+import select
 import socket
 import subprocess
 import time
@@ -110,6 +111,46 @@ def fan_out(port, subscribers, pipeline, batches, value_bytes):
     if load.exitcode != 0:
         raise RuntimeError("a message was lost, or late by minutes")
     return seconds.value
+
+
+def exchange(port, batch, reply_bytes, batches, connections=50):
+    """Sends the same bytes over and over, each connection its next batch when the last one is
+    answered; the answer must be reply_bytes long. For requests that redis-benchmark can't make."""
+    os.sched_setaffinity(0, {CLIENT_CPU})
+    poller = select.epoll()
+    waiting = {}
+    try:
+        for _ in range(min(connections, batches)):
+            s = socket.create_connection(("127.0.0.1", port))
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            poller.register(s, select.EPOLLIN)
+            waiting[s.fileno()] = [s, 0]
+        left = batches
+        for s, _ in waiting.values():
+            s.sendall(batch)
+            left -= 1
+        under_way = len(waiting)
+        while under_way > 0:
+            for fd, _ in poller.poll(30):
+                entry = waiting[fd]
+                piece = entry[0].recv(262144)
+                if not piece:
+                    raise RuntimeError("the server closed the connection")
+                entry[1] += len(piece)
+                if entry[1] < reply_bytes:
+                    continue
+                if entry[1] > reply_bytes:
+                    raise RuntimeError("an answer is too long: %r" % piece[-200:])
+                entry[1] = 0
+                if left > 0:
+                    left -= 1
+                    entry[0].sendall(batch)
+                else:
+                    under_way -= 1
+    finally:
+        for s, _ in waiting.values():
+            s.close()
+        poller.close()
 
 
 def _probe(port, stop, worst):

@@ -147,6 +147,9 @@ void ShardStore::bury(std::unique_ptr<Database> data) {
 }
 
 void ShardStore::swap_databases(int a, int b) {
+  if (a == b) {
+    return;
+  }
   if (observer_ != nullptr) {
     observer_->before_swap(a, b);
   }

@@ -92,6 +92,11 @@ const CommandSpec kCommandTable[] = {
     {3, Rule::kHello, "HELLO (2|3|4|<int>) [AUTH default <word>|AUTH <word>|SETNAME <name>]*"},
     {2, Rule::kExact, "AUTH (<word>|default <word>|<word> <word>)"},
     {3, Rule::kExact, "RESET"},
+
+    // Transactions; whole ones are a step of their own (stream.cc).
+    {8, Rule::kExact, "WATCH (<key>)*"},
+    {4, Rule::kExact, "UNWATCH"},
+    {1, Rule::kExact, "(EXEC|DISCARD)"},
     {2, Rule::kType, "CLIENT ID"},
     {5, Rule::kExact, "CLIENT SETNAME <name>"},
     {5, Rule::kExact, "CLIENT GETNAME"},

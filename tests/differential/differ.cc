@@ -2,16 +2,20 @@
 // compared, then the whole data set. Work is cut into rounds, each with a seed of its own and an
 // empty data set, so that a difference is found again from `--seed` and `--round` alone.
 // Started by tests/differential/run, which starts the servers.
+#include <strings.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/differential/events.h"
@@ -166,14 +170,30 @@ class Run {
     if (!send(step.connection, delivery)) {
       return;
     }
-    if (redis_.bytes != pollux_.bytes) {
-      compare_replies(step);
-    }
+    compare_replies(step);
     if (delivery.until_closed) {
       reopen(step.connection);
     } else if (redis_.closed) {
       report(redis_.ends.size(), "both sides closed the connection", redis_.bytes, pollux_.bytes);
     }
+  }
+
+  // What Redis has queued is compared when EXEC answers it.
+  bool agree(size_t connection, const Command& command, std::string_view redis,
+             std::string_view pollux) {
+    std::vector<Rule>& queued = queued_[connection];
+    if (redis == "+QUEUED\r\n") {
+      queued.push_back(command.rule);
+      return pollux == redis;
+    }
+    if (strcasecmp(command.request[0].c_str(), "exec") == 0) {
+      const std::vector<Rule> rules = std::exchange(queued, {});
+      return exec_replies_agree(rules, redis, pollux);
+    }
+    if (strcasecmp(command.request[0].c_str(), "multi") == 0 && redis[0] == '+') {
+      queued.clear();
+    }
+    return replies_agree(command.rule, redis, pollux);
   }
 
   void compare_replies(const Step& step) {
@@ -186,7 +206,7 @@ class Run {
         report(i, "a reply is missing", redis_.bytes, pollux_.bytes);
         return;
       }
-      if (!replies_agree(step.commands[i].rule, redis_.reply(reply), pollux_.reply(reply))) {
+      if (!agree(step.connection, step.commands[i], redis_.reply(reply), pollux_.reply(reply))) {
         report(i, "replies differ", redis_.reply(reply), pollux_.reply(reply));
         return;
       }
@@ -356,6 +376,7 @@ class Run {
   Answer redis_;
   Answer pollux_;
   std::optional<Difference> found_;
+  std::map<size_t, std::vector<Rule>> queued_;  // by connection
 };
 
 // Makes a failing stream short: drops runs of steps, then single commands, as long as the rest

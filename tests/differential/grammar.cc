@@ -450,10 +450,11 @@ static bool asks_for_client_id(const Request& request) {
 
 Grammar::Generated Grammar::generate(Rng& rng) const {
   const Row& row = rows_[wheel_[rng.below(wheel_.size())]];
-  Generated out{{}, row.spec->rule};
+  Generated out{{}, row.spec->rule, false};
   expand(row.node, rng, out.request);
   if (row.spec->mutilate != Mutilate::kNever && rng.chance(15)) {
     mutilate(out.request, row.spec->mutilate == Mutilate::kAny, rng);
+    out.mutilated = true;
     if (asks_for_client_id(out.request)) {
       out.rule = Rule::kType;
     }

@@ -66,6 +66,7 @@ class Grammar {
   struct Generated {
     Request request;
     Rule rule;
+    bool mutilated;
   };
   Generated generate(Rng& rng) const;
 

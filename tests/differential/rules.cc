@@ -105,4 +105,42 @@ bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux) {
   return false;
 }
 
+namespace {
+
+// The elements of an array as they came; none if it is no array.
+std::vector<std::string_view> elements_of(std::string_view reply) {
+  std::vector<std::string_view> out;
+  const size_t head = reply.find('\n');
+  if (reply[0] != '*' || head == std::string_view::npos) {
+    return out;
+  }
+  reply.remove_prefix(head + 1);
+  while (!reply.empty()) {
+    const size_t length = reply_length(reply);
+    if (length == 0 || length == kBadReply) {
+      return {};
+    }
+    out.push_back(reply.substr(0, length));
+    reply.remove_prefix(length);
+  }
+  return out;
+}
+
+}  // namespace
+
+bool exec_replies_agree(const std::vector<Rule>& rules, std::string_view redis,
+                        std::string_view pollux) {
+  const std::vector<std::string_view> want = elements_of(redis);
+  const std::vector<std::string_view> have = elements_of(pollux);
+  if (want.size() != rules.size() || have.size() != rules.size()) {
+    return redis == pollux;
+  }
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (!replies_agree(rules[i], want[i], have[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace pollux

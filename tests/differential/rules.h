@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace pollux {
 
@@ -22,5 +23,9 @@ enum class Rule : uint8_t {
 
 // An error on either side has to be the same bytes under every rule.
 bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux);
+
+// EXEC's array, each element by the rule of the command that was queued for it.
+bool exec_replies_agree(const std::vector<Rule>& rules, std::string_view redis,
+                        std::string_view pollux);
 
 }  // namespace pollux

@@ -107,7 +107,9 @@ class RoundMaker {
       quit();
     } else if (dice < 76) {
       short_ttls();
-    } else if (dice < 86) {
+    } else if (dice < 116) {
+      transaction();
+    } else if (dice < 126) {
       tracking();
     } else {
       pipeline();
@@ -130,6 +132,7 @@ class RoundMaker {
       step_.commands.push_back(make(exists_all_keys()));
     }
     Command command = make(std::move(generated.request), generated.rule);
+    command.mutilated = generated.mutilated;
     command.inline_form = rng_.chance(30) && fits_inline(command.request);
     step_.commands.push_back(std::move(command));
   }
@@ -279,6 +282,64 @@ class RoundMaker {
         return {"SELECT", std::to_string(rng_.below(3))};
       default:
         return {"GET", key};
+    }
+  }
+
+  // Ends this step, and begins the next one on the connection.
+  void next_step(size_t connection) {
+    steps_.push_back(step_);
+    step_ = Step{};
+    step_.connection = connection;
+  }
+
+  // WATCH, whatever others do meanwhile, MULTI, more of that, and the end of it.
+  void transaction() {
+    const size_t connection = step_.connection;
+    const size_t other = rng_.below(connections_);
+    const bool watches = rng_.chance(2);
+    if (watches) {
+      Request watch = {"WATCH"};
+      for (uint64_t i = 1 + rng_.below(4); i > 0; i--) {
+        watch.push_back(grammar_.value("key", rng_));
+      }
+      step_.commands.push_back(make(watch));
+    }
+    if (watches && rng_.chance(2)) {
+      next_step(other);
+      for (uint64_t i = 1 + rng_.below(8); i > 0; i--) {
+        add_any_command();
+      }
+      next_step(connection);
+    }
+    step_.commands.push_back(make({"MULTI"}));
+    for (uint64_t i = rng_.below(3) == 0 ? rng_.below(60) : rng_.below(8); i > 0; i--) {
+      add_to_transaction();
+    }
+    if (other != connection && rng_.chance(4)) {
+      next_step(other);
+      add_any_command();
+      next_step(connection);
+      add_to_transaction();
+    }
+    step_.commands.push_back(make({rng_.chance(10) ? "DISCARD" : "EXEC"}));
+    if (rng_.chance(8)) {
+      add_any_command();
+    }
+  }
+
+  // Mostly commands that are not wrong, or EXEC would seldom run anything.
+  void add_to_transaction() {
+    if (rng_.chance(40)) {
+      step_.commands.push_back(make({rng_.chance(2) ? "MULTI" : "UNWATCH"}));
+      return;
+    }
+    for (int attempts = 0; attempts < 20; attempts++) {
+      const size_t before = step_.commands.size();
+      add_any_command();
+      if (!step_.commands.back().mutilated || rng_.chance(10)) {
+        return;
+      }
+      step_.commands.resize(before);
     }
   }
 

@@ -16,6 +16,7 @@ struct Command {
   Rule rule = Rule::kExact;
   bool silent = false;       // no reply comes (CLIENT REPLY)
   bool inline_form = false;  // sent as a line of text
+  bool mutilated = false;    // made wrong by the grammar
 };
 
 struct Step {

@@ -55,7 +55,32 @@ void Actor::leave() {
   left_ = true;
 }
 
+void Actor::expect_multi() {
+  expect({"MULTI"}, "+OK");
+  in_multi_ = true;
+}
+
+void Actor::expect_exec(bool touched) {
+  std::string all;
+  for (const std::string& shown : queued_) {
+    all += (all.empty() ? "" : " ") + shown;
+  }
+  in_multi_ = false;
+  queued_.clear();
+  expect({"EXEC"}, touched ? "nil" : "[" + all + "]");
+}
+
+void Actor::expect_discard() {
+  in_multi_ = false;
+  queued_.clear();
+  expect({"DISCARD"}, "+OK");
+}
+
 void Actor::expect(const Request& request, std::string shown) {
+  if (in_multi_) {
+    queued_.push_back(std::move(shown));
+    shown = "+QUEUED";
+  }
   client_.add(request, [this, request, shown = std::move(shown)](const Answer& answer) {
     if (answer.shown() != shown) {
       std::string words;

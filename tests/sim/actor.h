@@ -47,6 +47,12 @@ class Actor {
   }
   // The reply must read exactly so (Answer::shown).
   void expect(const Request& request, std::string shown);
+  // MULTI: what is expected from now on is what EXEC's array will hold.
+  void expect_multi();
+  // EXEC: all of it, or nil if a watched key was touched.
+  void expect_exec(bool touched);
+  // DISCARD: nothing of it.
+  void expect_discard();
   void fail(const std::string& what);
   uint64_t below(uint64_t bound) { return rng_.below(bound); }
 
@@ -59,6 +65,8 @@ class Actor {
   int rounds_;
   bool left_ = false;
   bool may_be_closed_ = false;
+  bool in_multi_ = false;
+  std::vector<std::string> queued_;  // what EXEC is to answer
   std::string failure_;
 };
 

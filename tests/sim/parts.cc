@@ -240,7 +240,11 @@ Loner::Loner(SimEngine& sim, int worker, uint64_t seed, int rounds, const std::s
 
 void Loner::act() {
   for (uint64_t n = 1 + below(static_cast<uint64_t>(pipeline_max_)); n > 0; --n) {
-    switch (below(12)) {
+    switch (below(14)) {
+      case 12:
+      case 13:
+        transaction();
+        break;
       case 0:
         read_many();
         break;
@@ -415,6 +419,82 @@ void Loner::session_command() {
       expect({"ECHO", word}, quoted(word));
       break;
     }
+  }
+}
+
+// What may be queued; some of it visits every worker.
+void Loner::any_in_multi() {
+  switch (below(9)) {
+    case 0:
+      read_many();
+      break;
+    case 1:
+      write_many();
+      break;
+    case 2:
+      move_one();
+      break;
+    case 3:
+      expect({"ECHO", name_}, quoted(name_));
+      break;
+    case 4:
+      if (below(2) == 0) {
+        expect({"CONFIG", "RESETSTAT"}, "+OK");
+      } else {
+        expect({"KEYS", name_ + "nobody"}, "[]");
+      }
+      break;
+    case 5:
+      if (below(4) == 0) {
+        expect({"SELECT", db_ == 0 ? "1" : "0"}, "+OK");
+        db_ = 1 - db_;
+        break;
+      }
+      [[fallthrough]];
+    case 6:
+      write_one();
+      break;
+    default:
+      read_one();
+      break;
+  }
+}
+
+// Nobody else touches these keys, so only what is written here after WATCH can stop EXEC.
+void Loner::transaction() {
+  bool touched = false;
+  if (below(3) == 0) {
+    Request watch{"WATCH"};
+    for (uint64_t n = 1 + below(3); n > 0; --n) {
+      watch.push_back(some_key());
+    }
+    expect(watch, "+OK");
+    if (below(4) == 0) {
+      data()[watch[1]] = some_value();
+      expect({"SET", watch[1], data()[watch[1]]}, "+OK");
+      touched = true;
+    }
+    if (below(6) == 0) {
+      expect({"UNWATCH"}, "+OK");
+      touched = false;
+    }
+  }
+  const Data before[2] = {data_[0], data_[1]};
+  const int db_before = db_;
+  const bool discard = below(6) == 0;
+  expect_multi();
+  for (uint64_t n = below(8); n > 0; --n) {
+    any_in_multi();
+  }
+  if (discard || touched) {
+    data_[0] = before[0];
+    data_[1] = before[1];
+    db_ = db_before;
+  }
+  if (discard) {
+    expect_discard();
+  } else {
+    expect_exec(touched);
   }
 }
 

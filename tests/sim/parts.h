@@ -141,6 +141,8 @@ class Loner final : public Actor {
   void move_one();
   void tour();
   void session_command();
+  void any_in_multi();
+  void transaction();
   const std::string& some_key() { return keys_[below(keys_.size())]; }
   std::string some_value();
   Data& data() { return data_[db_]; }

@@ -8,6 +8,7 @@
 #include "tests/sim/client_parts.h"
 #include "tests/sim/listeners.h"
 #include "tests/sim/parts.h"
+#include "tests/sim/tx_parts.h"
 
 namespace pollux {
 
@@ -82,6 +83,17 @@ void set_pipelines(Stage& stage) {
   }
 }
 
+// Every number from 1 on once: else an update was lost.
+std::string check_numbers(std::vector<int64_t> all, const std::string& name) {
+  std::sort(all.begin(), all.end());
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i] != static_cast<int64_t>(i) + 1) {
+      return name + " was never " + std::to_string(i + 1) + ", or twice before";
+    }
+  }
+  return {};
+}
+
 void set_counters(Stage& stage) {
   const Keys counters = spread_keys(stage, "counter", 2);
   std::vector<Counting*> actors;
@@ -89,20 +101,16 @@ void set_counters(Stage& stage) {
     actors.push_back(&stage.enter<Counting>(stage.any_worker(), stage.rounds, counters));
   }
   stage.finale = [actors, counters]() -> std::string {
-    for (size_t which = 0; which < counters.size(); ++which) {
+    std::string wrong;
+    for (size_t which = 0; which < counters.size() && wrong.empty(); ++which) {
       std::vector<int64_t> all;
       for (const Counting* actor : actors) {
         const auto& numbers = actor->numbers()[which];
         all.insert(all.end(), numbers.begin(), numbers.end());
       }
-      std::sort(all.begin(), all.end());
-      for (size_t i = 0; i < all.size(); ++i) {
-        if (all[i] != static_cast<int64_t>(i) + 1) {
-          return counters[which] + " was never " + std::to_string(i + 1);
-        }
-      }
+      wrong = check_numbers(std::move(all), counters[which]);
     }
-    return {};
+    return wrong;
   };
 }
 
@@ -261,6 +269,70 @@ void set_key_events(Stage& stage) {
   }
 }
 
+}
+
+// Read, decide, write: optimistic transactions that overlap, on any shards, beside pipelines of
+// transactions and those that must not disturb anybody by leaving.
+void set_transactions(Stage& stage) {
+  const Keys accounts = spread_keys(stage, "account", 3);
+  const std::string number = stage.sim.key_on(stage.any_worker(), "number");
+  stage.at_first = {open_accounts(accounts, kSum)};
+  stage.leavers = 2;
+  stage.enter<Loner>(stage.any_worker(), stage.rounds * 2, "leaver", 20);
+  stage.enter<TwiceReader>(stage.any_worker(), stage.rounds * 2, accounts, kSum);
+  for (const auto& actor : stage.cast) {
+    actor->may_be_closed();
+  }
+  std::vector<WatchfulBanker*> bankers;
+  for (int i = 0; i < 3; ++i) {
+    bankers.push_back(
+        &stage.enter<WatchfulBanker>(stage.any_worker(), stage.rounds * 3, accounts, number));
+  }
+  stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
+  stage.enter<TwiceReader>(stage.any_worker(), stage.rounds, accounts, kSum);
+  stage.finale = [bankers, number] {
+    std::vector<int64_t> all;
+    for (const WatchfulBanker* banker : bankers) {
+      all.insert(all.end(), banker->numbers().begin(), banker->numbers().end());
+    }
+    return check_numbers(std::move(all), number);
+  };
+}
+
+// Whatever happens to a watched key is noticed.
+void set_watches(Stage& stage) {
+  const Keys keys = spread_keys(stage, "watched", 4);
+  stage.leavers = 1;
+  stage.enter<Suspicious>(stage.any_worker(), stage.rounds * 4, keys);
+  stage.cast.back()->may_be_closed();
+  for (int i = 0; i < 3; ++i) {
+    stage.enter<Suspicious>(stage.any_worker(), stage.rounds * 4, keys);
+  }
+  for (int i = 0; i < 2; ++i) {
+    stage.enter<Meddler>(stage.any_worker(), stage.rounds * 3, keys, "m" + std::to_string(i) + ".");
+  }
+}
+
+// What all clients together have seen could have come from one store on one core.
+void set_histories(Stage& stage) {
+  const Keys keys = spread_keys(stage, "shared", 3);
+  const auto moment = std::make_shared<std::atomic<uint64_t>>(0);
+  stage.leavers = 1;
+  std::vector<const Historian*> historians;
+  for (int i = 0; i < 5; ++i) {
+    historians.push_back(&stage.enter<Historian>(stage.any_worker(), stage.rounds * 3, keys,
+                                                 *moment, "h" + std::to_string(i) + "."));
+  }
+  stage.cast[0]->may_be_closed();
+  stage.finale = [historians, moment] {
+    std::vector<LinearOperation> all;
+    for (const Historian* historian : historians) {
+      all.insert(all.end(), historian->history().begin(), historian->history().end());
+    }
+    return check_linearizable(all);
+  };
+}
+
 constexpr Play kPlays[] = {
     {"messages", set_messages},   {"deserters", set_deserters},   {"monitor", set_monitor},
     {"key_events", set_key_events},
@@ -268,6 +340,8 @@ constexpr Play kPlays[] = {
     {"pipelines", set_pipelines}, {"counters", set_counters},     {"departures", set_departures},
     {"caches", set_caches},       {"cached_pairs", set_cached_pairs},
     {"pauses", set_pauses},
+    {"transactions", set_transactions}, {"watches", set_watches},
+    {"histories", set_histories},
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.
@@ -378,7 +452,8 @@ std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases) {
   Rng rng(seed);
   SimOptions options;
   options.seed = seed;
-  options.workers = 2 + static_cast<int>(rng.below(4));
+  options.workers = rng.below(8) == 0 ? 1 + static_cast<int>(rng.below(8))
+                                      : 2 + static_cast<int>(rng.below(4));
   options.cells_per_channel = rng.below(4) == 0 ? 1 + rng.below(8) : 2;
   TicketJournal journal;
   options.journal = rng.below(2) == 0 ? &journal : nullptr;
