@@ -47,7 +47,7 @@ struct Push {
   // CLIENT TRACKING
   bool broadcast = false;    // kInvalidate: to a listener of a prefix, not a reader of the key
   ShardId shard = {};        // kInvalidate: of the key
-  uint64_t served = 0;       // and the last request of conn's worker that ran there before the change
+  uint64_t served = 0;       // and the last request of conn's worker that had run there before
   uint64_t redirect_id = 0;  // kRedirected, kRedirectBroken: CLIENT ID of whom `cause` redirects to
   ClientRef cause = {};      // who changed the keys; or see the kinds
 };
