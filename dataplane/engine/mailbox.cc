@@ -42,8 +42,8 @@ Cell* Channel::receive_answer() {
   Cell* cell = answers_.pop();
   if (cell != nullptr) {
     cell->prefetch_lines();
-  }
     requests_answered_ += cell->is_request() ? 1 : 0;
+  }
   return cell;
 }
 
