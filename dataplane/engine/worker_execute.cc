@@ -312,6 +312,9 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
     cell->request_bytes = static_cast<uint32_t>(std::min<size_t>(request_bytes_, UINT32_MAX));
     note_if_remarkable(&session, *cell->row, args, run_cell(*cell, args));
     cell->answered = true;
+    if (cell->session == nullptr) {
+      release_cell(*cell);  // what it was pushed meanwhile was too much for its client
+    }
     return true;
   }
   cell->set_args(args);
