@@ -65,9 +65,9 @@ Args channels_of(const CommandRow& row, Args args) {
 Placement place_by_channels(const CommandRow& row, Args args, int shards) {
   Placement placement{.where = Where::kShard};
   const Args channels = channels_of(row, args);
-  for (const std::string_view channel : channels) {
-    const ShardId shard = topic_shard(channel, shards);
-    if (&channel == channels.data()) {
+  for (size_t i = 0; i < channels.size(); ++i) {
+    const ShardId shard = topic_shard(channels[i], shards);
+    if (i == 0) {
       placement.shard = shard;
     } else if (shard != placement.shard) {
       placement.where = Where::kLease;
