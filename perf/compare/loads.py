@@ -116,6 +116,7 @@ def fan_out(port, subscribers, pipeline, batches, value_bytes):
 def exchange(port, batch, reply_bytes, batches, connections=50):
     """Sends the same bytes over and over, each connection its next batch when the last one is
     answered; the answer must be reply_bytes long. For requests that redis-benchmark can't make."""
+    cpus_before = os.sched_getaffinity(0)  # what is started later must not inherit ours
     os.sched_setaffinity(0, {CLIENT_CPU})
     poller = select.epoll()
     waiting = {}
@@ -151,6 +152,7 @@ def exchange(port, batch, reply_bytes, batches, connections=50):
         for s, _ in waiting.values():
             s.close()
         poller.close()
+        os.sched_setaffinity(0, cpus_before)
 
 
 def _probe(port, stop, worst):

@@ -87,17 +87,19 @@ char* WarmBlocks::take() {
 
 void WarmBlocks::give_back(char* block) {
   --out_;
+  // relaxed: the owner alone raises it, so it may only be told too many, which is the safe side.
+  if (warmer_ == nullptr || returned_count_.load(std::memory_order_relaxed) >= kReturnedMax) {
+    munmap(block, bytes_);
+    return;
+  }
+  returned_count_.fetch_add(1, std::memory_order_relaxed);
   // Only the owner pushes and the warmer only takes all, so no block returns to the list under
   // the eyes of a push (ABA). release: the block is the warmer's from here on.
   auto* returned = new (block) Returned{returned_.load(std::memory_order_relaxed)};
   while (!returned_.compare_exchange_weak(returned->next, returned, std::memory_order_release,
                                           std::memory_order_relaxed)) {
   }
-  if (warmer_ != nullptr) {
-    warmer_->ask();
-  } else {
-    unmap_returned();
-  }
+  warmer_->ask();
 }
 
 bool WarmBlocks::next_is_warm() const {
@@ -119,6 +121,7 @@ void WarmBlocks::unmap_returned() {
     Returned* block = next;
     next = block->next;
     munmap(block, bytes_);
+    returned_count_.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 

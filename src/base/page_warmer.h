@@ -44,6 +44,9 @@ class WarmBlocks {
   static constexpr size_t kAlign = 4096;  // a page of the system
   // With so many blocks handed out one more is kept ready: a small shard stays small.
   static constexpr size_t kReadyFrom = 8;
+  // So many blocks that were given back may wait for the warmer, which may be kept off its
+  // processor for long; beyond that the owner unmaps for itself, so that memory stays bounded.
+  static constexpr size_t kReturnedMax = 4;
 
   // `bytes` is a multiple of kAlign. Without a warmer the owner maps and unmaps for itself.
   WarmBlocks(size_t bytes, PageWarmer* warmer);
@@ -80,6 +83,7 @@ class WarmBlocks {
   size_t out_ = 0;
   // The next block: asked for by the owner, put there by the warmer, taken by the owner.
   std::atomic<char*> ready_{nullptr};
+  std::atomic<size_t> returned_count_{0};  // of the blocks in the list below
   std::atomic<Returned*> returned_{nullptr};  // pushed by the owner, taken as a whole by the warmer
 };
 

@@ -92,6 +92,22 @@ TEST(PageWarmer, UnmapsWhatIsGivenBack) {
   EXPECT_FALSE(is_mapped(blocks[1]));
 }
 
+TEST(PageWarmer, HoldsFewReturnedBlocksForAWarmerThatDoesNotCome) {
+  PageWarmer warmer;
+  WarmBlocks blocks(kBytes, &warmer);
+  std::vector<char*> taken;
+  for (size_t i = 0; i < WarmBlocks::kReturnedMax + 1; ++i) {
+    taken.push_back(blocks.take());
+  }
+  for (char* block : taken) {
+    blocks.give_back(block);
+  }
+  EXPECT_TRUE(is_mapped(taken[WarmBlocks::kReturnedMax - 1]));
+  EXPECT_FALSE(is_mapped(taken[WarmBlocks::kReturnedMax]));
+  warmer.work();
+  EXPECT_FALSE(is_mapped(taken[0]));
+}
+
 // Owner and warmer at once: no block is handed out twice, none is touched while it is out.
 TEST(PageWarmer, RunsBesideItsOwners) {
   PageWarmer warmer;

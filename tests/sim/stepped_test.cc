@@ -8,7 +8,7 @@
 namespace pollux {
 namespace {
 
-constexpr uint64_t kSeedsPerPlay = 17'000;
+constexpr uint64_t kSeedsPerPlay = 11'200;
 
 class SteppedTest : public testing::TestWithParam<Play> {};
 
