@@ -37,8 +37,12 @@ class ClientTest : public ::testing::Test {
     EXPECT_TRUE(scheduler.run_until_quiet());
     return client.take();
   }
+  // Nothing need be under way for time to have its effects: everybody gets some turns.
   void wait_ms(int64_t ms) {
     scheduler.clock().advance_us(ms * 1000);
+    for (int i = 0; i < 500; ++i) {
+      scheduler.step();
+    }
     EXPECT_TRUE(scheduler.run_until_quiet());
   }
   std::string key(int worker) { return scheduler.sim().key_on(worker, "k"); }
