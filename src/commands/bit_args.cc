@@ -23,7 +23,7 @@ bool read_bit_offset(Context& ctx, size_t index, unsigned width, uint64_t& offse
 void make_raw(Edit& edit) {
   if (edit.entry()->encoding() != Encoding::kRaw) {
     edit.grow_raw(edit.entry()->string_size());
-    edit.notify(KeyEvent::kSetBit);
+    edit.keep_quiet();
   }
 }
 

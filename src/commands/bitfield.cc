@@ -140,13 +140,21 @@ class FieldBuffer {
     read_ = string_or_empty(edit.entry(), scratch_);
     if (size > read_.size()) {
       make_writable(size);
+      grown_ = true;
     }
   }
 
   std::string_view bytes() const { return read_; }
   bool changed() const { return !write_.empty(); }
+  // Whether an operation has succeeded on a string that changed.
+  bool written() const { return written_; }
 
-  void write(const FieldOperation& operation, uint64_t value) {
+  // An operation that fits: `value` takes the place of `old`.
+  void write(const FieldOperation& operation, uint64_t value, uint64_t old) {
+    written_ = written_ || grown_ || value != old;
+    if (value == old) {
+      return;
+    }
     if (write_.empty()) {
       make_writable(read_.size());
     }
@@ -163,6 +171,8 @@ class FieldBuffer {
   char scratch_[kInt64TextMax];
   std::string_view read_;
   std::span<char> write_;
+  bool grown_ = false;
+  bool written_ = false;
 };
 
 void reply_field(Context& ctx, const FieldOperation& operation, std::string_view bytes) {
@@ -196,9 +206,7 @@ void run_write(Context& ctx, const FieldOperation& operation, FieldBuffer& buffe
     ctx.reply.null();
     return;
   }
-  if (value != old) {
-    buffer.write(operation, value);
-  }
+  buffer.write(operation, value, old);
   ctx.reply.integer(static_cast<int64_t>(adds ? value : old));
 }
 
@@ -229,8 +237,10 @@ void run_operations(Context& ctx, const std::vector<FieldOperation>& operations,
       run_write(ctx, operation, buffer);
     }
   }
-  if (buffer.changed()) {
+  if (buffer.written()) {
     edit.notify(KeyEvent::kSetBit);
+  } else if (buffer.changed()) {
+    edit.notify(KeyEvent::kUnnamed);  // it has grown, and then nothing fitted
   } else {
     make_raw(edit);
   }

@@ -107,6 +107,16 @@ TEST(Bitfield, NamesNoEventIfNothingChanges) {
   EXPECT_EQ(store.events(), "");
   store.run("bitfield absent get u8 0");
   EXPECT_EQ(store.run("exists absent"), ":0\r\n");
+  // It is made all the same, of zeros, and Redis tells nobody.
+  EXPECT_EQ(store.run("bitfield full overflow fail incrby i1 0 5"), "*1\r\n$-1\r\n");
+  EXPECT_EQ(store.events(), " full");
+  EXPECT_EQ(store.run("strlen full"), ":1\r\n");
+  store.run("bitfield full2 set u8 0 0");
+  EXPECT_EQ(store.events(), "setbit full2");
+  store.run("set text 123456789012345678901234567890");
+  store.events();
+  store.run("setbit text 0 0");
+  EXPECT_EQ(store.events(), "") << "only the encoding has changed";
 }
 
 TEST(Bitfield, Errors) {

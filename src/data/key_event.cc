@@ -15,7 +15,7 @@ constexpr KeyEventRow kRows[] = {
     {"incrbyfloat", '$'}, {"setbit", '$'},    {"del", 'g'},     {"expire", 'g'},
     {"persist", 'g'},     {"expired", 'x'},   {"evicted", 'e'}, {"rename_from", 'g'},
     {"rename_to", 'g'},   {"move_from", 'g'}, {"move_to", 'g'}, {"copy_to", 'g'},
-    {"restore", 'g'},     {"new", 'n'},       {"keymiss", 'm'},
+    {"restore", 'g'},     {"", ' '},          {"new", 'n'},     {"keymiss", 'm'},
 };
 static_assert(std::size(kRows) == static_cast<size_t>(KeyEvent::kCount));
 

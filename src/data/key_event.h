@@ -25,6 +25,7 @@ enum class KeyEvent : uint8_t {
   kMoveTo,
   kCopyTo,
   kRestore,
+  kUnnamed,  // a change that Redis tells nobody of
   // Not changes of their own (ChangeObserver::added, missed).
   kNew,
   kKeyMiss,

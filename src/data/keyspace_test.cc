@@ -190,6 +190,38 @@ TEST(Keyspace, ObserverHearsBeforeOnceAndEachEvent) {
                                                     "0:t:set+", "0:t:expire+", "0:t:expired-"}));
 }
 
+TEST(Keyspace, ObserverHearsOfNewKeysAndOfReadsThatMiss) {
+  class Arrivals final : public ChangeObserver {
+   public:
+    void before(int, const Key&, const Entry*) override {}
+    void after(int, const Key&, KeyEvent event, const Entry*) override {
+      log += std::string(key_event_row(event).name) + " ";
+    }
+    void added(int, const Key& key) override { log += "+" + std::string(key.bytes) + " "; }
+    void missed(int, const Key& key) override { log += "?" + std::string(key.bytes) + " "; }
+    void before_flush(int) override {}
+    void before_swap(int, int) override {}
+    std::string log;
+  };
+  Store store(1);
+  Arrivals arrivals;
+  store.stores_[0]->set_observer(&arrivals);
+  store.keys_.find(Key::of("a"));
+  store.keys_.peek(Key::of("a"));
+  for (const char* value : {"1", "other"}) {
+    Edit edit(store.keys_, Key::of("a"));
+    edit.set_string(value);
+    edit.notify(KeyEvent::kSet);
+  }
+  store.keys_.find(Key::of("a"));
+  for (int times = 0; times < 2; ++times) {  // the second replaces, and is a new key all the same
+    Edit edit(store.keys_, Key::of("b"));
+    edit.copy(*store.keys_.peek(Key::of("a")));
+    edit.notify(KeyEvent::kCopyTo);
+  }
+  EXPECT_EQ(arrivals.log, "?a +a set set +b copy_to +b copy_to ");
+}
+
 TEST(Keyspace, FindCountsAndTouchesPeekDoesNot) {
   Store store(1);
   store.set("k", "v");
