@@ -44,6 +44,8 @@ class ChangeLog {
       holds_ticket_ = false;
     }
   }
+  // False between a change and the end of its turn.
+  bool pushed() const { return batches_.empty(); }
   uint64_t tickets() const { return tickets_; }
 
  private:

@@ -172,10 +172,10 @@ bool ClientFilter::matches(Worker& worker, const Session& session, uint64_t self
     return false;
   }
   const PeerInfo& peer = worker.transport().peer(session.conn);
-  if (!address.empty() && peer.address != address) {
+  if (address && peer.address != *address) {
     return false;
   }
-  if (!local_address.empty() && peer.local_address != local_address) {
+  if (local_address && peer.local_address != *local_address) {
     return false;
   }
   return (worker.now().ms() - session.opened_ms) / 1000 >= age_min_s;

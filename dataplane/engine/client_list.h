@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +16,13 @@ namespace pollux {
 // The line of one client, with its line end. `running`: the request it asks with; empty for others.
 std::string client_line(Worker& worker, const Session& session, Args running);
 
-// Which clients; what is empty or 0 chooses all.
+// Which clients; what is not set, empty or 0 chooses all.
 struct ClientFilter {
   std::vector<uint64_t> ids;
   std::string type;  // "normal", "master", "replica", "pubsub"
   std::string user;
-  std::string address;
-  std::string local_address;
+  std::optional<std::string> address;  // an empty one matches nobody
+  std::optional<std::string> local_address;
   int64_t age_min_s = 0;  // MAXAGE: at least this old
   bool skip_self = true;
   bool by_address_only = false;  // CLIENT KILL addr: one client, itself too

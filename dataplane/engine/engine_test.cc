@@ -358,6 +358,16 @@ TEST(EngineTest, ALeaseRunsAtTheLatestClockOfItsOwners) {
   EXPECT_EQ(bench.run(first, {"MGET", other, key}), "*2\r\n$-1\r\n$-1\r\n");
 }
 
+TEST(EngineTest, AnEmptyAddressNamesNobody) {
+  Bench bench;
+  MemoryClient client = bench.connect(0);
+  MemoryClient other = bench.connect(1);
+  EXPECT_EQ(bench.run(client, {"CLIENT", "KILL", ""}), "-ERR No such client\r\n");
+  EXPECT_EQ(bench.run(client, {"CLIENT", "KILL", "ADDR", ""}), ":0\r\n");
+  EXPECT_EQ(bench.run(client, {"CLIENT", "KILL", "LADDR", ""}), ":0\r\n");
+  EXPECT_FALSE(other.closed());
+}
+
 TEST(EngineTest, ASessionKilledInTheMiddleOfItsPipelineLeavesNothingBehind) {
   Bench probe;
   const std::string bytes = mixed_pipeline(probe.scheduler.sim());

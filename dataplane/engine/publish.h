@@ -14,8 +14,9 @@ class Worker;
 // Channel and message together. Far above what clients may send unless proto-max-bulk-len is raised.
 inline constexpr size_t kMessageBytesMax = 1 << 30;
 
-// Requires at most kMessageBytesMax bytes. Sends `message` to those who listen to `channel` (kChannel: or to a pattern that fits it) by the
-// topics of a shard that `holder` holds. Returns how many they are.
+// Requires at most kMessageBytesMax bytes. Sends `message` to those who listen to `channel`
+// (kChannel: or to a pattern that fits it) by the topics of a shard that `holder` holds. Returns
+// how many they are.
 int64_t publish(Worker& holder, const Topics& topics, TopicKind kind, std::string_view channel,
                 std::string_view message);
 

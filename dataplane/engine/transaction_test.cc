@@ -78,6 +78,22 @@ TEST_P(TransactionTest, CommandsOfAllShardsAndAllWorkersRunAtTheirPlace) {
   expect_no_leaks();
 }
 
+// A command for all workers that ends at its first one leaves nothing behind for the next.
+TEST_P(TransactionTest, CommandsOfAllWorkersFollowARefusedOne) {
+  MemoryClient client = scheduler.connect(GetParam() - 1);
+  EXPECT_EQ(talk(client, {{"MULTI"}, {"CONFIG", "SET", "timeout", "x"},
+                          {"CONFIG", "SET", "timeout", "7", "timeout", "8"},
+                          {"CONFIG", "SET", "timeout", "9"}, {"EXEC"},
+                          {"CONFIG", "GET", "timeout"}}),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n"
+            "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't "
+            "be parsed into an integer\r\n"
+            "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate "
+            "parameter\r\n+OK\r\n*2\r\n$7\r\ntimeout\r\n$1\r\n9\r\n");
+  client.reset();
+  expect_no_leaks();
+}
+
 TEST_P(TransactionTest, WatchHoldsOnEveryShard) {
   MemoryClient client = scheduler.connect(0);
   MemoryClient other = scheduler.connect(GetParam() - 1);
@@ -96,6 +112,18 @@ TEST_P(TransactionTest, WatchHoldsOnEveryShard) {
   }
   client.reset();
   other.reset();
+  expect_no_leaks();
+}
+
+// Redis too lets watches go with an EXEC that is no EXEC.
+TEST_P(TransactionTest, ARefusedExecLetsWatchesGo) {
+  MemoryClient client = scheduler.connect(0);
+  const std::string watched = key_on(GetParam() - 1, "watched");
+  EXPECT_EQ(talk(client, {{"WATCH", watched}, {"EXEC", "x"}, {"SET", watched, "1"}, {"MULTI"},
+                          {"PING"}, {"EXEC"}}),
+            "+OK\r\n-EXECABORT Transaction discarded because of: wrong number of arguments for "
+            "'exec' command\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n");
+  client.reset();
   expect_no_leaks();
 }
 

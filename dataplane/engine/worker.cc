@@ -22,6 +22,9 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
 constexpr size_t kDeliveriesMax = 4096;  // of pushes to sessions, in one mailbox phase
+// Time after which a phase begins no further command: 256 commands take longer than planned where
+// each is dear, or where memory is touched for the first time.
+constexpr double kShareUs = 50;
 
 }  // namespace
 
@@ -66,6 +69,7 @@ void Worker::connect() {
 }
 
 void Worker::run() {
+  share_cycles_max_ = static_cast<uint64_t>(kShareUs * tsc_per_us());
   while (!may_leave()) {
     bool worked = poll_phase();
     worked |= mailbox_phase();
@@ -130,6 +134,7 @@ bool Worker::poll_phase() {
 void Worker::begin_share() {
   share_commands_end_ = commands_begun_ + kTurnCommandsMax;
   share_bytes_end_ = chunks_.used_bytes() + kShareBytesMax;
+  share_tsc_end_ = share_cycles_max_ == UINT64_MAX ? UINT64_MAX : tsc() + share_cycles_max_;
 }
 
 // Those that used up a share before go on, each as long as this one lasts, and in a circle.
@@ -215,7 +220,7 @@ bool Worker::serve_requests() {
   }
   receive_invalidations();
   bool worked = false;
-  for (; requests_left() && !replies_fill_share(); worked = true) {
+  for (; requests_left() && !share_has_cost_enough(); worked = true) {
     Cell& cell = *served_[served_next_++];
     learn(cell.now);
     serve(cell);
@@ -543,8 +548,8 @@ bool Worker::quiet() const {
                waiting_tours_.empty() && staying_tours_.empty() && waiting_forgets_.empty() &&
                tours_under_way_ == 0 && cells_under_way_ == 0 && pushes_.empty() &&
                invalidations_.empty() && left_topics_.empty() && !pause_lessened_ && !parked_ &&
-               wait_unpark_.empty() && wait_cell_.empty() &&
-               wait_turn_.empty() && !requests_left() && local_cells_.cells_out() == 0;
+               wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
+               !requests_left() && local_cells_.cells_out() == 0 && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -149,16 +149,6 @@ class Worker {
   // What this worker has used up since its start (or CONFIG RESETSTAT).
   HotKeysUsage usage() const;
 
-  // --- pushes (worker_push.cc), on this worker's thread ---
-  // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
-  // payload.take_push(...).
-  Payload& make_payload(size_t size, uint32_t pushes) {
-    return chunks_.payloads().make(size, pushes);
-  }
-  // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
-  // commands, who gets the command's answer, who holds the shard next) it is under way on return.
-  void push(WorkerId to, Push& push);
-
   // --- who listens to what (worker_listen.cc) ---
   // In a handler of Route::kListen only: the shards of the topic are held.
   void subscribe(Session& session, TopicKind kind, std::string_view name);
@@ -184,10 +174,12 @@ class Worker {
   bool poll_phase();
   void begin_share();
   bool share_is_used() const {
-    return commands_begun_ >= share_commands_end_ || replies_fill_share();
+    return commands_begun_ >= share_commands_end_ || share_has_cost_enough();
   }
-  bool replies_fill_share() const {
-    return chunks_.used_bytes() >= share_bytes_end_ || (any_pushed_ && crowded());
+  // Looked at between two commands of a burst too: what was parsed waits.
+  bool share_has_cost_enough() const {
+    return chunks_.used_bytes() >= share_bytes_end_ || last_call_tsc_ >= share_tsc_end_ ||
+           (any_pushed_ && crowded());
   }
   void resume_next_turn();
   void on_event(const TransportEvent& event);
@@ -394,6 +386,9 @@ class Worker {
   uint64_t commands_begun_ = 0;
   uint64_t share_commands_end_ = 0;  // see begin_share
   int64_t share_bytes_end_ = 0;
+  uint64_t share_tsc_end_ = UINT64_MAX;
+  uint64_t share_cycles_max_ = UINT64_MAX;  // stepped by hand, a turn must not depend on the clock
+  uint64_t last_call_tsc_ = 0;              // the end of the newest command
   Burst burst_;
   std::string_view kept_rest_;  // what feed goes on with after execute_burst
   std::vector<std::string_view> scratch_args_;

@@ -7,6 +7,7 @@
 
 #include "dataplane/sim/scheduler.h"
 #include "dataplane/sim/test_client.h"
+#include "dataplane/sim/threaded_engine.h"
 #include "src/base/log.h"
 
 namespace pollux {
@@ -45,13 +46,15 @@ class Bench {
   Scheduler scheduler;
 };
 
-std::string times(int count, const Request& request) {
+std::string times_text(int count, std::string_view text) {
   std::string bytes;
   for (int i = 0; i < count; ++i) {
-    bytes += encode(request);
+    bytes += text;
   }
   return bytes;
 }
+
+std::string times(int count, const Request& request) { return times_text(count, encode(request)); }
 
 TEST(WorkerShareTest, BigRepliesOfOnePipelineTakeManyTurns) {
   Bench bench;
@@ -224,6 +227,31 @@ TEST(WorkerShareTest, AClientThatTakesALongReplyIsNotIdle) {
   }
   EXPECT_FALSE(client.closed());
   EXPECT_GT(taken, 3U << 20);
+}
+
+// Each of these counts the bits of 16 MiB, a hundred times what a turn may take, and none has a
+// reply to speak of: only the clock can end the turn, so each has a turn of its own.
+TEST(WorkerShareTest, DearCommandsHaveTurnsOfTheirOwn) {
+  constexpr int kCommands = 20;
+  ThreadedEngine engine({.workers = 1});
+  MemoryClient client = engine.sim().transport(0).connect();
+  std::string got;
+  const auto ask = [&](const std::string& bytes, size_t reply_bytes) {
+    client.send_whole(bytes);
+    got.clear();
+    while (got.size() < reply_bytes) {
+      client.wait(100);
+      got += client.take();
+    }
+  };
+  ask(encode({"SETBIT", "k", std::to_string(16 * kMegabyte * 8 - 1), "1"}), 4);
+  const int64_t before = engine.sim().engine().core(0).turns.get();
+  ask(times(kCommands, {"BITCOUNT", "k"}), kCommands * 4);
+  EXPECT_EQ(got, times_text(kCommands, ":1\r\n"));
+  client.reset();
+  EXPECT_TRUE(engine.wait_for_departures(/*timeout_ms=*/10'000));
+  EXPECT_TRUE(engine.stop());
+  EXPECT_GE(engine.sim().engine().core(0).turns.get() - before, kCommands);
 }
 
 }  // namespace

@@ -89,11 +89,10 @@ bool Worker::admissible_in_multi(const Session& session, const CommandRow& row) 
   return !needs_memory || config_->maxmemory == 0 || !out_of_memory();
 }
 
-// EXEC that may not run, and why: the end of the transaction, if there is one.
+// EXEC that may not run, and why: the end of the transaction, if there is one, and of watches even
+// if there is none.
 void Worker::refuse_exec(Session& session, Reply& reply, std::string_view why) {
-  if (session.in_multi) {
-    drop_transaction(session);
-  }
+  drop_transaction(session);
   reply.error("EXECABORT Transaction discarded because of: " + std::string(why));
 }
 
@@ -221,6 +220,7 @@ void Worker::check_watches(ExecRun& run) {
 // Runs what is queued; false if a tour has to come back first.
 bool Worker::go_on_exec(ExecRun& run) {
   const uint64_t began = tsc();
+  last_call_tsc_ = began;
   Transaction& transaction = *run.transaction;
   running_ = run.session;
   while (run.next < transaction.size() && run_queued(run, transaction[run.next])) {
@@ -319,7 +319,6 @@ void Worker::bind_keys(const ExecRun& run) {
 
 // Route::kEachShard with all shards held: no tour, one shard after the other here.
 uint64_t Worker::run_over_each(Context& ctx, Output& out) {
-  const uint64_t began = tsc();
   const int db = keys_.db();
   Gather gather;
   Output body(chunks_);
@@ -332,7 +331,7 @@ uint64_t Worker::run_over_each(Context& ctx, Output& out) {
     ctx.row.each_shard(ctx);
   }
   keys_.bind(shard_.id(), db, now_);
-  const uint64_t cycles = call(ctx, ctx.row.handler, tsc() - began);
+  const uint64_t cycles = call(ctx, ctx.row.handler);
   out.splice(body);
   return cycles;
 }
@@ -345,18 +344,19 @@ bool Worker::run_queued_tour(ExecRun& run, const CommandRow& row) {
     run.tour->muted = run.muted();
   }
   Tour& tour = *run.tour;
+  if (run.visit_asked) {  // and answered: that is why we are here
+    run.visit_asked = false;
+    ++tour.next_worker;
+  }
   for (; tour.next_worker < workers_ && !tour.done_early; ++tour.next_worker) {
     const WorkerId at{tour.next_worker};
-    if (at == id_) {
-      visit_tour(tour);
-    } else if (!run.visit_asked) {
+    if (at != id_) {
       run.visit_asked = true;
       engine_.leases().ask_visit(lease_.ticket, at, tour);
       wake_if_asleep(engine_.worker(at.value));
       return false;
-    } else {
-      run.visit_asked = false;
     }
+    visit_tour(tour);
   }
   answer_tour(tour, *run.session, *run.out);
   run.tour.reset();

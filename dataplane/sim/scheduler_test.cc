@@ -5,6 +5,7 @@
 #include <string>
 
 #include "dataplane/sim/test_client.h"
+#include "storage/ticket_journal.h"
 
 namespace pollux {
 namespace {
@@ -49,6 +50,24 @@ TEST(SchedulerTest, AnEngineThatWaitsForAClientIsQuiet) {
   EXPECT_FALSE(scheduler.quiet());
   EXPECT_TRUE(scheduler.run_until_quiet());
   EXPECT_EQ(client.take(), "+PONG\r\n");
+}
+
+TEST(SchedulerTest, AnEngineThatOwesItsJournalAChangeIsNotQuiet) {
+  TicketJournal journal;
+  Scheduler scheduler({.workers = 1, .journal = &journal});
+  MemoryClient client = scheduler.connect(0);
+  client.send_whole(encode({"SET", "k", "v", "PX", "1"}));
+  EXPECT_TRUE(scheduler.run_until_quiet());
+  scheduler.clock().advance_us(5'000);
+  Worker& worker = scheduler.engine().worker(0);
+  for (const Phase phase : {Phase::kPoll, Phase::kMailbox, Phase::kTick}) {
+    worker.step(phase);
+  }
+  EXPECT_EQ(journal.drawn(), 2U);
+  EXPECT_FALSE(scheduler.quiet());
+  worker.step(Phase::kFlush);
+  EXPECT_TRUE(scheduler.quiet());
+  EXPECT_TRUE(journal.dense());
 }
 
 TEST(SchedulerTest, KeysAreFoundOnEveryWorker) {

@@ -48,8 +48,6 @@ class TestClient {
   void set_push_taker(std::function<bool(const Answer&)> taker) { push_taker_ = std::move(taker); }
   // The same, for a request without a reply (CLIENT REPLY).
   void add_unanswered(const Request& request);
-  // Is shown everything first, and takes what is no reply but a push.
-  void set_push_taker(std::function<bool(const Answer&)> taker) { push_taker_ = std::move(taker); }
   void send_pipeline();
 
   // Takes what has come and runs the checks; true if a reply came.
@@ -68,7 +66,6 @@ class TestClient {
   std::deque<Check> checks_;
   std::function<bool(const Answer&)> push_taker_;
   std::string garbage_;
-  std::function<bool(const Answer&)> push_taker_;
 };
 
 }  // namespace pollux

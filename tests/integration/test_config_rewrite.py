@@ -9,7 +9,7 @@ import threading
 import redis
 
 import harness
-from case import Case, only_once
+from case import Case, Raw, only_once, pollux_only
 
 FILES = {
     "comments and order": (
@@ -131,6 +131,19 @@ class ConfigRewrite(Case):
         server.stop()
         again = self.start(config=path, dir="/tmp").redis(password="a \"b\" '")
         self.assertEqual(again.config_get("slowlog-max-len"), {"slowlog-max-len": "77"})
+
+    @only_once
+    @pollux_only
+    def test_not_in_a_transaction(self):
+        directory = tempfile.mkdtemp(prefix="pollux-rewrite-")
+        path = os.path.join(directory, "a.conf")
+        with open(path, "w") as f:
+            f.write("timeout 5\n")
+        with Raw(self.start(config=path)) as raw:
+            raw.send(b"MULTI\r\nCONFIG REWRITE\r\nEXEC\r\n")
+            expected = (b"+OK\r\n-ERR Command not allowed inside a transaction\r\n"
+                        b"-EXECABORT Transaction discarded because of previous errors.\r\n")
+            self.assertEqual(raw.read_exactly(expected), expected)
 
     def test_says_why_it_cannot(self):
         directory = tempfile.mkdtemp(prefix="pollux-rewrite-")

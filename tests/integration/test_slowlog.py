@@ -124,6 +124,22 @@ class Slowlog(ServerCase):
         self.client.slowlog_reset()
         self.assertEqual(self.client.slowlog_len(), 0)
 
+    def test_commands_of_a_transaction(self):
+        client = self.server.redis(client_name="tx")
+        client.ping()
+        self.client.config_set("slowlog-log-slower-than", "0")
+        for keys in (("a",), ("b",), ("c",), ("a", "b", "c", "d")):  # here, elsewhere, over shards
+            pipe = client.pipeline(transaction=True)
+            for key in keys:
+                pipe.set(key, "v")
+            pipe.execute()
+        self.client.config_set("slowlog-log-slower-than", "-1")
+        found = [entry for entry in ask(self.client, "SLOWLOG", "GET", "-1")
+                 if entry[3][0] in (b"SET", b"EXEC")]
+        self.assertEqual([entry[3] for entry in reversed(found)],
+                         [[b"SET", b"%c" % key, b"v"] for key in b"abcabcd"])
+        self.assertEqual({entry[5] for entry in found}, {b"tx"})
+
     def test_only_slow_commands(self):
         server = self.start(enable_debug_command="yes", slowlog_log_slower_than="20000")
         client = server.redis(client_name="sleeper")

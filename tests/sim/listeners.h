@@ -72,8 +72,8 @@ class Listener final : public Actor {
   int64_t count_ = 0;
 };
 
-// What all who sent and listened saw of each channel fits one order. If `exact` (nobody was killed),
-// as many got each message as its sender was told; else at most as many.
+// What all who sent and listened saw of each channel fits one order. If `exact` (nobody was
+// killed), as many got each message as its sender was told; else at most as many.
 std::string check_messages(const std::vector<Sent>& sent,
                            const std::vector<const Listener*>& listeners, bool exact);
 

@@ -269,8 +269,6 @@ void set_key_events(Stage& stage) {
   }
 }
 
-}
-
 // Read, decide, write: optimistic transactions that overlap, on any shards, beside pipelines of
 // transactions and those that must not disturb anybody by leaving.
 void set_transactions(Stage& stage) {
@@ -334,14 +332,22 @@ void set_histories(Stage& stage) {
 }
 
 constexpr Play kPlays[] = {
-    {"messages", set_messages},   {"deserters", set_deserters},   {"monitor", set_monitor},
-    {"key_events", set_key_events},
-    {"transfers", set_transfers}, {"all_shards", set_all_shards}, {"order", set_order},
-    {"pipelines", set_pipelines}, {"counters", set_counters},     {"departures", set_departures},
-    {"caches", set_caches},       {"cached_pairs", set_cached_pairs},
+    {"transfers", set_transfers},
+    {"all_shards", set_all_shards},
+    {"order", set_order},
+    {"pipelines", set_pipelines},
+    {"counters", set_counters},
+    {"departures", set_departures},
+    {"transactions", set_transactions},
+    {"watches", set_watches},
+    {"caches", set_caches},
+    {"cached_pairs", set_cached_pairs},
     {"pauses", set_pauses},
-    {"transactions", set_transactions}, {"watches", set_watches},
     {"histories", set_histories},
+    {"messages", set_messages},
+    {"deserters", set_deserters},
+    {"monitor", set_monitor},
+    {"key_events", set_key_events},
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.
