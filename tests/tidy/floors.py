@@ -50,6 +50,7 @@ ATOMIC_FILES = {
     "dataplane/engine/errands": "tours come back from the thread that may block",
     "dataplane/engine/config": "published versions of the configuration",
     "dataplane/engine/output": "chunks of replies go home to their worker",
+    "dataplane/engine/monitors": "every worker asks before each command whether somebody watches",
     "dataplane/engine/payload": "what many clients get goes home from the last worker",
     "dataplane/engine/push": "the queue that any worker adds pushes to",
     "dataplane/engine/worker": "the flag of a sleeping worker",
