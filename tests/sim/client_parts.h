@@ -2,6 +2,7 @@
 // everybody back (PAUSE).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -26,11 +27,15 @@ class Board {
   // A FLUSHALL that was sent at `sent` is answered: what was read before `sent` is gone.
   void flushed(int64_t sent);
   int64_t flushed() const;
+  // A FLUSHALL is on its way, or was: values need not grow any more.
+  void flush_sent() { flush_sent_ = true; }
+  bool flush_was_sent() const { return flush_sent_; }
 
  private:
   mutable std::mutex mutex_;
   int64_t clock_ = 0;
   int64_t flushed_ = 0;
+  std::atomic<bool> flush_sent_ = false;  // read by clients on other threads
   Values written_;
 };
 
