@@ -103,7 +103,7 @@ class Default(TrackingCase):
         self.writer("SET", "k", "1")
         for read in (["GET", "k"], ["EXISTS", "k"], ["TTL", "k"], ["TYPE", "k"], ["STRLEN", "k"],
                      ["GETRANGE", "k", "0", "1"], ["BITCOUNT", "k"], ["TOUCH", "k"],
-                     ["OBJECT", "ENCODING", "k"], ["DUMP", "k"]):
+                     ["OBJECT", "ENCODING", "k"]):
             one(*read)
             self.writer("SET", "k", "2")
             self.assertEqual(one.pushes(), [invalidate("k")], read)
