@@ -255,11 +255,12 @@ void Worker::finish_lease(Session& session) {
 }
 
 void Worker::end_lease() {
+  // First: an EXEC is over, so what its session is told now is not held back until it is.
+  lease_.step = LeaseStep::kNone;
+  lease_.session = nullptr;
   send_broadcasts();
   engine_.leases().release(lease_.ticket, now_);
   changes_.learned();
-  lease_.step = LeaseStep::kNone;
-  lease_.session = nullptr;
   wake_sleepers();
 }
 
