@@ -160,11 +160,17 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   return line;
 }
 
+void ClientFilter::choose(std::vector<uint64_t> some) {
+  ids = std::move(some);
+  sorted_ids = ids;
+  std::sort(sorted_ids.begin(), sorted_ids.end());
+}
+
 bool ClientFilter::matches(Worker& worker, const Session& session, uint64_t self) const {
   if (skip_self && session.id == self) {
     return false;
   }
-  if (!ids.empty() && std::find(ids.begin(), ids.end(), session.id) == ids.end()) {
+  if (!ids.empty() && !std::binary_search(sorted_ids.begin(), sorted_ids.end(), session.id)) {
     return false;
   }
   // Replicas don't exist yet.
@@ -194,14 +200,16 @@ bool read_list_filter(Args args, ClientFilter& filter, std::string& error) {
     return !filter.type.empty();
   }
   if (args.size() > 3 && is_word(args[2], "id")) {
+    std::vector<uint64_t> ids;
     for (const std::string_view word : args.subspan(3)) {
       const std::optional<int64_t> id = parse_int64(word);
       if (!id) {
         error = "ERR Invalid client ID";
         return false;
       }
-      filter.ids.push_back(static_cast<uint64_t>(*id));
+      ids.push_back(static_cast<uint64_t>(*id));
     }
+    filter.choose(std::move(ids));
     return true;
   }
   error = error_text::kSyntax;
@@ -228,7 +236,7 @@ bool read_kill_filter(Args args, ClientFilter& filter, std::string& error) {
         error = "ERR client-id should be greater than 0";
         return false;
       }
-      filter.ids = {static_cast<uint64_t>(*id)};
+      filter.choose({static_cast<uint64_t>(*id)});
     } else if (is_word(name, "type")) {
       filter.type = type_of(value);
       if (filter.type.empty()) {

@@ -18,7 +18,8 @@ std::string client_line(Worker& worker, const Session& session, Args running);
 
 // Which clients; what is not set, empty or 0 chooses all.
 struct ClientFilter {
-  std::vector<uint64_t> ids;
+  std::vector<uint64_t> ids;         // in the order they were asked for
+  std::vector<uint64_t> sorted_ids;  // the same: a client may ask for ten thousand
   std::string type;  // "normal", "master", "replica", "pubsub"
   std::string user;
   std::optional<std::string> address;  // an empty one matches nobody
@@ -27,6 +28,7 @@ struct ClientFilter {
   bool skip_self = true;
   bool by_address_only = false;  // CLIENT KILL addr: one client, itself too
 
+  void choose(std::vector<uint64_t> some);  // sets both of ids
   bool matches(Worker& worker, const Session& session, uint64_t self) const;
 };
 

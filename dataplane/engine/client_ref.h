@@ -12,7 +12,7 @@ struct ClientRef {
 
   WorkerId worker{kNobody};
   ConnId conn;
-  friend bool operator==(const ClientRef&, const ClientRef&) = default;
+  friend auto operator<=>(const ClientRef&, const ClientRef&) = default;
 };
 
 }  // namespace pollux

@@ -1,6 +1,8 @@
 // CLIENT TRACKING and what belongs to it: what a client says about its cache. The checks and their
 // order are redis-server's; what follows from them is worker_tracking.cc's.
+#include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,8 +61,20 @@ std::string read_options(Args args, const ClientRef& found, TrackingOptions& opt
   return {};
 }
 
-bool overlap(std::string_view a, std::string_view b) {
-  return a.starts_with(b) || b.starts_with(a);
+using Prefixes = std::set<std::string_view>;  // none begins with another
+
+// One of the prefixes that begins with `prefix`, or that it begins with. The first is the next in
+// their order, the second the one before: what stands between a word and one that begins with it
+// begins with it too. So a command with very many prefixes is checked without comparing all pairs.
+std::optional<std::string_view> overlapping(const Prefixes& prefixes, std::string_view prefix) {
+  const auto next = prefixes.lower_bound(prefix);
+  if (next != prefixes.begin() && prefix.starts_with(*std::prev(next))) {
+    return *std::prev(next);
+  }
+  if (next != prefixes.end() && next->starts_with(prefix)) {
+    return *next;
+  }
+  return std::nullopt;
 }
 
 std::string overlap_error(std::string_view prefix, std::string_view which, std::string_view other) {
@@ -71,19 +85,19 @@ std::string overlap_error(std::string_view prefix, std::string_view which, std::
 
 // Empty if the client may listen to these prefixes beside those it listens to.
 std::string check_prefixes(const std::vector<std::string_view>& prefixes, const Tracking* now) {
-  for (size_t i = 0; i < prefixes.size(); ++i) {
-    if (now != nullptr) {
-      for (const std::string& other : now->prefixes) {
-        if (overlap(prefixes[i], other)) {
-          return overlap_error(prefixes[i], "an existing", other);
-        }
-      }
+  Prefixes existing;
+  if (now != nullptr) {
+    existing.insert(now->prefixes.begin(), now->prefixes.end());
+  }
+  Prefixes provided;
+  for (const std::string_view prefix : prefixes) {
+    if (const auto other = overlapping(existing, prefix)) {
+      return overlap_error(prefix, "an existing", *other);
     }
-    for (size_t j = i + 1; j < prefixes.size(); ++j) {
-      if (overlap(prefixes[i], prefixes[j])) {
-        return overlap_error(prefixes[i], "another provided", prefixes[j]);
-      }
+    if (const auto other = overlapping(provided, prefix)) {
+      return overlap_error(*other, "another provided", prefix);
     }
+    provided.insert(prefix);
   }
   return {};
 }

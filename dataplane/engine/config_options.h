@@ -98,7 +98,7 @@ bool check_no_tls(std::string_view text, std::string& reason);
 std::vector<std::string> split_words(std::string_view text);
 // A line without the blanks around it.
 std::string_view trim_line(std::string_view line);
-// A word in quotes, so that split_config_line gives it back.
+// A word in quotes, so that split_config_line gives it back; MONITOR's lines have the same form.
 std::string quoted_word(std::string_view word);
 std::string lower_case(std::string_view text);
 

@@ -54,8 +54,8 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
   }
 }
 
-// Queues, channels and workers hold chunks and payloads of each other's pools: all are emptied before
-// the pools go.
+// Queues, channels and workers hold chunks and payloads of each other's pools: all are emptied
+// before the pools go.
 Engine::~Engine() {
   for (auto& worker : workers_) {
     worker->drop_pushes();

@@ -1,6 +1,7 @@
 // What families of the engine (connection, server) get beyond a handler's context: the session the
 // command came from and the worker that runs it. Rows with Route::kSession, kEachWorker and kListen
-// always run on the session's own worker; with any other route there may be no session (WATCH asks).
+// always run on the session's own worker; with any other route there may be no session (WATCH
+// asks).
 #pragma once
 
 #include "dataplane/engine/session.h"

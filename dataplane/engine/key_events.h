@@ -1,6 +1,6 @@
 // Keyspace notifications: which events are wanted (notify-keyspace-events), and the messages that a
-// change of a key becomes. They are sent by the shard of the key, so all events of a key, and of all
-// keys of its shard, come in the order of the changes.
+// change of a key becomes. They are sent by the shard of the key, so all events of a key, and of
+// all keys of its shard, come in the order of the changes.
 #pragma once
 
 #include <array>

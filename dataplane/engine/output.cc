@@ -125,15 +125,24 @@ Output::Shape Output::shape() const {
   if (first_ == nullptr) {
     return shape;
   }
-  const size_t first_end =
-      first_ == last_ ? static_cast<size_t>(cursor_ - first_->data()) : first_->end;
-  shape.first_capacity = first_->capacity;
-  shape.first_bytes = first_end - first_->begin;
-  for (const Chunk* chunk = first_->next; chunk != nullptr; chunk = chunk->next) {
+  const auto unsent = [this](Chunk& chunk) {
+    const size_t end = &chunk == last_ ? static_cast<size_t>(cursor_ - chunk.data()) : chunk.end;
+    return end - chunk.begin;
+  };
+  const auto capacity = [&](Chunk& chunk) {
+    return chunk.payload == nullptr ? chunk.capacity : unsent(chunk);
+  };
+  shape.first_capacity = capacity(*first_);
+  shape.first_bytes = unsent(*first_);
+  for (Chunk* chunk = first_->next; chunk != nullptr; chunk = chunk->next) {
     ++shape.more_chunks;
-    shape.more_memory += sizeof(Chunk) + chunk->capacity;
+    shape.more_memory += sizeof(Chunk) + capacity(*chunk);
   }
   return shape;
+}
+
+size_t Output::Shape::memory() const {
+  return (first_capacity > 0 ? sizeof(Chunk) + first_capacity : 0) + more_memory;
 }
 
 void Output::settle() {

@@ -1,6 +1,6 @@
 // Bytes on their way to a client, in counted chunks. A chunk belongs to the pool of the worker that
-// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them. Between
-// bytes of its own an output may refer to a payload that others send too (append_payload).
+// allocated it (its home) and goes home when its bytes are sent, whichever worker sends them.
+// Between bytes of its own an output may refer to a payload that others send too (append_payload).
 // Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
 #pragma once
 
@@ -53,8 +53,8 @@ class ChunkPool {
 
   PayloadPool& payloads() { return payloads_; }
 
-  // Bytes of chunks and payloads that are in use (this pool's, wherever they are), or have come back
-  // since the last take_returned.
+  // Bytes of chunks and payloads that are in use (this pool's, wherever they are), or have come
+  // back since the last take_returned.
   int64_t used_bytes() const { return used_bytes_ + payloads_.used_bytes(); }
   void take_returned();
 
@@ -85,7 +85,8 @@ class Output final : public ByteSink {
     size_t first_capacity = 0;  // of the first chunk; 0 if there is none
     size_t first_bytes = 0;     // unsent in it
     size_t more_chunks = 0;     // behind it
-    size_t more_memory = 0;     // that they take
+    size_t more_memory = 0;     // that they take; a payload counts in full for each who sends it
+    size_t memory() const;      // of all
   };
   Shape shape() const;
 

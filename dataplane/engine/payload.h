@@ -2,8 +2,8 @@
 // made and filled by one worker (its home), never changed once it is shared, and goes home when the
 // last who refers to it lets go: its memory is counted and freed where it was allocated.
 //
-// Payload: any thread that holds a reference. PayloadPool: one thread, its worker's; only the end of
-// release is reached by others.
+// Payload: any thread that holds a reference. PayloadPool: one thread, its worker's; only the
+// end of release is reached by others.
 #pragma once
 
 #include <atomic>

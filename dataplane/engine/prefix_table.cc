@@ -1,8 +1,12 @@
 #include "dataplane/engine/prefix_table.h"
 
-#include <algorithm>
-
 namespace pollux {
+
+// One listener's part. A prefix that many share is counted for each: rather too much.
+int64_t PrefixTable::bytes_of(std::string_view prefix) {
+  constexpr size_t kInTables = 160;  // the nodes of both maps, the listener, the length
+  return static_cast<int64_t>(kInTables + prefix.size());
+}
 
 void PrefixTable::add(std::string_view prefix, const Listener& listener) {
   const auto [at, fresh] = prefixes_.try_emplace(std::string(prefix));
@@ -10,22 +14,29 @@ void PrefixTable::add(std::string_view prefix, const Listener& listener) {
     ++lengths_[prefix.size()];
   }
   at->second.listeners.push_back(listener);
+  of_client_[listener.client].push_back(at);
+  bytes_ += bytes_of(prefix);
 }
 
 void PrefixTable::remove(const ClientRef& client) {
-  for (auto at = prefixes_.begin(); at != prefixes_.end();) {
+  const auto its = of_client_.find(client);
+  if (its == of_client_.end()) {
+    return;
+  }
+  for (const Prefixes::iterator at : its->second) {
+    bytes_ -= bytes_of(at->first);
     std::vector<Listener>& listeners = at->second.listeners;
     std::erase_if(listeners, [&](const Listener& one) { return one.client == client; });
     if (!listeners.empty()) {
-      ++at;
       continue;
     }
     const auto length = lengths_.find(at->first.size());
     if (--length->second == 0) {
       lengths_.erase(length);
     }
-    at = prefixes_.erase(at);
+    prefixes_.erase(at);
   }
+  of_client_.erase(its);
 }
 
 void PrefixTable::changed(std::string_view key, const ClientRef& by) {

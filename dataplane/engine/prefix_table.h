@@ -25,9 +25,10 @@ class PrefixTable {
 
   bool empty() const { return prefixes_.empty(); }
   size_t size() const { return prefixes_.size(); }
+  int64_t bytes() const { return bytes_; }  // about; without the changed keys
 
   void add(std::string_view prefix, const Listener& listener);
-  // Out of all prefixes.
+  // Out of all its prefixes.
   void remove(const ClientRef& client);
 
   void changed(std::string_view key, const ClientRef& by);
@@ -42,8 +43,14 @@ class PrefixTable {
     std::vector<Listener> listeners;
     ChangedKeys keys;
   };
-  std::map<std::string, Prefix, std::less<>> prefixes_;
+  using Prefixes = std::map<std::string, Prefix, std::less<>>;
+
+  static int64_t bytes_of(std::string_view prefix);
+
+  Prefixes prefixes_;
+  std::map<ClientRef, std::vector<Prefixes::iterator>> of_client_;
   std::map<size_t, size_t> lengths_;  // of prefixes: how many of each
+  int64_t bytes_ = 0;
   bool any_changed_ = false;
 };
 

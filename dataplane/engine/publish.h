@@ -11,7 +11,8 @@ namespace pollux {
 
 class Worker;
 
-// Channel and message together. Far above what clients may send unless proto-max-bulk-len is raised.
+// Channel and message together. Far above what clients may send unless proto-max-bulk-len is
+// raised.
 inline constexpr size_t kMessageBytesMax = 1 << 30;
 
 // Requires at most kMessageBytesMax bytes. Sends `message` to those who listen to `channel`

@@ -32,6 +32,7 @@ ByteSink& confirmations(Context& ctx) {
 
 void subscribe_to(Context& ctx, TopicKind kind) {
   EngineHost& host = engine_host(ctx);
+  host.worker->deliver_what_came();
   Reply reply(confirmations(ctx), host.session->protocol);
   for (const std::string_view name : ctx.args.subspan(1)) {
     host.worker->subscribe(*host.session, kind, name);
@@ -45,6 +46,7 @@ void subscribe_to(Context& ctx, TopicKind kind) {
 void unsubscribe_from(Context& ctx, TopicKind kind) {
   EngineHost& host = engine_host(ctx);
   Session& session = *host.session;
+  host.worker->deliver_what_came();
   std::vector<std::string> names(ctx.args.begin() + 1, ctx.args.end());
   if (names.empty() && session.subscriptions != nullptr) {
     for (const auto& [name, place] : session.subscriptions->of(kind)) {
@@ -118,6 +120,9 @@ void pubsub_numpat(Context& ctx) {
 
 // A channel that is on every shard is told by the one it would be routed to.
 void list_channels(Worker& worker, Tour& tour, TopicKind kind) {
+  if (tour.args.size() > 3) {
+    return;  // an error, said at the end of the tour
+  }
   const bool all = tour.args.size() < 3;
   const ShardId shard = worker.shard().id();
   Reply reply(tour.body, tour.protocol);
@@ -168,6 +173,10 @@ void pubsub_help(Context& ctx) {
 // A second MONITOR of a client is not answered, as in Redis.
 void monitor(Context& ctx) {
   EngineHost& host = engine_host(ctx);
+  if (host.in_exec) {
+    ctx.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+    return;
+  }
   if (host.worker->start_monitor(*host.session)) {
     ctx.reply.ok();
   }

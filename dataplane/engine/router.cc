@@ -58,7 +58,8 @@ Args channels_of(const CommandRow& row, Args args) {
   if (first == 0 || args.size() <= first) {
     return {};
   }
-  const size_t end = row.channels.last < 0 ? args.size() : static_cast<size_t>(row.channels.last) + 1;
+  const size_t end =
+      row.channels.last < 0 ? args.size() : static_cast<size_t>(row.channels.last) + 1;
   return args.subspan(first, end - first);
 }
 

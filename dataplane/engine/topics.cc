@@ -34,20 +34,27 @@ void Listeners::change(WorkerId worker, int64_t by) {
   }
 }
 
-void Topics::change(TopicKind kind, std::string_view name, WorkerId worker, int64_t by) {
+int64_t Topics::change(TopicKind kind, std::string_view name, WorkerId worker, int64_t by) {
+  int64_t grown = 0;
   TextMap<Listeners>& topics = topics_[static_cast<size_t>(kind)];
   auto topic = topics.find(name);
   if (topic == topics.end()) {
     topic = topics.emplace(std::string(name), Listeners()).first;
+    grown += entry_bytes<Listeners>(topic->first);
     everywhere_[static_cast<size_t>(kind)] += on_every_shard(kind, name) ? 1 : 0;
   }
+  grown -= topic->second.bytes();
   topic->second.change(worker, by);
   if (topic->second.clients() == 0) {
+    grown -= entry_bytes<Listeners>(topic->first);
     topics.erase(topic);
     everywhere_[static_cast<size_t>(kind)] -= on_every_shard(kind, name) ? 1 : 0;
+  } else {
+    grown += topic->second.bytes();
   }
   all_empty_ = std::all_of(topics_.begin(), topics_.end(),
                            [](const TextMap<Listeners>& some) { return some.empty(); });
+  return grown;
 }
 
 const Listeners* Topics::find(TopicKind kind, std::string_view name) const {
@@ -69,6 +76,7 @@ bool Subscriptions::empty() const {
 bool Audience::join(Session& session, TopicKind kind, std::string_view name) {
   if (session.subscriptions == nullptr) {
     session.subscriptions = std::make_unique<Subscriptions>();
+    bytes_ += sizeof(Subscriptions);
   }
   Subscriptions::Names& names = session.subscriptions->of(kind);
   if (names.contains(name)) {
@@ -78,9 +86,13 @@ bool Audience::join(Session& session, TopicKind kind, std::string_view name) {
   auto topic = topics.find(name);
   if (topic == topics.end()) {
     topic = topics.emplace(std::string(name), std::vector<Session*>()).first;
+    bytes_ += entry_bytes<std::vector<Session*>>(topic->first);
   }
   names.emplace(topic->first, static_cast<uint32_t>(topic->second.size()));
+  const size_t room = topic->second.capacity();
   topic->second.push_back(&session);
+  bytes_ += static_cast<int64_t>(Subscriptions::kEntryBytes +
+                                 (topic->second.capacity() - room) * sizeof(Session*));
   return true;
 }
 
@@ -105,10 +117,14 @@ bool Audience::leave(Session& session, TopicKind kind, std::string_view name) {
     last->subscriptions->of(kind).find(topic->first)->second = place;
   }
   sessions.pop_back();
+  bytes_ -= static_cast<int64_t>(Subscriptions::kEntryBytes);
   if (sessions.empty()) {
+    bytes_ -= entry_bytes<std::vector<Session*>>(topic->first) +
+              static_cast<int64_t>(sessions.capacity() * sizeof(Session*));
     topics.erase(topic);
   }
   if (session.subscriptions->empty()) {
+    bytes_ -= sizeof(Subscriptions);
     session.subscriptions.reset();
   }
   return true;

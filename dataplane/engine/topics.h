@@ -36,6 +36,14 @@ struct TextHash {
 template <typename Value>
 using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
+// About what an entry of such a map takes: the node, the name if it is long, a place in the table.
+template <typename Value>
+int64_t entry_bytes(const std::string& name) {
+  const size_t outside = name.capacity() > std::string().capacity() ? name.capacity() + 1 : 0;
+  return static_cast<int64_t>(sizeof(std::pair<const std::string, Value>) + outside +
+                              3 * sizeof(void*));
+}
+
 // The shard that a channel is sequenced on.
 ShardId topic_shard(std::string_view name, int shards);
 // True of what is on every shard.
@@ -50,6 +58,7 @@ class Listeners {
   };
 
   void change(WorkerId worker, int64_t by);
+  int64_t bytes() const { return static_cast<int64_t>(rows_.capacity() * sizeof(Row)); }
   int64_t clients() const { return clients_; }
   const std::vector<Row>& workers() const { return rows_; }
 
@@ -60,7 +69,8 @@ class Listeners {
 
 class Topics {
  public:
-  void change(TopicKind kind, std::string_view name, WorkerId worker, int64_t by);
+  // Returns by how many bytes the topics grew.
+  int64_t change(TopicKind kind, std::string_view name, WorkerId worker, int64_t by);
 
   const Listeners* find(TopicKind kind, std::string_view name) const;
   const TextMap<Listeners>& all(TopicKind kind) const {
@@ -90,6 +100,15 @@ class Subscriptions {
                : of(TopicKind::kChannel).size() + of(TopicKind::kPattern).size();
   }
   bool empty() const;
+  // What they take beside their names, which all who listen to a topic share.
+  size_t bytes() const {
+    size_t entries = 0;
+    for (const Names& names : names_) {
+      entries += names.size();
+    }
+    return sizeof(Subscriptions) + entries * kEntryBytes;
+  }
+  static constexpr size_t kEntryBytes = sizeof(Names::value_type) + 3 * sizeof(void*);
 
  private:
   std::array<Names, kTopicKinds> names_;
@@ -106,8 +125,12 @@ class Audience {
   // index that has been passed may leave while they are walked through from the last to the first.
   const std::vector<Session*>* find(TopicKind kind, std::string_view name) const;
 
+  // Of the audience and the subscriptions of its sessions.
+  int64_t bytes() const { return bytes_; }
+
  private:
   std::array<TextMap<std::vector<Session*>>, kTopicKinds> topics_;
+  int64_t bytes_ = 0;
 };
 
 }  // namespace pollux

@@ -38,6 +38,21 @@ TEST(TopicsTest, CountsClientsByWorker) {
   EXPECT_TRUE(topics.empty());
 }
 
+TEST(TopicsTest, ChangesSayWhatTheyTake) {
+  Topics topics;
+  const std::string name(1000, 'n');
+  int64_t bytes = topics.change(TopicKind::kChannel, name, kOne, 1);
+  EXPECT_GT(bytes, 1000);
+  EXPECT_LT(bytes, 1200);
+  EXPECT_EQ(topics.change(TopicKind::kChannel, name, kOne, 1), 0);
+  const int64_t second_worker = topics.change(TopicKind::kChannel, name, kTwo, 1);
+  EXPECT_GT(second_worker, 0);
+  bytes += second_worker;
+  bytes += topics.change(TopicKind::kChannel, name, kOne, -2);
+  bytes += topics.change(TopicKind::kChannel, name, kTwo, -1);
+  EXPECT_EQ(bytes, 0);
+}
+
 TEST(TopicsTest, WhatIsOnEveryShardIsCountedOnce) {
   Topics topics;
   topics.change(TopicKind::kChannel, "news", kOne, 1);
@@ -112,6 +127,11 @@ TEST_F(AudienceTest, AgreesWithSetsWhateverIsDone) {
       ASSERT_EQ(listening.contains(i), model.contains({i, topic}));
     }
   }
+  EXPECT_GT(audience_.bytes(), 0);
+  for (const auto& [who, topic] : model) {
+    audience_.leave(session(who), TopicKind::kChannel, topic);
+  }
+  EXPECT_EQ(audience_.bytes(), 0);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ struct Tracking {
   uint64_t redirect_id = 0;      // CLIENT ID of who gets the invalidations; 0: the client itself
   ClientRef redirect;            // the same
   std::set<std::string, std::less<>> prefixes;
+
+  size_t bytes() const;  // about
 };
 
 }  // namespace pollux

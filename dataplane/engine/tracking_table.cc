@@ -9,6 +9,12 @@ namespace pollux {
 
 size_t TrackingTable::Hash::operator()(std::string_view key) const { return key_hash(key); }
 
+int64_t TrackingTable::Item::bytes() const {
+  constexpr size_t kInTables = 64;  // the item's node and bucket, its pointer, and their headers
+  return static_cast<int64_t>(sizeof(Item) + kInTables + key.capacity() +
+                              readers.capacity() * sizeof(ClientRef));
+}
+
 void TrackingTable::add(std::string_view key, const ClientRef& client) {
   const auto known = by_key_.find(key);
   Item* item = nullptr;
@@ -18,11 +24,15 @@ void TrackingTable::add(std::string_view key, const ClientRef& client) {
     item->key = key;
     item->at = items_.size() - 1;
     by_key_.insert(item);
+    bytes_ += item->bytes();
   } else {
     item = *known;
   }
-  if (std::find(item->readers.begin(), item->readers.end(), client) == item->readers.end()) {
-    item->readers.push_back(client);
+  const auto place = std::lower_bound(item->readers.begin(), item->readers.end(), client);
+  if (place == item->readers.end() || *place != client) {
+    bytes_ -= item->bytes();
+    item->readers.insert(place, client);
+    bytes_ += item->bytes();
     ++client_count_;
   }
 }
@@ -44,6 +54,7 @@ std::string TrackingTable::take_random(Rng& rng, std::vector<ClientRef>& readers
 void TrackingTable::take(Item& item, std::vector<ClientRef>& readers) {
   by_key_.erase(&item);
   client_count_ -= item.readers.size();
+  bytes_ -= item.bytes();
   readers.insert(readers.end(), item.readers.begin(), item.readers.end());
   const size_t at = item.at;
   std::swap(items_[at], items_.back());
@@ -55,6 +66,7 @@ void TrackingTable::clear() {
   by_key_.clear();
   items_.clear();
   client_count_ = 0;
+  bytes_ = 0;
 }
 
 }  // namespace pollux

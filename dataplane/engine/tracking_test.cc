@@ -19,15 +19,16 @@ ClientRef client(uint32_t number) {
   return {WorkerId{static_cast<uint16_t>(number % 3)}, {number, 1}};
 }
 
-std::vector<uint32_t> numbers(const std::vector<ClientRef>& clients) {
-  std::vector<uint32_t> all;
+// Each is there once.
+std::set<uint32_t> numbers(const std::vector<ClientRef>& clients) {
+  std::set<uint32_t> all;
   for (const ClientRef& one : clients) {
-    all.push_back(one.conn.index);
+    EXPECT_TRUE(all.insert(one.conn.index).second);
   }
   return all;
 }
 
-TEST(TrackingTableTest, TellsEachReaderOnceInOrder) {
+TEST(TrackingTableTest, TellsEachReaderOnce) {
   TrackingTable table;
   for (const uint32_t reader : {5u, 2u, 5u, 9u}) {
     table.add("k", client(reader));
@@ -39,7 +40,7 @@ TEST(TrackingTableTest, TellsEachReaderOnceInOrder) {
   table.take("none", readers);
   EXPECT_TRUE(readers.empty());
   table.take("k", readers);
-  EXPECT_EQ(numbers(readers), (std::vector<uint32_t>{5, 2, 9}));
+  EXPECT_EQ(numbers(readers), (std::set<uint32_t>{2, 5, 9}));
   readers.clear();
   table.take("k", readers);
   EXPECT_TRUE(readers.empty());
@@ -58,7 +59,7 @@ TEST(TrackingTableTest, AnOldGenerationIsAnotherClient) {
 TEST(TrackingTableTest, IsAMap) {
   Rng rng(7);
   TrackingTable table;
-  std::map<std::string, std::vector<uint32_t>> model;
+  std::map<std::string, std::set<uint32_t>> model;
   for (int step = 0; step < 100'000; ++step) {
     const std::string key = "key" + std::to_string(rng.below(300));
     const auto reader = static_cast<uint32_t>(rng.below(5));
@@ -80,14 +81,10 @@ TEST(TrackingTableTest, IsAMap) {
         table.clear();
         model.clear();
         break;
-      default: {
+      default:
         table.add(key, client(reader));
-        std::vector<uint32_t>& known = model[key];
-        if (std::find(known.begin(), known.end(), reader) == known.end()) {
-          known.push_back(reader);
-        }
+        model[key].insert(reader);
         break;
-      }
     }
     size_t clients = 0;
     for (const auto& [name, known] : model) {
@@ -95,7 +92,25 @@ TEST(TrackingTableTest, IsAMap) {
     }
     ASSERT_EQ(table.keys(), model.size());
     ASSERT_EQ(table.clients(), clients);
+    ASSERT_EQ(table.bytes() > 0, !model.empty());
   }
+  table.clear();
+  EXPECT_EQ(table.bytes(), 0);
+}
+
+TEST(TrackingTableTest, CountsNamesAndReaders) {
+  TrackingTable table;
+  table.add(std::string(100'000, 'k'), client(1));
+  const int64_t one = table.bytes();
+  EXPECT_GT(one, 100'000);
+  EXPECT_LT(one, 101'000);
+  for (uint32_t reader = 0; reader < 10'000; ++reader) {
+    table.add("j", client(reader));
+  }
+  EXPECT_GT(table.bytes() - one, static_cast<int64_t>(10'000 * sizeof(ClientRef)));
+  std::vector<ClientRef> readers;
+  table.take("j", readers);
+  EXPECT_EQ(table.bytes(), one);
 }
 
 // "keys/clients ..." of each prefix with changes.
@@ -145,6 +160,7 @@ TEST(PrefixTableTest, WhoLeavesIsForgotten) {
   EXPECT_EQ(taken(table), "b1:9,/2, ");
   table.remove(client(2));
   EXPECT_TRUE(table.empty());
+  EXPECT_EQ(table.bytes(), 0);
   table.changed("b1", client(9));
   EXPECT_FALSE(table.any_changed());
 }

@@ -104,6 +104,11 @@ class Worker {
     return chunks_.used_bytes();
   }
   int64_t session_bytes(const Session& session) const;
+  // Bytes of subscriptions. What one worker adds to a shard's topics another may take away: only
+  // the sum over all workers means something.
+  int64_t listening_bytes() const { return audience_.bytes() + topic_bytes_; }
+  // What its shard remembers of reads and the worker of prefixes.
+  int64_t tracking_bytes() const { return core_.tracked_bytes.get() + prefixes_.bytes(); }
   // Bytes that sessions have queued for EXEC or watch.
   int64_t transaction_bytes() const { return transaction_bytes_; }
   const ShardSide& side() const { return side_; }
@@ -150,6 +155,9 @@ class Worker {
   HotKeysUsage usage() const;
 
   // --- who listens to what (worker_listen.cc) ---
+  // Before a handler changes who listens: all pushes up to now go to those who listened then, the
+  // messages of the same EXEC, too.
+  void deliver_what_came();
   // In a handler of Route::kListen only: the shards of the topic are held.
   void subscribe(Session& session, TopicKind kind, std::string_view name);
   void unsubscribe(Session& session, TopicKind kind, std::string_view name);
@@ -229,6 +237,7 @@ class Worker {
   bool run_item(Session& session, const BurstItem& item, Args args);
   bool admissible(const Session& session, const CommandRow& row);
   static bool may_run_while_listening(const Session& session, const CommandRow& row);
+  static bool barred_while_subscribed(const Session& session, const CommandRow& row);
   bool protected_command_allowed(const Session& session);
   std::string refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
@@ -290,7 +299,7 @@ class Worker {
   size_t deliver_monitor_line(Payload& payload);
   size_t deliver_to(const std::vector<Session*>& sessions, Payload& payload);
   void change_topic(TopicKind kind, std::string_view name, int64_t by);
-  void drop_left_topics();
+  void drop_some_left_topics();
   void tell_monitors(const CommandRow& row, Args args, int db);
 
   // worker_push.cc: pushes to sessions
@@ -423,10 +432,12 @@ class Worker {
   struct LeftTopic {
     TopicKind kind;
     std::string name;
+    int64_t bytes() const { return static_cast<int64_t>(sizeof(LeftTopic) + name.capacity()); }
   };
   Audience audience_;
   std::vector<Session*> monitors_;
   std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them
+  int64_t topic_bytes_ = 0;  // of left_topics_, and by which this worker made shards' topics grow
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
@@ -438,7 +449,7 @@ class Worker {
     ShardSet shards;
     int acknowledgements = 0;
     uint64_t since_tsc = 0;
-    bool for_left_topics = false;  // else for a session
+    bool for_left_topics = false;  // or for what clients have left; they take turns
     Session* session = nullptr;
   } lease_;
   BurstItem leased_item_;

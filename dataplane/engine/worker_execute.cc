@@ -141,11 +141,13 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
 // A client of RESP2 that listens to channels can't tell a reply from a message; one that monitors
 // counts as a replica, as in Redis.
 bool Worker::may_run_while_listening(const Session& session, const CommandRow& row) {
-  if (session.subscriptions != nullptr && session.protocol == 2 &&
-      (row.flags & kWhileSubscribed) == 0) {
-    return false;
-  }
-  return !session.monitoring || (row.flags & (kReadonly | kWrite)) == 0;
+  return !barred_while_subscribed(session, row) &&
+         (!session.monitoring || (row.flags & (kReadonly | kWrite)) == 0);
+}
+
+bool Worker::barred_while_subscribed(const Session& session, const CommandRow& row) {
+  return session.subscriptions != nullptr && session.protocol == 2 &&
+         (row.flags & kWhileSubscribed) == 0;
 }
 
 bool Worker::protected_command_allowed(const Session& session) {
@@ -170,10 +172,11 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
   if (may_run_while_listening(session, row)) {
     return std::string(error_text::kOutOfMemory);
   }
-  if (session.monitoring) {
+  if (!barred_while_subscribed(session, row)) {
     return std::string(error_text::kMonitorHasNoKeys);
   }
-  std::string text = "ERR Can't execute '";
+  // Redis gives no code to what EXEC quotes if it has just put it together.
+  std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";
   append_full_name(text, row);
   text += '\'';
   text += error_text::kNotWhileSubscribed;

@@ -93,9 +93,11 @@ bool Worker::progress_lease() {
 }
 
 // For topics that clients have left, or for the first session: reads its request again, this time
-// only for its keys. No lease is claimed if it has meanwhile been paused.
+// only for its keys. If both wait they take turns.
+// No lease is claimed if the session has meanwhile been paused.
 void Worker::claim_lease() {
-  lease_.for_left_topics = !left_topics_.empty();
+  lease_.for_left_topics =
+      !left_topics_.empty() && (wait_lease_.empty() || !lease_.for_left_topics);
   if (lease_.for_left_topics) {
     lease_.shards = ShardSet::all(workers_);
   } else {
@@ -170,12 +172,11 @@ void Worker::run_leased() {
   core_.leases.add(1);
   core_.lease_wait_cycles.add(static_cast<int64_t>(tsc() - lease_.since_tsc));
   if (lease_.for_left_topics) {
-    drop_left_topics();
+    drop_some_left_topics();
   }
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.
-  pushes_.take();
-  deliver_pushes(SIZE_MAX);
+  deliver_what_came();
   if (lease_.session == nullptr) {  // its client has left, or there was none
     end_lease();
     return;

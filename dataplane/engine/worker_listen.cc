@@ -7,6 +7,13 @@
 
 namespace pollux {
 
+namespace {
+
+// Topics of clients that left, dropped under one lease: all shards are held meanwhile.
+constexpr size_t kDroppedAtOnce = 512;
+
+}  // namespace
+
 void Worker::subscribe(Session& session, TopicKind kind, std::string_view name) {
   if (audience_.join(session, kind, name)) {
     change_topic(kind, name, 1);
@@ -22,11 +29,12 @@ void Worker::unsubscribe(Session& session, TopicKind kind, std::string_view name
 // On each shard that the topic is on.
 void Worker::change_topic(TopicKind kind, std::string_view name, int64_t by) {
   if (!on_every_shard(kind, name)) {
-    engine_.side(topic_shard(name, workers_)).topics().change(kind, name, id_, by);
+    topic_bytes_ += engine_.side(topic_shard(name, workers_)).topics().change(kind, name, id_, by);
     return;
   }
   for (int i = 0; i < workers_; ++i) {
-    engine_.side(ShardId{static_cast<uint16_t>(i)}).topics().change(kind, name, id_, by);
+    Topics& topics = engine_.side(ShardId{static_cast<uint16_t>(i)}).topics();
+    topic_bytes_ += topics.change(kind, name, id_, by);
   }
 }
 
@@ -50,17 +58,23 @@ void Worker::stop_listening(Session& session) {
     const auto kind = static_cast<TopicKind>(i);
     while (session.subscriptions != nullptr && !session.subscriptions->of(kind).empty()) {
       left_topics_.push_back({kind, std::string(session.subscriptions->of(kind).begin()->first)});
+      topic_bytes_ += left_topics_.back().bytes();
       audience_.leave(session, kind, left_topics_.back().name);
     }
   }
 }
 
 // Under a lease on all shards.
-void Worker::drop_left_topics() {
-  for (const LeftTopic& topic : left_topics_) {
+void Worker::drop_some_left_topics() {
+  for (size_t i = 0; i < kDroppedAtOnce && !left_topics_.empty(); ++i) {
+    const LeftTopic& topic = left_topics_.back();
     change_topic(topic.kind, topic.name, -1);
+    topic_bytes_ -= topic.bytes();
+    left_topics_.pop_back();
   }
-  left_topics_.clear();
+  if (left_topics_.empty()) {
+    left_topics_.shrink_to_fit();
+  }
 }
 
 // From the last to the first: those over their limits leave meanwhile.

@@ -1,9 +1,9 @@
 // Pushes: what clients get unasked (messages, invalidations), on its way from the worker where its
 // cause happened to the workers of those who get it, and there to their outputs.
 //
-// No push overtakes an answer: a session that has requests elsewhere, or is in the middle of an EXEC,
-// gets a push behind the replies that were begun before it came (held_pushes). An answer that was sent before the push is one of
-// these, or is with the client already.
+// No push overtakes an answer: a session that has requests elsewhere, or is in the middle of an
+// EXEC, gets a push behind the replies that were begun before it came (held_pushes). An answer that
+// was sent before the push is one of these, or is with the client already.
 #include <algorithm>
 
 #include "dataplane/engine/worker.h"
@@ -41,8 +41,8 @@ void Worker::wake_pushed() {
   pushed_ = behind;
 }
 
-// Whether a worker that this one has pushed to is behind; then this one begins no more commands. All
-// go on delivering meanwhile, so it ends. A client that is slow to read never causes it.
+// Whether a worker that this one has pushed to is behind; then this one begins no more commands.
+// All go on delivering meanwhile, so it ends. A client that is slow to read never causes it.
 bool Worker::crowded() const {
   bool any = false;
   for (int i = 0; i < workers_ && !any; ++i) {
@@ -63,6 +63,11 @@ bool Worker::deliver_pushes(size_t deliveries_max) {
     PayloadPool::release(*push->payload, chunks_.payloads());
   }
   return deliveries > 0;
+}
+
+void Worker::deliver_what_came() {
+  pushes_.take();
+  deliver_pushes(SIZE_MAX);
 }
 
 // To how many sessions.

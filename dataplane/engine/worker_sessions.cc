@@ -450,7 +450,9 @@ bool Worker::over_output_limit(Session& session) {
   } else {
     session.soft_limit_since_ms = 0;
   }
-  if (size >= kWeighedMin && client_bytes_limit() > 0) {
+  const size_t listening = (listens ? session.subscriptions->bytes() : 0) +
+                           (session.tracking == nullptr ? 0 : session.tracking->bytes());
+  if (size + listening >= kWeighedMin && client_bytes_limit() > 0) {
     over |= all_client_bytes() > client_bytes_limit();
   }
   if (!over || session.closed) {
@@ -458,10 +460,11 @@ bool Worker::over_output_limit(Session& session) {
   }
   core_.output_limit_closes.add(1);
   log_line(LogLevel::kWarning,
-           "Closing client %s: %zu bytes wait to be read by it, over client-output-buffer-limit "
-           "%s, or all clients together over maxmemory-clients (by default an eighth of the "
-           "machine's memory)",
-           transport_->peer(session.conn).address.c_str(), size, listens ? "pubsub" : "normal");
+           "Closing client %s: %zu bytes wait to be read by it, and its subscriptions and tracked "
+           "prefixes take %zu: over client-output-buffer-limit %s, or all clients together over "
+           "maxmemory-clients (by default an eighth of the machine's memory)",
+           transport_->peer(session.conn).address.c_str(), size, listening,
+           listens ? "pubsub" : "normal");
   kill(session);
   return true;
 }
@@ -540,8 +543,11 @@ void Worker::sweep_sessions() {
 }
 
 int64_t Worker::session_bytes(const Session& session) const {
-  return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
-                              session.name.capacity()) +
+  return static_cast<int64_t>(
+             sizeof(Session) + session.input.capacity() + session.out.shape().memory() +
+             session.name.capacity() +
+             (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
+             (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
          (session.transaction == nullptr
               ? 0
               : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
@@ -567,7 +573,7 @@ int64_t Worker::client_bytes_limit() const {
 
 int64_t Worker::client_bytes() const {
   return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
-         transaction_bytes_ + chunks_.used_bytes();
+         transaction_bytes_ + listening_bytes() + tracking_bytes() + chunks_.used_bytes();
 }
 
 }  // namespace pollux

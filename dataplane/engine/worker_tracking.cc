@@ -30,6 +30,11 @@ constexpr std::string_view kMessageHead = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis
 constexpr std::string_view kAllKeysResp2 = "$-1\r\n";
 // When there are too many, a command makes the table forget at most so many keys.
 constexpr int kForgottenMax = 100;
+// Of the memory that all clients may take, one part in so many is for remembering what they read.
+constexpr int64_t kTrackedPart = 4;
+
+// Of a limit that 0 turns off.
+int64_t limit_or_none(int64_t limit) { return limit > 0 ? limit : INT64_MAX; }
 
 void append_number(std::string& text, char type, uint64_t number) {
   char digits[kInt64TextMax];
@@ -89,19 +94,28 @@ void Worker::remember_reads(const Context& ctx) {
   }
 }
 
-// tracking-table-max-keys holds for all shards together. A shard with less than its share need not
-// ask what the others have; one with more forgets keys at random while all have too many.
+// tracking-table-max-keys holds for all shards together, and so does a part of what clients may
+// take: names may be long and readers many. A shard with less than its share need not ask what the
+// others have; one with more forgets keys at random while all have too many.
 void Worker::limit_tracked_keys(ShardId shard) {
   TrackingTable& table = engine_.side(shard).tracking();
-  const int64_t max = config_->tracking_keys_max;
-  if (max == 0 || static_cast<int64_t>(table.keys()) <= max / workers_) {
+  const int64_t keys_max = limit_or_none(config_->tracking_keys_max);
+  const int64_t bytes_max = limit_or_none(client_bytes_limit() / kTrackedPart);
+  const auto within = [&table](int64_t keys, int64_t bytes) {
+    return static_cast<int64_t>(table.keys()) <= keys && table.bytes() <= bytes;
+  };
+  if (within(keys_max / workers_, bytes_max / workers_)) [[likely]] {
     return;
   }
-  int64_t total = static_cast<int64_t>(table.keys());
+  int64_t keys_left = keys_max;
+  int64_t bytes_left = bytes_max;
   for (int i = 0; i < workers_; ++i) {
-    total += i == shard.value ? 0 : engine_.core(i).tracked_keys.get();
+    if (i != shard.value) {
+      keys_left -= engine_.core(i).tracked_keys.get();
+      bytes_left -= engine_.core(i).tracked_bytes.get();
+    }
   }
-  for (int i = 0; i < kForgottenMax && total > max && !table.empty(); ++i, --total) {
+  for (int i = 0; i < kForgottenMax && !within(keys_left, bytes_left) && !table.empty(); ++i) {
     readers_.clear();
     const std::string key = table.take_random(rng_, readers_);
     send_invalidation(shard, key);
@@ -113,6 +127,7 @@ void Worker::publish_tracked(ShardId shard) {
   const TrackingTable& table = engine_.side(shard).tracking();
   engine_.core(shard.value).tracked_keys.set(static_cast<int64_t>(table.keys()));
   engine_.core(shard.value).tracked_reads.set(static_cast<int64_t>(table.clients()));
+  engine_.core(shard.value).tracked_bytes.set(table.bytes());
 }
 
 // --- what is told ---
@@ -394,6 +409,7 @@ void Worker::start_tracking(Session& session, Tracking tracking) {
   }
   *session.tracking = std::move(tracking);
   tell_tracker(session);
+  over_output_limit(session);
 }
 
 void Worker::stop_tracking(Session& session) {

@@ -85,6 +85,7 @@ std::string SimEngine::leaks() {
       found += what + ": " + std::to_string(amount) + "; ";
     }
   };
+  int64_t listening = 0;
   report("clients", engine_->clients().load(std::memory_order_relaxed));
   for (int i = 0; i < workers(); ++i) {
     Worker& worker = engine_->worker(i);
@@ -94,6 +95,7 @@ std::string SimEngine::leaks() {
     report(name + " sessions", sessions);
     report(name + " chunk bytes", worker.chunk_bytes());
     report(name + " transaction bytes", worker.transaction_bytes());
+    listening += worker.listening_bytes();
     report(name + " watchers", static_cast<int64_t>(worker.side().watches().watchers()));
     for (int j = 0; j < workers(); ++j) {
       if (i != j) {
@@ -103,6 +105,7 @@ std::string SimEngine::leaks() {
       }
     }
   }
+  report("bytes of subscriptions", listening);
   return found;
 }
 

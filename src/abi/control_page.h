@@ -80,6 +80,7 @@ struct alignas(64) CoreBlock {
   Counter keys_with_expiry;
   Counter tracked_keys;      // of this shard, that clients have read and may cache
   Counter tracked_reads;     // the same, counted for each client
+  Counter tracked_bytes;     // that remembering them takes
   Counter tracked_prefixes;  // of the whole process, as this core knows it
   // memory, bytes
   Counter data_bytes;    // the shard's exact account

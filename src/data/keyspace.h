@@ -162,7 +162,8 @@ class Edit {
   void copy(const Entry& source);
 
   void notify(KeyEvent event);
-  // In place of notify: the value is what it was, only its encoding has changed, and nobody is told.
+  // In place of notify: the value is what it was, only its encoding has changed, and nobody is
+  // told.
   void keep_quiet() { notified_ = true; }
 
  private:

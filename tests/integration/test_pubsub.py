@@ -139,6 +139,63 @@ class Subscribing(ServerCase):
             got = raw.read_exactly(rest)
             self.assertEqual(sorted(got.split(b"\r\n")), sorted(rest.split(b"\r\n")))
 
+    def test_what_a_transaction_publishes_reaches_who_listened_then(self):
+        with Raw(self.server) as raw, Raw(self.server) as other:
+            other.send(b"SUBSCRIBE a\r\n")
+            other.read_exactly(b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n")
+            raw.send(b"MULTI\r\nPUBLISH a 1\r\nSUBSCRIBE a\r\nPUBLISH a 2\r\nUNSUBSCRIBE a\r\n"
+                     b"PUBLISH a 3\r\nEXEC\r\nPING\r\n")
+            expected = (b"+OK\r\n" + b"+QUEUED\r\n" * 5 + b"*5\r\n"
+                        b":1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
+                        b":2\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n:1\r\n"
+                        + message(b"a", b"2") + b"+PONG\r\n")
+            self.assertEqual(raw.read_exactly(expected), expected)
+            all_three = b"".join(message(b"a", b"%d" % i) for i in (1, 2, 3))
+            self.assertEqual(other.read_exactly(all_three), all_three)
+
+    def test_errors(self):
+        with Raw(self.server) as raw, Raw(self.server) as other:
+            other.send(b"SUBSCRIBE x\r\n")
+            confirmed = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"
+            other.read_exactly(confirmed)
+            for sent, expected in (
+                    (b"PUBSUB CHANNELS x y", b"-ERR unknown subcommand or wrong number of "
+                     b"arguments for 'CHANNELS'. Try PUBSUB HELP."),
+                    (b"MULTI", b"+OK"), (b"MONITOR", b"+QUEUED"),
+                    (b"EXEC", b"*1\r\n-ERR MONITOR isn't allowed for DENY BLOCKING client"),
+                    (b"SUBSCRIBE x", confirmed[:-2]),
+                    (b"EXEC", b"-EXECABORT Transaction discarded because of: Can't execute 'exec': "
+                     b"only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+                     b"this context"),
+                    (b"GET k", b"-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE "
+                     b"/ PING / QUIT / RESET are allowed in this context"),
+                    (b"RESET", b"+RESET"), (b"GET nokey", b"$-1")):
+                raw.send(sent + b"\r\n")
+                self.assertEqual(raw.read_exactly(expected + b"\r\n"), expected + b"\r\n", sent)
+            raw.send(b"MONITOR\r\nGET k\r\nSUBSCRIBE x\r\nGET k\r\n")
+            seen = b""
+            while b"Can't execute 'get'" not in seen:  # there are lines of MONITOR between
+                piece = raw.socket.recv(4096)
+                self.assertNotEqual(piece, b"", seen)
+                seen += piece
+            self.assertEqual(seen.count(b"-ERR Replica can't interact with the keyspace\r\n"), 1)
+
+    def test_subscriptions_are_in_the_account(self):
+        before = self.client.info("memory")["used_memory_overhead"]
+        raw = Raw(self.server)
+        names = [b"channel:%0100d" % i for i in range(20000)]
+        raw.send(b"*%d\r\n$9\r\nSUBSCRIBE\r\n" % (1 + len(names))
+                 + b"".join(b"$%d\r\n%s\r\n" % (len(n), n) for n in names))
+        raw.read_exactly(b"".join(b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:%d\r\n"
+                                  % (len(n), n, i + 1) for i, n in enumerate(names)))
+        # Each name is in the tables of its shard and of the client's worker.
+        self.eventually(lambda: self.client.info("memory")["used_memory_overhead"]
+                      - before > 20000 * 2 * 100)
+        raw.socket.close()
+        self.eventually(lambda: self.client.info("stats")["pubsub_channels"] == 0)
+        self.eventually(lambda: self.client.info("memory")["used_memory_overhead"]
+                      - before < 1000000)
+
     def test_big_messages(self):
         text = b"x" * 3_000_000
         listeners = [self.listener() for _ in range(5)]
@@ -155,7 +212,7 @@ class Subscribing(ServerCase):
              "subscribe", "cli"], stdout=subprocess.PIPE)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        self.addCleanup(process.terminate)  # timeout tells redis-cli
         self.eventually(lambda: self.client.publish("cli", "hello") == 1)
         seen = b""
         while b"hello" not in seen:
@@ -182,6 +239,24 @@ class SlowSubscribers(Case):
                 self.assertEqual(quick.read_exactly(wanted), wanted)
             self.assertEqual((receivers[0], receivers[-1]), (2, 1))
             self.assertRegex(server.log(), "output.buffer.limit")
+        client.close()
+
+    def test_subscriptions_without_end(self):
+        server = self.start(maxmemory_clients="8mb")
+        with Raw(server) as raw:
+            for first in range(0, 100000, 1000):
+                names = [b"channel:%0100d" % n for n in range(first, first + 1000)]
+                raw.send(b"*1001\r\n$9\r\nSUBSCRIBE\r\n"
+                         + b"".join(b"$108\r\n%s\r\n" % name for name in names))
+                confirmed = b"".join(
+                    b"*3\r\n$9\r\nsubscribe\r\n$108\r\n%s\r\n:%d\r\n" % (name, first + i + 1)
+                    for i, name in enumerate(names))
+                if raw.read_exactly(confirmed) != confirmed:
+                    break
+            self.assertLess(first, 99000, "nobody has closed it")
+        self.assertRegex(server.log(), "its subscriptions take")
+        client = server.redis()
+        self.eventually(lambda: client.info("stats")["pubsub_channels"] == 0)
         client.close()
 
     @not_quick
@@ -306,7 +381,7 @@ class Monitoring(ServerCase):
              "monitor"], stdout=subprocess.PIPE)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        self.addCleanup(process.terminate)  # timeout tells redis-cli
         self.assertEqual(process.stdout.readline(), b"OK\n")
         self.client.echo("hello")
         seen = b""

@@ -15,39 +15,10 @@ int64_t to_int(const std::string& text) {
 
 }  // namespace
 
-// --- the board ---
-
-int64_t Board::tick() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return ++clock_;
-}
-
-void Board::written(const std::string& key, int64_t value) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  int64_t& known = written_[key];
-  known = std::max(known, value);
-}
-
-Board::Values Board::written() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return written_;
-}
-
-void Board::flushed(int64_t sent) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  flushed_ = std::max(flushed_, sent);
-}
-
-int64_t Board::flushed() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return flushed_;
-}
-
 // --- those who write ---
 
-Raiser::Raiser(SimEngine& sim, int worker, uint64_t seed, int rounds, Keys keys,
-               std::shared_ptr<Board> board)
-    : Actor(sim, worker, seed, rounds), keys_(std::move(keys)), board_(std::move(board)) {}
+Raiser::Raiser(SimEngine& sim, int worker, uint64_t seed, int rounds, Keys keys, Board& board)
+    : Actor(sim, worker, seed, rounds), keys_(std::move(keys)), board_(board) {}
 
 void Raiser::act() {
   ++value_;
@@ -58,7 +29,7 @@ void Raiser::act() {
         fail("a write -> " + answer.shown());
       }
       for (const std::string& key : keys) {
-        board_->written(key, number);
+        board_.written(key, number);
       }
     };
   };
@@ -75,29 +46,28 @@ void Raiser::act() {
   }
 }
 
-Flusher::Flusher(SimEngine& sim, int worker, uint64_t seed, int rounds,
-                 std::shared_ptr<Board> board)
-    : Actor(sim, worker, seed, rounds), board_(std::move(board)) {}
+Flusher::Flusher(SimEngine& sim, int worker, uint64_t seed, int rounds, Board& board)
+    : Actor(sim, worker, seed, rounds), board_(board) {}
 
 void Flusher::act() {
-  board_->flush_sent();
-  ask({"FLUSHALL"}, [this, sent = board_->tick()](const Answer& answer) {
+  board_.flush_sent();
+  ask({"FLUSHALL"}, [this, sent = board_.tick()](const Answer& answer) {
     if (answer.shown() != "+OK") {
       fail("FLUSHALL -> " + answer.shown());
     }
-    board_->flushed(sent);
+    board_.flushed(sent);
   });
 }
 
 // --- those who cache ---
 
 Cacher::Cacher(SimEngine& sim, int worker, uint64_t seed, int rounds, Mode mode, Keys keys,
-               Keys pair, std::shared_ptr<Board> board)
+               Keys pair, Board& board)
     : Actor(sim, worker, seed, rounds),
       mode_(mode),
       keys_(std::move(keys)),
       pair_(std::move(pair)),
-      board_(std::move(board)) {
+      board_(board) {
   client_.set_push_taker([this](const Answer& message) { return take_push(message); });
 }
 
@@ -132,7 +102,7 @@ void Cacher::act() {
         read(keys_);
         break;
       case 1:
-        ask({"PING"}, [this, written = board_->written(), flushed = board_->flushed()](
+        ask({"PING"}, [this, written = board_.written(), flushed = board_.flushed()](
                           const Answer&) { after_reply(written, flushed); });
         break;
       case 2: {
@@ -167,8 +137,8 @@ void Cacher::read(const Keys& keys) {
   }
   Request request{"MGET"};
   request.insert(request.end(), keys.begin(), keys.end());
-  ask(request, [this, keys, written = board_->written(),
-                flushed = board_->flushed()](const Answer& answer) {
+  ask(request, [this, keys, written = board_.written(),
+                flushed = board_.flushed()](const Answer& answer) {
     if (answer.elements.size() != keys.size()) {
       fail("MGET -> " + answer.shown());
       return;
@@ -182,7 +152,7 @@ void Cacher::read(const Keys& keys) {
 }
 
 void Cacher::keep(const std::string& key, const Answer& value) {
-  held_[key] = {value.is_null() ? 0 : to_int(value.text), board_->tick()};
+  held_[key] = {value.is_null() ? 0 : to_int(value.text), board_.tick()};
 }
 
 bool Cacher::take_push(const Answer& message) {
@@ -205,7 +175,7 @@ void Cacher::after_reply(const Board::Values& written, int64_t flushed) {
       fail("still holds " + key + " of before a FLUSHALL");
     }
     const auto known = written.find(key);
-    if (!board_->flush_was_sent() && known != written.end() && held.value < known->second) {
+    if (!board_.flush_was_sent() && known != written.end() && held.value < known->second) {
       fail("still holds " + key + "=" + std::to_string(held.value) + ", which was " +
            std::to_string(known->second) + " before the last request was sent");
     }

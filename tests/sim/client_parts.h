@@ -2,64 +2,35 @@
 // everybody back (PAUSE).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
+#include "tests/sim/board.h"
 #include "tests/sim/parts.h"
 
 namespace pollux {
 
-// What the actors of one play know together: how far each key has come for certain. Any thread.
-class Board {
- public:
-  using Values = std::map<std::string, int64_t>;
-
-  // A moment, later than all before.
-  int64_t tick();
-  void written(const std::string& key, int64_t value);
-  // All keys, as their writers know them.
-  Values written() const;
-  // A FLUSHALL that was sent at `sent` is answered: what was read before `sent` is gone.
-  void flushed(int64_t sent);
-  int64_t flushed() const;
-  // A FLUSHALL is on its way, or was: values need not grow any more.
-  void flush_sent() { flush_sent_ = true; }
-  bool flush_was_sent() const { return flush_sent_; }
-
- private:
-  mutable std::mutex mutex_;
-  int64_t clock_ = 0;
-  int64_t flushed_ = 0;
-  std::atomic<bool> flush_sent_ = false;  // read by clients on other threads
-  Values written_;
-};
-
 // Writes rising numbers to keys that are its alone, one by one or together.
 class Raiser final : public Actor {
  public:
-  Raiser(SimEngine& sim, int worker, uint64_t seed, int rounds, Keys keys,
-         std::shared_ptr<Board> board);
+  Raiser(SimEngine& sim, int worker, uint64_t seed, int rounds, Keys keys, Board& board);
 
  private:
   void act() override;
   Keys keys_;
-  std::shared_ptr<Board> board_;
+  Board& board_;
   int64_t value_ = 0;
 };
 
 // Flushes everything, and says so on the board.
 class Flusher final : public Actor {
  public:
-  Flusher(SimEngine& sim, int worker, uint64_t seed, int rounds, std::shared_ptr<Board> board);
+  Flusher(SimEngine& sim, int worker, uint64_t seed, int rounds, Board& board);
 
  private:
   void act() override;
-  std::shared_ptr<Board> board_;
+  Board& board_;
 };
 
 // Reads keys and keeps what it read until it is told otherwise. Whenever it gets a reply to a
@@ -72,7 +43,7 @@ class Cacher final : public Actor {
   enum class Mode : uint8_t { kReads, kOptIn, kBroadcast };
 
   Cacher(SimEngine& sim, int worker, uint64_t seed, int rounds, Mode mode, Keys keys, Keys pair,
-         std::shared_ptr<Board> board);
+         Board& board);
 
  private:
   struct Held {
@@ -91,7 +62,7 @@ class Cacher final : public Actor {
   const Mode mode_;
   Keys keys_;
   Keys pair_;
-  std::shared_ptr<Board> board_;
+  Board& board_;
   bool tracking_ = false;
   std::map<std::string, Held> held_;
 };

@@ -136,43 +136,40 @@ void set_departures(Stage& stage) {
 
 // Caches of clients that are told what changes, by whichever worker.
 void set_caches(Stage& stage) {
-  const auto board = std::make_shared<Board>();
   Keys keys;
   for (int i = 0; i < 2; ++i) {
     const Keys own = spread_keys(stage, "raised" + std::to_string(i), 2);
     keys.insert(keys.end(), own.begin(), own.end());
-    stage.enter<Raiser>(stage.any_worker(), stage.rounds * 2, own, board);
+    stage.enter<Raiser>(stage.any_worker(), stage.rounds * 2, own, stage.board);
   }
   if (stage.rng.below(3) == 0) {
-    stage.enter<Flusher>(stage.any_worker(), stage.rounds, board);
+    stage.enter<Flusher>(stage.any_worker(), stage.rounds, stage.board);
   }
   for (int i = 0; i < 3; ++i) {
     const auto mode = static_cast<Cacher::Mode>(stage.rng.below(3));
-    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 3, mode, keys, Keys{}, board);
+    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 3, mode, keys, Keys{}, stage.board);
   }
 }
 
 // The same for one that asks for one thing at a time, of a writer who writes in order; and some who
 // cache leave at any moment.
 void set_cached_pairs(Stage& stage) {
-  const auto board = std::make_shared<Board>();
   const Keys pair = spread_keys(stage, "pair", 2);
   stage.leavers = 2;
   for (int i = 0; i < 2; ++i) {
     const auto mode = static_cast<Cacher::Mode>(stage.rng.below(3));
-    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 2, mode, pair, Keys{}, board)
+    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 2, mode, pair, Keys{}, stage.board)
         .may_be_closed();
   }
-  stage.enter<Raiser>(stage.any_worker(), stage.rounds * 3, pair, board);
+  stage.enter<Raiser>(stage.any_worker(), stage.rounds * 3, pair, stage.board);
   for (int i = 0; i < 2; ++i) {
     const auto mode = static_cast<Cacher::Mode>(stage.rng.below(2));
-    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 6, mode, pair, pair, board);
+    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 6, mode, pair, pair, stage.board);
   }
 }
 
 // Writers of all kinds are held back again and again; some leave meanwhile or are killed.
 void set_pauses(Stage& stage) {
-  const auto board = std::make_shared<Board>();
   const Keys accounts = spread_keys(stage, "account", 3);
   const Keys counters = spread_keys(stage, "counter", 2);
   Keys raised = spread_keys(stage, "raised", 2);
@@ -189,7 +186,7 @@ void set_pauses(Stage& stage) {
   stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
   stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
   stage.enter<Counting>(stage.any_worker(), stage.rounds, counters);
-  stage.enter<Raiser>(stage.any_worker(), stage.rounds * 2, raised, board);
+  stage.enter<Raiser>(stage.any_worker(), stage.rounds * 2, raised, stage.board);
   Keys all = std::move(raised);
   all.insert(all.end(), accounts.begin(), accounts.end());
   all.insert(all.end(), counters.begin(), counters.end());
