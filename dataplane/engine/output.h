@@ -4,7 +4,6 @@
 // Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +12,7 @@
 
 #include "dataplane/engine/payload.h"
 #include "dataplane/engine/transport.h"
+#include "src/base/inbox.h"
 #include "src/protocol/reply.h"
 
 namespace pollux {
@@ -67,8 +67,7 @@ class ChunkPool {
   size_t idle_large_count_ = 0;
   int64_t used_bytes_ = 0;
   PayloadPool payloads_;
-  // Chunks that other workers are done with: pushed by them, taken all at once by the owner.
-  alignas(64) std::atomic<Chunk*> returned_{nullptr};
+  alignas(64) Inbox<Chunk> returned_;  // what other workers are done with
 };
 
 // A chain of chunks that a Reply writes into.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "dataplane/engine/client_ref.h"
+#include "src/base/inbox.h"
 #include "src/base/types.h"
 
 namespace pollux {
@@ -102,8 +103,7 @@ class PayloadPool {
   void free(Payload& payload);
 
   int64_t used_bytes_ = 0;
-  // Payloads that other workers are done with: pushed by them, taken all at once by the owner.
-  alignas(64) std::atomic<Payload*> returned_{nullptr};
+  alignas(64) Inbox<Payload> returned_;  // what other workers are done with
 };
 
 // A reference with an owner.

@@ -61,7 +61,7 @@ struct Tour : ListNode {
 
   // CommandRow::errand: still to be run, unless a visit says that there is none.
   bool errand_due = false;
-  Tour* next_back = nullptr;                 // in an ErrandBox
+  Tour* next_back = nullptr;                 // from an errand
 };
 
 }  // namespace pollux

@@ -365,7 +365,7 @@ bool Worker::mail_waiting() {
   if (!pushes_.empty() || !invalidations_.empty()) {
     return true;
   }
-  if (config_->version != engine_.config().current()->version || !errand_box_.empty()) {
+  if (config_->version != engine_.config().current()->version || !back_from_errands_.empty()) {
     return true;
   }
   for (const Channel* channel : outgoing_) {

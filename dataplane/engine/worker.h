@@ -458,7 +458,7 @@ class Worker {
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
-  ErrandBox errand_box_;  // tours that are back from the thread that may block
+  Inbox<Tour, &Tour::next_back> back_from_errands_;  // when it has done with them
 
   // tracking
   ClientRef actor_;             // whose command runs, or ran last

@@ -336,7 +336,7 @@ void Worker::advance_tour(Tour& tour) {
   }
 }
 
-// Hands the tour to the thread that may block; it comes back through errand_box_. False if there is
+// Hands the tour to the thread that may block; it comes back through an inbox. False if there is
 // no such thread and the errand has been run here.
 bool Worker::send_on_errand(Tour& tour) {
   tour.errand_due = false;
@@ -346,18 +346,18 @@ bool Worker::send_on_errand(Tour& tour) {
   }
   engine_.errands()->run([this, &tour] {
     tour.row->errand(tour);
-    errand_box_.push(tour);
+    back_from_errands_.push(tour);
     wake_if_asleep(*this);
   });
   return true;
 }
 
 bool Worker::take_errands() {
-  Tour* tour = errand_box_.take();
-  const bool any = tour != nullptr;
-  while (tour != nullptr) {
-    finish_tour(*std::exchange(tour, tour->next_back));
-  }
+  bool any = false;
+  back_from_errands_.take_each([&](Tour& tour) {
+    any = true;
+    finish_tour(tour);
+  });
   return any;
 }
 
