@@ -115,11 +115,17 @@ void client_kill(Context& ctx) {
 
 namespace {
 
+// The name as the client wrote it, as in Redis.
+std::string too_many_arguments(Args args) {
+  return std::string("ERR unknown subcommand or wrong number of arguments for '").append(args[1])
+      .append("'. Try CLIENT HELP.");
+}
+
 // Empty if the arguments of CLIENT PAUSE are good.
-std::string_view read_pause(Args args, int64_t& timeout_ms, PauseMode& mode) {
+std::string read_pause(Args args, int64_t& timeout_ms, PauseMode& mode) {
   mode = PauseMode::kAll;
   if (args.size() > 4) {
-    return "ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP.";
+    return too_many_arguments(args);
   }
   if (args.size() == 4) {
     if (is_word(args[3], "write")) {
@@ -133,7 +139,7 @@ std::string_view read_pause(Args args, int64_t& timeout_ms, PauseMode& mode) {
     return "ERR timeout is not an integer or out of range";
   }
   timeout_ms = *timeout;
-  return timeout_ms < 0 ? "ERR timeout is negative" : std::string_view();
+  return timeout_ms < 0 ? "ERR timeout is negative" : "";
 }
 
 // What is beyond the end of time is over at once, as in Redis, where the sum wraps around: better
@@ -169,7 +175,7 @@ void client_pause_visit(Worker& worker, Tour& tour) {
 void client_pause(Context& ctx) {
   int64_t timeout_ms = 0;
   PauseMode mode = PauseMode::kOff;
-  const std::string_view problem = read_pause(ctx.args, timeout_ms, mode);
+  const std::string problem = read_pause(ctx.args, timeout_ms, mode);
   if (problem.empty()) {
     ctx.reply.ok();
   } else {
@@ -192,10 +198,10 @@ void client_unpause(Context& ctx) { ctx.reply.ok(); }
 namespace {
 
 // Empty if the arguments of CLIENT UNBLOCK are good.
-std::string_view read_unblock(Args args, uint64_t& id, UnblockAs& as) {
+std::string read_unblock(Args args, uint64_t& id, UnblockAs& as) {
   as = UnblockAs::kTimeout;
   if (args.size() > 4) {
-    return "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.";
+    return too_many_arguments(args);
   }
   if (args.size() == 4) {
     if (is_word(args[3], "error")) {
@@ -206,7 +212,7 @@ std::string_view read_unblock(Args args, uint64_t& id, UnblockAs& as) {
   }
   const std::optional<int64_t> number = parse_int64(args[2]);
   if (!number) {
-    return error_text::kNotInteger;
+    return std::string(error_text::kNotInteger);
   }
   id = static_cast<uint64_t>(*number);
   return {};
@@ -231,7 +237,7 @@ void client_unblock_visit(Worker& worker, Tour& tour) {
 void client_unblock(Context& ctx) {
   uint64_t id = 0;
   UnblockAs as = UnblockAs::kTimeout;
-  const std::string_view problem = read_unblock(ctx.args, id, as);
+  const std::string problem = read_unblock(ctx.args, id, as);
   if (problem.empty()) {
     ctx.reply.integer(engine_host(ctx).tour->number);
   } else {
