@@ -115,17 +115,11 @@ void client_kill(Context& ctx) {
 
 namespace {
 
-// The name as the client wrote it, as in Redis.
-std::string too_many_arguments(Args args) {
-  return std::string("ERR unknown subcommand or wrong number of arguments for '").append(args[1])
-      .append("'. Try CLIENT HELP.");
-}
-
 // Empty if the arguments of CLIENT PAUSE are good.
 std::string read_pause(Args args, int64_t& timeout_ms, PauseMode& mode) {
   mode = PauseMode::kAll;
   if (args.size() > 4) {
-    return too_many_arguments(args);
+    return error_text::wrong_subcommand(args[1], "CLIENT");
   }
   if (args.size() == 4) {
     if (is_word(args[3], "write")) {
@@ -201,7 +195,7 @@ namespace {
 std::string read_unblock(Args args, uint64_t& id, UnblockAs& as) {
   as = UnblockAs::kTimeout;
   if (args.size() > 4) {
-    return too_many_arguments(args);
+    return error_text::wrong_subcommand(args[1], "CLIENT");
   }
   if (args.size() == 4) {
     if (is_word(args[3], "error")) {
