@@ -400,6 +400,7 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.add("longest_turn_cpu_us", from.highest(&CoreBlock::longest_turn_cpu_ns) / 1000);
   info.add("cells_sent", from.sum(&CoreBlock::cells_sent));
   info.add("leases", from.sum(&CoreBlock::leases));
+  info.add("lease_riders", from.sum(&CoreBlock::lease_riders));
   info.add("lease_wait_us", us(from.sum(&CoreBlock::lease_wait_cycles)));
   info.add("tickets", from.sum(&CoreBlock::tickets));
   for (int i = 0; i < from.engine.worker_count(); ++i) {

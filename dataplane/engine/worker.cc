@@ -506,7 +506,7 @@ void Worker::reset_stats() {
         &core_.timeouts, &core_.error_replies, &core_.tick_cycles,
         &core_.ticks_cut_short, &core_.turns, &core_.busy_cycles, &core_.sleeps,
         &core_.longest_turn_cpu_ns, &core_.cells_sent, &core_.cells_served, &core_.leases,
-        &core_.lease_wait_cycles}) {
+        &core_.lease_riders, &core_.lease_wait_cycles}) {
     counter->set(0);
   }
   for (int i = 0; i < kCommandRowsMax; ++i) {

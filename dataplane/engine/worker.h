@@ -350,11 +350,15 @@ class Worker {
   bool progress_lease();
   void claim_lease();
   void send_parks();
-  void run_leased();
+  void run_leased(Session& session);
   void hold_leased(bool mine);
   void run_over_shards(Session& session);
-  void finish_lease(Session& session);
-  bool read_again(Session& session);
+  void take_hold();
+  bool choose_rider();
+  bool may_ride(Session& session);
+  ShardSet shards_of_leased(const Session& session) const;
+  void finish_leased(Session& session);
+  bool read_again(Session& session, size_t bytes_max = SIZE_MAX);
   void end_lease();
   bool check_parked();
   bool lease_can_move();
@@ -441,7 +445,7 @@ class Worker {
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
-  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kExec };
+  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kHolding, kExec };
   struct {
     LeaseStep step = LeaseStep::kNone;
     uint64_t ticket = 0;
@@ -450,8 +454,12 @@ class Worker {
     int acknowledgements = 0;
     uint64_t since_tsc = 0;
     bool for_left_topics = false;  // or for what clients have left; they take turns
-    Session* session = nullptr;
+    Session* session = nullptr;    // whose request runs, or is the next to
+    Session* before = nullptr;     // whose request has just run
+    int requests_left = 0;         // that may run under it
   } lease_;
+  // Whose requests have run under the lease; they go on when it is over.
+  IntrusiveList<Session, StallNode> served_sessions_;
   BurstItem leased_item_;
   bool parked_ = false;  // this worker's shard is another's
   uint64_t parked_ticket_ = 0;

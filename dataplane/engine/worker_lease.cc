@@ -9,6 +9,17 @@
 
 namespace pollux {
 
+namespace {
+
+// Requests that run under one lease; the turn's share may end it before. What it saves stands in
+// README.md, Leases.
+constexpr int kLeasedRequestsMax = 32;
+// A request that is longer waits for a lease of its own: whether it is complete is asked after each
+// request that ran.
+constexpr size_t kRiderBytesMax = 16 * 1024;
+
+}  // namespace
+
 // The owner's side: true if the shard has just come back, or a tour of its lease was here.
 bool Worker::check_parked() {
   if (!parked_) {
@@ -45,6 +56,8 @@ bool Worker::lease_can_move() {
       return engine_.leases().may_park(lease_.ticket, lease_.shards, lease_.passed);
     case LeaseStep::kParking:
       return engine_.leases().granted(lease_.ticket, lease_.acknowledgements);
+    case LeaseStep::kHolding:
+      return true;
     case LeaseStep::kExec:
       return leased_exec_can_move();
   }
@@ -80,7 +93,14 @@ bool Worker::progress_lease() {
         if (!leases.granted(lease_.ticket, lease_.acknowledgements)) {
           return moved;
         }
-        run_leased();
+        take_hold();
+        break;
+      case LeaseStep::kHolding:
+        if (lease_.session != nullptr || choose_rider()) {
+          run_leased(*lease_.session);
+        } else {
+          end_lease();
+        }
         break;
       case LeaseStep::kExec:
         if (!leased_exec_can_move()) {
@@ -110,26 +130,34 @@ void Worker::claim_lease() {
       return;
     }
     lease_.session = &session;
-    lease_.shards = leased_item_.row->route == Route::kExec
-                        ? session.transaction->shards()
-                        : lease_set(*leased_item_.row, scratch_args_, workers_);
+    lease_.shards = shards_of_leased(session);
   }
+  lease_.requests_left = kLeasedRequestsMax;
   lease_.ticket = engine_.leases().claim();
   lease_.passed = engine_.leases().first_rival(lease_.ticket);
   lease_.step = LeaseStep::kClaimed;
   lease_.since_tsc = tsc();
 }
 
-// Parses the request at the front of the session's input into scratch_args_ and leased_item_. It
-// was within the limits when it was first read; those of today (CONFIG SET) don't hold for it.
-bool Worker::read_again(Session& session) {
+// The shards that the request in leased_item_ needs.
+ShardSet Worker::shards_of_leased(const Session& session) const {
+  return leased_item_.row->route == Route::kExec
+             ? session.transaction->shards()
+             : lease_set(*leased_item_.row, scratch_args_, workers_);
+}
+
+// Parses the request at the front of the session's input into scratch_args_ and leased_item_, if it
+// is in the first `bytes_max` bytes. It was within the limits when it was first read; those of
+// today (CONFIG SET) don't hold for it.
+bool Worker::read_again(Session& session, size_t bytes_max) {
   constexpr ReadLimits kNoLimits{.bulk_bytes_max = INT64_MAX};
   session.reader.reset();
   size_t begin = 0;
   for (;;) {
     size_t consumed = 0;
-    const ReadStatus status = session.reader.read(session.unread().substr(begin), kNoLimits,
-                                                  scratch_args_, consumed);
+    const std::string_view unread = session.unread().substr(0, bytes_max);
+    const ReadStatus status =
+        session.reader.read(unread.substr(begin), kNoLimits, scratch_args_, consumed);
     begin += consumed;
     if (status == ReadStatus::kEmpty) {
       continue;
@@ -162,7 +190,8 @@ void Worker::send_parks() {
   lease_.step = LeaseStep::kParking;
 }
 
-void Worker::run_leased() {
+// All shards are held from here on.
+void Worker::take_hold() {
   LeaseRing& leases = engine_.leases();
   learn(leases.latest_now(lease_.ticket, now_));
   receive_invalidations();
@@ -177,20 +206,62 @@ void Worker::run_leased() {
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.
   deliver_what_came();
-  if (lease_.session == nullptr) {  // its client has left, or there was none
-    end_lease();
-    return;
-  }
-  Session& session = *lease_.session;
-  const bool there = read_again(session);
-  POLLUX_ASSERT(there);
   hold_leased(true);
+  lease_.step = LeaseStep::kHolding;
+  if (lease_.session != nullptr) {  // its client has not left, and there was one
+    const bool there = read_again(*lease_.session);
+    POLLUX_ASSERT(there);
+  }
+}
+
+// Others whose requests need no more than the shards that are held may run theirs now: first the
+// session that was served, if it has pipelined another, then the one that waits longest for a lease
+// of its own. So a pipeline of MSETs, or many clients of the same few keys, pay for one lease
+// together. There is a limit, since whoever needs a parked shard waits.
+bool Worker::choose_rider() {
+  Session* const before = std::exchange(lease_.before, nullptr);
+  if (lease_.requests_left <= 0 || share_has_cost_enough()) {
+    return false;
+  }
+  for (Session* session : {before, wait_lease_.empty() ? nullptr : &wait_lease_.front()}) {
+    if (session != nullptr && !session->unread().empty() && may_ride(*session)) {
+      core_.lease_riders.add(1);
+      lease_.session = session;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Reads the session's next request into scratch_args_ and leased_item_. What changes whom messages
+// go to needs a look at those under way (take_hold), and what visits other workers takes time:
+// neither rides.
+bool Worker::may_ride(Session& session) {
+  bool rides = !session.closing && read_again(session, kRiderBytesMax) &&
+               !(paused() && held_back(session, *leased_item_.row)) &&
+               admissible(session, *leased_item_.row);
+  if (rides && session.in_multi) {
+    const Transaction& transaction = *session.transaction;
+    rides = leased_item_.place.where == Where::kExec && !transaction.failed() &&
+            !transaction.at_home() && !transaction.needs_lease();
+  } else if (rides) {
+    rides = leased_item_.place.where == Where::kLease &&
+            leased_item_.row->route != Route::kListen;
+  }
+  rides = rides && lease_.shards.has(shards_of_leased(session));
+  if (!rides) {
+    session.reader.reset();
+  }
+  return rides;
+}
+
+void Worker::run_leased(Session& session) {
   if (leased_item_.row->route == Route::kExec) {
     start_leased_exec(session);
     return;
   }
   run_over_shards(session);
-  finish_lease(session);
+  finish_leased(session);
 }
 
 // Whom changes of the leased shards are told to.
@@ -241,28 +312,34 @@ void Worker::run_over_shards(Session& session) {
   end_of_cause();
 }
 
-// The leased request has run.
-void Worker::finish_lease(Session& session) {
-  hold_leased(false);
+// The leased request has run; there may be another.
+void Worker::finish_leased(Session& session) {
   session.input_used += leased_item_.end;
   drop_used_input(session);
   mark_dirty(session);
-  end_lease();
-  if (session.kill_after_exec) {
-    kill(session);
-  }
-  over_output_limit(session);
-  resume(session);
+  session.StallNode::unlink();
+  served_sessions_.push_back(session);
+  --lease_.requests_left;
+  lease_.before = &session;
+  lease_.session = nullptr;
+  lease_.step = LeaseStep::kHolding;
 }
 
 void Worker::end_lease() {
-  // First: an EXEC is over, so what its session is told now is not held back until it is.
+  hold_leased(false);
   lease_.step = LeaseStep::kNone;
-  lease_.session = nullptr;
   send_broadcasts();
   engine_.leases().release(lease_.ticket, now_);
   changes_.learned();
   wake_sleepers();
+  while (!served_sessions_.empty()) {
+    Session& session = served_sessions_.pop_front();
+    if (session.kill_after_exec) {
+      kill(session);
+    }
+    over_output_limit(session);
+    resume(session);
+  }
 }
 
 void Worker::wake_sleepers() {

@@ -392,10 +392,14 @@ void Worker::go_on_leased_exec() {
   parked_ = parked_ || exec_.waited;
   if (over) {
     changes_.end_one_command();
-    lease_.session->out.splice(exec_out_);
+    Session& session = *lease_.session;
+    session.out.splice(exec_out_);
     end_of_cause();
-    release_held(*lease_.session);
-    finish_lease(*lease_.session);
+    release_held(session);
+    finish_leased(session);
+    if (exec_.waited) {  // long enough
+      lease_.requests_left = 0;
+    }
   }
 }
 

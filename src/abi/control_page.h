@@ -94,6 +94,7 @@ struct alignas(64) CoreBlock {
   // between cores
   Counter cells_sent;
   Counter cells_served;
+  Counter lease_riders;  // requests that ran under the lease of another
   Counter leases;
   Counter lease_wait_cycles;
   Counter tickets;
