@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/client_ref.h"
 #include "dataplane/engine/command_log.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/transaction.h"
@@ -43,6 +44,10 @@ struct alignas(64) Cell : ListNode {
   // --- the request; written by home, read by target ---
   CellKind kind = CellKind::kCommand;
   uint8_t protocol = 2;
+  bool touching = true;  // see Keyspace::bind
+  bool tracked = false;  // the client caches what it reads: remember it
+  ConnId client;         // who asks
+  uint64_t sequence = 0;  // of requests through this channel; 0 if it runs at home
   int db = 0;
   const CommandRow* row = nullptr;
   uint64_t first_key_hash = 0;
@@ -52,6 +57,9 @@ struct alignas(64) Cell : ListNode {
   uint64_t lease_ticket = 0;
   Tour* tour = nullptr;
   std::unique_ptr<Transaction> transaction;  // kExec; comes back empty
+
+  // Of a client, not of the engine itself.
+  bool is_request() const { return kind == CellKind::kCommand || kind == CellKind::kExec; }
 
   // Copies the arguments into the cell. Up to kInlineBytes / kInlineArgs without allocation.
   void set_args(Args args);

@@ -1,16 +1,12 @@
-// CLIENT: what a connection asks about itself, and what operators ask about all of them. LIST and
-// KILL visit every worker in turn (tour.h): each writes or ends its own sessions, home answers.
-#include <algorithm>
-#include <map>
+// CLIENT: what a connection asks about itself, and the table of all subcommands.
 #include <string>
-#include <vector>
 
+#include "dataplane/engine/client_commands.h"
 #include "dataplane/engine/client_list.h"
 #include "dataplane/engine/client_name.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
-#include "src/base/num.h"
 #include "src/commands/args.h"
 #include "src/protocol/error_text.h"
 
@@ -57,97 +53,7 @@ void client_setinfo(Context& ctx) {
 
 void client_info(Context& ctx) {
   EngineHost& host = engine_host(ctx);
-  ctx.reply.verbatim(client_line(*host.worker, *host.session), "txt");
-}
-
-void list_visit(Worker& worker, Tour& tour) {
-  ClientFilter filter;
-  std::string error;
-  if (!read_list_filter(tour.args, filter, error)) {
-    tour.done_early = true;
-    return;
-  }
-  worker.for_each_session([&](const Session& session) {
-    if (filter.matches(worker, session, tour.session_id)) {
-      tour.text += client_line(worker, session);
-    }
-  });
-}
-
-// Workers list theirs in no order; the answer is by age, or as the ids were asked for.
-void client_list(Context& ctx) {
-  ClientFilter filter;
-  std::string error;
-  if (!read_list_filter(ctx.args, filter, error)) {
-    ctx.reply.error(error);
-    return;
-  }
-  std::map<uint64_t, std::string_view> lines;
-  std::string_view text = engine_host(ctx).tour->text;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n') + 1);
-    const std::string_view id = line.substr(3, line.find(' ') - 3);  // behind "id="
-    lines[parse_uint64(id).value_or(0)] = line;
-    text.remove_prefix(line.size());
-  }
-  std::string out;
-  if (filter.ids.empty()) {
-    for (const auto& [id, line] : lines) {
-      out += line;
-    }
-  }
-  for (const uint64_t id : filter.ids) {
-    const auto line = lines.find(id);
-    out += line == lines.end() ? std::string_view() : line->second;
-  }
-  ctx.reply.verbatim(out, "txt");
-}
-
-void kill_visit(Worker& worker, Tour& tour) {
-  ClientFilter filter;
-  std::string error;
-  if (!read_kill_filter(tour.args, filter, error)) {
-    tour.done_early = true;
-    return;
-  }
-  std::vector<Session*> chosen;
-  worker.for_each_session([&](Session& session) {
-    if (filter.matches(worker, session, tour.session_id)) {
-      chosen.push_back(&session);
-    }
-  });
-  for (Session* session : chosen) {
-    ++tour.number;
-    if (session->id == tour.session_id) {
-      tour.kill_self = true;  // after its reply
-    } else {
-      worker.kill(*session);
-    }
-    if (filter.by_address_only) {
-      tour.done_early = true;
-      return;
-    }
-  }
-}
-
-void client_kill(Context& ctx) {
-  EngineHost& host = engine_host(ctx);
-  ClientFilter filter;
-  std::string error;
-  if (!read_kill_filter(ctx.args, filter, error)) {
-    ctx.reply.error(error);
-    return;
-  }
-  if (!filter.by_address_only) {
-    ctx.reply.integer(host.tour->number);
-  } else if (host.tour->number > 0) {
-    ctx.reply.ok();
-  } else {
-    ctx.reply.error("ERR No such client");
-  }
-  if (host.tour->kill_self) {
-    host.worker->kill(*host.session);
-  }
+  ctx.reply.verbatim(client_line(*host.worker, *host.session, ctx.args), "txt");
 }
 
 void client_reply(Context& ctx) {
@@ -181,63 +87,10 @@ void set_switch(Context& ctx, bool& state) {
 void client_no_evict(Context& ctx) { set_switch(ctx, session_of(ctx).no_evict); }
 void client_no_touch(Context& ctx) { set_switch(ctx, session_of(ctx).no_touch); }
 
-// Nothing blocks yet, so there is nobody to unblock.
-void client_unblock(Context& ctx) {
-  if (ctx.args.size() > 4) {
-    ctx.reply.error(error_text::kSyntax);
-    return;
-  }
-  if (ctx.args.size() == 4 && !is_word(ctx.args[3], "timeout") && !is_word(ctx.args[3], "error")) {
-    ctx.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-    return;
-  }
-  int64_t id = 0;
-  if (read_int64(ctx, 2, id)) {
-    ctx.reply.integer(0);
-  }
-}
-
-void client_getredir(Context& ctx) { ctx.reply.integer(-1); }
-
-void client_tracking(Context& ctx) {
-  for (size_t i = 3; i < ctx.args.size(); ++i) {
-    const bool with_value = is_word(ctx.args[i], "redirect") || is_word(ctx.args[i], "prefix");
-    if (with_value && i + 1 < ctx.args.size()) {
-      ++i;
-    } else if (!is_word(ctx.args[i], "bcast") && !is_word(ctx.args[i], "optin") &&
-               !is_word(ctx.args[i], "optout") && !is_word(ctx.args[i], "noloop")) {
-      ctx.reply.error(error_text::kSyntax);
-      return;
-    }
-  }
-  if (is_word(ctx.args[2], "off")) {
-    ctx.reply.ok();
-  } else if (is_word(ctx.args[2], "on")) {
-    ctx.reply.error("ERR CLIENT TRACKING ON is not in this version of Pollux");
-  } else {
-    ctx.reply.error(error_text::kSyntax);
-  }
-}
-
-void client_trackinginfo(Context& ctx) {
-  ctx.reply.map(3);
-  ctx.reply.bulk("flags");
-  ctx.reply.set(1);
-  ctx.reply.bulk("off");
-  ctx.reply.bulk("redirect");
-  ctx.reply.integer(-1);
-  ctx.reply.bulk("prefixes");
-  ctx.reply.array(0);
-}
-
-void client_caching(Context& ctx) {
-  ctx.reply.error(
-      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or "
-      "OPTOUT mode enabled");
-}
-
 void client_help(Context& ctx) {
   constexpr std::string_view kLines[] = {
+      "CACHING (YES|NO)",
+      "    Whether the keys of the next request are tracked.",
       "GETNAME",
       "    The name of this connection.",
       "GETREDIR",
@@ -257,16 +110,22 @@ void client_help(Context& ctx) {
       "    Spare this connection when memory of clients runs short.",
       "NO-TOUCH (ON|OFF)",
       "    Reads of this connection leave the access time of keys alone.",
+      "PAUSE <timeout> [WRITE|ALL]",
+      "    Hold back commands of all connections, or those that write, for that many ms.",
       "REPLY (ON|OFF|SKIP)",
       "    Whether commands are answered; SKIP: the next one is not.",
       "SETINFO (LIB-NAME|LIB-VER) <value>",
       "    Which library the client uses.",
       "SETNAME <name>",
       "    Give this connection a name.",
-      "TRACKING OFF, TRACKINGINFO",
-      "    Invalidations are always off.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Whether this client hears of changes of the keys that it has read.",
+      "TRACKINGINFO",
+      "    How it does.",
       "UNBLOCK <id> [TIMEOUT|ERROR]",
       "    End the wait of a blocked connection.",
+      "UNPAUSE",
+      "    End CLIENT PAUSE.",
   };
   write_help(ctx.reply, "CLIENT", kLines);
 }
@@ -301,12 +160,12 @@ constexpr CommandRow kSubcommands[] = {
      .group = "connection", .since = "6.2.0", .summary = "Describes the connection.",
      .complexity = "O(1)", .tips = "nondeterministic_output"},
     {.name = "kill", .arity = -3, .flags = kOperator, .acl = kAclConnection,
-     .handler = client_kill, .route = Route::kEachWorker, .each_worker = kill_visit,
+     .handler = client_kill, .route = Route::kEachWorker, .each_worker = client_kill_visit,
      .group = "connection", .since = "2.4.0", .summary = "Closes connections.",
      .complexity = "O(N) for N connections", .syntax = "filter=(ip-port|option-value...)",
      .history = "2.8.12 filters came in;6.2.0 LADDR came in"},
     {.name = "list", .arity = -2, .flags = kOperator, .acl = kAclConnection,
-     .handler = client_list, .route = Route::kEachWorker, .each_worker = list_visit,
+     .handler = client_list, .route = Route::kEachWorker, .each_worker = client_list_visit,
      .group = "connection", .since = "2.4.0", .summary = "Describes all connections.",
      .complexity = "O(N) for N connections",
      .syntax = "[TYPE normal_master_replica_pubsub=(NORMAL|MASTER|REPLICA|PUBSUB)@5.0.0] "
@@ -323,6 +182,12 @@ constexpr CommandRow kSubcommands[] = {
      .group = "connection", .since = "7.2.0",
      .summary = "Lets the connection's reads leave access times alone.", .complexity = "O(1)",
      .syntax = "enabled=(ON|OFF)"},
+    {.name = "pause", .arity = -3, .flags = kOperator, .acl = kAclConnection,
+     .handler = client_pause, .route = Route::kEachWorker, .each_worker = client_pause_visit,
+     .group = "connection", .since = "3.0.0",
+     .summary = "Holds back the commands of all connections for a while.", .complexity = "O(1)",
+     .syntax = "timeout:integer [mode=(WRITE|ALL)@6.2.0]",
+     .history = "6.2.0 WRITE and ALL came in"},
     {.name = "reply", .arity = 3, .flags = kOwn, .acl = kAclConnection, .handler = client_reply,
      .route = Route::kSession,
      .group = "connection", .since = "3.2.0", .summary = "Chooses whether commands are answered.",
@@ -336,7 +201,8 @@ constexpr CommandRow kSubcommands[] = {
      .group = "connection", .since = "2.6.9", .summary = "Names the connection.",
      .complexity = "O(1)", .syntax = "connection-name"},
     {.name = "tracking", .arity = -3, .flags = kOwn, .acl = kAclConnection,
-     .handler = client_tracking, .route = Route::kSession,
+     .handler = client_tracking, .route = Route::kEachWorker,
+     .each_worker = client_tracking_visit,
      .group = "connection", .since = "6.0.0", .summary = "Turns invalidations on or off.",
      .complexity = "O(1)",
      .syntax = "status=(ON|OFF) [REDIRECT client-id:integer] [PREFIX prefix&...] [BCAST] "
@@ -346,10 +212,14 @@ constexpr CommandRow kSubcommands[] = {
      .group = "connection", .since = "6.2.0",
      .summary = "Describes the connection's invalidations.", .complexity = "O(1)"},
     {.name = "unblock", .arity = -3, .flags = kOperator, .acl = kAclConnection,
-     .handler = client_unblock, .route = Route::kSession,
+     .handler = client_unblock, .route = Route::kEachWorker, .each_worker = client_unblock_visit,
      .group = "connection", .since = "5.0.0", .summary = "Ends the wait of a blocked connection.",
      .complexity = "O(log N) for N connections",
      .syntax = "client-id:integer [timeout_error=(TIMEOUT|ERROR)]"},
+    {.name = "unpause", .arity = 2, .flags = kOperator, .acl = kAclConnection,
+     .handler = client_unpause, .route = Route::kEachWorker, .each_worker = client_unpause_visit,
+     .group = "connection", .since = "6.2.0", .summary = "Ends CLIENT PAUSE.",
+     .complexity = "O(N) for N paused connections"},
 };
 
 constexpr CommandRow kRows[] = {

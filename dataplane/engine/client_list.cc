@@ -19,11 +19,19 @@ std::string flags_of(const Session& session, const PeerInfo& peer) {
   if (session.subscriptions != nullptr) {
     flags += 'P';
   }
-  if (session.closing) {
-    flags += 'c';
-  }
   if (session.in_multi) {
     flags += 'x';
+  }
+  if (session.is_blocked()) {
+    flags += 'b';
+  }
+  if (session.tracking != nullptr) {
+    flags += 't';
+    flags += session.tracking->redirect_broken ? "R" : "";
+    flags += session.tracking->broadcast ? "B" : "";
+  }
+  if (session.closing) {
+    flags += 'c';
   }
   if (peer.unix_socket) {
     flags += 'U';
@@ -57,6 +65,37 @@ void add(std::string& line, std::string_view name, int64_t value) {
   add(line, name, std::string_view(text, format_int64(value, text)));
 }
 
+int64_t argument_bytes(Args args) {
+  int64_t bytes = 0;
+  for (const std::string_view arg : args) {
+    bytes += static_cast<int64_t>(arg.size());
+  }
+  return bytes;
+}
+
+// As the protocol writes it.
+int64_t request_bytes(Args args) {
+  if (args.empty()) {
+    return 0;
+  }
+  constexpr int64_t kAround = 5;  // '$' and two line ends
+  char text[kInt64TextMax];
+  int64_t bytes = 3 + static_cast<int64_t>(format_int64(static_cast<int64_t>(args.size()), text));
+  for (const std::string_view arg : args) {
+    const auto size = static_cast<int64_t>(arg.size());
+    bytes += kAround + static_cast<int64_t>(format_int64(size, text)) + size;
+  }
+  return bytes;
+}
+
+// What the wire is watched for.
+std::string_view events_of(const Session& session) {
+  if (session.sending > 0) {
+    return session.receive_paused ? "w" : "rw";
+  }
+  return session.receive_paused ? "" : "r";
+}
+
 // The type in redis-server's spelling of today; empty if there is none of that name.
 std::string type_of(std::string_view word) {
   for (const std::string_view name : {"normal", "master", "replica", "pubsub"}) {
@@ -69,12 +108,14 @@ std::string type_of(std::string_view word) {
 
 }  // namespace
 
-// Fields that have no meaning here stand at what an idle connection of redis-server shows.
-std::string client_line(Worker& worker, const Session& session) {
+// A request that runs counts among the bytes that wait, as in Redis. Replies lie in chunks: the
+// first stands for Redis' static buffer (it is there only as long as it holds something, so its
+// peak is its size), those behind it for the reply list.
+std::string client_line(Worker& worker, const Session& session, Args running) {
   const PeerInfo& peer = worker.transport().peer(session.conn);
   const int64_t now_ms = worker.now().ms();
   const auto unread = static_cast<int64_t>(session.unread().size());
-  const auto pending = static_cast<int64_t>(session.out.size());
+  const Output::Shape out = session.out.shape();
   std::string command = "NULL";
   if (session.last_command != nullptr) {
     command.clear();
@@ -96,21 +137,22 @@ std::string client_line(Worker& worker, const Session& session) {
   const Transaction* transaction = session.transaction.get();
   add(line, "multi", session.in_multi ? static_cast<int64_t>(transaction->size()) : -1);
   add(line, "watch", transaction == nullptr ? 0 : transaction->watching.keys);
-  add(line, "qbuf", unread);
+  add(line, "qbuf", unread + request_bytes(running));
   add(line, "qbuf-free", static_cast<int64_t>(session.input.capacity()) - unread);
-  add(line, "argv-mem", 0);
+  add(line, "argv-mem", argument_bytes(running));
   add(line, "multi-mem",
       session.in_multi ? static_cast<int64_t>(transaction->bytes()) : 0);
-  add(line, "rbs", 0);
-  add(line, "rbp", 0);
-  add(line, "obl", 0);
-  add(line, "oll", 0);
-  add(line, "omem", pending);
+  add(line, "rbs", static_cast<int64_t>(out.first_capacity));
+  add(line, "rbp", static_cast<int64_t>(out.first_bytes));
+  add(line, "obl", static_cast<int64_t>(out.first_bytes));
+  add(line, "oll", static_cast<int64_t>(out.more_chunks));
+  add(line, "omem", static_cast<int64_t>(out.more_memory));
   add(line, "tot-mem", worker.session_bytes(session));
-  add(line, "events", session.sending > 0 ? "rw" : "r");
+  add(line, "events", events_of(session));
   add(line, "cmd", command);
   add(line, "user", "default");
-  add(line, "redir", -1);
+  add(line, "redir",
+      session.tracking != nullptr ? static_cast<int64_t>(session.tracking->redirect_id) : -1);
   add(line, "resp", session.protocol);
   add(line, "lib-name", session.lib_name);
   add(line, "lib-ver", session.lib_version);
@@ -118,11 +160,17 @@ std::string client_line(Worker& worker, const Session& session) {
   return line;
 }
 
+void ClientFilter::choose(std::vector<uint64_t> some) {
+  ids = std::move(some);
+  sorted_ids = ids;
+  std::sort(sorted_ids.begin(), sorted_ids.end());
+}
+
 bool ClientFilter::matches(Worker& worker, const Session& session, uint64_t self) const {
   if (skip_self && session.id == self) {
     return false;
   }
-  if (!ids.empty() && std::find(ids.begin(), ids.end(), session.id) == ids.end()) {
+  if (!ids.empty() && !std::binary_search(sorted_ids.begin(), sorted_ids.end(), session.id)) {
     return false;
   }
   // Replicas don't exist yet.
@@ -152,14 +200,16 @@ bool read_list_filter(Args args, ClientFilter& filter, std::string& error) {
     return !filter.type.empty();
   }
   if (args.size() > 3 && is_word(args[2], "id")) {
+    std::vector<uint64_t> ids;
     for (const std::string_view word : args.subspan(3)) {
       const std::optional<int64_t> id = parse_int64(word);
       if (!id) {
         error = "ERR Invalid client ID";
         return false;
       }
-      filter.ids.push_back(static_cast<uint64_t>(*id));
+      ids.push_back(static_cast<uint64_t>(*id));
     }
+    filter.choose(std::move(ids));
     return true;
   }
   error = error_text::kSyntax;
@@ -186,7 +236,7 @@ bool read_kill_filter(Args args, ClientFilter& filter, std::string& error) {
         error = "ERR client-id should be greater than 0";
         return false;
       }
-      filter.ids = {static_cast<uint64_t>(*id)};
+      filter.choose({static_cast<uint64_t>(*id)});
     } else if (is_word(name, "type")) {
       filter.type = type_of(value);
       if (filter.type.empty()) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dataplane/engine/address_list.h"
+#include "dataplane/engine/pause.h"
 #include "dataplane/engine/key_events.h"
 #include "src/base/log.h"
 #include "src/base/types.h"
@@ -63,6 +64,7 @@ struct Config {
   int64_t timeout_s = 0;  // idle clients are closed; 0: never
   int64_t query_buffer_bytes_max = 1LL << 30;
   OutputLimit output_limit_normal;
+  OutputLimit output_limit_replica;
   OutputLimit output_limit_pubsub;
   EventClasses key_events;  // notify-keyspace-events
   int64_t clients_bytes_max = 0;  // maxmemory-clients; 0: clients_bytes_default
@@ -73,6 +75,8 @@ struct Config {
   AddressList allow_from;      // who else may connect; empty: everybody
   WatchConfig watch;
   bool active_expiry = true;   // DEBUG SET-ACTIVE-EXPIRE
+  Pause pause;                 // CLIENT PAUSE
+  int64_t tracking_keys_max = 0;  // over all shards; 0: no limit
   bool pipeline_order_relaxed = false;
   std::string compat_redis_version = "7.4.0";
   bool debug_command_allowed = false;  // enable-debug-command yes

@@ -64,15 +64,16 @@ void land_allow_from(Config& config, const OptionValue& value) {
   }
 }
 
-// "normal hard soft seconds slave ... pubsub ...".
+// "normal hard soft seconds slave ... pubsub ...", always all three and in this order.
 void land_output_limits(Config& config, const OptionValue& value) {
   const std::vector<std::string> words = split_words(value.text);
-  const auto limit = [&words](size_t at) {
-    return OutputLimit{std::atoll(words[at + 1].c_str()), std::atoll(words[at + 2].c_str()),
-                       std::atoll(words[at + 3].c_str())};
+  const auto limit_at = [&words](size_t at) {
+    return OutputLimit{std::atoll(words[at].c_str()), std::atoll(words[at + 1].c_str()),
+                       std::atoll(words[at + 2].c_str())};
   };
-  config.output_limit_normal = limit(0);
-  config.output_limit_pubsub = limit(8);
+  config.output_limit_normal = limit_at(1);
+  config.output_limit_replica = limit_at(5);
+  config.output_limit_pubsub = limit_at(9);
 }
 
 void land_key_events(Config& config, const OptionValue& value) {
@@ -321,7 +322,8 @@ constexpr OptionRow kRows[] = {
     {"tls-session-cache-size", "", kInt, kIdle, "20480", 0, kIntMax},
     {"tls-session-cache-timeout", "", kInt, kIdle, "300", 0, kIntMax},
     {"tls-session-caching", "", kBool, kIdle, "yes"},
-    {"tracking-table-max-keys", "", kInt, kIdle, "1000000", 0, kLongMax},
+    {"tracking-table-max-keys", "", kInt, 0, "1000000", 0, kLongMax, {},
+     put<&Config::tracking_keys_max>},
     {"unixsocket", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::unix_socket>},
     {"unixsocketperm", "", kOctal, kImmutable, "0", 0, 0777, {}, put<&Config::unix_socket_perm>},
     {"zset-max-listpack-entries", "zset-max-ziplist-entries", kInt, kIdle, "128", 0, kLongMax},

@@ -168,6 +168,7 @@ void reset(Context& ctx) {
   session.reply_mode = ReplyMode::kOn;
   session.no_touch = false;
   session.no_evict = false;
+  host.worker->stop_tracking(session);
   session.authenticated = host.worker->config().requirepass.empty();
   ctx.reply.simple("RESET");
 }

@@ -22,6 +22,9 @@ struct ExecRun {
   Session* session = nullptr;          // null in a cell; then db and protocol are these
   int db = 0;
   int protocol = 2;
+  ClientRef client;                    // who asked
+  bool tracked = false;                // in a cell: whether its reads are remembered
+  bool touching = true;                // see Keyspace::bind
   bool skipped = false;                // CLIENT REPLY SKIP came before EXEC
   size_t next = 0;                     // the queued command that runs or will run next
   uint64_t cycles = 0;

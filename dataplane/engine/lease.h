@@ -40,6 +40,13 @@ struct ShardSet {
       words[i] |= more.words[i];
     }
   }
+  bool has(const ShardSet& some) const {
+    bool all = true;
+    for (size_t i = 0; i < words.size(); ++i) {
+      all = all && (some.words[i] & ~words[i]) == 0;
+    }
+    return all;
+  }
   int count() const;
   // The lowest of them. Requires that there is one.
   ShardId first() const;

@@ -31,12 +31,18 @@ void Channel::give_back(Cell& cell) {
   free_.push_back(&cell);
 }
 
-void Channel::send(Cell& cell) { requests_.stage(&cell); }
+void Channel::send(Cell& cell) {
+  if (cell.is_request()) {
+    cell.sequence = ++requests_sent_;
+  }
+  requests_.stage(&cell);
+}
 
 Cell* Channel::receive_answer() {
   Cell* cell = answers_.pop();
   if (cell != nullptr) {
     cell->prefetch_lines();
+    requests_answered_ += cell->is_request() ? 1 : 0;
   }
   return cell;
 }

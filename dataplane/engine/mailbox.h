@@ -34,18 +34,28 @@ class Channel {
   // The next answered cell, or null.
   Cell* receive_answer();
   bool answers_empty() const { return answers_.empty(); }
+  // Requests of clients sent, and those of them that are answered. They are run and answered in
+  // order.
+  uint64_t requests_sent() const { return requests_sent_; }
+  uint64_t requests_answered() const { return requests_answered_; }
   size_t cells_out() const { return cells_.size() - free_.size(); }
 
   // --- target ---
   Cell* receive_request();
   bool requests_empty() const { return requests_.empty(); }
   void answer(Cell& cell);
+  // The request that runs now, or ran last. To be read by whoever holds the shard.
+  void begin_serving(const Cell& cell) { served_ = cell.sequence; }
+  uint64_t served() const { return served_; }
   void publish_answers() { answers_.publish(); }
   bool answers_staged() const { return answers_.has_staged(); }
 
  private:
   std::vector<std::unique_ptr<Cell>> cells_;
   std::vector<Cell*> free_;  // a stack: the cell used last is the one in the cache
+  uint64_t requests_sent_ = 0;
+  uint64_t requests_answered_ = 0;
+  uint64_t served_ = 0;  // target
   Cell park_cell_;
   PointerRing<Cell> requests_;
   PointerRing<Cell> answers_;

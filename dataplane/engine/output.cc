@@ -30,7 +30,7 @@ ChunkPool::~ChunkPool() {
 
 Chunk* ChunkPool::allocate(bool large) {
   Chunk*& idle = large ? idle_large_ : idle_small_;
-  if (idle == nullptr && returned_.load(std::memory_order_relaxed) != nullptr) {
+  if (idle == nullptr) {
     take_returned();
   }
   Chunk* chunk = idle;
@@ -76,13 +76,7 @@ void ChunkPool::release(Chunk* chunk, ChunkPool& from) {
     home.keep(chunk);
     return;
   }
-  // A Treiber push: the owner only ever takes the whole stack, so there is no ABA. release: the
-  // owner's acquire in take_returned sees the link.
-  Chunk* head = home.returned_.load(std::memory_order_relaxed);
-  do {
-    chunk->next = head;
-  } while (!home.returned_.compare_exchange_weak(head, chunk, std::memory_order_release,
-                                                 std::memory_order_relaxed));
+  home.returned_.push(*chunk);
 }
 
 void ChunkPool::keep(Chunk* chunk) {
@@ -104,12 +98,7 @@ void ChunkPool::keep(Chunk* chunk) {
 }
 
 void ChunkPool::take_returned() {
-  Chunk* list = returned_.exchange(nullptr, std::memory_order_acquire);
-  while (list != nullptr) {
-    Chunk* next = list->next;
-    keep(list);
-    list = next;
-  }
+  returned_.take_each([this](Chunk& chunk) { keep(&chunk); });
   payloads_.take_returned();
 }
 
@@ -118,6 +107,31 @@ size_t Output::size() const {
     return 0;
   }
   return before_last_ + static_cast<size_t>(cursor_ - last_->data()) - last_->begin;
+}
+
+Output::Shape Output::shape() const {
+  Shape shape;
+  if (first_ == nullptr) {
+    return shape;
+  }
+  const auto unsent = [this](Chunk& chunk) {
+    const size_t end = &chunk == last_ ? static_cast<size_t>(cursor_ - chunk.data()) : chunk.end;
+    return end - chunk.begin;
+  };
+  const auto capacity = [&](Chunk& chunk) {
+    return chunk.payload == nullptr ? chunk.capacity : unsent(chunk);
+  };
+  shape.first_capacity = capacity(*first_);
+  shape.first_bytes = unsent(*first_);
+  for (Chunk* chunk = first_->next; chunk != nullptr; chunk = chunk->next) {
+    ++shape.more_chunks;
+    shape.more_memory += sizeof(Chunk) + capacity(*chunk);
+  }
+  return shape;
+}
+
+size_t Output::Shape::memory() const {
+  return (first_capacity > 0 ? sizeof(Chunk) + first_capacity : 0) + more_memory;
 }
 
 void Output::settle() {

@@ -4,7 +4,6 @@
 // Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +12,7 @@
 
 #include "dataplane/engine/payload.h"
 #include "dataplane/engine/transport.h"
+#include "src/base/inbox.h"
 #include "src/protocol/reply.h"
 
 namespace pollux {
@@ -67,8 +67,7 @@ class ChunkPool {
   size_t idle_large_count_ = 0;
   int64_t used_bytes_ = 0;
   PayloadPool payloads_;
-  // Chunks that other workers are done with: pushed by them, taken all at once by the owner.
-  alignas(64) std::atomic<Chunk*> returned_{nullptr};
+  alignas(64) Inbox<Chunk> returned_;  // what other workers are done with
 };
 
 // A chain of chunks that a Reply writes into.
@@ -80,6 +79,15 @@ class Output final : public ByteSink {
   // Bytes written and not yet consumed.
   size_t size() const;
   bool empty() const { return size() == 0; }
+  // How the bytes lie, for CLIENT LIST.
+  struct Shape {
+    size_t first_capacity = 0;  // of the first chunk; 0 if there is none
+    size_t first_bytes = 0;     // unsent in it
+    size_t more_chunks = 0;     // behind it
+    size_t more_memory = 0;     // that they take; a payload counts in full for each who sends it
+    size_t memory() const;      // of all
+  };
+  Shape shape() const;
 
   // Moves everything of `other` behind what is here; `other` is left empty. Small contents are
   // copied and their chunk goes home, large ones change hands.

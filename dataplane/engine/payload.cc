@@ -27,9 +27,7 @@ Push& Payload::take_push(PushKind kind, ConnId conn) {
 
 Payload& PayloadPool::make(size_t size, uint32_t pushes) {
   POLLUX_ASSERT(pushes > 0 && size <= UINT32_MAX);
-  if (returned_.load(std::memory_order_relaxed) != nullptr) {
-    take_returned();
-  }
+  take_returned();
   void* block = std::malloc(sizeof(Payload) + pushes * sizeof(Push) + size);
   POLLUX_ASSERT(block != nullptr);
   Payload* payload = new (block) Payload;
@@ -54,21 +52,11 @@ void PayloadPool::release(Payload& payload, PayloadPool& from) {
     home.free(payload);
     return;
   }
-  // A Treiber push, as in ChunkPool::release.
-  Payload* head = home.returned_.load(std::memory_order_relaxed);
-  do {
-    payload.next = head;
-  } while (!home.returned_.compare_exchange_weak(head, &payload, std::memory_order_release,
-                                                 std::memory_order_relaxed));
+  home.returned_.push(payload);
 }
 
 void PayloadPool::take_returned() {
-  Payload* list = returned_.exchange(nullptr, std::memory_order_acquire);
-  while (list != nullptr) {
-    Payload* next = list->next;
-    free(*list);
-    list = next;
-  }
+  returned_.take_each([this](Payload& payload) { free(payload); });
 }
 
 void PayloadPool::free(Payload& payload) {

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <utility>
 
+#include "dataplane/engine/client_ref.h"
+#include "src/base/inbox.h"
 #include "src/base/types.h"
 
 namespace pollux {
@@ -27,7 +29,15 @@ enum class PushKind : uint8_t {
   kPattern,
   kShardChannel,
   kMonitors,  // those who see every command
+  // CLIENT TRACKING (worker_tracking.cc)
+  kInvalidate,      // the session `conn`, if it still tracks keys: these have changed
+  kInvalidateAll,   // all who track keys: all have changed
+  kRedirected,      // the session `conn`: an invalidation for client `cause`, who redirects it here
+  kRedirectBroken,  // the session `conn`: whom it redirects to has left
+  kTracker,         // the worker: client `cause` began, changed or ended its tracking
 };
+
+inline bool is_of_tracking(PushKind kind) { return kind >= PushKind::kInvalidate; }
 
 // A payload on its way to a worker, for one or more of its sessions. Holds one reference.
 struct Push {
@@ -35,6 +45,12 @@ struct Push {
   Payload* payload = nullptr;
   PushKind kind = PushKind::kSession;
   ConnId conn = {};
+  // CLIENT TRACKING
+  bool broadcast = false;    // kInvalidate: to a listener of a prefix, not a reader of the key
+  ShardId shard = {};        // kInvalidate: of the key
+  uint64_t served = 0;       // and the last request of conn's worker that had run there before
+  uint64_t redirect_id = 0;  // kRedirected, kRedirectBroken: CLIENT ID of whom `cause` redirects to
+  ClientRef cause = {};      // who changed the keys; or see the kinds
 };
 
 // What clients of both protocols get. If it begins with '>' (a push of RESP3), a client of RESP2
@@ -87,8 +103,7 @@ class PayloadPool {
   void free(Payload& payload);
 
   int64_t used_bytes_ = 0;
-  // Payloads that other workers are done with: pushed by them, taken all at once by the owner.
-  alignas(64) std::atomic<Payload*> returned_{nullptr};
+  alignas(64) Inbox<Payload> returned_;  // what other workers are done with
 };
 
 // A reference with an owner.

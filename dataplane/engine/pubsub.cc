@@ -145,8 +145,7 @@ void shardchannels_visit(Worker& worker, Tour& tour) {
 
 void pubsub_channels(Context& ctx) {
   if (ctx.args.size() > 3) {
-    ctx.reply.error("ERR unknown subcommand or wrong number of arguments for '" +
-                    std::string(ctx.args[1]) + "'. Try PUBSUB HELP.");
+    ctx.reply.error(error_text::wrong_subcommand(ctx.args[1], "PUBSUB"));
     return;
   }
   ctx.reply.array(static_cast<size_t>(engine_host(ctx).tour->number));

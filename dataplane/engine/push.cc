@@ -12,34 +12,26 @@ int64_t weight_of(const Push& push) {
 
 void PushQueue::add(Push& push) {
   weight_.fetch_add(weight_of(push), std::memory_order_relaxed);
-  Push* head = newest_.load(std::memory_order_relaxed);
-  do {
-    push.next = head;
-    // seq_cst: the bytes are seen by who takes it, and it is the first half of "add, then look
-    // whether the owner sleeps".
-  } while (!newest_.compare_exchange_weak(head, &push, std::memory_order_seq_cst,
-                                          std::memory_order_relaxed));
+  added_.push(push);
 }
 
 void PushQueue::take() {
-  if (newest_.load(std::memory_order_relaxed) == nullptr) {
-    return;
-  }
-  Push* newest = newest_.exchange(nullptr, std::memory_order_acquire);
   Push* oldest = nullptr;
-  Push* const end = newest;
-  while (newest != nullptr) {
-    Push* before = newest->next;
-    newest->next = oldest;
-    oldest = newest;
-    newest = before;
+  Push* newest = nullptr;
+  added_.take_each([&](Push& push) {
+    newest = newest == nullptr ? &push : newest;
+    push.next = oldest;
+    oldest = &push;
+  });
+  if (oldest == nullptr) {
+    return;
   }
   if (first_ == nullptr) {
     first_ = oldest;
   } else {
     last_->next = oldest;
   }
-  last_ = end;
+  last_ = newest;
 }
 
 Push* PushQueue::next() {

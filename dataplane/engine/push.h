@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "dataplane/engine/payload.h"
+#include "src/base/inbox.h"
 
 namespace pollux {
 
@@ -30,14 +31,11 @@ class PushQueue {
   void take();
   // The next of those taken, or null. Its reference is the caller's.
   Push* next();
-  // Nothing taken, nothing to take. seq_cst, as the second half of a sleeper's test.
-  bool empty() const {
-    return first_ == nullptr && newest_.load(std::memory_order_seq_cst) == nullptr;
-  }
+  // Nothing taken, nothing to take; the second half of a sleeper's test.
+  bool empty() const { return first_ == nullptr && added_.empty(); }
 
  private:
-  // A stack, newest first: the owner only ever takes it whole, so there is no ABA.
-  alignas(64) std::atomic<Push*> newest_{nullptr};
+  alignas(64) Inbox<Push> added_;
   // relaxed: an estimate of how far the owner is behind.
   std::atomic<int64_t> weight_{0};
   // Taken, oldest first.

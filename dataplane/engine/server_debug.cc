@@ -260,8 +260,7 @@ void debug(Context& ctx) {
       return;
     }
   }
-  ctx.reply.error("ERR unknown subcommand or wrong number of arguments for '" +
-                  std::string(ctx.args[1]) + "'. Try DEBUG HELP.");
+  ctx.reply.error(error_text::wrong_subcommand(ctx.args[1], "DEBUG"));
 }
 
 bool find_debug_key(Args args, KeyIndices& keys) {

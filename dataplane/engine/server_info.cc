@@ -118,8 +118,8 @@ void add_clients(InfoText& info, const InfoSource& from) {
   info.add("maxclients", from.config.maxclients);
   info.add("client_recent_max_input_buffer", 0);
   info.add("client_recent_max_output_buffer", 0);
-  info.add("blocked_clients", 0);
-  info.add("tracking_clients", 0);
+  info.add("blocked_clients", from.sum(&CoreBlock::blocked_clients));
+  info.add("tracking_clients", from.sum(&CoreBlock::tracking_clients));
   info.add("clients_in_timeout_table", 0);
 }
 
@@ -259,9 +259,11 @@ void add_stats(InfoText& info, const InfoSource& from) {
   add_zeros(info, {"latest_fork_usec", "total_forks", "migrate_cached_sockets",
                    "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
                    "active_defrag_key_hits", "active_defrag_key_misses",
-                   "total_active_defrag_time", "current_active_defrag_time",
-                   "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
-                   "unexpected_error_replies"});
+                   "total_active_defrag_time", "current_active_defrag_time"});
+  info.add("tracking_total_keys", from.sum(&CoreBlock::tracked_keys));
+  info.add("tracking_total_items", from.sum(&CoreBlock::tracked_reads));
+  info.add("tracking_total_prefixes", from.engine.core(0).tracked_prefixes.get());
+  info.add("unexpected_error_replies", 0);
   info.add("total_error_replies", from.sum(&CoreBlock::error_replies));
   info.add("dump_payload_sanitizations", 0);
   info.add("total_reads_processed", from.sum(&CoreBlock::reads));
@@ -398,6 +400,7 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.add("longest_turn_cpu_us", from.highest(&CoreBlock::longest_turn_cpu_ns) / 1000);
   info.add("cells_sent", from.sum(&CoreBlock::cells_sent));
   info.add("leases", from.sum(&CoreBlock::leases));
+  info.add("lease_riders", from.sum(&CoreBlock::lease_riders));
   info.add("lease_wait_us", us(from.sum(&CoreBlock::lease_wait_cycles)));
   info.add("tickets", from.sum(&CoreBlock::tickets));
   for (int i = 0; i < from.engine.worker_count(); ++i) {

@@ -11,6 +11,7 @@
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
 #include "src/commands/args.h"
+#include "src/protocol/error_text.h"
 
 namespace pollux {
 
@@ -70,8 +71,7 @@ void get_visit(Worker& worker, Tour& tour) {
   }
   const std::optional<int64_t> count = count_of(tour.args);
   if (is_word(tour.args[0], "slowlog") && tour.args.size() > 3) {
-    tour.text = "ERR unknown subcommand or wrong number of arguments for '" + tour.args_bytes[1] +
-                "'. Try SLOWLOG HELP.";
+    tour.text = error_text::wrong_subcommand(tour.args[1], "SLOWLOG");
   } else if (!count) {
     tour.text = kBadCount;
   }

@@ -9,10 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/blocked.h"
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
 #include "dataplane/engine/topics.h"
+#include "dataplane/engine/tracking.h"
 #include "dataplane/engine/transaction.h"
 #include "dataplane/engine/transport.h"
 #include "src/base/intrusive_list.h"
@@ -29,6 +31,7 @@ enum class Stall : uint8_t {
   kCell,    // no free cell towards the owner
   kLease,   // its turn for a lease has not come
   kTour,    // it is being carried from worker to worker
+  kPaused,  // CLIENT PAUSE holds it back
   kTurn,    // it has had its share of this turn
 };
 
@@ -70,6 +73,7 @@ class Session : public StallNode, public DirtyNode {
   bool in_flight_one_shard = true;
   bool in_flight_reads = true;
   Tour* tour = nullptr;     // under way for this session
+  Blocked* blocked = nullptr;  // its command waits; not owned
 
   // --- MULTI and WATCH (transaction.h) ---
   bool in_multi = false;
@@ -92,6 +96,7 @@ class Session : public StallNode, public DirtyNode {
   bool closed = false;            // transport.close was called
   bool no_touch = false;
   bool no_evict = false;         // CLIENT NO-EVICT
+  std::unique_ptr<Tracking> tracking;  // CLIENT TRACKING; null: off
   bool monitoring = false;       // MONITOR
   std::unique_ptr<Subscriptions> subscriptions;  // null: none
   std::string name;
@@ -105,6 +110,8 @@ class Session : public StallNode, public DirtyNode {
   const CommandRow* last_command = nullptr;
 
   std::string_view unread() const { return std::string_view(input).substr(input_used); }
+  // As CLIENT LIST and INFO count it: its next reply waits for other than its turn.
+  bool is_blocked() const { return stall == Stall::kPaused || blocked != nullptr; }
 };
 
 }  // namespace pollux

@@ -7,7 +7,7 @@ namespace pollux {
 
 void ShardSide::listen() {
   const bool anybody = holder_->changes().enabled() || !watches_.empty() ||
-                       holder_->config().key_events.any();
+                        holder_->anybody_tracks() || holder_->config().key_events.any();
   store_.set_observer(anybody ? this : nullptr);
 }
 
@@ -29,6 +29,7 @@ void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry
   if (!watches_.empty()) {
     watches_.touched(db, key, entry != nullptr);
   }
+  holder_->invalidate(store_.id(), key.bytes);
   if (holder_->config().key_events.any()) {
     tell_key_event(*holder_, topics_, db, key.bytes, event);
   }
@@ -49,6 +50,7 @@ void ShardSide::missed(int db, const Key& key) {
 void ShardSide::before_flush(int db) {
   holder_->changes().changed();
   watches_.replacing(db, /*with=*/-1, store_, holder_->now());
+  holder_->invalidate_all(store_.id());
 }
 
 void ShardSide::before_swap(int a, int b) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane/engine/topics.h"
+#include "dataplane/engine/tracking_table.h"
 #include "dataplane/engine/watch.h"
 #include "src/base/types.h"
 #include "src/data/shard_store.h"
@@ -27,8 +28,11 @@ class ShardSide final : public ChangeObserver {
   // Who listens to channels that this shard sends to.
   Topics& topics() { return topics_; }
 
-  // To be called when somebody began or ceased to listen.
+  // To be called when somebody began or ceased to listen, as the holder knows it.
   void listen();
+
+  // Who has read which keys and wants to hear of their changes.
+  TrackingTable& tracking() { return tracking_; }
 
   // --- WATCH (watch.h) ---
   const WatchTable& watches() const { return watches_; }
@@ -46,6 +50,7 @@ class ShardSide final : public ChangeObserver {
  private:
   ShardStore& store_;
   Worker* holder_ = nullptr;
+  TrackingTable tracking_;
   WatchTable watches_;
   Topics topics_;
 };

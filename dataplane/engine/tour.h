@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/client_ref.h"
 #include "dataplane/engine/output.h"
 #include "src/base/intrusive_list.h"
 #include "src/commands/context.h"
@@ -51,6 +52,8 @@ struct Tour : ListNode {
     }
     return static_cast<T&>(*luggage);
   }
+  ClientRef found;                           // CLIENT TRACKING REDIRECT: whom the id names
+  bool stay = false;                         // a visit sets it: not done yet, visit me again
   bool done_early = false;                   // a visit may set it: no more workers are visited
   bool kill_self = false;                    // CLIENT KILL met the session that asked
   uint64_t cycles = 0;                       // what the visits took
@@ -58,7 +61,7 @@ struct Tour : ListNode {
 
   // CommandRow::errand: still to be run, unless a visit says that there is none.
   bool errand_due = false;
-  Tour* next_back = nullptr;                 // in an ErrandBox
+  Tour* next_back = nullptr;                 // from an errand
 };
 
 }  // namespace pollux

@@ -109,6 +109,7 @@ bool Worker::poll_phase() {
     event_count_ = transport_->poll(events_);
   }
   now_ = std::max(now_, engine_.clock().now());
+  note_pause();
   memory_grant_ = 0;
   if (event_next_ == event_count_ && wait_turn_.empty()) {
     return false;
@@ -117,6 +118,7 @@ bool Worker::poll_phase() {
     turn_began_cpu_ns_ = thread_cpu_ns();
   }
   changes_.learned();
+  receive_invalidations();
   // What is left over is with the worker, so it comes first in the next turn; its bytes live until
   // the next poll.
   resume_next_turn();
@@ -179,12 +181,18 @@ bool Worker::mailbox_phase() {
   pushes_.take();
   begin_share();
   bool worked = check_parked();
+  answers_.clear();
   for (Channel* channel : outgoing_) {
     while (Cell* cell = channel->receive_answer()) {
-      worked = true;
-      learn(cell->now);
-      take_answer(*cell);
+      answers_.push_back(cell);
     }
+  }
+  worked |= !invalidations_.empty();
+  receive_invalidations();
+  for (Cell* cell : answers_) {
+    worked = true;
+    learn(cell->now);
+    take_answer(*cell);
   }
   if (worked) {
     retry_tours();  // first, or pipelines would take every cell that comes back
@@ -195,6 +203,8 @@ bool Worker::mailbox_phase() {
   worked |= serve_requests();
   worked |= progress_lease();
   worked |= take_errands();
+  worked |= release_paused();
+  revisit_tours();
   execute_burst();
   return worked;
 }
@@ -208,6 +218,7 @@ bool Worker::serve_requests() {
   if (!requests_left()) {
     take_requests();
   }
+  receive_invalidations();
   bool worked = false;
   for (; requests_left() && !share_has_cost_enough(); worked = true) {
     Cell& cell = *served_[served_next_++];
@@ -254,12 +265,19 @@ bool Worker::tick_phase() {
   if (now_.ms() >= next_cron_ms_) {
     cron();
   }
-  if (parked_ || (now_.ms() == last_tick_ms_ && !tick_more_)) {
+  if (parked_) {
+    return false;
+  }
+  shard_.set_active_expiry(config_->active_expiry && !paused());
+  if (now_.ms() == last_tick_ms_ && !tick_more_) {
     return false;
   }
   last_tick_ms_ = now_.ms();
   const uint64_t began = tsc();
+  set_actor({}, false);
   tick_more_ = shard_.tick(now_, kTickBudgetUs);
+  limit_tracked_keys(shard_.id());
+  end_of_cause();
   const uint64_t cycles = tsc() - began;
   core_.tick_cycles.add(static_cast<int64_t>(cycles));
   core_.ticks_cut_short.add(tick_more_ ? 1 : 0);
@@ -269,6 +287,7 @@ bool Worker::tick_phase() {
 
 bool Worker::flush_phase() {
   changes_.push();
+  send_broadcasts();
   bool worked = false;
   while (!dirty_.empty()) {
     Session& session = dirty_.pop_front();
@@ -322,7 +341,10 @@ void Worker::idle(bool worked) {
     transport_->flush();
     return;
   }
-  const int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
+  int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
+  if (paused()) {
+    wake_ms = std::min(wake_ms, config_->pause.end_ms);
+  }
   const int64_t timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
   // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.
   asleep_.store(true, std::memory_order_seq_cst);
@@ -337,13 +359,13 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if (engine_.stopping() && !leaving_) {
+  if ((engine_.stopping() && !leaving_) || pause_lessened_) {
     return true;
   }
-  if (!pushes_.empty()) {
+  if (!pushes_.empty() || !invalidations_.empty()) {
     return true;
   }
-  if (config_->version != engine_.config().current()->version || !errand_box_.empty()) {
+  if (config_->version != engine_.config().current()->version || !back_from_errands_.empty()) {
     return true;
   }
   for (const Channel* channel : outgoing_) {
@@ -450,7 +472,6 @@ HotKeysUsage Worker::usage() const {
 void Worker::cron() {
   next_cron_ms_ = now_.ms() + kCronMs;
   if (!parked_) {
-    shard_.set_active_expiry(config_->active_expiry);
     publish_key_counts();
   }
   chunks_.take_returned();  // or the account of clients would still hold them
@@ -485,7 +506,7 @@ void Worker::reset_stats() {
         &core_.timeouts, &core_.error_replies, &core_.tick_cycles,
         &core_.ticks_cut_short, &core_.turns, &core_.busy_cycles, &core_.sleeps,
         &core_.longest_turn_cpu_ns, &core_.cells_sent, &core_.cells_served, &core_.leases,
-        &core_.lease_wait_cycles}) {
+        &core_.lease_riders, &core_.lease_wait_cycles}) {
     counter->set(0);
   }
   for (int i = 0; i < kCommandRowsMax; ++i) {
@@ -524,10 +545,11 @@ void Rates::sample(int64_t now_ms, CoreBlock& core) {
 
 bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
-               waiting_tours_.empty() && waiting_forgets_.empty() && tours_under_way_ == 0 &&
-               cells_under_way_ == 0 && !parked_ && wait_unpark_.empty() && wait_cell_.empty() &&
-               wait_turn_.empty() && pushes_.empty() && left_topics_.empty() && !requests_left() &&
-               local_cells_.cells_out() == 0 && changes_.pushed();
+               waiting_tours_.empty() && staying_tours_.empty() && waiting_forgets_.empty() &&
+               tours_under_way_ == 0 && cells_under_way_ == 0 && pushes_.empty() &&
+               invalidations_.empty() && left_topics_.empty() && !pause_lessened_ && !parked_ &&
+               wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
+               !requests_left() && local_cells_.cells_out() == 0 && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -22,6 +22,7 @@
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/exec_run.h"
 #include "dataplane/engine/output.h"
+#include "dataplane/engine/prefix_table.h"
 #include "dataplane/engine/push.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
@@ -106,6 +107,8 @@ class Worker {
   // Bytes of subscriptions. What one worker adds to a shard's topics another may take away: only
   // the sum over all workers means something.
   int64_t listening_bytes() const { return audience_.bytes() + topic_bytes_; }
+  // What its shard remembers of reads and the worker of prefixes.
+  int64_t tracking_bytes() const { return core_.tracked_bytes.get() + prefixes_.bytes(); }
   // Bytes that sessions have queued for EXEC or watch.
   int64_t transaction_bytes() const { return transaction_bytes_; }
   const ShardSide& side() const { return side_; }
@@ -117,9 +120,14 @@ class Worker {
   void unwatch(Session& session);
   void count_watches(Session& session, const Watching& added);
   void reset_stats();
-  CommandWatch& watch() { return watch_; }
-  // What this worker has used up since its start (or CONFIG RESETSTAT).
-  HotKeysUsage usage() const;
+  // The open session of that CLIENT ID, if it is this worker's; else null.
+  Session* find_by_id(uint64_t id);
+  // CLIENT PAUSE holds some commands back: data must not change by itself either.
+  bool paused() const { return pause_mode_ != PauseMode::kOff; }
+  // Takes the pause that the configuration says, as it stands now.
+  void note_pause();
+  // Nothing that this worker began before its pause is still to run, here or elsewhere.
+  bool pause_settled() const;
 
   // --- pushes (worker_push.cc), on this worker's thread ---
   // A payload to be filled, then sent by exactly `pushes` calls of push, each with the next of
@@ -130,6 +138,21 @@ class Worker {
   // Sends it to worker `to` (this one too). For everybody who sees its cause (the shard's later
   // commands, who gets the command's answer, who holds the shard next) it is under way on return.
   void push(WorkerId to, Push& push);
+
+  // --- CLIENT TRACKING (worker_tracking.cc), on this worker's thread ---
+  // In the handler of the session's command: what it asked for holds from its reply on.
+  void start_tracking(Session& session, Tracking tracking);
+  // At any time.
+  void stop_tracking(Session& session);
+  // Somebody does, as far as this worker has heard.
+  bool anybody_tracks() const { return anybody_tracks_; }
+  // For ShardSide, with the shard held: a key, or all keys of some database, changes now.
+  void invalidate(ShardId shard, std::string_view key);
+  void invalidate_all(ShardId shard);
+
+  CommandWatch& watch() { return watch_; }
+  // What this worker has used up since its start (or CONFIG RESETSTAT).
+  HotKeysUsage usage() const;
 
   // --- who listens to what (worker_listen.cc) ---
   // Before a handler changes who listens: all pushes up to now go to those who listened then, the
@@ -283,20 +306,59 @@ class Worker {
   bool deliver_pushes(size_t deliveries_max);
   size_t deliver_push(Push& push);
   void push_to(Session& session, Payload& payload);
+  void place_push(Session& session, Payload& payload, uint64_t behind);
   void release_held(Session& session);
   bool crowded() const;
+  bool is_behind() const { return pushes_.crowded() || invalidations_.crowded(); }
   void wake_pushed();
   void drop_pushes();
+
+  // worker_tracking.cc: CLIENT TRACKING
+  void set_actor(const ClientRef& client, bool tracked) {
+    actor_ = client;
+    actor_tracked_ = tracked;
+  }
+  ClientRef ref_of(const Session& session) const { return {id_, session.conn}; }
+  static bool tracks_reads(const Session& session);
+  static void used_caching(Session& session, const CommandRow* row);
+  void remember_reads(const Context& ctx);
+  void limit_tracked_keys(ShardId shard);
+  void send_invalidation(ShardId shard, std::string_view key);
+  void send_invalidation_of_all();
+  void send_broadcasts();
+  void broadcast_keys(const std::vector<PrefixTable::Listener>& listeners,
+                      const PrefixTable::ChangedKeys& keys);
+  void post(WorkerId to, Push& push);
+  void end_of_cause();
+  void receive_invalidations();
+  void deliver_tracking(Push& push);
+  void deliver_invalidation_of_all(Push& push);
+  void hand_over(Session& session, Payload& payload, uint64_t behind);
+  void hand_redirected(Session& target, Payload& payload);
+  void break_redirect(Session& session);
+  void tell_tracker(const Session& session);
+  void listen_to_held();
+  void take_tracker(const ClientRef& client, std::string_view bytes);
+  uint64_t served_by(ShardId shard, WorkerId home) const;
+  void publish_tracked(ShardId shard);
+
+  // worker_pause.cc: CLIENT PAUSE
+  bool held_back(const Session& session, const CommandRow& row) const;
+  bool release_paused();
 
   // worker_lease.cc: leases and tours
   bool progress_lease();
   void claim_lease();
   void send_parks();
-  void run_leased();
+  void run_leased(Session& session);
   void hold_leased(bool mine);
   void run_over_shards(Session& session);
-  void finish_lease(Session& session);
-  bool read_again(Session& session);
+  void take_hold();
+  bool choose_rider();
+  bool may_ride(Session& session);
+  ShardSet shards_of_leased(const Session& session) const;
+  void finish_leased(Session& session);
+  bool read_again(Session& session, size_t bytes_max = SIZE_MAX);
   void end_lease();
   bool check_parked();
   bool lease_can_move();
@@ -306,6 +368,7 @@ class Worker {
   void advance_tour(Tour& tour);
   void retry_tours();
   void visit_tour(Tour& tour);
+  void revisit_tours();
   void finish_tour(Tour& tour);
   void answer_tour(Tour& tour, Session& session, Output& out);
   bool send_on_errand(Tour& tour);
@@ -350,6 +413,7 @@ class Worker {
   IntrusiveList<Session, StallNode> wait_unpark_;
   IntrusiveList<Session, StallNode> wait_cell_;
   IntrusiveList<Session, StallNode> wait_lease_;
+  IntrusiveList<Session, StallNode> wait_pause_;
   IntrusiveList<Session, StallNode> wait_turn_;
   int64_t input_bytes_ = 0;     // of all sessions' inputs
   Session* running_ = nullptr;  // whose command runs now
@@ -357,6 +421,7 @@ class Worker {
   // other workers
   std::vector<Channel*> outgoing_;  // by target; null for this worker
   std::vector<Channel*> incoming_;  // by home
+  std::vector<Cell*> answers_;      // scratch of mailbox_phase
   std::vector<Cell*> served_;       // requests taken from the rings
   size_t served_next_ = 0;          // of those, what is still to be served
   size_t serve_first_ = 0;          // whose requests are taken first this time
@@ -365,6 +430,7 @@ class Worker {
   ShardSet pushed_;  // workers that were pushed to and are to be woken, or are behind with it
   bool any_pushed_ = false;
   PushQueue pushes_;
+  PushQueue invalidations_;  // what may not wait: see receive_invalidations
 
   // topics
   struct LeftTopic {
@@ -379,7 +445,7 @@ class Worker {
   alignas(64) std::atomic<bool> asleep_{false};
 
   // leases
-  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kExec };
+  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kHolding, kExec };
   struct {
     LeaseStep step = LeaseStep::kNone;
     uint64_t ticket = 0;
@@ -388,15 +454,35 @@ class Worker {
     int acknowledgements = 0;
     uint64_t since_tsc = 0;
     bool for_left_topics = false;  // or for what clients have left; they take turns
-    Session* session = nullptr;
+    Session* session = nullptr;    // whose request runs, or is the next to
+    Session* before = nullptr;     // whose request has just run
+    int requests_left = 0;         // that may run under it
   } lease_;
+  // Whose requests have run under the lease; they go on when it is over.
+  IntrusiveList<Session, StallNode> served_sessions_;
   BurstItem leased_item_;
   bool parked_ = false;  // this worker's shard is another's
   uint64_t parked_ticket_ = 0;
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
+  CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
-  ErrandBox errand_box_;  // tours that are back from the thread that may block
+  Inbox<Tour, &Tour::next_back> back_from_errands_;  // when it has done with them
 
+  // tracking
+  ClientRef actor_;             // whose command runs, or ran last
+  bool actor_tracked_ = false;  // and whether its reads are remembered
+  bool anybody_tracks_ = false;
+  bool all_changed_ = false;    // the command has emptied a database
+  bool holds_leased_ = false;   // the shards of lease_ are this worker's
+  PrefixTable prefixes_;
+  std::vector<ClientRef> readers_;   // scratch
+  std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
+
+  // the pause
+  PauseMode pause_mode_ = PauseMode::kOff;
+  bool pause_lessened_ = false;  // some that wait in wait_pause_ may run
+  std::vector<uint64_t> sent_before_pause_;  // by outgoing_: commands
+  uint64_t lease_before_pause_ = 0;          // the ticket after that of the newest lease
   // transactions
   ExecRun exec_;     // LeaseStep::kExec
   Output exec_out_;  // its reply

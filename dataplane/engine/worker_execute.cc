@@ -97,6 +97,11 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
     refuse(session, item, args);
     return true;
   }
+  if (paused() && held_back(session, *item.row)) [[unlikely]] {
+    session.last_command = item.row;
+    stall(session, Stall::kPaused);
+    return false;
+  }
   switch (item.place.where) {
     case Where::kSession:
     case Where::kExec:
@@ -126,7 +131,8 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if (session.in_multi && !admissible_in_multi(session, row)) {
     return false;
   }
-  if ((row.flags & kDenyOom) != 0 && config_->maxmemory != 0 && out_of_memory()) {
+  // While paused nothing is refused for want of memory: such a command is held back anyway.
+  if ((row.flags & kDenyOom) != 0 && config_->maxmemory != 0 && !paused() && out_of_memory()) {
     return false;
   }
   return may_run_while_listening(session, row);
@@ -223,6 +229,7 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
   if (item.row != nullptr) {
     counters_of(*item.row).rejected.add(1);
   }
+  used_caching(session, item.row);
   end_command(session, muted);
 }
 
@@ -250,7 +257,7 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = item.row;
   ++session.commands;
-  keys_.bind(shard_.id(), session.db, now_);
+  keys_.bind(shard_.id(), session.db, now_, !session.no_touch);
   host_.session = &session;
   host_.tour = nullptr;
   Context ctx{.args = args,
@@ -264,8 +271,10 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
               .shard_index = item.place.shard.value};
   running_ = &session;
   const size_t out_before = session.out.size();
+  set_actor(ref_of(session), tracks_reads(session));
   const uint64_t cycles = call(ctx, item.row->handler);
   running_ = nullptr;
+  used_caching(session, item.row);
   if (muted && session.reply_mode == ReplyMode::kOn) {
     session.out.splice(discard_);
   }
@@ -273,6 +282,7 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
   look_if_due(*item.row, args, cost);
   note_if_remarkable(&session, *item.row, args, cost);
   end_command(session, muted);
+  end_of_cause();
 }
 
 bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
@@ -305,6 +315,9 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
     cell->request_bytes = static_cast<uint32_t>(std::min<size_t>(request_bytes_, UINT32_MAX));
     note_if_remarkable(&session, *cell->row, args, run_cell(*cell, args));
     cell->answered = true;
+    if (cell->session == nullptr) {
+      release_cell(*cell);  // what it was pushed meanwhile was too much for its client
+    }
     return true;
   }
   cell->set_args(args);
@@ -335,6 +348,10 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
   cell.row = item.row;
   cell.db = session.db;
   cell.protocol = static_cast<uint8_t>(session.protocol);
+  cell.touching = !session.no_touch;
+  cell.tracked = tracks_reads(session);
+  cell.client = session.conn;
+  used_caching(session, item.row);
   cell.first_key_hash = item.place.first_key_hash;
   cell.shard_index = item.place.shard.value;
   cell.now = now_;
@@ -347,7 +364,7 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
 CommandCost Worker::run_cell(Cell& cell, Args args) {
   cell.reply.set_pool(chunks_);
   Reply reply(cell.reply, cell.protocol);
-  keys_.bind(shard_.id(), cell.db, now_);
+  keys_.bind(shard_.id(), cell.db, now_, cell.touching);
   host_.session = nullptr;
   host_.tour = nullptr;
   host_.watching = &cell.watching;
@@ -361,9 +378,11 @@ CommandCost Worker::run_cell(Cell& cell, Args args) {
               .row = *cell.row,
               .first_key_hash = cell.first_key_hash,
               .shard_index = cell.shard_index};
+  set_actor({cell.home, cell.client}, cell.tracked);
   const uint64_t cycles = call(ctx, cell.row->handler);
   const CommandCost cost{cycles, cell.request_bytes, cell.reply.size()};
   look_if_due(*cell.row, args, cost);
+  end_of_cause();
   return cost;
 }
 
@@ -375,14 +394,20 @@ void Worker::serve(Cell& cell) {
       parked_ = true;
       parked_ticket_ = cell.lease_ticket;
       core_.data_bytes.set(shard_.live_bytes());
+      send_broadcasts();
       engine_.leases().acknowledge(cell.lease_ticket, now_);
       wake_if_asleep(engine_.worker(cell.home.value));
       return;
     case CellKind::kTour:
       visit_tour(*cell.tour);
+      if (cell.tour->stay) {
+        staying_tours_.push_back(cell);
+        return;
+      }
       break;
     case CellKind::kCommand:
       core_.cells_served.add(1);
+      engine_.channel(cell.home, id_).begin_serving(cell);
       if (const CommandCost cost = run_cell(cell, cell.args()); watch_.remarkable(cost)) {
         bring_home(cell.noted, *cell.row, cell.args(), cost);
       }
@@ -390,6 +415,7 @@ void Worker::serve(Cell& cell) {
       break;
     case CellKind::kExec:
       core_.cells_served.add(1);
+      engine_.channel(cell.home, id_).begin_serving(cell);
       run_exec_cell(cell);
       cell.pack_reply();
       break;
@@ -469,6 +495,9 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   handler(ctx);
   last_call_tsc_ = tsc();
   const uint64_t cycles = last_call_tsc_ - began + cycles_before;
+  if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {
+    remember_reads(ctx);
+  }
   CommandCounters& counters = counters_of(ctx.row);
   counters.calls.add(1);
   counters.cycles.add(static_cast<int64_t>(cycles));

@@ -9,6 +9,17 @@
 
 namespace pollux {
 
+namespace {
+
+// Requests that run under one lease; the turn's share may end it before. What it saves stands in
+// README.md, Leases.
+constexpr int kLeasedRequestsMax = 32;
+// A request that is longer waits for a lease of its own: whether it is complete is asked after each
+// request that ran.
+constexpr size_t kRiderBytesMax = 16 * 1024;
+
+}  // namespace
+
 // The owner's side: true if the shard has just come back, or a tour of its lease was here.
 bool Worker::check_parked() {
   if (!parked_) {
@@ -26,8 +37,9 @@ bool Worker::check_parked() {
     return true;
   }
   learn(engine_.leases().latest_now(parked_ticket_, now_));
+  receive_invalidations();
   parked_ = false;
-  side_.listen();
+  side_.listen();  // as this worker knows it, not as the coordinator did
   retry_tours();
   retry_forgets();
   resume_all(wait_unpark_);
@@ -44,6 +56,8 @@ bool Worker::lease_can_move() {
       return engine_.leases().may_park(lease_.ticket, lease_.shards, lease_.passed);
     case LeaseStep::kParking:
       return engine_.leases().granted(lease_.ticket, lease_.acknowledgements);
+    case LeaseStep::kHolding:
+      return true;
     case LeaseStep::kExec:
       return leased_exec_can_move();
   }
@@ -79,7 +93,14 @@ bool Worker::progress_lease() {
         if (!leases.granted(lease_.ticket, lease_.acknowledgements)) {
           return moved;
         }
-        run_leased();
+        take_hold();
+        break;
+      case LeaseStep::kHolding:
+        if (lease_.session != nullptr || choose_rider()) {
+          run_leased(*lease_.session);
+        } else {
+          end_lease();
+        }
         break;
       case LeaseStep::kExec:
         if (!leased_exec_can_move()) {
@@ -93,6 +114,7 @@ bool Worker::progress_lease() {
 
 // For topics that clients have left, or for the first session: reads its request again, this time
 // only for its keys. If both wait they take turns.
+// No lease is claimed if the session has meanwhile been paused.
 void Worker::claim_lease() {
   lease_.for_left_topics =
       !left_topics_.empty() && (wait_lease_.empty() || !lease_.for_left_topics);
@@ -102,27 +124,40 @@ void Worker::claim_lease() {
     Session& session = wait_lease_.front();
     const bool there = read_again(session);
     POLLUX_ASSERT(there);
+    if (paused() && held_back(session, *leased_item_.row)) {
+      session.StallNode::unlink();
+      stall(session, Stall::kPaused);
+      return;
+    }
     lease_.session = &session;
-    lease_.shards = leased_item_.row->route == Route::kExec
-                        ? session.transaction->shards()
-                        : lease_set(*leased_item_.row, scratch_args_, workers_);
+    lease_.shards = shards_of_leased(session);
   }
+  lease_.requests_left = kLeasedRequestsMax;
   lease_.ticket = engine_.leases().claim();
   lease_.passed = engine_.leases().first_rival(lease_.ticket);
   lease_.step = LeaseStep::kClaimed;
   lease_.since_tsc = tsc();
 }
 
-// Parses the request at the front of the session's input into scratch_args_ and leased_item_. It
-// was within the limits when it was first read; those of today (CONFIG SET) don't hold for it.
-bool Worker::read_again(Session& session) {
+// The shards that the request in leased_item_ needs.
+ShardSet Worker::shards_of_leased(const Session& session) const {
+  return leased_item_.row->route == Route::kExec
+             ? session.transaction->shards()
+             : lease_set(*leased_item_.row, scratch_args_, workers_);
+}
+
+// Parses the request at the front of the session's input into scratch_args_ and leased_item_, if it
+// is in the first `bytes_max` bytes. It was within the limits when it was first read; those of
+// today (CONFIG SET) don't hold for it.
+bool Worker::read_again(Session& session, size_t bytes_max) {
   constexpr ReadLimits kNoLimits{.bulk_bytes_max = INT64_MAX};
   session.reader.reset();
   size_t begin = 0;
   for (;;) {
     size_t consumed = 0;
-    const ReadStatus status = session.reader.read(session.unread().substr(begin), kNoLimits,
-                                                  scratch_args_, consumed);
+    const std::string_view unread = session.unread().substr(0, bytes_max);
+    const ReadStatus status =
+        session.reader.read(unread.substr(begin), kNoLimits, scratch_args_, consumed);
     begin += consumed;
     if (status == ReadStatus::kEmpty) {
       continue;
@@ -155,9 +190,11 @@ void Worker::send_parks() {
   lease_.step = LeaseStep::kParking;
 }
 
-void Worker::run_leased() {
+// All shards are held from here on.
+void Worker::take_hold() {
   LeaseRing& leases = engine_.leases();
   learn(leases.latest_now(lease_.ticket, now_));
+  receive_invalidations();
   // An older lease of this worker's own shard is over (may_park waited for it), though perhaps not
   // yet noticed here.
   POLLUX_ASSERT(!parked_ || !lease_.shards.has(shard_.id()) || leases.released(parked_ticket_));
@@ -169,30 +206,76 @@ void Worker::run_leased() {
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.
   deliver_what_came();
-  if (lease_.session == nullptr) {  // its client has left, or there was none
-    end_lease();
-    return;
-  }
-  Session& session = *lease_.session;
-  const bool there = read_again(session);
-  POLLUX_ASSERT(there);
   hold_leased(true);
+  lease_.step = LeaseStep::kHolding;
+  if (lease_.session != nullptr) {  // its client has not left, and there was one
+    const bool there = read_again(*lease_.session);
+    POLLUX_ASSERT(there);
+  }
+}
+
+// Others whose requests need no more than the shards that are held may run theirs now: first the
+// session that was served, if it has pipelined another, then the one that waits longest for a lease
+// of its own. So a pipeline of MSETs, or many clients of the same few keys, pay for one lease
+// together. There is a limit, since whoever needs a parked shard waits.
+bool Worker::choose_rider() {
+  Session* const before = std::exchange(lease_.before, nullptr);
+  if (lease_.requests_left <= 0 || share_has_cost_enough()) {
+    return false;
+  }
+  for (Session* session : {before, wait_lease_.empty() ? nullptr : &wait_lease_.front()}) {
+    if (session != nullptr && !session->unread().empty() && may_ride(*session)) {
+      core_.lease_riders.add(1);
+      lease_.session = session;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Reads the session's next request into scratch_args_ and leased_item_. What changes whom messages
+// go to needs a look at those under way (take_hold), and what visits other workers takes time:
+// neither rides.
+bool Worker::may_ride(Session& session) {
+  bool rides = !session.closing && read_again(session, kRiderBytesMax) &&
+               !(paused() && held_back(session, *leased_item_.row)) &&
+               admissible(session, *leased_item_.row);
+  if (rides && session.in_multi) {
+    const Transaction& transaction = *session.transaction;
+    rides = leased_item_.place.where == Where::kExec && !transaction.failed() &&
+            !transaction.at_home() && !transaction.needs_lease();
+  } else if (rides) {
+    rides = leased_item_.place.where == Where::kLease &&
+            leased_item_.row->route != Route::kListen;
+  }
+  rides = rides && lease_.shards.has(shards_of_leased(session));
+  if (!rides) {
+    session.reader.reset();
+  }
+  return rides;
+}
+
+void Worker::run_leased(Session& session) {
   if (leased_item_.row->route == Route::kExec) {
     start_leased_exec(session);
     return;
   }
   run_over_shards(session);
-  finish_lease(session);
+  finish_leased(session);
 }
 
 // Whom changes of the leased shards are told to.
 void Worker::hold_leased(bool mine) {
+  holds_leased_ = mine;
   for (int i = 0; i < workers_; ++i) {
     const ShardId shard{static_cast<uint16_t>(i)};
     if (!lease_.shards.has(shard)) {
       continue;
     }
     engine_.side(shard).set_holder(mine ? *this : engine_.worker(i));
+    if (mine) {
+      engine_.side(shard).listen();
+    }
     if (!mine && i != id_.value) {
       // The owners publish their account when the shard is theirs again; until then ours is newer.
       engine_.core(i).data_bytes.set(engine_.shards()[shard.value]->live_bytes());
@@ -205,7 +288,7 @@ void Worker::run_over_shards(Session& session) {
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = leased_item_.row;
   ++session.commands;
-  keys_.bind_leased(lease_.shards.words, session.db, now_);
+  keys_.bind_leased(lease_.shards.words, session.db, now_, !session.no_touch);
   host_.session = &session;
   host_.tour = nullptr;
   Context ctx{.args = scratch_args_,
@@ -217,35 +300,46 @@ void Worker::run_over_shards(Session& session) {
               .row = *leased_item_.row};
   running_ = &session;
   const size_t out_before = session.out.size();
+  set_actor(ref_of(session), tracks_reads(session));
   const uint64_t cycles = call(ctx, leased_item_.row->handler);
   running_ = nullptr;
+  used_caching(session, leased_item_.row);
   const size_t out_after = std::max(session.out.size(), out_before);
   const CommandCost cost{cycles, leased_item_.end, out_after - out_before};
   look_if_due(*leased_item_.row, scratch_args_, cost);
   note_if_remarkable(&session, *leased_item_.row, scratch_args_, cost);
   end_command(session, muted);
+  end_of_cause();
 }
 
-// The leased request has run.
-void Worker::finish_lease(Session& session) {
-  hold_leased(false);
+// The leased request has run; there may be another.
+void Worker::finish_leased(Session& session) {
   session.input_used += leased_item_.end;
   drop_used_input(session);
   mark_dirty(session);
-  end_lease();
-  if (session.kill_after_exec) {
-    kill(session);
-  }
-  over_output_limit(session);
-  resume(session);
+  session.StallNode::unlink();
+  served_sessions_.push_back(session);
+  --lease_.requests_left;
+  lease_.before = &session;
+  lease_.session = nullptr;
+  lease_.step = LeaseStep::kHolding;
 }
 
 void Worker::end_lease() {
+  hold_leased(false);
+  lease_.step = LeaseStep::kNone;
+  send_broadcasts();
   engine_.leases().release(lease_.ticket, now_);
   changes_.learned();
-  lease_.step = LeaseStep::kNone;
-  lease_.session = nullptr;
   wake_sleepers();
+  while (!served_sessions_.empty()) {
+    Session& session = served_sessions_.pop_front();
+    if (session.kill_after_exec) {
+      kill(session);
+    }
+    over_output_limit(session);
+    resume(session);
+  }
 }
 
 void Worker::wake_sleepers() {
@@ -293,6 +387,10 @@ void Worker::advance_tour(Tour& tour) {
         return;
       }
       visit_tour(tour);
+      if (tour.stay) {
+        waiting_tours_.push_back(tour);
+        return;
+      }
       ++tour.next_worker;
       continue;
     }
@@ -315,7 +413,7 @@ void Worker::advance_tour(Tour& tour) {
   }
 }
 
-// Hands the tour to the thread that may block; it comes back through errand_box_. False if there is
+// Hands the tour to the thread that may block; it comes back through an inbox. False if there is
 // no such thread and the errand has been run here.
 bool Worker::send_on_errand(Tour& tour) {
   tour.errand_due = false;
@@ -325,18 +423,18 @@ bool Worker::send_on_errand(Tour& tour) {
   }
   engine_.errands()->run([this, &tour] {
     tour.row->errand(tour);
-    errand_box_.push(tour);
+    back_from_errands_.push(tour);
     wake_if_asleep(*this);
   });
   return true;
 }
 
 bool Worker::take_errands() {
-  Tour* tour = errand_box_.take();
-  const bool any = tour != nullptr;
-  while (tour != nullptr) {
-    finish_tour(*std::exchange(tour, tour->next_back));
-  }
+  bool any = false;
+  back_from_errands_.take_each([&](Tour& tour) {
+    any = true;
+    finish_tour(tour);
+  });
   return any;
 }
 
@@ -349,8 +447,20 @@ void Worker::retry_tours() {
   }
 }
 
+// Those whose visit here was not over: of other workers and of this one.
+void Worker::revisit_tours() {
+  size_t staying = 0;
+  staying_tours_.for_each([&](Cell&) { ++staying; });
+  for (; staying > 0; --staying) {
+    serve(staying_tours_.pop_front());
+  }
+  retry_tours();
+}
+
 // On the visited worker's thread.
 void Worker::visit_tour(Tour& tour) {
+  tour.stay = false;
+  set_actor({}, false);
   tour.now = std::max(tour.now, now_);
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
@@ -373,6 +483,7 @@ void Worker::visit_tour(Tour& tour) {
               .gather = &tour.gather,
               .shard_index = shard_.id().value};
   tour.row->each_shard(ctx);
+  end_of_cause();
   tour.cycles += tsc() - began;
 }
 
@@ -388,6 +499,7 @@ void Worker::finish_tour(Tour& tour_at_end) {
   running_ = session;
   answer_tour(*tour, *session, session->out);
   running_ = nullptr;
+  used_caching(*session, tour->row);
   mark_dirty(*session);
   if (!over_output_limit(*session)) {
     resume(*session);
@@ -410,6 +522,7 @@ void Worker::answer_tour(Tour& tour, Session& session, Output& out) {
               .row = *tour.row,
               .gather = &tour.gather};
   const size_t out_before = out.size();
+  set_actor(ref_of(session), false);
   const uint64_t cycles = call(ctx, tour.row->handler, tour.cycles);
   if (tour.muted) {
     discard_.clear();

@@ -4,12 +4,15 @@
 // No push overtakes an answer: a session that has requests elsewhere, or is in the middle of an
 // EXEC, gets a push behind the replies that were begun before it came (held_pushes). An answer that
 // was sent before the push is one of these, or is with the client already.
+#include <algorithm>
+
 #include "dataplane/engine/worker.h"
 
 namespace pollux {
 
 void Worker::push(WorkerId to, Push& push) {
-  engine_.worker(to.value).pushes_.add(push);
+  Worker& other = engine_.worker(to.value);
+  (is_of_tracking(push.kind) ? other.invalidations_ : other.pushes_).add(push);
   pushed_.add(ShardId{to.value});
   any_pushed_ = true;
 }
@@ -30,7 +33,7 @@ void Worker::wake_pushed() {
     if (i != id_.value) {
       wake_if_asleep(other);
     }
-    if (other.pushes_.crowded()) {
+    if (other.is_behind()) {
       behind.add(shard);
       any_pushed_ = true;
     }
@@ -43,7 +46,7 @@ void Worker::wake_pushed() {
 bool Worker::crowded() const {
   bool any = false;
   for (int i = 0; i < workers_ && !any; ++i) {
-    any = pushed_.has(ShardId{static_cast<uint16_t>(i)}) && engine_.worker(i).pushes_.crowded();
+    any = pushed_.has(ShardId{static_cast<uint16_t>(i)}) && engine_.worker(i).is_behind();
   }
   return any;
 }
@@ -87,19 +90,30 @@ size_t Worker::deliver_push(Push& push) {
       return deliver_message(TopicKind::kShardChannel, *push.payload);
     case PushKind::kMonitors:
       return deliver_monitor_line(*push.payload);
+    default:
+      deliver_tracking(push);
+      return 1;
   }
   return 0;
 }
 
-// Requires that the session takes pushes and is not closing. The caller looks at its limits.
-void Worker::push_to(Session& session, Payload& payload) {
-  if (session.in_flight_count > 0 || exec_under_way(session)) {
-    session.held_pushes.push_back(
-        {session.in_flight_begun, PayloadRef(payload, chunks_.payloads())});
+// Behind the replies of so many of the session's requests elsewhere (see HeldPush), and of none
+// else.
+void Worker::place_push(Session& session, Payload& payload, uint64_t behind) {
+  if (behind + session.in_flight_count <= session.in_flight_begun && !exec_under_way(session)) {
+    session.out.append_payload(payload, session.protocol);
+    mark_dirty(session);
     return;
   }
-  session.out.append_payload(payload, session.protocol);
-  mark_dirty(session);
+  const auto at = std::upper_bound(
+      session.held_pushes.begin(), session.held_pushes.end(), behind,
+      [](uint64_t mine, const HeldPush& other) { return mine < other.behind; });
+  session.held_pushes.insert(at, {behind, PayloadRef(payload, chunks_.payloads())});
+}
+
+// Requires that the session takes pushes and is not closing. The caller looks at its limits.
+void Worker::push_to(Session& session, Payload& payload) {
+  place_push(session, payload, session.in_flight_begun);
 }
 
 // After a reply was delivered.
@@ -117,9 +131,11 @@ void Worker::release_held(Session& session) {
 
 // At the end of the process.
 void Worker::drop_pushes() {
-  pushes_.take();
-  while (Push* push = pushes_.next()) {
-    PayloadPool::release(*push->payload, chunks_.payloads());
+  for (PushQueue* queue : {&pushes_, &invalidations_}) {
+    queue->take();
+    while (Push* push = queue->next()) {
+      PayloadPool::release(*push->payload, chunks_.payloads());
+    }
   }
 }
 

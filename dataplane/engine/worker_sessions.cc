@@ -44,6 +44,15 @@ Session* Worker::find_session(ConnId conn) {
   return session != nullptr && session->conn == conn ? session : nullptr;
 }
 
+Session* Worker::find_by_id(uint64_t id) {
+  for (auto& session : sessions_) {
+    if (session && !session->closed && session->id == id) {
+      return session.get();
+    }
+  }
+  return nullptr;
+}
+
 void Worker::on_open(ConnId conn) {
   if (conn.index >= sessions_.size()) {
     sessions_.resize(conn.index + 1);
@@ -322,6 +331,10 @@ void Worker::stall(Session& session, Stall why) {
     case Stall::kLease:
       wait_lease_.push_back(session);
       break;
+    case Stall::kPaused:
+      wait_pause_.push_back(session);
+      core_.blocked_clients.add(1);
+      break;
     case Stall::kTurn:
       wait_turn_.push_back(session);
       break;
@@ -332,6 +345,7 @@ void Worker::stall(Session& session, Stall why) {
 
 void Worker::resume(Session& session) {
   session.StallNode::unlink();
+  core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.stall = Stall::kNone;
   if (session.in_burst) {
     return;  // a tour that ended where it began: run_part goes on with the session
@@ -412,7 +426,9 @@ void Worker::on_end(Session& session) {
 }
 
 void Worker::close_if_done(Session& session) {
-  const bool last = session.closing || (session.ended && session.stall == Stall::kNone);
+  // Who leaves while it is paused leaves at once, as in Redis; what it sent is not run.
+  const bool last = session.closing || (session.ended && (session.stall == Stall::kNone ||
+                                                          session.stall == Stall::kPaused));
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
       session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);
@@ -434,7 +450,8 @@ bool Worker::over_output_limit(Session& session) {
   } else {
     session.soft_limit_since_ms = 0;
   }
-  const size_t listening = listens ? session.subscriptions->bytes() : 0;
+  const size_t listening = (listens ? session.subscriptions->bytes() : 0) +
+                           (session.tracking == nullptr ? 0 : session.tracking->bytes());
   if (size + listening >= kWeighedMin && client_bytes_limit() > 0) {
     over |= all_client_bytes() > client_bytes_limit();
   }
@@ -443,9 +460,9 @@ bool Worker::over_output_limit(Session& session) {
   }
   core_.output_limit_closes.add(1);
   log_line(LogLevel::kWarning,
-           "Closing client %s: %zu bytes wait to be read by it and its subscriptions take %zu, "
-           "over client-output-buffer-limit %s, or all clients together over maxmemory-clients (by "
-           "default an eighth of the machine's memory)",
+           "Closing client %s: %zu bytes wait to be read by it, and its subscriptions and tracked "
+           "prefixes take %zu: over client-output-buffer-limit %s, or all clients together over "
+           "maxmemory-clients (by default an eighth of the machine's memory)",
            transport_->peer(session.conn).address.c_str(), size, listening,
            listens ? "pubsub" : "normal");
   kill(session);
@@ -466,7 +483,9 @@ void Worker::kill(Session& session) {
   session.closing = true;
   stop_listening(session);
   session.StallNode::unlink();
+  core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
   session.DirtyNode::unlink();
+  stop_tracking(session);
   drop_transaction(session);
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
@@ -513,7 +532,7 @@ void Worker::sweep_sessions() {
       continue;
     }
     const bool listens = session->subscriptions != nullptr || session->monitoring;
-    if (config_->timeout_s > 0 && !listens &&
+    if (config_->timeout_s > 0 && !listens && !session->is_blocked() &&
         now_.ms() - session->active_ms > config_->timeout_s * 1000) {
       core_.timeouts.add(1);
       kill(*session);
@@ -524,10 +543,11 @@ void Worker::sweep_sessions() {
 }
 
 int64_t Worker::session_bytes(const Session& session) const {
-  return static_cast<int64_t>(sizeof(Session) + session.input.capacity() + session.out.size() +
-                              session.name.capacity() +
-                              (session.subscriptions == nullptr ? 0
-                                                                : session.subscriptions->bytes())) +
+  return static_cast<int64_t>(
+             sizeof(Session) + session.input.capacity() + session.out.shape().memory() +
+             session.name.capacity() +
+             (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
+             (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
          (session.transaction == nullptr
               ? 0
               : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
@@ -553,7 +573,7 @@ int64_t Worker::client_bytes_limit() const {
 
 int64_t Worker::client_bytes() const {
   return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
-         transaction_bytes_ + listening_bytes() + chunks_.used_bytes();
+         transaction_bytes_ + listening_bytes() + tracking_bytes() + chunks_.used_bytes();
 }
 
 }  // namespace pollux

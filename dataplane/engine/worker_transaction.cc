@@ -51,6 +51,11 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
     refuse(session, item, args);
     return true;
   }
+  if (paused() && held_back(session, *item.row)) [[unlikely]] {
+    session.last_command = item.row;
+    stall(session, Stall::kPaused);
+    return false;
+  }
   if (item.place.where == Where::kExec && !session.transaction->failed()) {
     return run_exec(session, item);
   }
@@ -117,6 +122,7 @@ bool Worker::run_exec(Session& session, const BurstItem& item) {
     start_exec(run, session, *item.row);
     const bool over = go_on_exec(run);
     POLLUX_ASSERT(over);
+    end_of_cause();
     return true;
   }
   if (count > 1 || transaction.at_home() || transaction.needs_lease()) {
@@ -140,6 +146,7 @@ bool Worker::send_exec(Session& session, const BurstItem& item, ShardId shard) {
   transaction_bytes_ -= static_cast<int64_t>(cell->transaction->bytes() +
                                              cell->transaction->watching.bytes);
   session.in_multi = false;
+  used_caching(session, item.row);
   ++cells_under_way_;
   core_.cells_sent.add(1);
   channel.send(*cell);
@@ -156,9 +163,13 @@ void Worker::run_exec_cell(Cell& cell) {
   run.out = &cell.reply;
   run.db = cell.db;
   run.protocol = cell.protocol;
+  run.client = {cell.home, cell.client};
+  run.tracked = cell.tracked;
+  run.touching = cell.touching;
   check_watches(run);
   const bool over = go_on_exec(run);
   POLLUX_ASSERT(over);
+  end_of_cause();
   cell.noted = std::move(run.noted);
 }
 
@@ -169,6 +180,8 @@ void Worker::start_exec(ExecRun& run, Session& session, const CommandRow& row) {
   ++session.commands;
   run.row = &row;
   run.session = &session;
+  run.client = ref_of(session);
+  run.touching = !session.no_touch;
   run.transaction = session.transaction.get();
   run.skipped = session.reply_mode == ReplyMode::kSkipping;
   transaction_bytes_ -= static_cast<int64_t>(run.transaction->watching.bytes);
@@ -234,6 +247,7 @@ bool Worker::go_on_exec(ExecRun& run) {
   if (run.session != nullptr) {
     transaction_bytes_ -= static_cast<int64_t>(transaction.bytes());
     run.session->in_multi = false;
+    used_caching(*run.session, run.row);
     end_command(*run.session, /*muted=*/false);
   }
   transaction.clear();
@@ -263,6 +277,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
               .row = row,
               .first_key_hash = command.place.first_key_hash,
               .shard_index = command.place.shard.value};
+  set_actor(run.client, run.session != nullptr ? tracks_reads(*run.session) : run.tracked);
   const size_t out_before = out.size();
   const uint64_t cycles = row.route == Route::kEachShard ? run_over_each(ctx, out)
                                                          : call(ctx, row.handler);
@@ -296,9 +311,9 @@ void Worker::observe_queued(ExecRun& run, const CommandRow& row, const CommandCo
 
 void Worker::bind_keys(const ExecRun& run) {
   if (run.leased != nullptr) {
-    keys_.bind_leased(run.leased->words, run.current_db(), now_);
+    keys_.bind_leased(run.leased->words, run.current_db(), now_, run.touching);
   } else {
-    keys_.bind(shard_.id(), run.current_db(), now_);
+    keys_.bind(shard_.id(), run.current_db(), now_, run.touching);
   }
 }
 
@@ -377,9 +392,14 @@ void Worker::go_on_leased_exec() {
   parked_ = parked_ || exec_.waited;
   if (over) {
     changes_.end_one_command();
-    lease_.session->out.splice(exec_out_);
-    release_held(*lease_.session);
-    finish_lease(*lease_.session);
+    Session& session = *lease_.session;
+    session.out.splice(exec_out_);
+    end_of_cause();
+    release_held(session);
+    finish_leased(session);
+    if (exec_.waited) {  // long enough
+      lease_.requests_left = 0;
+    }
   }
 }
 

@@ -59,6 +59,8 @@ struct alignas(64) CoreBlock {
   Counter connections_rejected;
   Counter connections_denied;  // of these, by allow-from
   Counter clients;  // open now
+  Counter tracking_clients;  // of these: CLIENT TRACKING is on
+  Counter blocked_clients;  // of these: their command waits, or CLIENT PAUSE holds them back
   Counter net_input_bytes;
   Counter net_output_bytes;
   Counter reads;   // kData events
@@ -76,6 +78,10 @@ struct alignas(64) CoreBlock {
   Counter ticks_cut_short;  // slices that ended with more to do
   Counter keys;
   Counter keys_with_expiry;
+  Counter tracked_keys;      // of this shard, that clients have read and may cache
+  Counter tracked_reads;     // the same, counted for each client
+  Counter tracked_bytes;     // that remembering them takes
+  Counter tracked_prefixes;  // of the whole process, as this core knows it
   // memory, bytes
   Counter data_bytes;    // the shard's exact account
   Counter client_bytes;  // sessions and their buffers
@@ -88,6 +94,7 @@ struct alignas(64) CoreBlock {
   // between cores
   Counter cells_sent;
   Counter cells_served;
+  Counter lease_riders;  // requests that ran under the lease of another
   Counter leases;
   Counter lease_wait_cycles;
   Counter tickets;

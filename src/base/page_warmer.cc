@@ -93,12 +93,7 @@ void WarmBlocks::give_back(char* block) {
     return;
   }
   returned_count_.fetch_add(1, std::memory_order_relaxed);
-  // Only the owner pushes and the warmer only takes all, so no block returns to the list under
-  // the eyes of a push (ABA). release: the block is the warmer's from here on.
-  auto* returned = new (block) Returned{returned_.load(std::memory_order_relaxed)};
-  while (!returned_.compare_exchange_weak(returned->next, returned, std::memory_order_release,
-                                          std::memory_order_relaxed)) {
-  }
+  returned_.push(*new (block) Returned);
   warmer_->ask();
 }
 
@@ -115,14 +110,10 @@ char* WarmBlocks::map() const {
 }
 
 void WarmBlocks::unmap_returned() {
-  // acquire: pairs with give_back.
-  Returned* next = returned_.exchange(nullptr, std::memory_order_acquire);
-  while (next != nullptr) {
-    Returned* block = next;
-    next = block->next;
-    munmap(block, bytes_);
+  returned_.take_each([this](Returned& block) {
+    munmap(&block, bytes_);
     returned_count_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  });
 }
 
 void WarmBlocks::work() {

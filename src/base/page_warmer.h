@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "src/base/inbox.h"
+
 namespace pollux {
 
 class WarmBlocks;
@@ -84,7 +86,7 @@ class WarmBlocks {
   // The next block: asked for by the owner, put there by the warmer, taken by the owner.
   std::atomic<char*> ready_{nullptr};
   std::atomic<size_t> returned_count_{0};  // of the blocks in the list below
-  std::atomic<Returned*> returned_{nullptr};  // pushed by the owner, taken as a whole by the warmer
+  Inbox<Returned> returned_;  // from the owner to the warmer
 };
 
 }  // namespace pollux

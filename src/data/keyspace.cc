@@ -7,11 +7,12 @@
 
 namespace pollux {
 
-void Keyspace::bind_leased(std::span<const uint64_t> held, int db, Instant now) {
+void Keyspace::bind_leased(std::span<const uint64_t> held, int db, Instant now, bool touching) {
   POLLUX_ASSERT(held.size() <= std::size(held_));
   single_ = nullptr;
   std::fill(std::copy(held.begin(), held.end(), held_), std::end(held_), 0);
   db_ = db;
+  touching_ = touching;
   set_now(now);
 }
 
@@ -35,15 +36,19 @@ const Entry* Keyspace::lookup(int db, const Key& key, bool touch) {
   if (position) {
     entry = store.entry_at(position.handle());
     if (entry->expired_at(now_.ms())) [[unlikely]] {
-      ++store.stats_.expired_by_access;
-      store.expire(db, key, position);
+      if (!frozen_) {
+        ++store.stats_.expired_by_access;
+        store.expire(db, key, position);
+      }
       entry = nullptr;
     }
   }
   if (touch) {
     if (entry != nullptr) {
       ++stats_.hits;
-      entry->touch(clock_);
+      if (touching_) {
+        entry->touch(clock_);
+      }
     } else {
       count_miss(key);
     }

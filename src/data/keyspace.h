@@ -41,14 +41,18 @@ class Keyspace {
   explicit Keyspace(std::span<ShardStore* const> stores) : stores_(stores) {}
 
   // --- the engine binds ---
+  // `touching`: whether find refreshes the access clock (CLIENT NO-TOUCH).
   // One held shard; all keys of the command are known to lie there.
-  void bind(ShardId shard, int db, Instant now) {
+  void bind(ShardId shard, int db, Instant now, bool touching = true) {
     single_ = stores_[shard.value];
     db_ = db;
+    touching_ = touching;
     set_now(now);
   }
   // The shards of a lease, as a bit per shard; keys find theirs by their slot.
-  void bind_leased(std::span<const uint64_t> held, int db, Instant now);
+  void bind_leased(std::span<const uint64_t> held, int db, Instant now, bool touching = true);
+  // While set, what has expired is not seen, and stays where it is (CLIENT PAUSE).
+  void set_frozen(bool frozen) { frozen_ = frozen; }
 
   // --- what handlers use ---
   int db() const { return db_; }
@@ -60,6 +64,9 @@ class Keyspace {
   const Entry* find(const Key& key) { return lookup(db_, key, /*touch=*/true); }
   const Entry* peek(const Key& key) { return lookup(db_, key, /*touch=*/false); }
   const Entry* peek_in(int db, const Key& key) { return lookup(db, key, /*touch=*/false); }
+
+  // From now on find refreshes the access clock, whatever was bound (TOUCH).
+  void touch_all() { touching_ = true; }
 
   // A read of `key` that found nothing. Told to the observer too.
   void count_miss(const Key& key);
@@ -99,6 +106,8 @@ class Keyspace {
   ShardStore* single_ = nullptr;  // set when one shard is bound
   uint64_t held_[kWorkersMax / 64] = {};
   int db_ = 0;
+  bool touching_ = true;
+  bool frozen_ = false;
   Instant now_;
   uint32_t clock_ = 0;  // the access clock at now_
   KeyspaceStats stats_;

@@ -2,6 +2,7 @@
 // the leading '-' and the line end. (redis-server 7.0.15 is the source.)
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace pollux::error_text {
@@ -38,6 +39,12 @@ inline constexpr std::string_view kBigInline = "ERR Protocol error: too big inli
 inline constexpr std::string_view kUnbalancedQuotes =
     "ERR Protocol error: unbalanced quotes in request";
 inline constexpr std::string_view kExpectedDollar = "ERR Protocol error: expected '$', got '";
+
+// `word` as the client wrote it, `command` in upper case.
+inline std::string wrong_subcommand(std::string_view word, std::string_view command) {
+  return std::string("ERR unknown subcommand or wrong number of arguments for '")
+      .append(word).append("'. Try ").append(command).append(" HELP.");
+}
 
 // Behind "ERR Can't execute 'name'".
 inline constexpr std::string_view kNotWhileSubscribed =

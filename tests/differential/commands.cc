@@ -105,6 +105,23 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kType, "CLIENT LIST"},
     {1, Rule::kType, "CLIENT LIST (TYPE <word>|ID <word>|<word>)"},
     {1, Rule::kType, "CLIENT [<word>]"},
+    {1, Rule::kType, "CLIENT INFO"},
+    {1, Rule::kExact, "CLIENT LIST ID 99999999 88888888"},
+    {2, Rule::kExact, "CLIENT NO-EVICT (ON|OFF|maybe)", Mutilate::kNever},
+    {2, Rule::kExact, "CLIENT PAUSE (<word>|-1|0|0 WRITE|0 ALL|0 <word>|0 ALL ALL)",
+     Mutilate::kNever},
+    {1, Rule::kExact, "CLIENT UNPAUSE", Mutilate::kNever},
+    {2, Rule::kExact,
+     "CLIENT UNBLOCK (99999999|<word>|99999999 TIMEOUT|99999999 ERROR|99999999 <word>|1 2 3)"},
+    // Tracking is off here: steps of their own turn it on (stream.cc).
+    {2, Rule::kExact,
+     "CLIENT TRACKING (ON|OFF|maybe) (PREFIX a|OPTIN OPTOUT|BCAST OPTIN|REDIRECT 99999999|"
+     "REDIRECT x|REDIRECT|BCAST PREFIX a PREFIX ab|nosuch)",
+     Mutilate::kNever},
+    {1, Rule::kExact, "CLIENT TRACKING (OFF|maybe)", Mutilate::kNever},
+    {2, Rule::kExact, "CLIENT CACHING (YES|NO|maybe)"},
+    {1, Rule::kExact, "CLIENT GETREDIR"},
+    {1, Rule::kExact, "CLIENT TRACKINGINFO"},
 
     // Publish and subscribe: nobody listens here, the order of messages is tested elsewhere.
     {6, Rule::kExact, "PUBLISH <key> <value>"},

@@ -30,6 +30,7 @@ namespace {
 
 constexpr size_t kRoundCommands = 20000;
 constexpr size_t kDatabases = 16;
+constexpr std::string_view kLastWord = "the last word of a step";
 constexpr size_t kStepsPerLook = 20;  // between two looks at the events of keys
 
 struct Options {
@@ -146,6 +147,9 @@ class Run {
       case Step::Kind::kScan:
         run_scan(step);
         break;
+      case Step::Kind::kTracking:
+        run_tracking(step);
+        break;
       case Step::Kind::kWait:
         std::this_thread::sleep_for(std::chrono::milliseconds(step.wait_ms));
         break;
@@ -211,6 +215,35 @@ class Run {
     if (redis_.ends.size() != pollux_.ends.size()) {
       report(step.commands.size() - 1, "a reply too many", redis_.bytes, pollux_.bytes);
     }
+  }
+
+  // On the connection that no other step uses, because it then has a history of its own. HELLO's
+  // reply is not compared.
+  void run_tracking(const Step& step) {
+    size_t connection = pairs_.size() - 1;
+    std::string bytes;
+    for (const Command& command : step.commands) {
+      append_request(command.request, bytes);
+    }
+    Delivery delivery;
+    append_request({"ECHO", std::string(kLastWord)}, bytes);
+    delivery.bytes = bytes;
+    delivery.until_echo = kLastWord;
+    delivery.split_seed = step.split_seed;
+    if (send(connection, delivery)) {
+      std::string_view redis = std::string_view(redis_.bytes).substr(redis_.ends[0]);
+      std::string_view pollux = std::string_view(pollux_.bytes).substr(pollux_.ends[0]);
+      if (redis != pollux) {
+        size_t same = 0;
+        while (same < std::min(redis.size(), pollux.size()) && redis[same] == pollux[same]) {
+          same++;
+        }
+        same -= std::min<size_t>(same, 60);
+        report(step.commands.size() - 1, "what a client that tracks gets differs",
+               redis.substr(same), pollux.substr(same));
+      }
+    }
+    reopen(connection);
   }
 
   void run_raw(const Step& step) {

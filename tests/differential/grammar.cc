@@ -69,7 +69,7 @@ constexpr const char* kOptions[] = {
     "latency-tracking-info-percentiles", "shutdown-on-sigterm", "oom-score-adj-values",
     "active-expire-effort", "activerehashing", "hz", "hll-sparse-max-bytes", "masteruser",
     "set-max-intset-entries", "zset-max-ziplist-value", "list-max-listpack-size", "repl-timeout",
-    "replica-announce-port", "repl-diskless-load", "tracking-table-max-keys", "acllog-max-len",
+    "replica-announce-port", "repl-diskless-load", "acllog-max-len",
     "cluster-announce-hostname", "cluster-link-sendbuf-limit", "maxmemory-eviction-tenacity",
     "rdbchecksum", "daemonize", "dbfilename", "no-appendfsync-on-rewrite", "sanitize-dump-payload",
 };

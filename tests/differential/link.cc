@@ -29,6 +29,9 @@ class Side {
     if (answer_->closed || answer_->bad) {
       return true;
     }
+    if (!delivery_.until_echo.empty()) {
+      return answer_->bytes.ends_with(std::string(delivery_.until_echo) + "\r\n");
+    }
     return sent_all() && answer_->ends.size() >= delivery_.replies && !delivery_.until_closed;
   }
 

@@ -42,6 +42,7 @@ struct Delivery {
   std::string_view bytes;
   size_t replies = 0;         // whole replies to wait for
   bool until_closed = false;  // wait for the end of the stream, too
+  std::string_view until_echo = {};  // wait for this bulk reply, however many come before it
   bool half_close = false;    // send our end of stream after the bytes
   uint64_t split_seed = 0;    // not 0: sent in small pieces
 };

@@ -109,6 +109,8 @@ class RoundMaker {
       short_ttls();
     } else if (dice < 116) {
       transaction();
+    } else if (dice < 126) {
+      tracking();
     } else {
       pipeline();
     }
@@ -226,6 +228,61 @@ class RoundMaker {
     pipeline();
     step_.kind = Step::Kind::kQuit;
     step_.commands.push_back(make({"QUIT"}));
+  }
+
+  // What a client is told of its own changes, and where among its replies.
+  void tracking() {
+    static const char* const kModes[] = {"", "NOLOOP", "OPTIN", "OPTOUT"};
+    step_.kind = Step::Kind::kTracking;
+    step_.commands.push_back(make({"HELLO", "3"}));
+    Request on = {"CLIENT", "TRACKING", "ON"};
+    const std::string mode = rng_.pick(kModes);
+    if (!mode.empty()) {
+      on.push_back(mode);
+    }
+    step_.commands.push_back(make(on));
+    for (uint64_t i = 5 + rng_.below(40); i > 0; i--) {
+      step_.commands.push_back(make(tracked_request()));
+    }
+  }
+
+  Request tracked_request() {
+    const std::string key = grammar_.value("key", rng_);
+    const std::string other = grammar_.value("key", rng_);
+    switch (rng_.below(20)) {
+      case 0:
+        return {"SET", key, "v"};
+      case 1:
+        return {"MSET", key, "v", other, "w"};
+      case 2:
+        return {"APPEND", key, "x"};
+      case 3:
+        return {"DEL", key, other};
+      case 4:
+        return {"RENAME", key, other};
+      case 5:
+        return {"COPY", key, other, "REPLACE"};
+      case 6:
+        return {"EXPIRE", key, rng_.chance(3) ? "-1" : "100000"};
+      case 7:
+        return {"PERSIST", key};
+      case 8:
+        return {"GETDEL", key};
+      case 9:
+        return {rng_.chance(10) ? "FLUSHDB" : "TOUCH", rng_.chance(2) ? "SYNC" : "ASYNC"};
+      case 10:
+        return {"CLIENT", "CACHING", rng_.chance(2) ? "YES" : "NO"};
+      case 11:
+        return {"CLIENT", "TRACKINGINFO"};
+      case 12:
+        return {"MGET", key, other};
+      case 13:
+        return {"EXISTS", other, key, other};
+      case 14:
+        return {"SELECT", std::to_string(rng_.below(3))};
+      default:
+        return {"GET", key};
+    }
   }
 
   // Ends this step, and begins the next one on the connection.

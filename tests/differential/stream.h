@@ -26,6 +26,8 @@ struct Step {
     kQuit,      // commands, the last of which closes the connection
     kScan,      // commands[0] is a SCAN: run to its end on both sides, sets of keys compared
     kWait,      // nothing is sent for wait_ms: short TTLs end
+    kTracking,  // commands of a client that caches, on a connection of its own: all that comes
+                // back, pushes among the replies, is compared as bytes
   };
   Kind kind = Kind::kPipeline;
   size_t connection = 0;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "storage/ticket_journal.h"
+#include "tests/sim/client_parts.h"
 #include "tests/sim/listeners.h"
 #include "tests/sim/parts.h"
 #include "tests/sim/tx_parts.h"
@@ -131,6 +132,65 @@ void set_departures(Stage& stage) {
   stage.enter<Loner>(stage.any_worker(), stage.rounds, "stayer", 20);
   stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
   stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
+}
+
+// Caches of clients that are told what changes, by whichever worker.
+void set_caches(Stage& stage) {
+  Keys keys;
+  for (int i = 0; i < 2; ++i) {
+    const Keys own = spread_keys(stage, "raised" + std::to_string(i), 2);
+    keys.insert(keys.end(), own.begin(), own.end());
+    stage.enter<Raiser>(stage.any_worker(), stage.rounds * 2, own, stage.board);
+  }
+  if (stage.rng.below(3) == 0) {
+    stage.enter<Flusher>(stage.any_worker(), stage.rounds, stage.board);
+  }
+  for (int i = 0; i < 3; ++i) {
+    const auto mode = static_cast<Cacher::Mode>(stage.rng.below(3));
+    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 3, mode, keys, Keys{}, stage.board);
+  }
+}
+
+// The same for one that asks for one thing at a time, of a writer who writes in order; and some who
+// cache leave at any moment.
+void set_cached_pairs(Stage& stage) {
+  const Keys pair = spread_keys(stage, "pair", 2);
+  stage.leavers = 2;
+  for (int i = 0; i < 2; ++i) {
+    const auto mode = static_cast<Cacher::Mode>(stage.rng.below(3));
+    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 2, mode, pair, Keys{}, stage.board)
+        .may_be_closed();
+  }
+  stage.enter<Raiser>(stage.any_worker(), stage.rounds * 3, pair, stage.board);
+  for (int i = 0; i < 2; ++i) {
+    const auto mode = static_cast<Cacher::Mode>(stage.rng.below(2));
+    stage.enter<Cacher>(stage.any_worker(), stage.rounds * 6, mode, pair, pair, stage.board);
+  }
+}
+
+// Writers of all kinds are held back again and again; some leave meanwhile or are killed.
+void set_pauses(Stage& stage) {
+  const Keys accounts = spread_keys(stage, "account", 3);
+  const Keys counters = spread_keys(stage, "counter", 2);
+  Keys raised = spread_keys(stage, "raised", 2);
+  stage.at_first = {open_accounts(accounts, kSum)};
+  stage.leavers = 2;
+  stage.enter<Loner>(stage.any_worker(), stage.rounds * 2, "leaver", 20);
+  stage.enter<Banker>(stage.any_worker(), stage.rounds * 2, accounts, kSum);
+  std::vector<std::string> victims;
+  for (const auto& actor : stage.cast) {
+    actor->may_be_closed();
+    victims.push_back(actor->address());
+  }
+  stage.enter<Killer>(stage.any_worker(), stage.rounds, victims);
+  stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
+  stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
+  stage.enter<Counting>(stage.any_worker(), stage.rounds, counters);
+  stage.enter<Raiser>(stage.any_worker(), stage.rounds * 2, raised, stage.board);
+  Keys all = std::move(raised);
+  all.insert(all.end(), accounts.begin(), accounts.end());
+  all.insert(all.end(), counters.begin(), counters.end());
+  stage.enter<Pauser>(stage.any_worker(), stage.rounds * 2, all);
 }
 
 // Channels on different shards, and patterns that fit some of them.
@@ -277,6 +337,9 @@ constexpr Play kPlays[] = {
     {"departures", set_departures},
     {"transactions", set_transactions},
     {"watches", set_watches},
+    {"caches", set_caches},
+    {"cached_pairs", set_cached_pairs},
+    {"pauses", set_pauses},
     {"histories", set_histories},
     {"messages", set_messages},
     {"deserters", set_deserters},

@@ -11,6 +11,7 @@
 
 #include "dataplane/sim/scheduler.h"
 #include "tests/sim/actor.h"
+#include "tests/sim/board.h"
 
 namespace pollux {
 
@@ -19,6 +20,7 @@ struct Stage {
   Rng& rng;
   int rounds;                     // about how often each actor acts
   std::vector<Request> at_first;  // run by one client before the actors begin
+  Board board;
   Cast cast;
   // How many actors of the front of the cast leave or are killed in the middle.
   size_t leavers = 0;

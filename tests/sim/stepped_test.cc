@@ -8,7 +8,7 @@
 namespace pollux {
 namespace {
 
-constexpr uint64_t kSeedsPerPlay = 7'750;
+constexpr uint64_t kSeedsPerPlay = 6'300;
 
 class SteppedTest : public testing::TestWithParam<Play> {};
 
