@@ -147,7 +147,9 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "obl", static_cast<int64_t>(out.first_bytes));
   add(line, "oll", static_cast<int64_t>(out.more_chunks));
   add(line, "omem", static_cast<int64_t>(out.more_memory));
-  add(line, "tot-mem", worker.session_bytes(session));
+  add(line, "tot-mem",
+      worker.session_bytes(session) - static_cast<int64_t>(session.out.size()) +
+          static_cast<int64_t>(out.memory()));
   add(line, "events", events_of(session));
   add(line, "cmd", command);
   add(line, "user", "default");

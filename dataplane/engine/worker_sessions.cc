@@ -544,7 +544,7 @@ void Worker::sweep_sessions() {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(
-             sizeof(Session) + session.input.capacity() + session.out.shape().memory() +
+             sizeof(Session) + session.input.capacity() + session.out.size() +
              session.name.capacity() +
              (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
              (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
