@@ -60,6 +60,7 @@ struct Config {
   int64_t poll_gather_us = 100;         // one worker that doesn't spin: see kernel/gather.h
   bool turn_cpu_stats = false;  // measure the thread CPU time of each turn (a system call)
   int64_t maxmemory = 0;        // bytes of data over all shards; 0: no limit
+  int64_t eviction_tenacity = 10;  // how long a slice of eviction may take
   int64_t maxclients = 10000;
   int64_t timeout_s = 0;  // idle clients are closed; 0: never
   int64_t query_buffer_bytes_max = 1LL << 30;

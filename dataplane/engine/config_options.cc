@@ -86,6 +86,16 @@ void land_clients_max(Config& config, const OptionValue& value) {
   config.clients_bytes_max = std::max<int64_t>(value.number, 0);
 }
 
+void land_policy(Config& config, const OptionValue& value) {
+  EvictionRules& rules = config.data.eviction;
+  rules.policy = static_cast<EvictionPolicy>(value.number);
+  rules.access.kind = access_kind(rules.policy);
+}
+
+void land_samples(Config& config, const OptionValue& value) {
+  config.data.eviction.samples = value.number;
+}
+
 void land_debug_command(Config& config, const OptionValue& value) {
   config.debug_command_allowed = value.text == "yes";
   config.debug_command_local = value.text == "local";
@@ -216,8 +226,10 @@ constexpr OptionRow kRows[] = {
     {"lazyfree-lazy-server-del", "", kBool, kIdle, "no"},
     {"lazyfree-lazy-user-del", "", kBool, kIdle, "no"},
     {"lazyfree-lazy-user-flush", "", kBool, kIdle, "no"},
-    {"lfu-decay-time", "", kInt, kIdle, "1", 0, kIntMax},
-    {"lfu-log-factor", "", kInt, kIdle, "10", 0, kIntMax},
+    {"lfu-decay-time", "", kInt, 0, "1", 0, kIntMax, {},
+     [](Config& c, const OptionValue& v) { c.data.eviction.access.lfu_decay_minutes = v.number; }},
+    {"lfu-log-factor", "", kInt, 0, "10", 0, kIntMax, {},
+     [](Config& c, const OptionValue& v) { c.data.eviction.access.lfu_log_factor = v.number; }},
     {"list-compress-depth", "", kInt, kIdle, "0", 0, kIntMax},
     {"list-max-listpack-size", "list-max-ziplist-size", kInt, kIdle, "-2", kIntMin, kIntMax},
     {"logfile", "", kText, kImmutable, "", 0, 0, {}, put<&Config::log_file>},
@@ -228,12 +240,13 @@ constexpr OptionRow kRows[] = {
     {"maxclients", "", kInt, 0, "10000", 1, kUnsignedMax, {}, put<&Config::maxclients>},
     {"maxmemory", "", kMemory, kUnsigned, "0", 0, kLongMax, {}, put<&Config::maxmemory>},
     {"maxmemory-clients", "", kMemory, kPercent, "0", 0, kLongMax, {}, land_clients_max},
-    {"maxmemory-eviction-tenacity", "", kInt, kIdle, "10", 0, 100},
-    {"maxmemory-policy", "", kChoice, kIdle, "noeviction", 0, 0,
+    {"maxmemory-eviction-tenacity", "", kInt, 0, "10", 0, 100, {},
+     put<&Config::eviction_tenacity>},
+    {"maxmemory-policy", "", kChoice, 0, "noeviction", 0, 0,
      "volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, "
-     "allkeys-random, noeviction",
-     [](Config& c, const OptionValue& v) { c.data.lfu = v.text.ends_with("-lfu"); }},
-    {"maxmemory-samples", "", kInt, kIdle, "5", 1, kIntMax},
+     "allkeys-random, noeviction, allkeys-s3fifo",
+     land_policy},
+    {"maxmemory-samples", "", kInt, 0, "5", 1, kIntMax, {}, land_samples},
     {"min-replicas-max-lag", "min-slaves-max-lag", kInt, kIdle, "10", 0, kIntMax},
     {"min-replicas-to-write", "min-slaves-to-write", kInt, kIdle, "0", 0, kIntMax},
     {"no-appendfsync-on-rewrite", "", kBool, kIdle, "no"},

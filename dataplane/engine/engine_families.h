@@ -25,7 +25,8 @@ std::span<const CommandRow> slowlog_commands();     // SLOWLOG COMMANDLOG
 std::span<const CommandRow> latency_commands();     // LATENCY
 std::span<const CommandRow> hotkeys_commands();     // HOTKEYS
 std::span<const CommandRow> lolwut_commands();      // LOLWUT
-std::span<const CommandRow> server_commands();      // TIME SHUTDOWN SAVE MEMORY ROLE ...
+std::span<const CommandRow> memory_commands();      // MEMORY
+std::span<const CommandRow> server_commands();      // TIME SHUTDOWN SAVE ROLE ...
 std::span<const CommandRow> absent_commands();      // what answers "not here": CLUSTER, MODULE, ACL
 
 // All of them.

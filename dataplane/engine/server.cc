@@ -1,5 +1,5 @@
 // Commands about the server as a whole that need no table of their own: time, the end, persistence
-// (there is none yet, and they say so), memory, replication's outside.
+// (there is none yet, and they say so), replication's outside.
 #include <string>
 
 #include "dataplane/engine/engine.h"
@@ -73,37 +73,6 @@ void bgsave(Context& ctx) {
   ctx.reply.error(kNoDisk);
 }
 
-void memory_usage(Context& ctx) {
-  for (size_t i = 3; i < ctx.args.size(); i += 2) {
-    int64_t samples = 0;
-    if (!is_word(ctx.args[i], "samples") || i + 1 == ctx.args.size()) {
-      ctx.reply.error(error_text::kSyntax);
-      return;
-    }
-    if (!read_int64(ctx, i + 1, samples)) {
-      return;
-    }
-    if (samples < 0) {
-      ctx.reply.error(error_text::kSyntax);
-      return;
-    }
-  }
-  const Entry* entry = ctx.keys.peek(ctx.key(2));
-  if (entry == nullptr) {
-    ctx.reply.null();
-  } else {
-    ctx.reply.integer(static_cast<int64_t>(entry->memory_usage()));
-  }
-}
-
-void memory_help(Context& ctx) {
-  constexpr std::string_view kLines[] = {
-      "USAGE <key> [SAMPLES <count>]",
-      "    Bytes that a key with its value takes.",
-  };
-  write_help(ctx.reply, "MEMORY", kLines);
-}
-
 void role(Context& ctx) {
   ctx.reply.array(3);
   ctx.reply.bulk("master");
@@ -143,17 +112,6 @@ constexpr uint32_t kSaves = kAdmin | kNoScript | kNoAsyncLoading;
 constexpr std::string_view kMasterSyntax =
     "args=(host-port=(host port:integer)|no-one=(NO ONE))";
 
-constexpr CommandRow kMemoryRows[] = {
-    {.name = "help", .arity = 2, .flags = kLoading | kStale, .acl = 0, .handler = memory_help,
-     .route = Route::kSession,
-     .group = "server", .since = "4.0.0", .summary = "Tells about the subcommands.",
-     .complexity = "O(1)"},
-    {.name = "usage", .arity = -3, .flags = kReadonly, .acl = 0, .handler = memory_usage,
-     .keys = {key_at(2, "RO")},
-     .group = "server", .since = "4.0.0", .summary = "Returns the bytes that a key takes.",
-     .complexity = "O(1)", .syntax = "key#0 [SAMPLES count:integer]"},
-};
-
 constexpr CommandRow kRows[] = {
     {.name = "time", .arity = 1, .flags = kLoading | kStale | kFast, .acl = 0, .handler = time,
      .route = Route::kSession,
@@ -182,10 +140,6 @@ constexpr CommandRow kRows[] = {
      .route = Route::kSession,
      .group = "server", .since = "1.0.0", .summary = "Writes the append-only file anew.",
      .complexity = "O(1)"},
-    {.name = "memory", .arity = -2, .flags = 0, .acl = 0, .handler = nullptr,
-     .route = Route::kSession, .subcommands = kMemoryRows,
-     .group = "server", .since = "4.0.0", .summary = "Asks about memory.",
-     .complexity = "Depends on the subcommand."},
     {.name = "role", .arity = 1, .flags = kNoScript | kLoading | kStale | kFast,
      .acl = kAclAdmin | kAclDangerous, .handler = role, .route = Route::kSession,
      .group = "server", .since = "2.8.12", .summary = "Says which part replication gives it.",

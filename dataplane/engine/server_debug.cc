@@ -71,7 +71,8 @@ void debug_object(Context& ctx) {
                 "lru_seconds_idle:%u",
                 static_cast<const void*>(entry),
                 std::string(encoding_name(entry->encoding())).c_str(), serialized_bytes(*entry),
-                entry->access_clock(), entry->idle_seconds(ctx.keys.now()));
+                entry->stamp() / static_cast<uint32_t>(kLruTicksPerSecond),
+                idle_seconds(entry->stamp(), ctx.config.eviction.access.kind, ctx.keys.now()));
   ctx.reply.simple(text);
 }
 

@@ -2,9 +2,7 @@
 // and errors by code are gathered from worker to worker (tour.h). Names and units are
 // redis-server's; fields of what does not exist here yet are there with the value of a server that
 // doesn't use it.
-#include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/info_text.h"
 #include "dataplane/engine/latency_stats.h"
+#include "dataplane/engine/memory_figures.h"
 #include "dataplane/engine/version.h"
 #include "dataplane/engine/worker.h"
 #include "src/commands/args.h"
@@ -61,19 +60,6 @@ std::string option_text(const Config& config, std::string_view name) {
   return found.empty() ? "" : found[0].second;
 }
 
-int64_t resident_bytes() {
-  const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  char text[128] = {};
-  long long pages = 0;
-  if (fd >= 0) {
-    if (read(fd, text, sizeof text - 1) > 0) {
-      std::sscanf(text, "%*s %lld", &pages);
-    }
-    close(fd);
-  }
-  return pages * sysconf(_SC_PAGESIZE);
-}
-
 std::string executable_path() {
   char path[4096];
   const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
@@ -105,7 +91,7 @@ void add_server(InfoText& info, const InfoSource& from) {
   info.add("uptime_in_days", from.uptime_ms() / 86'400'000);
   info.add("hz", 10);  // of cron, whatever is configured
   info.add("configured_hz", option_text(from.config, "hz"));
-  info.add("lru_clock", static_cast<int64_t>(Entry::clock_at(from.now)));
+  info.add("lru_clock", static_cast<int64_t>(lru_stamp(from.now)) / kLruTicksPerSecond);
   info.add("executable", executable_path());
   info.add("config_file", from.config.config_file);
   info.add("io_threads_active", 0);
@@ -128,64 +114,7 @@ double ratio(int64_t part, int64_t whole) {
 }
 
 void add_memory(InfoText& info, const InfoSource& from) {
-  const int64_t data = from.sum(&CoreBlock::data_bytes);
-  const int64_t clients = from.sum(&CoreBlock::client_bytes);
-  const int64_t used = data + clients;
-  // The sum of the cores' peaks: never below the peak of the sum.
-  const int64_t peak = std::max(from.sum(&CoreBlock::memory_peak_bytes), used);
-  const int64_t resident = resident_bytes();
-  struct sysinfo system {};
-  sysinfo(&system);
-  info.section("Memory");
-  info.add_bytes("used_memory", used);
-  info.add_bytes("used_memory_rss", resident);
-  info.add_bytes("used_memory_peak", peak);
-  info.add_real("used_memory_peak_perc", ratio(used, peak) * 100, 2, "%");
-  info.add("used_memory_overhead", clients);
-  info.add("used_memory_startup", 0);
-  info.add("used_memory_dataset", data);
-  info.add_real("used_memory_dataset_perc", ratio(data, used) * 100, 2, "%");
-  info.add("allocator_allocated", used);
-  info.add("allocator_active", used);
-  info.add("allocator_resident", resident);
-  info.add_bytes("total_system_memory",
-                 static_cast<int64_t>(system.totalram) * static_cast<int64_t>(system.mem_unit));
-  info.add_bytes("used_memory_lua", 0);
-  info.add("used_memory_vm_eval", 0);
-  info.add("used_memory_scripts_eval", 0);
-  info.add("number_of_cached_scripts", 0);
-  info.add("number_of_functions", 0);
-  info.add("number_of_libraries", 0);
-  info.add("used_memory_vm_functions", 0);
-  info.add_bytes("used_memory_vm_total", 0);
-  info.add("used_memory_functions", 0);
-  info.add_bytes("used_memory_scripts", 0);
-  info.add_bytes("maxmemory", from.config.maxmemory);
-  info.add("maxmemory_policy", option_text(from.config, "maxmemory-policy"));
-  // The allocator's pages are all in use, as far as this account knows.
-  info.add_real("allocator_frag_ratio", 1, 2);
-  info.add("allocator_frag_bytes", 0);
-  info.add_real("allocator_rss_ratio", ratio(resident, used), 2);
-  info.add("allocator_rss_bytes", resident - used);
-  info.add_real("rss_overhead_ratio", 1, 2);
-  info.add("rss_overhead_bytes", 0);
-  info.add_real("mem_fragmentation_ratio", ratio(resident, used), 2);
-  info.add("mem_fragmentation_bytes", resident - used);
-  info.add("mem_not_counted_for_evict", 0);
-  info.add("mem_replication_backlog", 0);
-  info.add("mem_total_replication_buffers", 0);
-  info.add("mem_clients_slaves", 0);
-  info.add("mem_clients_normal", clients);
-  info.add("mem_cluster_links", 0);
-  info.add("mem_aof_buffer", 0);
-#ifdef POLLUX_JEMALLOC
-  info.add("mem_allocator", "jemalloc");
-#else
-  info.add("mem_allocator", "libc");
-#endif
-  info.add("active_defrag_running", 0);
-  info.add("lazyfree_pending_objects", 0);
-  info.add("lazyfreed_objects", 0);
+  add_memory_info(info, from.engine, from.config);
 }
 
 void add_persistence(InfoText& info, const InfoSource& from) {
@@ -249,8 +178,14 @@ void add_stats(InfoText& info, const InfoSource& from) {
   info.add("expire_cycle_cpu_milliseconds",
            static_cast<int64_t>(static_cast<double>(from.sum(&CoreBlock::tick_cycles)) /
                                 from.engine.page().tsc_per_us / 1000));
-  add_zeros(info, {"evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
-                   "current_eviction_exceeded_time"});
+  info.add("evicted_keys", from.sum(&CoreBlock::evicted_keys));
+  info.add("evicted_clients", from.sum(&CoreBlock::evicted_clients));
+  // Every worker measures the same time.
+  const int64_t since_us = from.highest(&CoreBlock::over_limit_since_us);
+  const int64_t current_us = since_us == 0 ? 0 : std::max<int64_t>(from.now.us - since_us, 0);
+  info.add("total_eviction_exceeded_time",
+           (from.highest(&CoreBlock::over_limit_us) + current_us) / 1000);
+  info.add("current_eviction_exceeded_time", current_us / 1000);
   info.add("keyspace_hits", from.sum(&CoreBlock::keyspace_hits));
   info.add("keyspace_misses", from.sum(&CoreBlock::keyspace_misses));
   info.add("pubsub_channels", from.topics[static_cast<size_t>(TopicKind::kChannel)]);
@@ -402,6 +337,7 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.add("leases", from.sum(&CoreBlock::leases));
   info.add("lease_riders", from.sum(&CoreBlock::lease_riders));
   info.add("lease_wait_us", us(from.sum(&CoreBlock::lease_wait_cycles)));
+  info.add("compaction_moves", from.sum(&CoreBlock::moved_blocks));
   info.add("tickets", from.sum(&CoreBlock::tickets));
   for (int i = 0; i < from.engine.worker_count(); ++i) {
     const CoreBlock& core = from.engine.core(i);

@@ -30,6 +30,7 @@ enum class Stall : uint8_t {
   kParked,  // the worker's own shard is leased to another
   kCell,    // no free cell towards the owner
   kLease,   // its turn for a lease has not come
+  kMemory,  // other shards must make room first
   kTour,    // it is being carried from worker to worker
   kPaused,  // CLIENT PAUSE holds it back
   kTurn,    // it has had its share of this turn
@@ -61,6 +62,7 @@ class Session : public StallNode, public DirtyNode {
   std::string input;        // what came and was not run; its first `input_used` bytes are done with
   size_t input_used = 0;
   size_t input_counted = 0;  // what the worker's account holds for `input`
+  int64_t weight = 0;        // and for all of it (session_bytes); 0 once it is closed
   bool in_burst = false;    // some requests are parsed and not yet run
   bool receive_paused = false;
 

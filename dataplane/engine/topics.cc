@@ -10,6 +10,18 @@
 
 namespace pollux {
 
+namespace {
+
+// Of one subscription: the session's entry, the audience's, and the one on the topic's shard.
+size_t weight_of(const std::string& name) {
+  return Subscriptions::kEntryBytes +
+         static_cast<size_t>(entry_bytes<std::vector<Session*>>(name) +
+                             entry_bytes<Listeners>(name)) +
+         sizeof(Listeners::Row);
+}
+
+}  // namespace
+
 ShardId topic_shard(std::string_view name, int shards) {
   return shard_of_slot(key_slot(name), static_cast<size_t>(shards));
 }
@@ -89,6 +101,7 @@ bool Audience::join(Session& session, TopicKind kind, std::string_view name) {
     bytes_ += entry_bytes<std::vector<Session*>>(topic->first);
   }
   names.emplace(topic->first, static_cast<uint32_t>(topic->second.size()));
+  session.subscriptions->bytes_ += weight_of(topic->first);
   const size_t room = topic->second.capacity();
   topic->second.push_back(&session);
   bytes_ += static_cast<int64_t>(Subscriptions::kEntryBytes +
@@ -110,6 +123,7 @@ bool Audience::leave(Session& session, TopicKind kind, std::string_view name) {
   std::vector<Session*>& sessions = topic->second;
   const uint32_t place = mine->second;
   names.erase(mine);
+  session.subscriptions->bytes_ -= weight_of(topic->first);
   // The last one takes the free place.
   if (place + 1 < sessions.size()) {
     Session* last = sessions.back();

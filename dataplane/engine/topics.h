@@ -100,18 +100,16 @@ class Subscriptions {
                : of(TopicKind::kChannel).size() + of(TopicKind::kPattern).size();
   }
   bool empty() const;
-  // What they take beside their names, which all who listen to a topic share.
-  size_t bytes() const {
-    size_t entries = 0;
-    for (const Names& names : names_) {
-      entries += names.size();
-    }
-    return sizeof(Subscriptions) + entries * kEntryBytes;
-  }
+  // What they take, with what all who listen to a topic share: a client weighs as if it were the
+  // only one.
+  size_t bytes() const { return sizeof(Subscriptions) + bytes_; }
   static constexpr size_t kEntryBytes = sizeof(Names::value_type) + 3 * sizeof(void*);
 
  private:
+  friend class Audience;
+
   std::array<Names, kTopicKinds> names_;
+  size_t bytes_ = 0;
 };
 
 class Audience {

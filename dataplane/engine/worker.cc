@@ -21,6 +21,9 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // Bytes of replies that a phase makes before the rest waits for the next turn: some milliseconds of
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
+// While a client is so large, the limit of all clients is looked at each turn, else ten times a
+// second.
+constexpr int64_t kLargeClientBytes = 1 << 20;
 constexpr size_t kDeliveriesMax = 4096;  // of pushes to sessions, in one mailbox phase
 // Time after which a phase begins no further command: 256 commands take longer than planned where
 // each is dear, or where memory is touched for the first time.
@@ -269,7 +272,7 @@ bool Worker::tick_phase() {
     return false;
   }
   shard_.set_active_expiry(config_->active_expiry && !paused());
-  if (now_.ms() == last_tick_ms_ && !tick_more_) {
+  if (now_.ms() == last_tick_ms_ && !tick_more_ && wait_memory_.empty()) {
     return false;
   }
   last_tick_ms_ = now_.ms();
@@ -282,10 +285,17 @@ bool Worker::tick_phase() {
   core_.tick_cycles.add(static_cast<int64_t>(cycles));
   core_.ticks_cut_short.add(tick_more_ ? 1 : 0);
   watch_.note_event(LatencyEvent::kExpireCycle, cycles, now_);
+  tick_more_ |= evict_slice();
+  if (!wait_memory_.empty()) {
+    resume_all(wait_memory_);
+  }
   return tick_more_;
 }
 
 bool Worker::flush_phase() {
+  if (weigh_clients_ || largest_weight_ >= kLargeClientBytes) {
+    evict_clients();
+  }
   changes_.push();
   send_broadcasts();
   bool worked = false;
@@ -306,7 +316,7 @@ bool Worker::flush_phase() {
     if (channel->answers_staged()) {
       if (!parked_) {
         // First: who hears that a key is gone may ask for its room.
-        core_.data_bytes.set(shard_.live_bytes());
+        publish_account(shard_.id());
       }
       channel->publish_answers();
       wake_if_asleep(engine_.worker(channel->home().value));
@@ -337,7 +347,8 @@ void Worker::idle(bool worked) {
       return;
     }
   }
-  if (tick_more_ || event_next_ < event_count_ || !wait_turn_.empty() || requests_left()) {
+  if (tick_more_ || weigh_clients_ || event_next_ < event_count_ || !wait_turn_.empty() ||
+      !wait_memory_.empty() || requests_left()) {
     transport_->flush();
     return;
   }
@@ -410,6 +421,7 @@ void Worker::refresh_config() {
   }
   spin_cycles_ = static_cast<uint64_t>(static_cast<double>(config_->poll_spin_us) * tsc_per_us());
   read_limits_.bulk_bytes_max = config_->data.bulk_bytes_max;
+  keys_.set_access(config_->data.eviction.access);
   latency_tracking_ = config_->watch.latency_tracking;
   watch_.configure(config_->watch, tsc_per_us());
   if (!parked_) {
@@ -446,10 +458,14 @@ void Worker::publish_counters() {
   const KeyspaceStats& stats = keys_.stats();
   core_.keyspace_hits.set(static_cast<int64_t>(stats.hits));
   core_.keyspace_misses.set(static_cast<int64_t>(stats.misses));
-  core_.client_bytes.set(client_bytes());
+  publish_clients();
   core_.tickets.set(static_cast<int64_t>(changes_.tickets()));
   if (!parked_) {
-    core_.data_bytes.set(shard_.live_bytes());
+    publish_account(shard_.id());
+    publish_evictions();
+    core_.moved_blocks.set(static_cast<int64_t>(shard_.stats().moved_blocks));
+    core_.dead_objects.set(static_cast<int64_t>(shard_.dead_objects()));
+    core_.freed_objects.set(static_cast<int64_t>(shard_.stats().freed_objects));
     core_.expired_keys.set(static_cast<int64_t>(shard_.stats().expired_keys));
   }
   const int64_t bytes = core_.data_bytes.get() + core_.client_bytes.get();
@@ -482,6 +498,11 @@ void Worker::cron() {
     watch_.hot_keys().stop(now_, usage());
   }
   sweep_sessions();
+  chunks_.take_returned();
+  if (largest_weight_ >= kLargeClientBytes) {
+    largest_client();  // it may have become smaller
+  }
+  weigh_clients_ = true;
 }
 
 void Worker::publish_key_counts() {
@@ -492,6 +513,7 @@ void Worker::publish_key_counts() {
     keys += static_cast<int64_t>(counts.keys);
     with_expiry += static_cast<int64_t>(counts.keys_with_expiry);
   }
+  core_.overhead_bytes.set(static_cast<int64_t>(shard_.overhead_bytes()));
   core_.keys.set(keys);
   core_.keys_with_expiry.set(with_expiry);
 }
@@ -506,7 +528,8 @@ void Worker::reset_stats() {
         &core_.timeouts, &core_.error_replies, &core_.tick_cycles,
         &core_.ticks_cut_short, &core_.turns, &core_.busy_cycles, &core_.sleeps,
         &core_.longest_turn_cpu_ns, &core_.cells_sent, &core_.cells_served, &core_.leases,
-        &core_.lease_riders, &core_.lease_wait_cycles}) {
+        &core_.lease_riders, &core_.lease_wait_cycles, &core_.evicted_clients,
+        &core_.over_limit_us}) {
     counter->set(0);
   }
   for (int i = 0; i < kCommandRowsMax; ++i) {
@@ -549,7 +572,8 @@ bool Worker::quiet() const {
                tours_under_way_ == 0 && cells_under_way_ == 0 && pushes_.empty() &&
                invalidations_.empty() && left_topics_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
-               !requests_left() && local_cells_.cells_out() == 0 && changes_.pushed();
+               wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
+               changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -219,7 +219,6 @@ class Worker {
   void resolve(BurstItem& item, Args args);
   void finish_part(BurstPart& part, size_t consumed);
   void drop_used_input(Session& session);
-  void count_input(Session& session);
   bool over_input_limit(Session& session);
   void resume(Session& session);
   void resume_all(IntrusiveList<Session, StallNode>& list);
@@ -227,8 +226,6 @@ class Worker {
   void mark_dirty(Session& session);
   void start_send(Session& session);
   bool over_output_limit(Session& session);
-  int64_t client_bytes_limit() const;
-  int64_t all_client_bytes();
   void close_if_done(Session& session);
 
   // worker_execute.cc: running requests
@@ -261,7 +258,6 @@ class Worker {
   void observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& cost);
   void count_error(std::string_view code);
   CommandCounters& counters_of(const CommandRow& row);
-  bool out_of_memory();
   bool begin_command(Session& session);
   void end_command(Session& session, bool muted);
   void enlist(Session& session, Cell& cell, const BurstItem& item, ShardId shard);
@@ -346,6 +342,31 @@ class Worker {
   bool held_back(const Session& session, const CommandRow& row) const;
   bool release_paused();
 
+  // worker_memory.cc: limits of memory
+  void publish_account(ShardId id);
+  int64_t data_limit() const;
+  int64_t all_live_bytes();
+  int64_t coldest_elsewhere(int& worker);
+  int64_t room(int64_t need);
+  bool out_of_memory();
+  bool must_wait_for_memory(uint32_t flags);
+  void make_room_for(const Context& ctx);
+  void make_room_for(const ExecRun& run);
+  void make_room(int64_t bytes);
+  int64_t evict_from(ShardStore& shard, int64_t missing, uint64_t until);
+  bool evict_slice();
+  Race race();
+  void publish_evictions();
+  void count_exceeded_time(bool exceeded);
+  void count_input(Session& session);
+  void weigh(Session& session);
+  int64_t client_bytes_limit() const;
+  int64_t weight_of_all_clients();
+  int64_t largest_client_elsewhere(int& worker);
+  Session* largest_client();
+  void evict_clients();
+  void publish_clients();
+
   // worker_lease.cc: leases and tours
   bool progress_lease();
   void claim_lease();
@@ -415,7 +436,7 @@ class Worker {
   IntrusiveList<Session, StallNode> wait_lease_;
   IntrusiveList<Session, StallNode> wait_pause_;
   IntrusiveList<Session, StallNode> wait_turn_;
-  int64_t input_bytes_ = 0;     // of all sessions' inputs
+  IntrusiveList<Session, StallNode> wait_memory_;
   Session* running_ = nullptr;  // whose command runs now
 
   // other workers
@@ -504,6 +525,11 @@ class Worker {
   int64_t leave_by_ms_ = 0;
   Rates rates_;
   int64_t memory_grant_ = 0;
+  bool evicting_ = false;  // between the watermarks, on the way down
+  int64_t input_bytes_ = 0;  // of all sessions' input buffers
+  int64_t clients_weight_ = 0;  // sum of Session::weight
+  int64_t largest_weight_ = 0;  // no session that may be evicted has more
+  bool weigh_clients_ = false;  // evict_clients is due, whatever largest_weight_ is
   size_t sweep_at_ = 0;
   int64_t web_request_told_ms_ = 0;
   std::vector<ErrorCount> error_counts_;

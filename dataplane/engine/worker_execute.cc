@@ -102,6 +102,10 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
     stall(session, Stall::kPaused);
     return false;
   }
+  if (must_wait_for_memory(item.row->flags)) {
+    stall(session, Stall::kMemory);
+    return false;
+  }
   switch (item.place.where) {
     case Where::kSession:
     case Where::kExec:
@@ -131,8 +135,7 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if (session.in_multi && !admissible_in_multi(session, row)) {
     return false;
   }
-  // While paused nothing is refused for want of memory: such a command is held back anyway.
-  if ((row.flags & kDenyOom) != 0 && config_->maxmemory != 0 && !paused() && out_of_memory()) {
+  if ((row.flags & kDenyOom) != 0 && out_of_memory()) {
     return false;
   }
   return may_run_while_listening(session, row);
@@ -393,7 +396,7 @@ void Worker::serve(Cell& cell) {
       // From here to the release the shard is another's; stored before the coordinator is told.
       parked_ = true;
       parked_ticket_ = cell.lease_ticket;
-      core_.data_bytes.set(shard_.live_bytes());
+      publish_account(shard_.id());
       send_broadcasts();
       engine_.leases().acknowledge(cell.lease_ticket, now_);
       wake_if_asleep(engine_.worker(cell.home.value));
@@ -490,6 +493,7 @@ CommandCounters& Worker::counters_of(const CommandRow& row) {
 // Runs the handler and counts; returns how long the command took, with what it took before
 // (cycles_before: the visits of a tour).
 uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
+  make_room_for(ctx);
   // In EXEC one command begins where the one before it ended: reading the counter costs 13 ns.
   const uint64_t began = host_.in_exec ? last_call_tsc_ : tsc();
   handler(ctx);
@@ -555,28 +559,6 @@ void Worker::count_error(std::string_view code) {
   } else if (error_counts_.size() < kErrorRowsMax) {
     error_counts_.push_back({std::string(code), 1});
   }
-}
-
-// The data of all shards against maxmemory. Near the limit every write sums the shards; with room
-// left, a small grant (gone at the next turn) spares that. So the limit is passed by at most the
-// grants of one turn, 1/256 of it in all, and no shard is refused while another holds back room.
-bool Worker::out_of_memory() {
-  const int64_t used = parked_ ? core_.data_bytes.get() : shard_.live_bytes();
-  if (used < memory_grant_) {
-    return false;
-  }
-  int64_t total = used;
-  for (int i = 0; i < workers_; ++i) {
-    if (i != id_.value) {
-      total += engine_.core(i).data_bytes.get();
-    }
-  }
-  if (total > config_->maxmemory) {
-    return true;
-  }
-  const int64_t room = config_->maxmemory - total;
-  memory_grant_ = used + std::min(room, config_->maxmemory / 256) / workers_;
-  return false;
 }
 
 }  // namespace pollux

@@ -243,10 +243,12 @@ bool Worker::may_ride(Session& session) {
   if (rides && session.in_multi) {
     const Transaction& transaction = *session.transaction;
     rides = leased_item_.place.where == Where::kExec && !transaction.failed() &&
-            !transaction.at_home() && !transaction.needs_lease();
+            !transaction.at_home() && !transaction.needs_lease() &&
+            !must_wait_for_memory(transaction.flags());
   } else if (rides) {
     rides = leased_item_.place.where == Where::kLease &&
-            leased_item_.row->route != Route::kListen;
+            leased_item_.row->route != Route::kListen &&
+            !must_wait_for_memory(leased_item_.row->flags);
   }
   rides = rides && lease_.shards.has(shards_of_leased(session));
   if (!rides) {
@@ -278,7 +280,7 @@ void Worker::hold_leased(bool mine) {
     }
     if (!mine && i != id_.value) {
       // The owners publish their account when the shard is theirs again; until then ours is newer.
-      engine_.core(i).data_bytes.set(engine_.shards()[shard.value]->live_bytes());
+      publish_account(shard);
     }
   }
 }

@@ -13,8 +13,6 @@ namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
 constexpr size_t kStalledInputMax = 256 * 1024;
-// Below this a session's input or output is not weighed against the budget of all clients.
-constexpr size_t kWeighedMin = 1024 * 1024;
 constexpr size_t kSweepSteps = 10;  // idle clients are all looked at once a second
 
 // A browser that was made to talk to us (cross-protocol scripting) says one of these first.
@@ -65,6 +63,7 @@ void Worker::on_open(ConnId conn) {
   session.opened_ms = session.active_ms = now_.ms();
   session.authenticated = config_->requirepass.empty();
   ++session_count_;
+  weigh(session);
   core_.clients.add(1);
   const int64_t clients = engine_.clients().fetch_add(1, std::memory_order_relaxed) + 1;
   const std::string_view refusal = refusal_of(transport_->peer(conn), clients);
@@ -154,27 +153,16 @@ void Worker::on_data(Session& session, std::string_view bytes) {
 bool Worker::over_input_limit(Session& session) {
   const size_t size =
       session.input.size() + (session.in_multi ? session.transaction->bytes() : 0);
-  const bool alone = static_cast<int64_t>(size) > config_->query_buffer_bytes_max;
-  const bool together = size >= kWeighedMin && client_bytes_limit() > 0 &&
-                        all_client_bytes() > client_bytes_limit();
-  if (!alone && !together) {
+  if (static_cast<int64_t>(size) <= config_->query_buffer_bytes_max) {
     return false;
   }
   core_.query_limit_closes.add(1);
   log_line(LogLevel::kWarning,
            "Closing client %s: %zu bytes of requests wait to be complete or run, over "
-           "client-query-buffer-limit, or all clients together over maxmemory-clients (by default "
-           "an eighth of the machine's memory)",
+           "client-query-buffer-limit",
            transport_->peer(session.conn).address.c_str(), size);
   kill(session);
   return true;
-}
-
-// Brings the account of inputs up to date with this one.
-void Worker::count_input(Session& session) {
-  const size_t bytes = session.input.capacity();
-  input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
-  session.input_counted = bytes;
 }
 
 // Parses requests from `bytes` into the burst; runs the burst whenever it is full. What is left at
@@ -338,6 +326,9 @@ void Worker::stall(Session& session, Stall why) {
     case Stall::kTurn:
       wait_turn_.push_back(session);
       break;
+    case Stall::kMemory:
+      wait_memory_.push_back(session);
+      break;
     default:
       break;
   }
@@ -408,6 +399,7 @@ void Worker::on_sent(Session& session, size_t bytes) {
   }
   session.sending = 0;
   session.out.consume(bytes);
+  weigh(session);
   if (session.soft_limit_since_ms != 0) {
     over_output_limit(session);
   }
@@ -450,21 +442,14 @@ bool Worker::over_output_limit(Session& session) {
   } else {
     session.soft_limit_since_ms = 0;
   }
-  const size_t listening = (listens ? session.subscriptions->bytes() : 0) +
-                           (session.tracking == nullptr ? 0 : session.tracking->bytes());
-  if (size + listening >= kWeighedMin && client_bytes_limit() > 0) {
-    over |= all_client_bytes() > client_bytes_limit();
-  }
+  weigh(session);
   if (!over || session.closed) {
     return over;
   }
   core_.output_limit_closes.add(1);
   log_line(LogLevel::kWarning,
-           "Closing client %s: %zu bytes wait to be read by it, and its subscriptions and tracked "
-           "prefixes take %zu: over client-output-buffer-limit %s, or all clients together over "
-           "maxmemory-clients (by default an eighth of the machine's memory)",
-           transport_->peer(session.conn).address.c_str(), size, listening,
-           listens ? "pubsub" : "normal");
+           "Closing client %s: %zu bytes wait to be read by it, over client-output-buffer-limit %s",
+           transport_->peer(session.conn).address.c_str(), size, listens ? "pubsub" : "normal");
   kill(session);
   return true;
 }
@@ -487,6 +472,7 @@ void Worker::kill(Session& session) {
   session.DirtyNode::unlink();
   stop_tracking(session);
   drop_transaction(session);
+  weigh(session);
   if (session.tour != nullptr) {
     session.tour->session = nullptr;
     session.tour = nullptr;
@@ -517,11 +503,10 @@ void Worker::on_closed(ConnId conn) {
   --session_count_;
 }
 
-// A tenth of the sessions: closes those idle for too long or over their soft limit for too long, or
-// (other workers' counts of bytes come late) over the memory of all clients.
+// A tenth of the sessions: closes those idle for too long or over their soft limit for too long.
 void Worker::sweep_sessions() {
   if (config_->timeout_s == 0 && config_->output_limit_normal.soft_bytes == 0 &&
-      config_->output_limit_pubsub.soft_bytes == 0 && client_bytes_limit() == 0) {
+      config_->output_limit_pubsub.soft_bytes == 0) {
     return;
   }
   const size_t steps = sessions_.size() / kSweepSteps + 1;
@@ -540,40 +525,6 @@ void Worker::sweep_sessions() {
     }
     over_output_limit(*session);
   }
-}
-
-int64_t Worker::session_bytes(const Session& session) const {
-  return static_cast<int64_t>(
-             sizeof(Session) + session.input.capacity() + session.out.size() +
-             session.name.capacity() +
-             (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
-             (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
-         (session.transaction == nullptr
-              ? 0
-              : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
-                                     session.transaction->watching.bytes));
-}
-
-// Of all workers, because a reply that another worker wrote is in that one's chunks.
-int64_t Worker::all_client_bytes() {
-  chunks_.take_returned();
-  int64_t total = client_bytes();
-  for (int i = 0; i < workers_; ++i) {
-    if (i != id_.value) {
-      total += engine_.core(i).client_bytes.get();
-    }
-  }
-  return total;
-}
-
-int64_t Worker::client_bytes_limit() const {
-  return config_->clients_bytes_max > 0 ? config_->clients_bytes_max
-                                        : config_->clients_bytes_default;
-}
-
-int64_t Worker::client_bytes() const {
-  return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
-         transaction_bytes_ + listening_bytes() + tracking_bytes() + chunks_.used_bytes();
 }
 
 }  // namespace pollux

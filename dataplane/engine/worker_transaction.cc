@@ -57,6 +57,10 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
     return false;
   }
   if (item.place.where == Where::kExec && !session.transaction->failed()) {
+    if (must_wait_for_memory(session.transaction->flags())) {
+      stall(session, Stall::kMemory);
+      return false;
+    }
     return run_exec(session, item);
   }
   if (item.row->in_multi != InMulti::kQueued) {
@@ -86,7 +90,7 @@ bool Worker::admissible_in_multi(const Session& session, const CommandRow& row) 
   const bool needs_memory =
       row.in_multi != InMulti::kAtOnce ||
       (row.route == Route::kExec && (session.transaction->flags() & kDenyOom) != 0);
-  return !needs_memory || config_->maxmemory == 0 || !out_of_memory();
+  return !needs_memory || !out_of_memory();
 }
 
 // EXEC that may not run, and why: the end of the transaction, if there is one, and of watches even
@@ -166,6 +170,7 @@ void Worker::run_exec_cell(Cell& cell) {
   run.client = {cell.home, cell.client};
   run.tracked = cell.tracked;
   run.touching = cell.touching;
+  make_room_for(run);
   check_watches(run);
   const bool over = go_on_exec(run);
   POLLUX_ASSERT(over);
@@ -185,6 +190,7 @@ void Worker::start_exec(ExecRun& run, Session& session, const CommandRow& row) {
   run.transaction = session.transaction.get();
   run.skipped = session.reply_mode == ReplyMode::kSkipping;
   transaction_bytes_ -= static_cast<int64_t>(run.transaction->watching.bytes);
+  make_room_for(run);
   check_watches(run);
 }
 

@@ -199,6 +199,15 @@ def longest_turn_us(client):
     return None if value is None else float(value)
 
 
+def used_memory_while_filling(server, begin, count):
+    """Adds `count` keys from `begin` on; what INFO calls used_memory, seen time and again."""
+    client, seen = server.redis(), []
+    for first in range(begin, begin + count, 10000):
+        fill(server.port, first, first + 10000, 64)
+        seen.append(client.info("memory")["used_memory"])
+    return seen
+
+
 def micro(program, filter_text, min_seconds):
     """Rows of a micro benchmark by name."""
     import json

@@ -26,6 +26,10 @@ class Counter {
   }
   void set(int64_t n) { v_.store(n, std::memory_order_relaxed); }
   int64_t get() const { return v_.load(std::memory_order_relaxed); }
+  // For two counters that must be seen in the order they were written: whoever observes a value
+  // sees what its writer published before (release, acquire).
+  void publish(int64_t n) { v_.store(n, std::memory_order_release); }
+  int64_t observe() const { return v_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<int64_t> v_{0};
@@ -76,6 +80,11 @@ struct alignas(64) CoreBlock {
   Counter expired_keys;
   Counter tick_cycles;      // TSC in slices of expiry and freeing
   Counter ticks_cut_short;  // slices that ended with more to do
+  Counter evicted_keys;
+  Counter evictions;     // the same, but never reset
+  Counter moved_blocks;  // by compaction
+  Counter dead_objects;  // deleted, not yet freed
+  Counter freed_objects;  // that were freed some time after their deletion
   Counter keys;
   Counter keys_with_expiry;
   Counter tracked_keys;      // of this shard, that clients have read and may cache
@@ -84,8 +93,17 @@ struct alignas(64) CoreBlock {
   Counter tracked_prefixes;  // of the whole process, as this core knows it
   // memory, bytes
   Counter data_bytes;    // the shard's exact account
+  Counter live_bytes;    // of these, what the keys need: limits weigh this
+  Counter mapped_bytes;  // from the system rather than the allocator: whole chunks and slabs
+  Counter overhead_bytes;  // of these, tables and expiry
+  Counter coldness;      // of the key that would be evicted next (src/data/eviction.h)
   Counter client_bytes;  // sessions and their buffers
-  Counter memory_peak_bytes;  // the highest sum of the two since the start
+  Counter memory_peak_bytes;  // the highest sum of data and clients since the start
+  Counter clients_weight;  // of client_bytes, what can be told whose it is: limits weigh this
+  Counter largest_client_bytes;  // no client that may be evicted has more
+  Counter evicted_clients;
+  Counter over_limit_us;        // how long maxmemory was passed
+  Counter over_limit_since_us;  // Unix time; 0: it is not now
   // the loop
   Counter turns;
   Counter busy_cycles;  // TSC in turns that did something

@@ -31,6 +31,53 @@ constexpr size_t round_up(size_t bytes, size_t step) {
 
 #ifdef POLLUX_JEMALLOC
 
+namespace {
+
+// jemalloc's statistics are a snapshot, renewed by this.
+void renew_stats() {
+  uint64_t epoch = 1;
+  size_t size = sizeof(epoch);
+  mallctl("epoch", &epoch, &size, &epoch, size);
+}
+
+int64_t stat(const char* name) {
+  size_t value = 0;
+  size_t size = sizeof(value);
+  POLLUX_ASSERT(mallctl(name, &value, &size, nullptr, 0) == 0);
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace
+
+AllocatorStats allocator_stats() {
+  renew_stats();
+  return {stat("stats.allocated"), stat("stats.active"), stat("stats.resident")};
+}
+
+void purge_allocator() {
+  char name[40];
+  std::snprintf(name, sizeof(name), "arena.%d.purge", MALLCTL_ARENAS_ALL);
+  mallctl(name, nullptr, nullptr, nullptr, 0);
+}
+
+std::string allocator_report() {
+  std::string report;
+  const auto append = [](void* to, const char* text) { *static_cast<std::string*>(to) += text; };
+  malloc_stats_print(append, &report, nullptr);
+  return report;
+}
+
+int64_t Arena::measured_bytes() const {
+  renew_stats();
+  int64_t bytes = 0;
+  for (const char* size : {"small", "large"}) {
+    char name[64];
+    std::snprintf(name, sizeof(name), "stats.arenas.%u.%s.allocated", arena_, size);
+    bytes += stat(name);
+  }
+  return bytes;
+}
+
 Arena::Arena() {
   size_t size = sizeof(unsigned);
   POLLUX_ASSERT(mallctl("arenas.create", &arena_, &size, nullptr, 0) == 0);
@@ -89,6 +136,11 @@ size_t Arena::usable(size_t bytes) {
 }
 
 #else
+
+AllocatorStats allocator_stats() { return {}; }
+void purge_allocator() {}
+std::string allocator_report() { return {}; }
+int64_t Arena::measured_bytes() const { return used_bytes_; }
 
 Arena::Arena() = default;
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace pollux {
 
@@ -29,6 +30,9 @@ class Arena {
 
   // Sum of usable() over all live objects.
   int64_t used_bytes() const { return used_bytes_; }
+  // What the allocator itself says of this arena, the cache's idle objects included: slow, for
+  // checking the account. Equal to used_bytes where there is no jemalloc.
+  int64_t measured_bytes() const;
 
  private:
   int64_t used_bytes_ = 0;
@@ -37,5 +41,20 @@ class Arena {
   int allocate_flags_ = 0;
   int free_flags_ = 0;
 };
+
+// What the allocator says of the whole process. Any thread; takes the locks of all arenas for a
+// moment. Zeros where there is no jemalloc.
+struct AllocatorStats {
+  int64_t allocated = 0;  // handed out
+  int64_t active = 0;     // in pages that hold something handed out
+  int64_t resident = 0;   // in pages that may be in memory
+};
+AllocatorStats allocator_stats();
+
+// Gives pages that nothing stands in back to the system, of all arenas. Any thread.
+void purge_allocator();
+
+// The allocator's own report (MEMORY MALLOC-STATS); empty where there is none.
+std::string allocator_report();
 
 }  // namespace pollux

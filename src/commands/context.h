@@ -8,6 +8,7 @@
 
 #include "src/base/rng.h"
 #include "src/commands/command.h"
+#include "src/data/eviction.h"
 #include "src/data/keyspace.h"
 #include "src/protocol/reply.h"
 
@@ -16,7 +17,7 @@ namespace pollux {
 // Settings that handlers read; a view of the configuration version this core runs with.
 struct DataConfig {
   int64_t bulk_bytes_max = 512LL << 20;  // proto-max-bulk-len
-  bool lfu = false;                      // maxmemory-policy is an LFU one (OBJECT FREQ, IDLETIME)
+  EvictionRules eviction;                // maxmemory-policy and what goes with it
 };
 
 // What Route::kEachShard collects on its way over the shards.

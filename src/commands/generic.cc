@@ -271,14 +271,14 @@ void object_freq(Context& ctx) {
   if (entry == nullptr) {
     return;
   }
-  if (!ctx.config.lfu) {
+  if (!ctx.config.eviction.lfu()) {
     ctx.reply.error(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
         "that when switching between policies at runtime LRU and LFU data will take some time to "
         "adjust.");
     return;
   }
-  ctx.reply.integer(entry->access_clock() & 0xff);
+  ctx.reply.integer(lfu_count(entry->stamp(), ctx.config.eviction.access, ctx.keys.now()));
 }
 
 void object_idletime(Context& ctx) {
@@ -286,13 +286,14 @@ void object_idletime(Context& ctx) {
   if (entry == nullptr) {
     return;
   }
-  if (ctx.config.lfu) {
+  if (ctx.config.eviction.lfu()) {
     ctx.reply.error(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
         "switching between policies at runtime LRU and LFU data will take some time to adjust.");
     return;
   }
-  ctx.reply.integer(entry->idle_seconds(ctx.keys.now()));
+  ctx.reply.integer(
+      idle_seconds(entry->stamp(), ctx.config.eviction.access.kind, ctx.keys.now()));
 }
 
 // Nothing is shared here; redis-server shares the integers below 10,000 and says so.

@@ -42,7 +42,7 @@ Edit::Edit(Keyspace& keys, int db, const Key& key)
   }
   handle_ = position_.handle();
   version_ = data_.table.version();
-  writable()->touch(keys.clock_);
+  writable()->set_stamp(keys.stamps_.next(writable()->stamp()));
   entry_ = writable();
 }
 
@@ -124,7 +124,7 @@ void Edit::take(Edit& from) {
   if (&store_ != &from.store_) {
     // The memory of a shard stays in it.
     copy(*from.entry_);
-    writable()->touch(from.entry_->access_clock());
+    writable()->set_stamp(from.entry_->stamp());
     from.remove();
     return;
   }
@@ -139,7 +139,7 @@ void Edit::take(Edit& from) {
   const Handle fresh = new_block(has_expiry, source.value_area_bytes());
   Entry* entry = store_.entry_at(fresh);
   entry->copy_value(source);
-  entry->touch(source.access_clock());
+  entry->set_stamp(source.stamp());
   adopt(fresh);
   if (has_expiry) {
     const int64_t at_ms = source.expiry_ms();
@@ -279,7 +279,7 @@ void Edit::reshape(bool has_expiry) {
   const Handle fresh = store_.heap_.allocate(
       Entry::bytes_for(entry_->key_area_bytes(), has_expiry, entry_->value_area_bytes()));
   Entry* entry = store_.entry_at(fresh);
-  entry->format(entry_->type(), entry_->encoding(), has_expiry, entry_->access_clock());
+  entry->format(entry_->type(), entry_->encoding(), has_expiry, entry_->stamp());
   entry->copy_key(*entry_);
   entry->copy_value(*entry_);
   data_.table.replace(position(), fresh);
@@ -293,7 +293,8 @@ Handle Edit::new_block(bool has_expiry, size_t value_area_bytes) {
   const Handle fresh =
       store_.heap_.allocate(Entry::bytes_for(key_.bytes.size(), has_expiry, value_area_bytes));
   Entry* entry = store_.entry_at(fresh);
-  entry->format(ValueType::kString, Encoding::kRaw, has_expiry, keys_.clock_);
+  entry->format(ValueType::kString, Encoding::kRaw, has_expiry,
+                entry_ != nullptr ? entry_->stamp() : keys_.stamps_.first());
   if (entry_ != nullptr) {
     entry->copy_key(*entry_);
     if (has_expiry) {

@@ -3,8 +3,8 @@
 //
 //   0  kind          type in the low 4 bits, encoding in the high 4
 //   1  flags         has expiry, key outside, value outside
-//   2  value bytes   of a value inside, 16 bits
-//   4  clock, key    24 bits of access clock; length of a key inside, 8 bits
+//   2  value bytes   of a value inside, 12 bits; above them the 4 high bits of the access stamp
+//   4  stamp, key    the 24 low bits of the access stamp; length of a key inside, 8 bits
 //   8  Expiry        16 bytes, only with a TTL
 //      key           up to 255 bytes, or an Outside (24 bytes)
 //      value         a string of up to kInlineValueMax bytes, an int64, or an Outside
@@ -20,6 +20,7 @@
 
 #include "src/base/num.h"
 #include "src/base/types.h"
+#include "src/data/access.h"
 #include "src/data/entry_heap.h"
 #include "src/data/value.h"
 
@@ -34,7 +35,7 @@ class Entry {
       const Outside outside = load_outside(key_area());
       return {outside.data, outside.size};
     }
-    return {key_area(), clock_and_key_ >> kClockBits};
+    return {key_area(), stamp_and_key_ >> kStampLowBits};
   }
 
   bool has_expiry() const { return (flags_ & kHasExpiry) != 0; }
@@ -58,13 +59,11 @@ class Entry {
     return value;
   }
 
-  // The access clock, in seconds modulo 2^24 (194 days): the idle time is what it lags behind.
-  static constexpr uint32_t kClockMask = (1U << 24) - 1;
-  static uint32_t clock_at(Instant now) {
-    return static_cast<uint32_t>(now.us / 1'000'000) & kClockMask;
+  // When or how often it was used; access.h reads it.
+  uint32_t stamp() const {
+    return (stamp_and_key_ & kStampLowMask) |
+           static_cast<uint32_t>(value_bytes_ >> kValueBits) << kStampLowBits;
   }
-  uint32_t access_clock() const { return clock_and_key_ & kClockMask; }
-  uint32_t idle_seconds(Instant now) const { return (clock_at(now) - access_clock()) & kClockMask; }
 
   // Bytes this key takes (MEMORY USAGE): entry, external blocks, table share.
   size_t memory_usage() const;
@@ -99,19 +98,19 @@ class Entry {
   }
 
   // Makes the header in a fresh block; key, expiry and value areas are the caller's to fill.
-  void format(ValueType type, Encoding encoding, bool has_expiry, uint32_t clock) {
+  void format(ValueType type, Encoding encoding, bool has_expiry, uint32_t stamp) {
     kind_ =
         static_cast<uint8_t>(static_cast<unsigned>(type) | static_cast<unsigned>(encoding) << 4);
     flags_ = has_expiry ? kHasExpiry : 0;
-    value_bytes_ = 0;
-    clock_and_key_ = clock;
+    value_bytes_ = static_cast<uint16_t>(stamp >> kStampLowBits << kValueBits);
+    stamp_and_key_ = stamp & kStampLowMask;
   }
   // Stores the key; one that is too long for the inside as `outside`, whose bytes are there.
   void set_key(std::string_view key) {
     if (!key.empty()) {
       std::memcpy(key_area(), key.data(), key.size());
     }
-    clock_and_key_ |= static_cast<uint32_t>(key.size()) << kClockBits;
+    stamp_and_key_ |= static_cast<uint32_t>(key.size()) << kStampLowBits;
   }
   void set_key_outside(const Outside& outside) {
     flags_ |= kKeyOutside;
@@ -120,26 +119,26 @@ class Entry {
   // Takes over the key of an entry of the same key; requires a block formatted for it.
   void copy_key(const Entry& from) {
     flags_ |= from.flags_ & kKeyOutside;
-    clock_and_key_ = access_clock() | (from.clock_and_key_ & ~kClockMask);
+    stamp_and_key_ = (stamp_and_key_ & kStampLowMask) | (from.stamp_and_key_ & ~kStampLowMask);
     std::memcpy(key_area(), from.key_area(), from.key_area_bytes());
   }
   // Takes over the value area of an entry of any key, outside bytes and all.
   void copy_value(const Entry& from) {
     kind_ = from.kind_;
     flags_ |= from.flags_ & kValueOutside;
-    value_bytes_ = from.value_bytes_;
+    set_value_bytes(from.value_bytes());
     std::memcpy(value_area(), from.value_area(), from.value_area_bytes());
   }
   // The shape of the value area; requires that the block has the room. The area itself stays.
   void set_value_inside(Encoding encoding, size_t bytes) {
     set_encoding(encoding);
     flags_ &= static_cast<uint8_t>(~kValueOutside);
-    value_bytes_ = static_cast<uint16_t>(bytes);
+    set_value_bytes(bytes);
   }
   void set_value_outside(Encoding encoding, const Outside& outside) {
     set_encoding(encoding);
     flags_ |= kValueOutside;
-    value_bytes_ = 0;
+    set_value_bytes(0);
     std::memcpy(value_area(), &outside, sizeof(outside));
   }
 
@@ -148,9 +147,9 @@ class Entry {
   Outside key_outside() const { return load_outside(key_area()); }
   Outside value_outside() const { return load_outside(value_area()); }
   size_t key_area_bytes() const {
-    return key_is_outside() ? sizeof(Outside) : clock_and_key_ >> kClockBits;
+    return key_is_outside() ? sizeof(Outside) : stamp_and_key_ >> kStampLowBits;
   }
-  size_t value_area_bytes() const { return value_is_outside() ? sizeof(Outside) : value_bytes_; }
+  size_t value_area_bytes() const { return value_is_outside() ? sizeof(Outside) : value_bytes(); }
   char* key_area() { return after_header() + (has_expiry() ? sizeof(Expiry) : 0); }
   const char* key_area() const { return const_cast<Entry*>(this)->key_area(); }
   char* value_area() { return key_area() + key_area_bytes(); }
@@ -161,7 +160,7 @@ class Entry {
       const Outside outside = value_outside();
       return {outside.data, outside.size};
     }
-    return {value_area(), value_bytes_};
+    return {value_area(), value_bytes()};
   }
 
   // Requires has_expiry().
@@ -169,15 +168,22 @@ class Entry {
   const Expiry& expiry() const { return const_cast<Entry*>(this)->expiry(); }
 
   // Writes only if it changes, so that reads leave the cache line clean.
-  void touch(uint32_t clock) {
-    if (access_clock() != clock) {
-      clock_and_key_ = (clock_and_key_ & ~kClockMask) | clock;
+  void set_stamp(uint32_t stamp) {
+    if (this->stamp() != stamp) {
+      stamp_and_key_ = (stamp_and_key_ & ~kStampLowMask) | (stamp & kStampLowMask);
+      value_bytes_ =
+          static_cast<uint16_t>((value_bytes_ & kValueMask) | stamp >> kStampLowBits << kValueBits);
     }
   }
 
  private:
   static constexpr size_t kHeaderBytes = 8;
-  static constexpr unsigned kClockBits = 24;
+  static constexpr unsigned kStampLowBits = 24;
+  static constexpr uint32_t kStampLowMask = (1U << kStampLowBits) - 1;
+  static constexpr unsigned kValueBits = 12;
+  static constexpr uint16_t kValueMask = (1U << kValueBits) - 1;
+  static_assert(kInlineValueMax <= kValueMask);
+  static_assert(kStampLowBits + 16 - kValueBits == kStampBits);
   static constexpr uint8_t kHasExpiry = 1;
   static constexpr uint8_t kKeyOutside = 2;
   static constexpr uint8_t kValueOutside = 4;
@@ -191,12 +197,16 @@ class Entry {
   void set_encoding(Encoding encoding) {
     kind_ = static_cast<uint8_t>((kind_ & 15) | static_cast<unsigned>(encoding) << 4);
   }
+  size_t value_bytes() const { return value_bytes_ & kValueMask; }
+  void set_value_bytes(size_t bytes) {
+    value_bytes_ = static_cast<uint16_t>((value_bytes_ & ~kValueMask) | bytes);
+  }
   char* after_header() { return reinterpret_cast<char*>(this) + kHeaderBytes; }
 
   uint8_t kind_;
   uint8_t flags_;
   uint16_t value_bytes_;
-  uint32_t clock_and_key_;
+  uint32_t stamp_and_key_;
 };
 static_assert(sizeof(Entry) == 8);
 static_assert(Entry::bytes_for(16, false, 32) == 56, "the figure that memory goals stand on");

@@ -126,4 +126,32 @@ int64_t ExpiryWheel::next_ms() const {
   return static_cast<int64_t>(begins);
 }
 
+size_t ExpiryWheel::entries_of(uint32_t slot, std::span<Handle> out) const {
+  size_t count = 0;
+  for (Handle handle = first_[slot]; handle != kNoHandle && count < out.size(); ++count) {
+    out[count] = handle;
+    handle = reinterpret_cast<const Entry*>(heap_.address(handle))->expiry().next;
+  }
+  return count;
+}
+
+size_t ExpiryWheel::soonest(std::span<Handle> out) const {
+  uint64_t begins = 0;
+  return size_ == 0 ? 0 : entries_of(first_slot(begins), out);
+}
+
+size_t ExpiryWheel::some(Rng& rng, std::span<Handle> out) const {
+  if (size_ == 0) {
+    return 0;
+  }
+  const auto any_bit = [&rng](uint64_t bits) {
+    for (uint64_t skip = rng.below(static_cast<uint64_t>(std::popcount(bits))); skip > 0; --skip) {
+      bits &= bits - 1;
+    }
+    return static_cast<unsigned>(std::countr_zero(bits));
+  };
+  const unsigned level = any_bit(levels_in_use_);
+  return entries_of(level * kSlots + any_bit(slots_in_use_[level]), out);
+}
+
 }  // namespace pollux

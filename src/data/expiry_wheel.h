@@ -11,7 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "src/base/rng.h"
 #include "src/data/entry.h"
 #include "src/data/entry_heap.h"
 
@@ -42,6 +44,12 @@ class ExpiryWheel {
 
   uint64_t size() const { return size_; }
 
+  // Linked entries of the slot that is due first, at most out.size(); how many. All entries that
+  // are due before any other are in this slot.
+  size_t soonest(std::span<Handle> out) const;
+  // Of any slot.
+  size_t some(Rng& rng, std::span<Handle> out) const;
+
  private:
   static constexpr unsigned kDigitBits = 6;
   static constexpr unsigned kSlots = 1U << kDigitBits;
@@ -52,6 +60,7 @@ class ExpiryWheel {
     return reinterpret_cast<Entry*>(heap_.address(handle))->expiry();
   }
   void link(Handle handle, uint32_t slot);
+  size_t entries_of(uint32_t slot, std::span<Handle> out) const;
   // The first slot in order of time, and when it begins. Requires that one is used.
   uint32_t first_slot(uint64_t& begins) const;
 

@@ -254,6 +254,7 @@ KeyTable::Segment* KeyTable::new_segment(uint32_t size_class, uint32_t depth, ui
   Segment* segment =
       static_cast<Segment*>(pooled ? pool_.allocate(size_class - kPoolClasses)
                                    : arena_.allocate_aligned((buckets + 1) * kLine, kLine));
+  bytes_ += (buckets + 1) * kLine;
   *segment = {0, count_max, buckets, homes, depth, size_class, first_tag, this};
   for (uint32_t i = 0; i < buckets; ++i) {
     segment->bucket(i)->clear();
@@ -263,9 +264,13 @@ KeyTable::Segment* KeyTable::new_segment(uint32_t size_class, uint32_t depth, ui
 
 // The segment is out of the directory. Others may move.
 void KeyTable::free_segment(Segment* segment) {
+  if (segment == empty_segment()) {
+    return;
+  }
+  bytes_ -= (segment->buckets + 1) * kLine;
   if (segment->size_class >= kPoolClasses && segment->size_class < kClasses) {
     pool_.free(segment, segment->size_class - kPoolClasses);
-  } else if (segment != empty_segment()) {
+  } else {
     arena_.free_aligned(segment, (segment->buckets + 1) * kLine, kLine);
   }
 }
@@ -447,11 +452,13 @@ bool KeyTable::merge(Segment* segment) {
 // --- directory ---
 
 uint64_t* KeyTable::new_directory(size_t size) {
+  bytes_ += size * sizeof(uint64_t);
   return static_cast<uint64_t*>(arena_.allocate_aligned(size * sizeof(uint64_t), kLine));
 }
 
 void KeyTable::free_directory(uint64_t* directory, size_t size) {
   if (directory != &single_ && directory != nullptr) {
+    bytes_ -= size * sizeof(uint64_t);
     arena_.free_aligned(directory, size * sizeof(uint64_t), kLine);
   }
 }

@@ -109,6 +109,8 @@ class KeyTable {
   KeyTable& operator=(const KeyTable&) = delete;
 
   uint64_t size() const { return size_; }
+  // What segments and directories take.
+  uint64_t bytes() const { return bytes_; }
   // Changes whenever positions may have moved.
   uint64_t version() const { return version_; }
 
@@ -131,6 +133,11 @@ class KeyTable {
   // `count` were visited and the tag changes. Returns the tag to go on with, 0 at the end.
   template <typename Visit>
   uint64_t scan(uint64_t cursor, uint64_t count, Visit visit) const;
+  // The same; calls visit(tag, handle). find and erase accept hash_of(tag) with a handle to tell
+  // the right one.
+  template <typename Visit>
+  uint64_t walk(uint64_t cursor, uint64_t count, Visit visit) const;
+  static uint64_t hash_of(uint32_t tag) { return uint64_t{tag} << 32; }
   // Any used slot, each with nearly the same chance. Requires size() > 0.
   Handle random(Rng& rng) const;
 
@@ -216,6 +223,7 @@ class KeyTable {
   uint64_t* next_directory_ = nullptr;
   size_t next_filled_ = 0;
   uint64_t size_ = 0;
+  uint64_t bytes_ = 0;
   uint64_t version_ = 0;
   uint32_t segments_at_depth_[kDepthMax + 1] = {};
   size_t drain_index_ = 0;
@@ -257,6 +265,11 @@ void KeyTable::prefetch_entries(uint64_t hash, Prefetch prefetch) const {
 
 template <typename Visit>
 uint64_t KeyTable::scan(uint64_t cursor, uint64_t count, Visit visit) const {
+  return walk(cursor, count, [&visit](uint32_t, Handle handle) { visit(handle); });
+}
+
+template <typename Visit>
+uint64_t KeyTable::walk(uint64_t cursor, uint64_t count, Visit visit) const {
   if (cursor > ~uint32_t{0}) {
     return 0;
   }
@@ -278,7 +291,7 @@ uint64_t KeyTable::scan(uint64_t cursor, uint64_t count, Visit visit) const {
         }
         last = tag;
         ++visited;
-        visit(bucket->handles[slot]);
+        visit(tag, bucket->handles[slot]);
       }
     }
     index = (index & ~(span - 1)) + span;

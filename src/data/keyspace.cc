@@ -47,7 +47,7 @@ const Entry* Keyspace::lookup(int db, const Key& key, bool touch) {
     if (entry != nullptr) {
       ++stats_.hits;
       if (touching_) {
-        entry->touch(clock_);
+        entry->set_stamp(stamps_.next(entry->stamp()));
       }
     } else {
       count_miss(key);

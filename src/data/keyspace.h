@@ -54,12 +54,15 @@ class Keyspace {
   // While set, what has expired is not seen, and stays where it is (CLIENT PAUSE).
   void set_frozen(bool frozen) { frozen_ = frozen; }
 
+  // How accesses are stamped from now on (the policy of eviction).
+  void set_access(const AccessRules& rules) { stamps_.set_rules(rules); }
+
   // --- what handlers use ---
   int db() const { return db_; }
   int databases() const;
   Instant now() const { return now_; }
 
-  // The live entry, or null. find counts a hit or miss and refreshes the access clock; peek does
+  // The live entry, or null. find counts a hit or miss and stamps the access; peek does
   // neither (TTL, OBJECT, TYPE, EXISTS differ: ask the oracle which one a command is).
   const Entry* find(const Key& key) { return lookup(db_, key, /*touch=*/true); }
   const Entry* peek(const Key& key) { return lookup(db_, key, /*touch=*/false); }
@@ -74,6 +77,10 @@ class Keyspace {
   // The stores that are held, in shard order (for KEYS, DBSIZE, SCAN, FLUSH, RANDOMKEY).
   template <typename Fn>
   void for_each_store(Fn fn) {
+    if (single_ != nullptr) {
+      fn(*single_);
+      return;
+    }
     for (size_t i = 0; i < stores_.size(); ++i) {
       if (holds(i)) {
         fn(*stores_[i]);
@@ -98,7 +105,7 @@ class Keyspace {
   void set_now(Instant now) {
     if (now != now_) {
       now_ = now;
-      clock_ = Entry::clock_at(now);
+      stamps_.set_now(now);
     }
   }
 
@@ -109,7 +116,7 @@ class Keyspace {
   bool touching_ = true;
   bool frozen_ = false;
   Instant now_;
-  uint32_t clock_ = 0;  // the access clock at now_
+  AccessStamps stamps_;
   KeyspaceStats stats_;
 };
 

@@ -226,14 +226,14 @@ TEST(Keyspace, FindCountsAndTouchesPeekDoesNot) {
   Store store(1);
   store.set("k", "v");
   store.advance_ms(5'000);
-  EXPECT_EQ(store.keys_.peek(Key::of("k"))->idle_seconds(store.now_), 5U);
+  EXPECT_EQ(store.keys_.peek(Key::of("k"))->stamp() + 80, lru_stamp(store.now_));
   store.keys_.peek(Key::of("absent"));
   EXPECT_EQ(store.keys_.stats().hits + store.keys_.stats().misses, 0U);
   store.get("k");
   store.get("absent");
   EXPECT_EQ(store.keys_.stats().hits, 1U);
   EXPECT_EQ(store.keys_.stats().misses, 1U);
-  EXPECT_EQ(store.keys_.peek(Key::of("k"))->idle_seconds(store.now_), 0U);
+  EXPECT_EQ(store.keys_.peek(Key::of("k"))->stamp(), lru_stamp(store.now_));
 }
 
 TEST(Keyspace, AppendsTakeLinearTimeAndLittleSlack) {

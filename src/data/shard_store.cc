@@ -88,17 +88,19 @@ void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position positio
   free_entry(handle);
 }
 
-void ShardStore::expire(int db, const Key& key, KeyTable::Position position) {
+// What the store does of itself: a key has expired, or must make room.
+void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event) {
   if (observer_ != nullptr) {
     observer_->before(db, key, entry_at(position.handle()));
   }
-  ++stats_.expired_keys;
   const Handle handle = position.handle();
   Database& data = database(db);
-  unlink_expiry(data, handle);
+  if (entry_at(handle)->has_expiry()) {
+    unlink_expiry(data, handle);
+  }
   data.table.erase(key.hash, position);
   if (observer_ != nullptr) {
-    observer_->after(db, key, KeyEvent::kExpired, nullptr);
+    observer_->after(db, key, event, nullptr);
   }
   free_entry(handle);  // Last: in the tick, `key` is the entry's own.
 }
@@ -119,6 +121,24 @@ DbCounts ShardStore::counts(int db) const {
     counts.avg_ttl_ms = std::max(0.0, mean - static_cast<double>(last_tick_ms_));
   }
   return counts;
+}
+
+DbOverhead ShardStore::overhead(int db) const {
+  const Database& data = database(db);
+  DbOverhead overhead{data.table.bytes(), 0};
+  if (data.wheel != nullptr) {
+    overhead.expiry = sizeof(ExpiryWheel) + data.wheel->size() * sizeof(Entry::Expiry);
+  }
+  return overhead;
+}
+
+uint64_t ShardStore::overhead_bytes() const {
+  uint64_t bytes = 0;
+  for (int db = 0; db < databases(); ++db) {
+    const DbOverhead of = overhead(db);
+    bytes += of.table + of.expiry;
+  }
+  return bytes;
 }
 
 uint64_t ShardStore::flush(int db) {
@@ -206,7 +226,7 @@ uint64_t ShardStore::deadline(int64_t budget_us) const {
 
 bool ShardStore::tick(Instant now, int64_t budget_us) {
   last_tick_ms_ = now.ms();
-  const bool dead = !dead_databases_.empty() || !dead_blocks_.empty();
+  const bool dead = has_dead();
   bool more = false;
   const uint64_t until = deadline(budget_us);
   if (active_expiry_) {
@@ -215,6 +235,9 @@ bool ShardStore::tick(Instant now, int64_t budget_us) {
   }
   if (dead) {
     more |= free_dead(until);
+  }
+  if (!has_dead() && heap_.wants_compaction()) {
+    more |= compact(until);
   }
   return more;
 }
@@ -270,6 +293,7 @@ void ShardStore::free_dead_part(uint64_t until) {
     dead_blocks_.pop_back();
     --outside_count_;
     arena_.free(block.data, block.capacity);
+    ++stats_.freed_objects;
     if (out_of_time()) {
       return;
     }
@@ -283,6 +307,7 @@ void ShardStore::free_dead_part(uint64_t until) {
             const int64_t dying = dying_bytes_;
             free_entry(handle);
             dying_bytes_ = dying;  // big values wait once more; they were counted with the flush
+            ++stats_.freed_objects;
           }
         });
     if (!left) {
@@ -292,6 +317,69 @@ void ShardStore::free_dead_part(uint64_t until) {
       return;
     }
   }
+}
+
+uint64_t ShardStore::dead_objects() const {
+  uint64_t count = dead_blocks_.size();
+  for (const std::unique_ptr<Database>& data : dead_databases_) {
+    count += data->table.size();
+  }
+  return count;
+}
+
+// Empties pages of entries that are mostly holes; true if there is more to do. What is deleted and
+// not yet freed could not be found here, and will leave pages empty anyway: it goes first.
+bool ShardStore::compact(uint64_t until) {
+  constexpr size_t kBlocksAtOnce = 32;
+  Handle blocks[kBlocksAtOnce];
+  uint64_t hashes[kBlocksAtOnce];
+  while (heap_.compacting() || heap_.wants_compaction()) {
+    const size_t count = heap_.blocks_to_move(blocks);
+    if (count == 0) {
+      return false;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = Key::of(entry_at(blocks[i])->key()).hash;
+      for (const std::unique_ptr<Database>& data : databases_) {
+        if (data->table.size() > 0) {
+          data->table.prefetch_bucket(hashes[i]);
+        }
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (!move_block(hashes[i], blocks[i])) {
+        heap_.give_page_up();
+        return false;
+      }
+    }
+    if (until != UINT64_MAX && tsc() >= until) {
+      return heap_.compacting() || heap_.wants_compaction();
+    }
+  }
+  return false;
+}
+
+// The entry's database isn't known from the entry: it is where the table has this handle.
+bool ShardStore::move_block(uint64_t hash, Handle from) {
+  for (const std::unique_ptr<Database>& data : databases_) {
+    if (data->table.size() == 0) {
+      continue;
+    }
+    const KeyTable::Position position =
+        data->table.find(hash, [from](Handle there) { return there == from; });
+    if (!position) {
+      continue;
+    }
+    const Handle to = heap_.relocate(from);
+    if (entry_at(to)->has_expiry()) {
+      data->wheel->moved(to);
+    }
+    data->table.replace(position, to);
+    heap_.free(from);
+    ++stats_.moved_blocks;
+    return true;
+  }
+  return false;
 }
 
 int64_t ShardStore::next_expiry_ms() const {

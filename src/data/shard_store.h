@@ -3,6 +3,7 @@
 // clock. What crosses it is Key in, Entry out.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -18,6 +19,7 @@
 #include "src/data/compact_pool.h"
 #include "src/data/entry.h"
 #include "src/data/entry_heap.h"
+#include "src/data/eviction.h"
 #include "src/data/expiry_wheel.h"
 #include "src/data/key.h"
 #include "src/data/key_event.h"
@@ -41,6 +43,12 @@ class ChangeObserver {
   virtual void before_swap(int a, int b) = 0;
 };
 
+// What one database takes beyond its entries, in bytes.
+struct DbOverhead {
+  uint64_t table = 0;
+  uint64_t expiry = 0;
+};
+
 struct DbCounts {
   uint64_t keys = 0;
   uint64_t keys_with_expiry = 0;
@@ -50,6 +58,9 @@ struct DbCounts {
 struct ShardStats {
   uint64_t expired_keys = 0;       // removed because their time had come
   uint64_t expired_by_access = 0;  // of these, found by a command rather than by the tick
+  uint64_t evicted_keys = 0;       // removed to make room
+  uint64_t moved_blocks = 0;       // by compaction
+  uint64_t freed_objects = 0;      // entries and blocks that tick freed
 };
 
 class ShardStore {
@@ -86,6 +97,9 @@ class ShardStore {
   // --- whole databases ---
   uint64_t key_count(int db) const;
   DbCounts counts(int db) const;
+  DbOverhead overhead(int db) const;
+  // Of all databases. A few additions a database.
+  uint64_t overhead_bytes() const;
   // Empties the database at once; the memory is freed in slices by tick. Returns the number of
   // keys there were.
   uint64_t flush(int db);
@@ -104,13 +118,18 @@ class ShardStore {
   const Entry* random(int db, Rng& rng, Instant now) const;
 
   // --- background ---
-  // A bounded slice of work: due expiry, freeing. Returns true if more is waiting now. At most
-  // about `budget_us` microseconds (measured by the time stamp counter); INT64_MAX asks no clock
-  // and does all there is.
+  // A bounded slice of work: due expiry, freeing, compaction. Returns true if more is waiting. At
+  // most about `budget_us` microseconds (measured by the time stamp counter); INT64_MAX asks no
+  // clock and does all there is.
   bool tick(Instant now, int64_t budget_us);
   // The next moment a key falls due, or INT64_MAX: a sleeping worker must wake by then.
   int64_t next_expiry_ms() const;
   void set_active_expiry(bool on) { active_expiry_ = on; }
+  // Deleted data waits to be freed; free_some frees some of it (see tick for the budget).
+  bool has_dead() const { return !dead_databases_.empty() || !dead_blocks_.empty(); }
+  uint64_t dead_objects() const;
+  void free_some(int64_t budget_us) { free_dead(deadline(budget_us)); }
+  Evictor& evictor() { return evictor_; }
 
   // --- account ---
   // Exact bytes of this shard's data: entries, values, tables, expiry structure; also what is
@@ -119,19 +138,26 @@ class ShardStore {
   int64_t used_bytes() const {
     return arena_.used_bytes() + heap_.used_bytes() + table_pool_.used_bytes();
   }
-  // The same without what is deleted and waits for tick: what a limit weighs, so that a write
-  // behind a DEL or a FLUSHALL finds the room they made. Exact for single values; the share of one
-  // flushed database among several is estimated by its keys.
+  // What the keys need: the same without the holes between entries, which compaction takes away,
+  // and without what is deleted and waits for tick. Limits weigh this: every deletion lowers it.
+  // Exact for single values; the share of one flushed database among several is estimated by its
+  // keys.
   int64_t live_bytes() const {
-    const int64_t bytes = used_bytes() - dying_bytes_;
-    return bytes > 0 ? bytes : 0;
+    return std::max<int64_t>(used_bytes() - heap_.hole_bytes() - dying_bytes_, 0);
   }
+  // Of the used bytes, what is deleted and waits for tick.
+  int64_t dying_bytes() const { return dying_bytes_; }
+  // Whole chunks and slabs that this shard has from the system; the rest is from the allocator.
+  int64_t mapped_bytes() const { return heap_.mapped_bytes() + table_pool_.mapped_bytes(); }
+  // What this shard really holds, as the allocator sees its part (slow; Arena::measured_bytes).
+  int64_t measured_bytes() const { return arena_.measured_bytes() + mapped_bytes(); }
   const ShardStats& stats() const { return stats_; }
   ShardStats& stats() { return stats_; }
 
  private:
   friend class Keyspace;
   friend class Edit;
+  friend class Evictor;
 
   // An entry's second cache line is asked for as if it had this size.
   static constexpr size_t kPrefetchBytes = 64;
@@ -161,12 +187,18 @@ class ShardStore {
   void unlink_expiry(Database& data, Handle handle);
   void free_wheel(Database& data);
   void erase(Database& data, uint64_t hash, KeyTable::Position position);
-  void expire(int db, const Key& key, KeyTable::Position position);
+  void remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event);
+  void expire(int db, const Key& key, KeyTable::Position position) {
+    ++stats_.expired_keys;
+    remove_key(db, key, position, KeyEvent::kExpired);
+  }
 
   uint64_t deadline(int64_t budget_us) const;
   bool expire_due(Instant now, uint64_t until);
   bool free_dead(uint64_t until);
   void free_dead_part(uint64_t until);
+  bool compact(uint64_t until);
+  bool move_block(uint64_t hash, Handle from);
   void bury(std::unique_ptr<Database> data);
 
   ShardId id_;
@@ -186,6 +218,7 @@ class ShardStore {
   int64_t dying_bytes_ = 0;
   std::deque<std::unique_ptr<Database>> dead_databases_;
   std::vector<Entry::Outside> dead_blocks_;
+  Evictor evictor_{*this};
 };
 
 }  // namespace pollux

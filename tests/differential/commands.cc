@@ -157,6 +157,9 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kType, "LATENCY (DOCTOR|HELP|HISTOGRAM (<command>)*)"},
     {1, Rule::kExact, "LATENCY (LATEST|HISTORY <word>|GRAPH <word>|RESET [<word>]*|<word>)"},
     {1, Rule::kType, "LOLWUT [VERSION 4|VERSION <word>]", Mutilate::kNever},
+    {1, Rule::kType, "MEMORY USAGE <key> [SAMPLES (<int>|<word>|0)]"},
+    {1, Rule::kType, "MEMORY (DOCTOR|STATS|PURGE|MALLOC-STATS|HELP)"},
+    {1, Rule::kExact, "MEMORY [<word>]"},
 
     // Nothing.
     {4, Rule::kExact, "NOSUCHCOMMAND [<word>|<value>|<key>]*"},

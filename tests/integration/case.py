@@ -28,6 +28,11 @@ def pollux_only(test):
     return test
 
 
+def stand_in():
+    """True if redis-server stands in for Pollux."""
+    return os.path.basename(os.environ.get("POLLUX_SERVER", "")) == "redis-server"
+
+
 class Case(unittest.TestCase):
     """A test that starts its own servers."""
 
@@ -38,8 +43,7 @@ class Case(unittest.TestCase):
         method = getattr(self, self._testMethodName)
         if getattr(method, "only_once", False) and not Case.first_pass:
             self.skipTest("only once")
-        stand_in = os.path.basename(os.environ.get("POLLUX_SERVER", "")) == "redis-server"
-        if getattr(method, "pollux_only", False) and stand_in:
+        if getattr(method, "pollux_only", False) and stand_in():
             self.skipTest("not for the stand-in")
 
     def start(self, **options):

@@ -518,4 +518,28 @@ void Counting::act() {
   }
 }
 
+Filler::Filler(SimEngine& sim, int worker, uint64_t seed, int rounds, Keys keys)
+    : Actor(sim, worker, seed, rounds), keys_(std::move(keys)) {}
+
+std::string Filler::value_of(size_t key) {
+  return std::string(100 + below(3'000), static_cast<char>('0' + key));
+}
+
+void Filler::act() {
+  for (uint64_t n = 1 + below(8); n > 0; --n) {
+    const size_t key = below(keys_.size());
+    const std::string ttl_ms = std::to_string(below(3) == 0 ? 1 + below(20) : 1'000'000);
+    if (below(2) == 0) {
+      expect({"SET", keys_[key], value_of(key), "PX", ttl_ms}, "+OK");
+      continue;
+    }
+    ask({"GET", keys_[key]}, [this, key](const Answer& answer) {
+      const std::string letters(answer.text.size(), static_cast<char>('0' + key));
+      if (!answer.is_null() && (answer.text.empty() || answer.text != letters)) {
+        fail("GET " + keys_[key] + " -> " + answer.shown());
+      }
+    });
+  }
+}
+
 }  // namespace pollux

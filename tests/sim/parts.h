@@ -156,6 +156,18 @@ class Loner final : public Actor {
   int64_t count_ = 0;
 };
 
+// Fills keys with values that follow from the key, with TTLs, and reads them:
+// each is absent or whole. No write is ever refused, for there is always something to evict.
+class Filler final : public Actor {
+ public:
+  Filler(SimEngine& sim, int worker, uint64_t seed, int rounds, Keys keys);
+
+ private:
+  void act() override;
+  std::string value_of(size_t key);
+  Keys keys_;
+};
+
 // Pipelines INCRs of shared counters. Its replies for a counter rise; all actors' together are
 // every number once.
 class Counting final : public Actor {

@@ -328,6 +328,27 @@ void set_histories(Stage& stage) {
   };
 }
 
+// Accounts as in transfers, beside keys with TTLs that fill the memory again and again: those are
+// evicted, or expire, in the middle of everything, the accounts never.
+void set_evictions(Stage& stage) {
+  const Keys accounts = spread_keys(stage, "account", 3);
+  const Keys ballast = spread_keys(stage, "ballast", 60);
+  stage.at_first = {open_accounts(accounts, kSum)};
+  for (int i = 0; i < 3; ++i) {
+    stage.enter<Filler>(stage.any_worker(), stage.rounds * 4, ballast);
+  }
+  stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
+  stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
+  stage.enter<Loner>(stage.any_worker(), stage.rounds, "loner", 10);
+  stage.finale = [&sim = stage.sim]() -> std::string {
+    uint64_t evicted = 0;
+    for (int i = 0; i < sim.workers(); ++i) {
+      evicted += sim.engine().worker(i).shard().evictor().evictions();
+    }
+    return evicted > 0 ? "" : "nothing was evicted";
+  };
+}
+
 constexpr Play kPlays[] = {
     {"transfers", set_transfers},
     {"all_shards", set_all_shards},
@@ -341,6 +362,7 @@ constexpr Play kPlays[] = {
     {"cached_pairs", set_cached_pairs},
     {"pauses", set_pauses},
     {"histories", set_histories},
+    {"evictions", set_evictions, "maxmemory 60000\nmaxmemory-policy volatile-lru"},
     {"messages", set_messages},
     {"deserters", set_deserters},
     {"monitor", set_monitor},
@@ -460,6 +482,7 @@ std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases) {
   options.cells_per_channel = rng.below(4) == 0 ? 1 + rng.below(8) : 2;
   TicketJournal journal;
   options.journal = rng.below(2) == 0 ? &journal : nullptr;
+  options.config = play.config;
   Scheduler scheduler(options);
   Stage stage{.sim = scheduler.sim(), .rng = rng, .rounds = 4};
   play.set(stage);

@@ -41,6 +41,7 @@ struct Stage {
 struct Play {
   const char* name;
   void (*set)(Stage&);
+  const char* config = "";  // lines of a configuration file
 };
 inline void PrintTo(const Play& play, std::ostream* to) { *to << play.name; }  // GoogleTest's
 

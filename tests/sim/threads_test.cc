@@ -74,7 +74,8 @@ std::string play_threaded(const Play& play, uint64_t seed) {
   // operating system to take turns, and a play would take a minute.
   ThreadedEngine engine({.workers = kWorkers,
                          .seed = seed,
-                         .config = rng.below(2) == 0 ? "poll-spin-us 0" : "poll-spin-us 20",
+                         .config = std::string(play.config) +
+                                   (rng.below(2) == 0 ? "\npoll-spin-us 0" : "\npoll-spin-us 20"),
                          .cells_per_channel = 2});
   Stage stage{.sim = engine.sim(), .rng = rng, .rounds = 40};
   play.set(stage);

@@ -1,0 +1,418 @@
+// Memory limits: the data of all shards against maxmemory, all clients against maxmemory-clients.
+//
+// Every shard's account stands in the control page, so there is no budget to hand out: whoever
+// wants to know sums. Above the upper watermark each worker evicts from its own shard, in slices
+// between turns, down to the lower one. Beside the accounts stands how cold each shard's coldest
+// candidate is: a worker evicts while its own is the coldest, else it wakes the one whose is. So
+// the keys of all shards go in one order, as far as samples tell, however uneven the shards are.
+//
+// A write that comes while the limit is reached makes room first, from the shard it is for. It is
+// refused only if no shard has anything to give. If the others have, and the limit is passed by
+// more than the tolerance, it waits for them.
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+#include "src/base/log.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+namespace {
+
+// Below the limit, in shares of it. What is between the limit and the upper watermark takes up the
+// writes of a millisecond or so.
+constexpr int64_t kUpperShare = 128;
+constexpr int64_t kLowerShare = 64;
+// What the limit may be passed by: where other shards must make the room, and they are late.
+constexpr int64_t kToleranceShare = 128;
+// The most that a request is taken to need, in shares of the limit; more would empty the cache for
+// one value.
+constexpr int64_t kNeedShareMax = 16;
+constexpr int64_t kMakeRoomUs = 100;
+constexpr int64_t kFreeSliceUs = 20;
+// There are candidates, and their worker has had no reason yet to look at them.
+constexpr int64_t kColdnessUnknown = INT64_MAX;
+
+// maxmemory-eviction-tenacity: 10 us a step up to 10, then 15 % more each, no bound at 100.
+int64_t slice_us(int64_t tenacity) {
+  constexpr int64_t kStepUs = 10;
+  if (tenacity >= 100) {
+    return INT64_MAX;
+  }
+  int64_t us = kStepUs * std::min<int64_t>(tenacity, 10);
+  for (int64_t step = 10; step < tenacity; ++step) {
+    us += us * 15 / 100;
+  }
+  return us;
+}
+
+uint64_t deadline(int64_t us) {
+  return us == INT64_MAX ? UINT64_MAX
+                         : tsc() + static_cast<uint64_t>(static_cast<double>(us) * tsc_per_us());
+}
+
+int64_t bytes_of(Args args) {
+  int64_t bytes = 0;
+  for (const std::string_view arg : args) {
+    bytes += static_cast<int64_t>(arg.size());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+// --- what everybody may know of a shard ---
+
+// Requires the hold of the shard.
+void Worker::publish_account(ShardId id) {
+  ShardStore& shard = *engine_.shards()[id.value];
+  CoreBlock& core = engine_.core(id.value);
+  core.data_bytes.set(shard.used_bytes());
+  core.mapped_bytes.set(shard.mapped_bytes());
+  // Whoever sees that the shard has grown sees that it has something to give, and whoever sees
+  // that it has nothing more sees that it has shrunk (out_of_memory).
+  const bool may_evict = shard.evictor().may_evict(config_->data.eviction);
+  if (may_evict && (!evicting_ || core.coldness.get() == Evictor::kNothing)) {
+    core.coldness.publish(kColdnessUnknown);
+  }
+  core.live_bytes.publish(shard.live_bytes());
+  if (!may_evict) {
+    core.coldness.publish(Evictor::kNothing);
+  }
+}
+
+int64_t Worker::all_live_bytes() {
+  int64_t total = 0;
+  for (int i = 0; i < workers_; ++i) {
+    const bool mine = i == id_.value && !parked_;
+    total += mine ? shard_.live_bytes() : engine_.core(i).live_bytes.observe();
+  }
+  return total;
+}
+
+// The worker whose shard has the coldest candidate, this one's left out; kNothing if none has any.
+int64_t Worker::coldest_elsewhere(int& worker) {
+  int64_t coldest = Evictor::kNothing;
+  for (int i = 0; i < workers_; ++i) {
+    const int64_t theirs = engine_.core(i).coldness.observe();
+    if (i != id_.value && theirs > coldest) {
+      coldest = theirs;
+      worker = i;
+    }
+  }
+  return coldest;
+}
+
+// --- before a command ---
+
+// What the data is limited to, 0 for nothing. Everything about the limit asks here: while clients
+// are paused nothing is evicted, nothing waits and nothing is refused.
+int64_t Worker::data_limit() const { return paused() ? 0 : config_->maxmemory; }
+
+// Near the limit every write sums the shards; with room left, a small grant (gone at the next turn)
+// spares that. All grants of one turn are 1/256 of the limit.
+int64_t Worker::room(int64_t need) {
+  const int64_t used = parked_ ? core_.live_bytes.get() : shard_.live_bytes();
+  if (used + need < memory_grant_) {
+    return INT64_MAX;
+  }
+  const int64_t room = data_limit() - all_live_bytes();
+  if (room > 0) {
+    memory_grant_ = used + std::min(room, data_limit() / 256) / workers_;
+  }
+  return room - need;
+}
+
+// True if the limit is reached and nothing can be done about it.
+bool Worker::out_of_memory() {
+  if (data_limit() == 0 || room(0) >= 0) {
+    return false;
+  }
+  if (!parked_) {
+    publish_account(shard_.id());
+  }
+  int other = 0;
+  return core_.coldness.get() == Evictor::kNothing &&
+         coldest_elsewhere(other) == Evictor::kNothing && room(0) < 0;
+}
+
+// True if a command with these flags must wait until other shards have made room.
+bool Worker::must_wait_for_memory(uint32_t flags) {
+  if ((flags & kDenyOom) == 0 || data_limit() == 0) {
+    return false;
+  }
+  const int64_t tolerated = -(data_limit() / kToleranceShare);
+  if (room(0) >= tolerated || out_of_memory()) {
+    return false;
+  }
+  if (!parked_) {
+    evict_from(shard_, -room(0), deadline(kMakeRoomUs));
+    if (room(0) >= tolerated) {
+      return false;
+    }
+  }
+  int other = 0;
+  if (coldest_elsewhere(other) == Evictor::kNothing) {
+    return false;  // what can be done is this shard's to do, a slice for each command
+  }
+  wake_if_asleep(engine_.worker(other));
+  return true;
+}
+
+// Before a command that is no part of a transaction: what a transaction has written, nothing takes
+// away before its end.
+void Worker::make_room_for(const Context& ctx) {
+  if ((ctx.row.flags & kDenyOom) != 0 && data_limit() != 0 && !host_.in_exec) {
+    make_room(bytes_of(ctx.args));
+  }
+}
+
+// Before the first command of a transaction, and before its watches are looked at: they hear of it
+// if a watched key goes.
+void Worker::make_room_for(const ExecRun& run) {
+  if ((run.transaction->flags() & kDenyOom) != 0 && data_limit() != 0) {
+    bind_keys(run);
+    make_room(static_cast<int64_t>(run.transaction->bytes()));
+  }
+}
+
+// In the shards that keys_ is bound to, which this thread holds.
+void Worker::make_room(int64_t bytes) {
+  const int64_t need = std::min(bytes, data_limit() / kNeedShareMax);
+  const uint64_t until = deadline(kMakeRoomUs);
+  keys_.for_each_store([&](ShardStore& shard) {
+    // What is deleted is no reason to refuse anything, but it still takes its room.
+    while (shard.has_dead() && room(need + shard.dying_bytes()) < 0 && tsc() < until) {
+      shard.free_some(kFreeSliceUs);
+    }
+  });
+  int64_t missing = -room(need);
+  if (missing <= 0) {
+    return;
+  }
+  keys_.for_each_store([&](ShardStore& shard) { missing = evict_from(shard, missing, until); });
+}
+
+// Evicts from a shard that this worker holds; returns what is still missing. It is nobody's doing:
+// the client whose command needs the room is told, too, if it tracks a key that goes.
+int64_t Worker::evict_from(ShardStore& shard, int64_t missing, uint64_t until) {
+  const ClientRef actor = std::exchange(actor_, {});
+  while (missing > 0 && tsc() < until) {
+    const int64_t before = shard.live_bytes();
+    if (!shard.evictor().evict(config_->data.eviction, now_)) {
+      break;
+    }
+    missing -= before - shard.live_bytes();
+  }
+  actor_ = actor;
+  publish_account(shard.id());
+  return missing;
+}
+
+// --- between turns ---
+
+// A slice of eviction; true if this worker should go on at once.
+bool Worker::evict_slice() {
+  const int64_t limit = data_limit();
+  const EvictionRules& rules = config_->data.eviction;
+  int64_t total = limit == 0 ? 0 : all_live_bytes();
+  count_exceeded_time(limit > 0 && total > limit);
+  const int64_t watermark = limit - limit / (evicting_ ? kLowerShare : kUpperShare);
+  if (limit == 0 || total <= watermark || !shard_.evictor().may_evict(rules)) {
+    evicting_ = false;
+    return false;
+  }
+  evicting_ = true;
+  const uint64_t began = tsc();
+  int other = 0;
+  const int64_t elsewhere = coldest_elsewhere(other);
+  const uint64_t until = deadline(slice_us(config_->eviction_tenacity));
+  const int64_t lower = limit - limit / kLowerShare;
+  if (rules.random()) {
+    shard_.evictor().set_race(race());
+  }
+  int64_t coldness = shard_.evictor().coldness(rules, now_);
+  // Behind time nobody waits for anybody.
+  while (total > lower && (coldness >= elsewhere || total > limit) && tsc() < until) {
+    const int64_t before = shard_.live_bytes();
+    if (!shard_.evictor().evict(rules, now_)) {
+      break;
+    }
+    total -= before - shard_.live_bytes();
+    coldness = shard_.evictor().coldness(rules, now_);
+  }
+  watch_.note_event(LatencyEvent::kEvictionCycle, tsc() - began, now_);
+  publish_account(shard_.id());
+  core_.coldness.publish(coldness);
+  publish_evictions();
+  evicting_ = total > lower;
+  if (evicting_ && elsewhere > coldness) {
+    wake_if_asleep(engine_.worker(other));
+  }
+  return evicting_ && coldness != Evictor::kNothing && (coldness >= elsewhere || total > limit);
+}
+
+// For random policies; the others' counts are of their last turns.
+Race Worker::race() {
+  const EvictionRules& rules = config_->data.eviction;
+  Race race{shard_.evictor().evictions(), shard_.evictor().keys_in_question(rules)};
+  for (int i = 0; i < workers_; ++i) {
+    if (i != id_.value) {
+      const CoreBlock& core = engine_.core(i);
+      const Counter& keys = rules.only_volatile() ? core.keys_with_expiry : core.keys;
+      race.evictions += static_cast<uint64_t>(core.evictions.get());
+      race.keys += static_cast<uint64_t>(keys.get());
+    }
+  }
+  return race;
+}
+
+void Worker::publish_evictions() {
+  core_.evicted_keys.set(static_cast<int64_t>(shard_.stats().evicted_keys));
+  core_.evictions.set(static_cast<int64_t>(shard_.evictor().evictions()));
+}
+
+// For how long the limit has been passed; every worker sees nearly the same.
+void Worker::count_exceeded_time(bool exceeded) {
+  const int64_t since_us = core_.over_limit_since_us.get();
+  if (exceeded && since_us == 0) {
+    core_.over_limit_since_us.set(now_.us);
+  } else if (!exceeded && since_us != 0) {
+    core_.over_limit_us.add(now_.us - since_us);
+    core_.over_limit_since_us.set(0);
+  }
+}
+
+// --- clients ---
+
+int64_t Worker::session_bytes(const Session& session) const {
+  return static_cast<int64_t>(
+             sizeof(Session) + session.input.capacity() + session.out.size() +
+             session.name.capacity() +
+             (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
+             (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
+         (session.transaction == nullptr
+              ? 0
+              : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
+                                     session.transaction->watching.bytes));
+}
+
+// Brings the account of inputs up to date with this one.
+void Worker::count_input(Session& session) {
+  const size_t bytes = session.input.capacity();
+  input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
+  session.input_counted = bytes;
+  weigh(session);
+}
+
+int64_t Worker::client_bytes() const {
+  return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
+         transaction_bytes_ + listening_bytes() + tracking_bytes() + chunks_.used_bytes();
+}
+
+int64_t Worker::client_bytes_limit() const {
+  return config_->clients_bytes_max > 0 ? config_->clients_bytes_max
+                                        : config_->clients_bytes_default;
+}
+
+// Brings the sum over all clients up to date with this one. The limit is about this sum and not
+// about client_bytes, which is in chunks of several workers and shared payloads: what a client
+// weighs leaves the sum when it is closed, so none is closed for memory that is on its way back.
+void Worker::weigh(Session& session) {
+  const int64_t bytes = session.closed ? 0 : session_bytes(session);
+  clients_weight_ += bytes - session.weight;
+  session.weight = bytes;
+  if (!session.no_evict) {
+    largest_weight_ = std::max(largest_weight_, bytes);
+  }
+}
+
+int64_t Worker::weight_of_all_clients() {
+  int64_t total = clients_weight_;
+  for (int i = 0; i < workers_; ++i) {
+    total += i == id_.value ? 0 : engine_.core(i).clients_weight.observe();
+  }
+  return total;
+}
+
+// What the largest client of another worker may weigh, and whose it is.
+int64_t Worker::largest_client_elsewhere(int& worker) {
+  int64_t largest = -1;
+  for (int i = 0; i < workers_; ++i) {
+    const int64_t theirs = engine_.core(i).largest_client_bytes.observe();
+    if (i != id_.value && theirs > largest) {
+      largest = theirs;
+      worker = i;
+    }
+  }
+  return largest;
+}
+
+// The one to be closed first, null if none may be. Looks at all sessions of this worker.
+Session* Worker::largest_client() {
+  Session* largest = nullptr;
+  largest_weight_ = 0;
+  for_each_session([&](Session& session) {
+    // An EXEC that has begun is done to its end.
+    if (!session.no_evict && session.weight > largest_weight_ && !exec_under_way(session)) {
+      largest = &session;
+      largest_weight_ = session.weight;
+    }
+  });
+  return largest;
+}
+
+// Whoever sees that a client has become larger sees it in largest_client_bytes too; see the end of
+// evict_clients for the other direction.
+void Worker::publish_clients() {
+  core_.client_bytes.set(client_bytes());
+  core_.largest_client_bytes.publish(largest_weight_);
+  core_.clients_weight.publish(clients_weight_);
+}
+
+// At the end of a turn: closes the largest clients until all together are within their limit, this
+// worker's while its largest is the largest of all, else it wakes the worker whose is.
+void Worker::evict_clients() {
+  const int64_t limit = client_bytes_limit();
+  const uint64_t until = deadline(kMakeRoomUs);
+  weigh_clients_ = false;
+  if (limit == 0) {
+    return;
+  }
+  while (weight_of_all_clients() > limit) {
+    int other = 0;
+    const int64_t elsewhere = largest_client_elsewhere(other);
+    const auto another_goes_first = [&] {
+      return elsewhere > largest_weight_ || (elsewhere == largest_weight_ && other < id_.value);
+    };
+    Session* largest = another_goes_first() ? nullptr : largest_client();
+    if (largest == nullptr || another_goes_first()) {
+      core_.largest_client_bytes.publish(largest_weight_);
+      if (elsewhere > 0) {
+        wake_if_asleep(engine_.worker(other));
+      }
+      return;
+    }
+    // Once more: another's largest may be what it is because it was closed just now.
+    if (weight_of_all_clients() <= limit) {
+      return;
+    }
+    core_.evicted_clients.add(1);
+    log_line(LogLevel::kNotice,
+             "Closing client %s, the largest with %lld bytes: all clients together are over "
+             "maxmemory-clients (by default an eighth of the machine's memory)",
+             transport_->peer(largest->conn).address.c_str(),
+             static_cast<long long>(largest->weight));
+    kill(*largest);
+    // Before largest_client_bytes falls, at the next round.
+    core_.clients_weight.publish(clients_weight_);
+    if (tsc() >= until) {
+      weigh_clients_ = true;
+      return;
+    }
+  }
+}
+
+}  // namespace pollux

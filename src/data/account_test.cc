@@ -1,0 +1,172 @@
+// The account of a shard against what the allocator says, through everything that can happen to
+// the keys: used_bytes is within 2 % of it at any time (and a few blocks of fixed size).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "src/data/keyspace.h"
+
+namespace pollux {
+namespace {
+
+constexpr int64_t kStartMs = 1'700'000'000'000;
+// Slabs of the key table that wait for another size, a spare chunk, the allocator's cache.
+constexpr int64_t kFixed = 5 << 20;
+
+class AccountTest : public testing::Test {
+ protected:
+  AccountTest() { keys_.bind(ShardId{0}, 0, now_); }
+
+  void set(uint64_t number, size_t value_bytes) {
+    const std::string name = "key:" + std::to_string(number);
+    Edit edit(keys_, Key::of(name));
+    edit.set_string(std::string(value_bytes, 'v'));
+    edit.notify(KeyEvent::kSet);
+  }
+  void remove(uint64_t number) {
+    const std::string name = "key:" + std::to_string(number);
+    Edit edit(keys_, Key::of(name));
+    if (edit.entry() != nullptr) {
+      edit.remove();
+      edit.notify(KeyEvent::kDel);
+    }
+  }
+  void check(const char* when) {
+    const int64_t used = store_.used_bytes();
+    const int64_t measured = store_.measured_bytes();
+    ASSERT_LE(std::abs(used - measured), measured / 50 + kFixed)
+        << when << ": account " << used << ", allocator " << measured;
+    ASSERT_LE(store_.live_bytes(), used);
+    worst_ = std::max(worst_, std::abs(used - measured));
+  }
+  // A turn of a worker: commands, then a slice of background work.
+  void turn() { store_.tick(now_, 200); }
+
+  ShardStore store_{ShardId{0}, 16};
+  ShardStore* stores_[1] = {&store_};
+  Keyspace keys_{stores_};
+  Instant now_{kStartMs * 1000};
+  Rng rng_{7};
+  int64_t worst_ = 0;
+};
+
+constexpr uint64_t kKeys = 400'000;
+constexpr int kPerTurn = 256;
+
+TEST_F(AccountTest, GrowthChurnDeletionFlush) {
+  const auto some_size = [this] {
+    return rng_.below(10) == 0 ? rng_.below(3'000) : rng_.below(300);
+  };
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    set(i, some_size());
+    if (i % kPerTurn == 0) {
+      turn();
+    }
+    if (i % 20'000 == 0) {
+      check("growth");
+    }
+  }
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    set(rng_.below(kKeys), some_size());
+    if (i % kPerTurn == 0) {
+      turn();
+    }
+    if (i % 20'000 == 0) {
+      check("churn");
+    }
+  }
+  // All but one in 32, in any order: without compaction nearly every page would stay.
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    const uint64_t number = i * 7'919 % kKeys;
+    if (number % 32 != 0) {
+      remove(number);
+    }
+    if (i % kPerTurn == 0) {
+      turn();
+    }
+    if (i % 20'000 == 0) {
+      check("deletion");
+    }
+  }
+  store_.tick(now_, INT64_MAX);
+  check("after deletion");
+  EXPECT_LE(store_.used_bytes(), store_.live_bytes() + store_.live_bytes() / 50 + (1 << 20));
+  EXPECT_GT(store_.stats().moved_blocks, 0U);
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    set(i, some_size());
+  }
+  store_.flush(0);
+  for (bool more = true; more;) {
+    more = store_.tick(now_, 200);
+    check("flush");
+  }
+  EXPECT_EQ(store_.used_bytes(), store_.live_bytes());
+}
+
+// Whatever is left of however many keys: the tick comes to an end, what is hollow then is bounded,
+// and a shard that is left alone does nothing more.
+TEST_F(AccountTest, CompactionEndsOnAnIdleShard) {
+  for (const uint64_t kept : {2U, 3U, 8U, 50U, 2'000U}) {
+    for (const uint64_t keys : {1'000U, 30'000U, 150'000U}) {
+      const size_t sizes = kept == 3 ? 1 : 400;
+      for (uint64_t i = 0; i < keys; ++i) {
+        set(i, 40 + rng_.below(sizes));
+      }
+      for (uint64_t i = 0; i < keys; ++i) {
+        if (rng_.below(kept) != 0) {
+          remove(i);
+        }
+      }
+      for (int ticks = 0; store_.tick(now_, 100); ++ticks) {
+        ASSERT_LT(ticks, 20'000) << keys << " keys, one in " << kept << " kept";
+      }
+      const int64_t hollow = store_.used_bytes() - store_.live_bytes();
+      EXPECT_LE(hollow, store_.live_bytes() / 50 + (1 << 20)) << keys << ", " << kept;
+      const uint64_t moved = store_.stats().moved_blocks;
+      const int64_t mapped = store_.mapped_bytes();
+      for (int i = 0; i < 100; ++i) {
+        EXPECT_FALSE(store_.tick(now_, 100));
+      }
+      EXPECT_EQ(store_.stats().moved_blocks, moved);
+      EXPECT_EQ(store_.mapped_bytes(), mapped);
+    }
+  }
+}
+
+// Entries of one size give way to entries of another: the pages of the old must become theirs.
+TEST_F(AccountTest, EvictionMakesRoomForAnotherSize) {
+  EvictionRules rules{.policy = EvictionPolicy::kAllkeysLru};
+  uint64_t next = 0;
+  int64_t limit = 0;
+  uint64_t evicted = 0;
+  for (const size_t bytes : {32U, 100U, 400U, 16U}) {
+    for (int i = 0; i < 300'000; ++i) {
+      now_.us += 100;
+      keys_.bind(ShardId{0}, 0, now_);
+      set(next++, bytes);
+      if (next == 300'000) {
+        limit = store_.live_bytes();
+      }
+      for (int tries = 0; limit > 0 && store_.live_bytes() > limit; ++tries) {
+        ASSERT_LT(tries, 100) << "eviction that frees nothing";
+        ASSERT_TRUE(store_.evictor().evict(rules, now_));
+        ++evicted;
+      }
+      if (i % kPerTurn == 0) {
+        turn();
+        ASSERT_TRUE(limit == 0 || store_.used_bytes() <= limit + limit / 40)
+            << store_.used_bytes() << " used of " << limit;
+      }
+    }
+    check("another size");
+  }
+  // What was moved is paid for by what was freed.
+  EXPECT_LE(store_.stats().moved_blocks, evicted + evicted / 10);
+  RecordProperty("moved", std::to_string(store_.stats().moved_blocks));
+  RecordProperty("evicted", std::to_string(evicted));
+}
+
+}  // namespace
+}  // namespace pollux

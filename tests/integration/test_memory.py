@@ -1,0 +1,403 @@
+"""Memory: eviction under every policy, the limits, MEMORY, and that the figures are true."""
+
+import subprocess
+import threading
+import time
+
+import harness
+import redis
+from case import Case, Raw, not_quick, only_once, pollux_only, stand_in
+
+LIMIT = 16 << 20
+OOM = "command not allowed when used memory > 'maxmemory'"
+
+
+def fill(client, count, prefix="k", size=200, ttl=None, batch=500):
+    """SETs prefix0 ...; how many were refused."""
+    refused = 0
+    for first in range(0, count, batch):
+        pipe = client.pipeline(transaction=False)
+        for i in range(first, min(first + batch, count)):
+            pipe.set("%s%d" % (prefix, i), b"v" * size, ex=ttl)
+        refused += sum(isinstance(reply, redis.ResponseError)
+                       for reply in pipe.execute(raise_on_error=False))
+    return refused
+
+
+class Loaded(Case):
+
+    def start(self, **options):
+        # So many SETs one after the other that hops to other workers would take minutes.
+        if not stand_in():
+            options["pipeline_order"] = "relaxed"
+        return super().start(**options)
+
+
+class Policies(Loaded):
+
+    def start_limited(self, policy, **options):
+        server = self.start(maxmemory=LIMIT, maxmemory_policy=policy, **options)
+        return server.redis()
+
+    def check_used(self, client):
+        memory = client.info("memory")
+        self.assertLessEqual(memory["used_memory"], LIMIT * 1.01 + (1 << 20))
+        return memory
+
+    def test_allkeys_policies_keep_the_limit_and_refuse_nothing(self):
+        for policy in ("allkeys-lru", "allkeys-lfu", "allkeys-random"):
+            with self.subTest(policy):
+                client = self.start_limited(policy)
+                for part in range(4):
+                    self.assertEqual(fill(client, 30000, "part%d:" % part), 0)
+                    self.check_used(client)
+                self.assertEqual(client.info("memory")["maxmemory_policy"], policy)
+                self.assertGreater(client.info("stats")["evicted_keys"], 25000)
+                self.eventually(
+                    lambda: client.dbsize() + client.info("stats")["evicted_keys"] == 120000,
+                    what="every key is there or was evicted")
+
+    @pollux_only
+    def test_own_policy(self):
+        client = self.start_limited("allkeys-s3fifo")
+        self.assertEqual(fill(client, 120000), 0)
+        self.check_used(client)
+        self.assertGreater(client.info("stats")["evicted_keys"], 25000)
+
+    def test_volatile_policies_take_only_keys_with_a_ttl(self):
+        for policy in ("volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"):
+            with self.subTest(policy):
+                client = self.start_limited(policy)
+                self.assertEqual(fill(client, 10000, "keep"), 0)
+                self.assertEqual(fill(client, 100000, "go", ttl=10000), 0)
+                self.check_used(client)
+                self.assertGreater(client.info("stats")["evicted_keys"], 25000)
+                pipe = client.pipeline(transaction=False)
+                for i in range(10000):
+                    pipe.exists("keep%d" % i)
+                self.assertEqual(sum(pipe.execute()), 10000)
+
+    def test_volatile_policies_refuse_when_no_key_has_a_ttl(self):
+        client = self.start_limited("volatile-lru")
+        self.assertGreater(fill(client, 150000), 25000)
+        with self.assertRaisesRegex(redis.ResponseError, OOM):
+            client.set("one", "more" * 100)
+        self.assertEqual(client.get("k0"), b"v" * 200)
+        self.assertEqual(client.info("stats")["evicted_keys"], 0)
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        self.assertTrue(client.set("one", "more" * 100))
+
+    def test_lru_keeps_what_is_used(self):
+        client = self.start_limited("allkeys-lru")
+        fill(client, 2000, "hot")
+        for part in range(30):
+            fill(client, 4000, "cold%d:" % part)
+            pipe = client.pipeline(transaction=False)
+            for i in range(2000):
+                pipe.get("hot%d" % i)
+            there = sum(value is not None for value in pipe.execute())
+            time.sleep(0.07)
+        self.assertGreater(there, 1900)
+        self.assertGreater(client.info("stats")["evicted_keys"], 30000)
+
+    def test_volatile_ttl_takes_what_is_due_first(self):
+        client = self.start_limited("volatile-ttl")
+        fill(client, 5000, "late", ttl=100000)
+        fill(client, 120000, "soon", ttl=5000)
+        pipe = client.pipeline(transaction=False)
+        for i in range(5000):
+            pipe.exists("late%d" % i)
+        self.assertGreater(sum(pipe.execute()), 4950)
+
+    def test_big_values(self):
+        client = self.start_limited("allkeys-lru")
+        for i in range(80):
+            self.assertTrue(client.set("big%d" % i, b"v" * (700000 + i * 1000)))
+            self.check_used(client)
+            fill(client, 200, "small%d:" % i)
+        self.assertEqual(client.strlen("big79"), 779000)
+        self.assertGreater(client.info("memory")["used_memory"], LIMIT * 0.9)
+
+    def test_keys_expire_and_are_evicted_at_the_same_time(self):
+        for policy in ("volatile-lru", "allkeys-lfu"):
+            with self.subTest(policy):
+                client = self.start_limited(policy)
+                for part in range(12):
+                    ttl = 1 + part % 2 * 10000
+                    self.assertEqual(fill(client, 8000, "part%d:" % part, 400, ttl), 0)
+                    self.check_used(client)
+                    time.sleep(0.2)
+                self.eventually(lambda: sum(client.exists("part10:%d" % i) for i in range(50)) == 0,
+                                what="the expiry of what was not evicted")
+
+                def all_gone_or_there():
+                    stats = client.info("stats")
+                    gone = stats["expired_keys"] + stats["evicted_keys"]
+                    return gone + client.dbsize() == 96000
+
+                self.eventually(all_gone_or_there, what="every key is in one of three counts")
+                stats = client.info("stats")
+                self.assertGreater(stats["expired_keys"], 2000)
+                self.assertGreater(stats["evicted_keys"], 5000)
+
+    def test_a_lower_limit_is_reached_while_clients_are_served(self):
+        client = self.start_limited("allkeys-lru")
+        fill(client, 60000)
+        client.config_set("maxmemory", "4mb")
+        self.assertTrue(client.set("during", "x"))
+        self.eventually(lambda: client.info("memory")["used_memory"] < (5 << 20),
+                        what="the lower limit")
+        stats = client.info("stats")
+        self.assertGreaterEqual(stats["total_eviction_exceeded_time"], 0)
+        self.eventually(lambda: client.info("stats")["current_eviction_exceeded_time"] == 0)
+
+    @pollux_only
+    def test_entries_of_another_size_take_over(self):
+        client = self.start_limited("allkeys-lru")
+        for size in (20, 150, 450, 40):
+            self.assertEqual(fill(client, LIMIT * 3 // 2 // (size + 30), "s%d:" % size, size), 0)
+            self.check_used(client)
+            # The memory is theirs: what fits is not far from the limit.
+            self.assertGreater(client.dbsize() * (size + 30), LIMIT * 0.75)
+
+
+class TheColdestFirst(Loaded):
+
+    @pollux_only
+    def test_over_all_shards_however_uneven(self):
+        server = self.start(maxmemory=LIMIT, maxmemory_policy="allkeys-lru",
+                            maxmemory_samples=10)
+        client = server.redis()
+        fill(client, 40000, "old")  # on every shard
+        time.sleep(0.5)
+        fill(client, 40000, "{one}new")  # on one
+        pipe = client.pipeline(transaction=False)
+        for i in range(40000):
+            pipe.exists("{one}new%d" % i)
+        there = sum(pipe.execute())
+        self.assertGreater(client.info("stats")["evicted_keys"], 2500)
+        self.assertGreater(there, 39250)
+
+
+class Figures(Loaded):
+
+    def test_object_freq_and_idletime(self):
+        with harness.start_redis() as oracle:
+            servers = [self.start().redis(), oracle.redis()]
+            for client in servers:
+                client.config_set("maxmemory-policy", "allkeys-lfu")
+                client.set("k", "v")
+            self.assertEqual(*[c.object("freq", "k") for c in servers])
+            for client in servers:
+                client.config_set("lfu-log-factor", "0")
+                for _ in range(40):
+                    client.get("k")
+            self.assertEqual(*[c.object("freq", "k") for c in servers])
+            for client in servers:
+                client.set("k", "w")
+                client.append("k", "x")
+                client.expire("k", 100)
+                client.rename("k", "l")
+                client.type("l")
+                client.touch("l")
+            self.assertEqual(*[c.object("freq", "l") for c in servers])
+            for client in servers:
+                with self.assertRaisesRegex(redis.ResponseError, "LFU maxmemory policy is sel"):
+                    client.object("idletime", "l")
+                client.config_set("maxmemory-policy", "volatile-lru")
+                with self.assertRaisesRegex(redis.ResponseError, "LFU maxmemory policy is not"):
+                    client.object("freq", "l")
+                client.set("m", "v")
+            time.sleep(2.1)
+            for client in servers:
+                self.assertIn(client.object("idletime", "m"), (1, 2, 3))
+                client.get("m")
+                self.assertEqual(client.object("idletime", "m"), 0)
+
+    def test_the_names_of_all_figures(self):
+        with harness.start_redis() as oracle:
+            ours, theirs = self.start().redis(), oracle.redis()
+            for client in (ours, theirs):
+                client.set("k", "v")
+            self.assertEqual(set(theirs.info("memory")) - set(ours.info("memory")), set())
+            self.assertEqual(list(theirs.memory_stats()), list(ours.memory_stats()))
+            self.assertEqual(list(theirs.memory_stats()["db.0"]), list(ours.memory_stats()["db.0"]))
+
+    @pollux_only
+    def test_memory_subcommands(self):
+        client = self.start().redis()
+        client.set("k", "v" * 100)
+        self.assertGreater(client.memory_usage("k"), 100)
+        self.assertLess(client.memory_usage("k", samples=0), 250)
+        self.assertIsNone(client.memory_usage("absent"))
+        self.assertTrue(client.memory_purge())
+        self.assertIn(b"jemalloc", client.execute_command("MEMORY MALLOC-STATS"))
+        self.assertIn(b"5 MiB", client.execute_command("MEMORY DOCTOR"))
+        fill(client, 30000)
+        self.assertNotIn(b"5 MiB", client.execute_command("MEMORY DOCTOR"))
+        stats = client.memory_stats()
+        self.assertEqual(stats["keys.count"], 30001)
+        self.assertGreater(stats["db.0"]["overhead.hashtable.main"], 30000 * 8)
+        self.assertAlmostEqual(stats["dataset.bytes"] + stats["overhead.total"],
+                               stats["total.allocated"])
+
+    @pollux_only
+    @not_quick
+    def test_used_memory_is_what_the_allocator_has_given(self):
+        server = self.start(maxmemory_policy="allkeys-lru")
+        client = server.redis()
+        client.ping()
+        fixed = client.info("memory")["allocator_allocated"]
+        # A shard may have so much ready: a chunk and some more pages, partly used and spare slabs.
+        ready = (4 << 20) * Case.workers
+        seen = []
+
+        def look():
+            watcher = server.redis()
+            while not done:
+                memory = watcher.info("memory")
+                given = memory["allocator_allocated"] - fixed
+                seen.append((abs(memory["used_memory"] - given) - ready, given))
+                time.sleep(0.01)
+
+        done = []
+        watching = threading.Thread(target=look)
+        watching.start()
+        try:
+            fill(client, 80000, size=700)                       # growth
+            fill(client, 80000, size=300)                       # churn
+            fill(client, 150000, "small", size=40)
+            for first in range(0, 150000, 500):                 # deletion, here and there
+                client.delete(*["small%d" % i for i in range(first, first + 500) if i % 16])
+            client.config_set("maxmemory", "20mb")              # eviction
+            fill(client, 100000, "new", size=100)
+            client.flushall()
+            time.sleep(0.3)
+        finally:
+            done.append(True)
+            watching.join()
+        self.assertGreater(len(seen), 50)
+        for difference, given in seen:
+            self.assertLessEqual(difference, given * 0.02)
+
+
+class Clients(Case):
+
+    def hog(self, server, megabytes):
+        """A client that takes so much memory by not reading its replies."""
+        raw = Raw(server)
+        self.addCleanup(raw.socket.close)
+        raw.send(harness.encode("CLIENT", "ID"))
+        ident = int(raw.socket.recv(64)[1:])
+        raw.send(harness.encode("GET", "big") * megabytes)
+        return raw, ident
+
+    def there(self, client):
+        return {int(c["id"]) for c in client.client_list()}
+
+    @not_quick
+    def test_the_largest_go_first(self):
+        server = self.start(maxmemory_clients="40mb")
+        client = server.redis()
+        client.set("big", b"v" * (1 << 20))
+        small, small_id = self.hog(server, 14)
+        spared = Raw(server)
+        self.addCleanup(spared.socket.close)
+        spared.send(harness.encode("CLIENT", "NO-EVICT", "ON"))
+        spared.read_exactly(b"+OK\r\n")
+        large, large_id = self.hog(server, 36)
+        self.eventually(lambda: large_id not in self.there(client), what="the largest closed")
+        self.assertIn(small_id, self.there(client))
+        self.assertEqual(client.info("stats")["evicted_clients"], 1)
+
+    def test_a_share_of_maxmemory(self):
+        server = self.start(maxmemory="100mb", maxmemory_clients="10%")
+        client = server.redis()
+        self.assertEqual(client.config_get("maxmemory-clients"), {"maxmemory-clients": "10%"})
+        client.set("big", b"v" * (1 << 20))
+        hog, ident = self.hog(server, 40)
+        self.eventually(lambda: ident not in self.there(client), what="over a tenth: closed")
+
+
+class Events(Case):
+
+    def test_what_is_evicted_is_told(self):
+        server = self.start(maxmemory="8mb", maxmemory_policy="allkeys-lru",
+                            notify_keyspace_events="K$eg")
+        client = server.redis()
+        listener = server.redis().pubsub()
+        self.addCleanup(listener.close)
+        listener.psubscribe("__keyspace@0__:*")
+        listener.get_message(timeout=10)
+        count = 800
+        for i in range(count):
+            client.set("k%d" % i, b"v" * 20000)
+        self.eventually(
+            lambda: client.dbsize() + client.info("stats")["evicted_keys"] == count,
+            what="every key is there or was evicted")
+        told = {}
+        while True:
+            event = listener.get_message(timeout=0.3)
+            if event is None:
+                break
+            told.setdefault(event["channel"].split(b":")[1], []).append(event["data"])
+        for i in range(count):
+            gone = client.exists("k%d" % i) == 0
+            self.assertEqual(told[b"k%d" % i], [b"set"] + [b"evicted"] * gone)
+        self.assertGreater(client.info("stats")["evicted_keys"], 300)
+
+    @only_once
+    def test_redis_cli_sees_the_memory(self):
+        server = self.start()
+        fill(server.redis(), 1000)
+        out = subprocess.run(["redis-cli", "-p", str(server.port), "--memkeys"],
+                             stdout=subprocess.PIPE, timeout=30).stdout.decode()
+        self.assertIn("Biggest string found", out)
+
+
+class Refusals(Case):
+
+    COMMANDS = (
+        "SET a 1", "SET new 1", "GET a", "APPEND a x", "STRLEN a", "SETRANGE a 0 x",
+        "GETRANGE a 0 1", "INCR n", "INCRBY n 2", "DECR n", "INCRBYFLOAT n 1.5", "MSET a 1 b 2",
+        "MSETNX c 1 d 2", "MGET a n", "SETNX e 1", "SETEX a 10 v", "PSETEX a 10000 v",
+        "GETSET a v", "GETEX a EX 10", "PERSIST a", "EXPIRE a 100", "PERSIST a", "SETBIT a 7 1",
+        "GETBIT a 7", "BITCOUNT a", "BITOP AND a a n", "BITFIELD a SET u8 0 1",
+        "BITFIELD a GET u8 0", "BITFIELD_RO a GET u8 0", "COPY a copy", "RENAME a b",
+        "RENAMENX b a", "TYPE a", "TTL a", "TOUCH a", "UNLINK none", "GETDEL n", "SET bad",
+        "SET a 1 NOSUCH", "LCS a n", "OBJECT ENCODING a", "DEL a", "EXISTS a", "MULTI", "SET a 1",
+        "GET a", "EXEC", "MULTI", "GET a", "EXEC", "FLUSHALL",
+    )
+
+    @only_once
+    def test_over_the_limit_redis_and_pollux_refuse_the_same(self):
+        with harness.start_redis() as oracle:
+            ours = self.start()
+            for policy in ("noeviction", "volatile-lru", "volatile-ttl", "volatile-random",
+                           "volatile-lfu"):
+                # A key that gets a TTL may go, there before the next command, here in a moment.
+                commands = [line for line in self.COMMANDS
+                            if policy == "noeviction" or "EX " not in line and
+                            "EXPIRE" not in line]
+                replies = []
+                for server in (oracle, ours):
+                    client = server.redis()
+                    client.mset({"a": "value", "n": 5, "ballast": "v" * 1000})
+                    client.config_set("maxmemory-policy", policy)
+                    client.config_set("maxmemory", "1")
+                    replies.append([self.ask(client, line) for line in commands])
+                    client.config_set("maxmemory", "0")
+                self.assertEqual(list(zip(commands, replies[0])),
+                                 list(zip(commands, replies[1])), policy)
+
+    @staticmethod
+    def ask(client, line):
+        connection = client.connection_pool.get_connection("_")
+        try:
+            connection.send_command(*line.split())
+            reply = connection.read_response()
+        except redis.ResponseError as error:
+            reply = str(error)
+        finally:
+            client.connection_pool.release(connection)
+        return reply
