@@ -335,7 +335,7 @@ void set_evictions(Stage& stage) {
   const Keys ballast = spread_keys(stage, "ballast", 60);
   stage.at_first = {open_accounts(accounts, kSum)};
   for (int i = 0; i < 3; ++i) {
-    stage.enter<Filler>(stage.any_worker(), stage.rounds * 4, ballast);
+    stage.enter<Filler>(stage.any_worker(), stage.rounds * 8, ballast);
   }
   stage.enter<Banker>(stage.any_worker(), stage.rounds, accounts, kSum);
   stage.enter<Auditor>(stage.any_worker(), stage.rounds, accounts, std::vector{kSum}, false);
