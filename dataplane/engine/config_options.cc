@@ -15,6 +15,8 @@ namespace {
 
 constexpr int64_t kIntMin = INT32_MIN;
 constexpr int64_t kIntMax = INT32_MAX;
+// Each takes memory of every shard from the start.
+constexpr int64_t kDatabasesMax = 1'000'000;
 constexpr int64_t kUnsignedMax = UINT32_MAX;
 constexpr int64_t kLongMax = INT64_MAX;
 
@@ -197,7 +199,7 @@ constexpr OptionRow kRows[] = {
     {"crash-log-enabled", "", kBool, 0, "yes", 0, 0, {}, put<&Config::crash_log>},
     {"crash-memcheck-enabled", "", kBool, kIdle, "yes"},
     {"daemonize", "", kBool, kImmutable, "no", 0, 0, {}, put<&Config::daemonize>},
-    {"databases", "", kInt, kImmutable, "16", 1, kIntMax, {}, put<&Config::databases>},
+    {"databases", "", kInt, kImmutable, "16", 1, kDatabasesMax, {}, put<&Config::databases>},
     {"dbfilename", "", kText, kGuarded | kIdle | kFileName, "dump.rdb"},
     {"dir", "", kWords, kGuarded | kQuoted | kAlwaysWritten, ".", 0, 0, {},
      put<&Config::dir>, parse_directory},

@@ -6,6 +6,14 @@
 
 namespace pollux {
 
+namespace {
+
+// A line ends behind the argument that passes this; quotes make of an argument four times as much.
+// What is longer could not be told anybody: a payload's bytes are counted in 32 bits.
+constexpr size_t kLineMax = 256 << 20;
+
+}  // namespace
+
 std::string monitor_line(const CommandRow& row, Args args, Instant now, int db,
                          std::string_view address) {
   char head[64];
@@ -14,10 +22,10 @@ std::string monitor_line(const CommandRow& row, Args args, Instant now, int db,
   std::string line(head);
   line += address;
   line += ']';
-  for (size_t i = 0; i < args.size(); ++i) {
+  for (size_t i = 0; i < args.size() && line.size() < kLineMax; ++i) {
     line += ' ';
     const bool secret = row.secret != nullptr && row.secret(args, i);
-    line += quoted_word(secret ? "(redacted)" : args[i]);
+    line += quoted_word(secret ? "(redacted)" : args[i].substr(0, kLineMax));
   }
   line += "\r\n";
   return line;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "src/base/assert.h"
 
@@ -106,7 +107,7 @@ size_t Output::size() const {
   if (last_ == nullptr) {
     return 0;
   }
-  return before_last_ + static_cast<size_t>(cursor_ - last_->data()) - last_->begin;
+  return before_last_ + last_end() - last_->begin;
 }
 
 Output::Shape Output::shape() const {
@@ -115,7 +116,7 @@ Output::Shape Output::shape() const {
     return shape;
   }
   const auto unsent = [this](Chunk& chunk) {
-    const size_t end = &chunk == last_ ? static_cast<size_t>(cursor_ - chunk.data()) : chunk.end;
+    const size_t end = &chunk == last_ ? last_end() : chunk.end;
     return end - chunk.begin;
   };
   const auto capacity = [&](Chunk& chunk) {
@@ -136,11 +137,16 @@ size_t Output::Shape::memory() const {
 
 void Output::settle() {
   if (last_ != nullptr) {
-    last_->end = static_cast<uint32_t>(cursor_ - last_->data());
+    last_->end = static_cast<uint32_t>(last_end());
   }
 }
 
 void Output::open_window() {
+  if (overflowed()) {
+    cursor_ = spill_->data();
+    limit_ = cursor_ + spill_->capacity;
+    return;
+  }
   if (last_ == nullptr) {
     cursor_ = limit_ = nullptr;
     return;
@@ -150,10 +156,24 @@ void Output::open_window() {
   limit_ = last_->payload == nullptr ? last_->data() + last_->capacity : cursor_;
 }
 
-void Output::refill(size_t bytes) {
+// The chunks may be on their way through the transport, so what is dropped goes to another.
+void Output::overflow() {
+  settle();
+  if (spill_ == nullptr) {
+    spill_ = pool_->allocate(/*large=*/false);
+  }
+  open_window();
+}
+
+size_t Output::refill(size_t bytes) {
+  if (at_limit()) {
+    overflow();
+    return bytes > kReserveMax ? bytes : 0;
+  }
   settle();
   const bool more = last_ != nullptr && last_->capacity > 0;
   add_chunk(pool_->allocate(more || bytes > ChunkPool::kSmallBytes));
+  return 0;
 }
 
 // Behind the last chunk, which is settled.
@@ -179,11 +199,22 @@ void Output::append_payload(Payload& payload, int protocol) {
     append(bytes.substr(begin));
     return;
   }
+  if (at_limit()) {
+    overflow();
+    return;
+  }
   settle();
   add_chunk(pool_->refer(payload, begin));
 }
 
 void Output::splice(Output& other) {
+  if (other.overflowed()) {
+    overflow();
+  }
+  if (overflowed()) {
+    other.clear();
+    return;
+  }
   other.settle();
   if (other.size() <= kSpliceCopyMax) {
     for (Chunk* chunk = other.first_; chunk != nullptr; chunk = chunk->next) {
@@ -261,6 +292,9 @@ void Output::clear() {
   }
   first_ = last_ = nullptr;
   before_last_ = 0;
+  if (spill_ != nullptr) {
+    ChunkPool::release(std::exchange(spill_, nullptr), *pool_);
+  }
   open_window();
 }
 

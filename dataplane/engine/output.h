@@ -1,6 +1,8 @@
 // Bytes on their way to a client, in counted chunks. A chunk belongs to the pool of the worker that
 // allocated it (its home) and goes home when its bytes are sent, whichever worker sends them.
 // Between bytes of its own an output may refer to a payload that others send too (append_payload).
+// An output has a limit: what is written beyond is dropped, so that no single request, however many
+// big values it asks for, takes more memory than its client may.
 // Output and ChunkPool: one thread; only the end of ChunkPool::release is reached by others.
 #pragma once
 
@@ -108,10 +110,22 @@ class Output final : public ByteSink {
   // The pool that new chunks come from (a cell's output draws from the worker that runs it).
   void set_pool(ChunkPool& pool) { pool_ = &pool; }
 
+  // About so many bytes, unsent; it may be passed by one chunk.
+  void set_limit(size_t bytes) { bytes_max_ = bytes; }
+  size_t limit() const { return bytes_max_; }
+  // Something was dropped: no use in sending the rest. Until clear.
+  bool overflowed() const { return spill_ != nullptr; }
+
  protected:
-  void refill(size_t bytes) override;
+  size_t refill(size_t bytes) override;
 
  private:
+  // Of the last chunk: the first free byte.
+  size_t last_end() const {
+    return overflowed() ? last_->end : static_cast<size_t>(cursor_ - last_->data());
+  }
+  bool at_limit() const { return overflowed() || size() >= bytes_max_; }
+  void overflow();
   void settle();       // writes cursor_ back into the last chunk
   void open_window();  // the window is the rest of the last chunk
   void add_chunk(Chunk* chunk);
@@ -120,6 +134,8 @@ class Output final : public ByteSink {
   Chunk* first_ = nullptr;
   Chunk* last_ = nullptr;
   size_t before_last_ = 0;  // bytes in all chunks but the last
+  size_t bytes_max_ = SIZE_MAX;
+  Chunk* spill_ = nullptr;  // where dropped bytes are written, again and again; null before
 };
 
 }  // namespace pollux

@@ -113,6 +113,49 @@ TEST(OutputTest, ChunksGoHomeAcrossThreads) {
   EXPECT_EQ(home.used_bytes(), 0);
 }
 
+TEST(OutputTest, WhatIsBeyondTheLimitIsDropped) {
+  ChunkPool pool;
+  {
+    Output output(pool);
+    output.set_limit(100'000);
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_EQ(output.overflowed(), i > 5) << i;
+      output.append(std::string(20'000, 'a'));
+    }
+    const int64_t used = pool.used_bytes();
+    EXPECT_LT(used, 150'000);
+    output.append(std::string(50'000'000, 'b'));
+    for (int i = 0; i < 10'000; ++i) {
+      std::fill_n(output.reserve(100), 100, 'c');
+      output.commit(100);
+    }
+    EXPECT_EQ(pool.used_bytes(), used);
+    // What was there before is as it was, and can be sent.
+    EXPECT_GE(output.size(), 100'000u);
+    size_t seen = 0;
+    while (!output.empty()) {
+      const std::string front = shown(output);
+      EXPECT_EQ(front.find_first_not_of('a'), std::string::npos);
+      seen += front.size();
+      output.consume(front.size());
+    }
+    EXPECT_GE(seen, 100'000u);
+    EXPECT_TRUE(output.overflowed());
+
+    Output whole(pool);
+    whole.append("whole");
+    whole.splice(output);
+    EXPECT_TRUE(whole.overflowed());
+    EXPECT_FALSE(output.overflowed());
+    EXPECT_EQ(shown(whole), "whole");
+    whole.clear();
+    EXPECT_FALSE(whole.overflowed());
+    whole.append("again");
+    EXPECT_EQ(shown(whole), "again");
+  }
+  EXPECT_EQ(pool.used_bytes(), 0);
+}
+
 TEST(OutputTest, RandomStepsEqualStrings) {
   Rng rng(11);
   ChunkPool pools[2];

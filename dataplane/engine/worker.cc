@@ -53,6 +53,7 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
   burst_.args.reserve(Burst::kItemsMax * 4);
   host_.engine = &engine;
   host_.worker = this;
+  discard_.set_limit(1);  // one chunk, for the reply of CLIENT REPLY ON
   side_.set_holder(*this);
   side_.listen();
   refresh_config();

@@ -219,6 +219,7 @@ class Worker {
   void resolve(BurstItem& item, Args args);
   void finish_part(BurstPart& part, size_t consumed);
   void drop_used_input(Session& session);
+  void go_on_receiving(Session& session);
   bool over_input_limit(Session& session);
   void resume(Session& session);
   void resume_all(IntrusiveList<Session, StallNode>& list);
@@ -226,6 +227,7 @@ class Worker {
   void mark_dirty(Session& session);
   void start_send(Session& session);
   bool over_output_limit(Session& session);
+  size_t output_bytes_max(const Session& session) const;
   void close_if_done(Session& session);
 
   // worker_execute.cc: running requests

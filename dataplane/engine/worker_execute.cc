@@ -238,6 +238,7 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
 
 // True if the reply of the command that begins now is not to be sent (CLIENT REPLY).
 bool Worker::begin_command(Session& session) {
+  session.out.set_limit(output_bytes_max(session));
   if (session.reply_mode == ReplyMode::kSkipNext) {
     session.reply_mode = ReplyMode::kSkipping;
   }
@@ -352,6 +353,7 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
   cell.db = session.db;
   cell.protocol = static_cast<uint8_t>(session.protocol);
   cell.touching = !session.no_touch;
+  cell.reply.set_limit(output_bytes_max(session));
   cell.tracked = tracks_reads(session);
   cell.client = session.conn;
   used_caching(session, item.row);

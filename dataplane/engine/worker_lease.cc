@@ -363,6 +363,7 @@ std::unique_ptr<Tour> Worker::make_tour(Session& session, const CommandRow& row,
   tour->session_id = session.id;
   tour->now = now_;
   tour->gather.body = &tour->body;
+  tour->body.set_limit(output_bytes_max(session));
   tour->errand_due = row.errand != nullptr;
   return tour;
 }

@@ -296,8 +296,21 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
   drop_used_input(session);
 }
 
+// Receiving stands still only while the session does and much waits: then a client may send no
+// faster than it is served, and what waits stays in its kernel. (Not while the rest of a request is
+// to come.)
+void Worker::go_on_receiving(Session& session) {
+  const bool much_waits =
+      session.stall != Stall::kNone && session.unread().size() > kStalledInputMax / 2;
+  if (session.receive_paused && !much_waits) {
+    session.receive_paused = false;
+    transport_->resume(session.conn);
+  }
+}
+
 // A session of which all bytes were run holds none.
 void Worker::drop_used_input(Session& session) {
+  go_on_receiving(session);
   if (session.input.empty() || session.input_used < session.input.size()) {
     return;
   }
@@ -344,11 +357,8 @@ void Worker::resume(Session& session) {
   if (session.closed) {
     return;
   }
-  if (session.receive_paused) {
-    session.receive_paused = false;
-    transport_->resume(session.conn);
-  }
   if (session.closing || session.unread().empty()) {
+    go_on_receiving(session);
     return;
   }
   if (share_is_used()) {
@@ -427,13 +437,24 @@ void Worker::close_if_done(Session& session) {
   }
 }
 
+// What a session may have unsent at once: the hard limit of its class, and not more than all
+// clients together may take.
+size_t Worker::output_bytes_max(const Session& session) const {
+  const int64_t hard = session.subscriptions == nullptr ? config_->output_limit_normal.hard_bytes
+                                                        : config_->output_limit_pubsub.hard_bytes;
+  const int64_t all = session.no_evict ? 0 : client_bytes_limit();
+  const int64_t least = std::min(hard > 0 ? hard : INT64_MAX, all > 0 ? all : INT64_MAX);
+  return static_cast<size_t>(least);
+}
+
 // Checks the limits on unsent bytes; true if the session was closed.
 bool Worker::over_output_limit(Session& session) {
   const size_t size = session.out.size();
   const bool listens = session.subscriptions != nullptr;
   const OutputLimit& limit =
       listens ? config_->output_limit_pubsub : config_->output_limit_normal;
-  bool over = limit.hard_bytes > 0 && static_cast<int64_t>(size) >= limit.hard_bytes;
+  bool over = session.out.overflowed() ||
+              (limit.hard_bytes > 0 && static_cast<int64_t>(size) >= limit.hard_bytes);
   if (limit.soft_bytes > 0 && static_cast<int64_t>(size) >= limit.soft_bytes) {
     if (session.soft_limit_since_ms == 0) {
       session.soft_limit_since_ms = now_.ms();
@@ -448,8 +469,11 @@ bool Worker::over_output_limit(Session& session) {
   }
   core_.output_limit_closes.add(1);
   log_line(LogLevel::kWarning,
-           "Closing client %s: %zu bytes wait to be read by it, over client-output-buffer-limit %s",
-           transport_->peer(session.conn).address.c_str(), size, listens ? "pubsub" : "normal");
+           "Closing client %s: %zu bytes wait to be read by it%s, over client-output-buffer-limit "
+           "%s or maxmemory-clients",
+           transport_->peer(session.conn).address.c_str(), size,
+           session.out.overflowed() ? ", and its reply has more" : "",
+           listens ? "pubsub" : "normal");
   kill(session);
   return true;
 }

@@ -108,6 +108,66 @@ TEST(WorkerShareTest, AClientOverItsOutputLimitIsClosedBeforeItsPipelineIsDone) 
   EXPECT_LT(most, 16 * kMegabyte);
 }
 
+// However many big values one request asks for, and wherever they are.
+TEST(WorkerShareTest, OneRequestTakesNoMoreThanItsClientMay) {
+  Bench bench("client-output-buffer-limit normal 8mb 0 0");
+  MemoryClient writer = bench.connect();
+  const std::string here = bench.key_on(0, "k");
+  const std::string there = bench.key_on(1, "k");
+  for (const std::string& key : {here, there}) {
+    EXPECT_EQ(bench.run(writer, {"SET", key, std::string(kMegabyte, 'v')}), "+OK\r\n");
+  }
+  const auto mget = [](const std::string& one, const std::string& other) {
+    Request request{"MGET"};
+    for (int i = 0; i < 100; ++i) {
+      request.insert(request.end(), {one, other});
+    }
+    return encode(request);
+  };
+  const std::string multi = encode({"MULTI"});
+  const std::string exec = encode({"EXEC"});
+  for (const std::string& bytes :
+       {mget(here, here), mget(there, there), mget(here, there),
+        multi + times(200, {"GET", here}) + exec, multi + times(200, {"GET", there}) + exec,
+        multi + times(100, {"GET", here}) + times(100, {"GET", there}) + exec}) {
+    MemoryClient greedy = bench.connect();
+    greedy.set_window(0);
+    greedy.send_whole(bytes);
+    int64_t most = 0;
+    for (int turns = 0; turns < 1000 && !greedy.closed(); ++turns) {
+      for (int worker = 0; worker < 3; ++worker) {
+        bench.turn(worker);
+        most = std::max(most, bench.worker(0).chunk_bytes() + bench.worker(1).chunk_bytes());
+      }
+    }
+    EXPECT_TRUE(greedy.closed());
+    EXPECT_LT(most, 20 * kMegabyte);
+  }
+}
+
+// Each write waits for the one before it, on another worker; what comes meanwhile waits in the
+// client's kernel.
+TEST(WorkerShareTest, WhoSendsFasterThanItIsServedIsHeldBack) {
+  Bench bench("client-query-buffer-limit 2mb");
+  MemoryClient fast = bench.connect();
+  constexpr int kWrites = 8'000;
+  for (int i = 0; i < kWrites; ++i) {
+    fast.send_whole(encode({"SET", bench.key_on(i % 3, "k"), std::string(1000, 'v')}));
+  }
+  int64_t most = 0;
+  std::string replies;
+  for (int turns = 0; turns < 100'000 && replies.size() < kWrites * 5 && !fast.closed(); ++turns) {
+    for (int worker = 0; worker < 3; ++worker) {
+      bench.turn(worker);
+    }
+    most = std::max(most, bench.worker(0).client_bytes());
+    replies += fast.take();
+  }
+  EXPECT_FALSE(fast.closed());
+  EXPECT_EQ(replies, times_text(kWrites, "+OK\r\n"));
+  EXPECT_LT(most, 2 * kMegabyte);
+}
+
 TEST(WorkerShareTest, APipelineThatWaitedGoesOnInShares) {
   Bench bench;
   MemoryClient deep = bench.connect();

@@ -328,6 +328,7 @@ uint64_t Worker::run_over_each(Context& ctx, Output& out) {
   const int db = keys_.db();
   Gather gather;
   Output body(chunks_);
+  body.set_limit(out.limit());
   gather.body = &body;
   ctx.gather = &gather;
   for (int i = 0; i < workers_; ++i) {
@@ -373,6 +374,7 @@ void Worker::start_leased_exec(Session& session) {
   exec_ = {};
   exec_.leased = &lease_.shards;
   exec_.out = &exec_out_;  // nothing else may come between two parts of the array
+  exec_out_.set_limit(output_bytes_max(session));
   changes_.begin_one_command();
   start_exec(exec_, session, *leased_item_.row);
   lease_.step = LeaseStep::kExec;

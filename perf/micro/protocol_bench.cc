@@ -94,9 +94,10 @@ BENCHMARK(read_half_then_whole);
 // Throws bytes away, a 16 KiB window at a time.
 class NullSink final : public ByteSink {
  private:
-  void refill(size_t /*bytes*/) override {
+  size_t refill(size_t /*bytes*/) override {
     cursor_ = window_;
     limit_ = window_ + sizeof(window_);
+    return 0;
   }
   char window_[16384];
 };

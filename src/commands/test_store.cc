@@ -36,9 +36,10 @@ std::string TextSink::take() {
   return std::exchange(text_, {});
 }
 
-void TextSink::refill(size_t) {
+size_t TextSink::refill(size_t) {
   text_.append(window_, static_cast<size_t>(cursor_ - window_));
   cursor_ = window_;
+  return 0;
 }
 
 namespace {

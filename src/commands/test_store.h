@@ -22,7 +22,7 @@ class TextSink final : public ByteSink {
   std::string take();
 
  private:
-  void refill(size_t bytes) override;
+  size_t refill(size_t bytes) override;
 
   std::string text_;
   char window_[256];

@@ -38,7 +38,7 @@ class ByteSink {
         cursor_ += part;
         bytes.remove_prefix(part);
       }
-      refill(bytes.size());
+      bytes.remove_prefix(refill(bytes.size()));
     }
     if (!bytes.empty()) {
       std::memcpy(cursor_, bytes.data(), bytes.size());
@@ -47,8 +47,9 @@ class ByteSink {
   }
 
  protected:
-  // Makes the window at least min(bytes, kReserveMax) long; more if it likes.
-  virtual void refill(size_t bytes) = 0;
+  // Makes the window at least min(bytes, kReserveMax) long; more if it likes. Of more than
+  // kReserveMax bytes it may drop some: the first of them, as many as it returns.
+  virtual size_t refill(size_t bytes) = 0;
 
   char* cursor_ = nullptr;
   char* limit_ = nullptr;

@@ -26,11 +26,12 @@ class TestSink final : public ByteSink {
   }
 
  private:
-  void refill(size_t bytes) override {
+  size_t refill(size_t bytes) override {
     collect();
     const size_t least = std::min(bytes, kReserveMax);
     cursor_ = window_;
     limit_ = window_ + least + rng_.below(sizeof(window_) - least + 1);
+    return 0;
   }
   void collect() {
     if (cursor_ != nullptr) {
