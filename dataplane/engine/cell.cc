@@ -7,10 +7,7 @@
 namespace pollux {
 
 void Cell::set_args(Args args) {
-  size_t bytes = 0;
-  for (const std::string_view arg : args) {
-    bytes += arg.size();
-  }
+  const size_t bytes = argument_bytes(args);
   char* to = inline_bytes_;
   if (bytes > kInlineBytes) {
     more_bytes_ = std::make_unique_for_overwrite<char[]>(bytes);

@@ -65,14 +65,6 @@ void add(std::string& line, std::string_view name, int64_t value) {
   add(line, name, std::string_view(text, format_int64(value, text)));
 }
 
-int64_t argument_bytes(Args args) {
-  int64_t bytes = 0;
-  for (const std::string_view arg : args) {
-    bytes += static_cast<int64_t>(arg.size());
-  }
-  return bytes;
-}
-
 // As the protocol writes it.
 int64_t request_bytes(Args args) {
   if (args.empty()) {
@@ -139,7 +131,7 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "watch", transaction == nullptr ? 0 : transaction->watching.keys);
   add(line, "qbuf", unread + request_bytes(running));
   add(line, "qbuf-free", static_cast<int64_t>(session.input.capacity()) - unread);
-  add(line, "argv-mem", argument_bytes(running));
+  add(line, "argv-mem", static_cast<int64_t>(argument_bytes(running)));
   add(line, "multi-mem",
       session.in_multi ? static_cast<int64_t>(transaction->bytes()) : 0);
   add(line, "rbs", static_cast<int64_t>(out.first_capacity));

@@ -61,12 +61,12 @@ std::string read_options(Args args, const ClientRef& found, TrackingOptions& opt
   return {};
 }
 
-using Prefixes = std::set<std::string_view>;  // none begins with another
-
-// One of the prefixes that begins with `prefix`, or that it begins with. The first is the next in
-// their order, the second the one before: what stands between a word and one that begins with it
-// begins with it too. So a command with very many prefixes is checked without comparing all pairs.
-std::optional<std::string_view> overlapping(const Prefixes& prefixes, std::string_view prefix) {
+// One of the prefixes that begins with `prefix`, or that it begins with; of the prefixes in the set
+// none begins with another. The first is the next in their order, the second the one before: what
+// stands between a word and one that begins with it begins with it too. So a command with very many
+// prefixes is checked without comparing all pairs.
+template <typename Set>
+std::optional<std::string_view> overlapping(const Set& prefixes, std::string_view prefix) {
   const auto next = prefixes.lower_bound(prefix);
   if (next != prefixes.begin() && prefix.starts_with(*std::prev(next))) {
     return *std::prev(next);
@@ -85,14 +85,12 @@ std::string overlap_error(std::string_view prefix, std::string_view which, std::
 
 // Empty if the client may listen to these prefixes beside those it listens to.
 std::string check_prefixes(const std::vector<std::string_view>& prefixes, const Tracking* now) {
-  Prefixes existing;
-  if (now != nullptr) {
-    existing.insert(now->prefixes.begin(), now->prefixes.end());
-  }
-  Prefixes provided;
+  std::set<std::string_view> provided;
   for (const std::string_view prefix : prefixes) {
-    if (const auto other = overlapping(existing, prefix)) {
-      return overlap_error(prefix, "an existing", *other);
+    if (now != nullptr) {
+      if (const auto other = overlapping(now->prefixes, prefix)) {
+        return overlap_error(prefix, "an existing", *other);
+      }
     }
     if (const auto other = overlapping(provided, prefix)) {
       return overlap_error(*other, "another provided", prefix);

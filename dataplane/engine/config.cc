@@ -116,6 +116,12 @@ void ConfigStore::change(const std::function<void(Config&)>& change) {
   publish(std::move(next));
 }
 
+std::string ConfigStore::text(const Config& config, std::string_view name) {
+  std::vector<std::pair<std::string, std::string>> found;
+  get(config, {&name, 1}, found);
+  return found.empty() ? "" : found[0].second;
+}
+
 void ConfigStore::get(const Config& config, std::span<const std::string_view> patterns,
                       std::vector<std::pair<std::string, std::string>>& out) {
   std::set<std::string> seen;

@@ -31,6 +31,9 @@ enum class PollMode : uint8_t { kAdaptive, kBusy };
 enum class Permission : uint8_t { kNo, kYes, kLocal };
 
 // client-output-buffer-limit of one class of clients; 0 is no limit.
+// Of a limit that 0 turns off.
+inline int64_t limit_or_none(int64_t limit) { return limit > 0 ? limit : INT64_MAX; }
+
 struct OutputLimit {
   int64_t hard_bytes = 0;
   int64_t soft_bytes = 0;
@@ -150,6 +153,8 @@ class ConfigStore {
   // characters is an exact name and is given back as it was written.
   static void get(const Config& config, std::span<const std::string_view> patterns,
                   std::vector<std::pair<std::string, std::string>>& out);
+  // One option as `get` gives it; empty if there is none of that name.
+  static std::string text(const Config& config, std::string_view name);
 
   // --- before threads start ---
   // Reads configuration text, line by line; the last line that names an option wins (`save` and

@@ -63,6 +63,14 @@ class Engine {
   ConfigStore& config() { return *parts_.config; }
   ControlPage& page() { return *parts_.page; }
   CoreBlock& core(int index) { return parts_.page->cores[index]; }
+  // Of a counter, over all cores.
+  int64_t sum(Counter CoreBlock::*counter) {
+    int64_t total = 0;
+    for (int i = 0; i < worker_count(); ++i) {
+      total += (core(i).*counter).get();
+    }
+    return total;
+  }
   Clock& clock() { return *parts_.clock; }
   Journal* journal() { return parts_.journal; }
   Errands* errands() { return parts_.errands; }

@@ -28,4 +28,9 @@ class InfoText {
 // "0B", "989.75K", "23.54G"
 std::string human_bytes(int64_t bytes);
 
+// part / whole, 0 if there is no whole.
+inline double ratio(int64_t part, int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+
 }  // namespace pollux

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/engine.h"
@@ -32,31 +30,16 @@ int64_t resident_bytes() {
   return pages * sysconf(_SC_PAGESIZE);
 }
 
-int64_t sum(Engine& engine, Counter CoreBlock::*member) {
-  int64_t total = 0;
-  for (int i = 0; i < engine.worker_count(); ++i) {
-    total += (engine.core(i).*member).get();
-  }
-  return total;
-}
-
-std::string policy_name(const Config& config) {
-  std::vector<std::pair<std::string, std::string>> policy;
-  const std::string_view name[] = {"maxmemory-policy"};
-  ConfigStore::get(config, name, policy);
-  return policy.empty() ? "" : policy[0].second;
-}
-
 void add_used(InfoText& info, const MemoryFigures& figures) {
   info.add_bytes("used_memory", figures.used());
   info.add_bytes("used_memory_rss", figures.resident);
   info.add_bytes("used_memory_peak", figures.peak);
-  info.add_real("used_memory_peak_perc", memory_ratio(figures.used(), figures.peak) * 100, 2, "%");
+  info.add_real("used_memory_peak_perc", ratio(figures.used(), figures.peak) * 100, 2, "%");
   info.add("used_memory_overhead", figures.overhead());
   info.add("used_memory_startup", 0);
   info.add("used_memory_dataset", figures.dataset());
   info.add_real("used_memory_dataset_perc",
-                memory_ratio(figures.dataset(), figures.used()) * 100, 2, "%");
+                ratio(figures.dataset(), figures.used()) * 100, 2, "%");
   info.add("allocator_allocated", figures.allocated);
   info.add("allocator_active", figures.active);
   info.add("allocator_resident", figures.in_pages);
@@ -77,7 +60,7 @@ void add_scripts(InfoText& info) {
 
 void add_fragmentation(InfoText& info, const MemoryFigures& figures) {
   const auto add_pair = [&info](std::string_view name, int64_t larger, int64_t smaller) {
-    info.add_real(std::string(name) + "_ratio", memory_ratio(larger, smaller), 2);
+    info.add_real(std::string(name) + "_ratio", ratio(larger, smaller), 2);
     info.add(std::string(name) + "_bytes", larger - smaller);
   };
   add_pair("allocator_frag", figures.active, figures.allocated);
@@ -88,21 +71,17 @@ void add_fragmentation(InfoText& info, const MemoryFigures& figures) {
 
 }  // namespace
 
-double memory_ratio(int64_t part, int64_t whole) {
-  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
-}
-
 MemoryFigures memory_figures(Engine& engine) {
   MemoryFigures figures;
-  figures.data = sum(engine, &CoreBlock::data_bytes);
-  figures.live = sum(engine, &CoreBlock::live_bytes);
-  figures.tables = sum(engine, &CoreBlock::overhead_bytes);
-  figures.clients = sum(engine, &CoreBlock::client_bytes);
-  figures.peak = std::max(sum(engine, &CoreBlock::memory_peak_bytes), figures.used());
-  figures.keys = sum(engine, &CoreBlock::keys);
-  figures.client_count = sum(engine, &CoreBlock::clients);
+  figures.data = engine.sum(&CoreBlock::data_bytes);
+  figures.live = engine.sum(&CoreBlock::live_bytes);
+  figures.tables = engine.sum(&CoreBlock::overhead_bytes);
+  figures.clients = engine.sum(&CoreBlock::client_bytes);
+  figures.peak = std::max(engine.sum(&CoreBlock::memory_peak_bytes), figures.used());
+  figures.keys = engine.sum(&CoreBlock::keys);
+  figures.client_count = engine.sum(&CoreBlock::clients);
   const AllocatorStats allocator = allocator_stats();
-  const int64_t mapped = sum(engine, &CoreBlock::mapped_bytes);
+  const int64_t mapped = engine.sum(&CoreBlock::mapped_bytes);
   figures.allocated = allocator.allocated + mapped;
   figures.active = allocator.active + mapped;
   figures.in_pages = allocator.resident + mapped;
@@ -120,7 +99,7 @@ void add_memory_info(InfoText& info, Engine& engine, const Config& config) {
                  static_cast<int64_t>(system.totalram) * static_cast<int64_t>(system.mem_unit));
   add_scripts(info);
   info.add_bytes("maxmemory", config.maxmemory);
-  info.add("maxmemory_policy", policy_name(config));
+  info.add("maxmemory_policy", ConfigStore::text(config, "maxmemory-policy"));
   add_fragmentation(info, figures);
   info.add("mem_not_counted_for_evict", figures.clients);
   info.add("mem_replication_backlog", 0);
@@ -135,8 +114,8 @@ void add_memory_info(InfoText& info, Engine& engine, const Config& config) {
   info.add("mem_allocator", "libc");
 #endif
   info.add("active_defrag_running", 0);
-  info.add("lazyfree_pending_objects", sum(engine, &CoreBlock::dead_objects));
-  info.add("lazyfreed_objects", sum(engine, &CoreBlock::freed_objects));
+  info.add("lazyfree_pending_objects", engine.sum(&CoreBlock::dead_objects));
+  info.add("lazyfreed_objects", engine.sum(&CoreBlock::freed_objects));
 }
 
 }  // namespace pollux

@@ -34,9 +34,6 @@ struct MemoryFigures {
 
 MemoryFigures memory_figures(Engine& engine);
 
-// part / whole, 0 if there is no whole.
-double memory_ratio(int64_t part, int64_t whole);
-
 // The section "memory" of INFO.
 void add_memory_info(InfoText& info, Engine& engine, const Config& config);
 

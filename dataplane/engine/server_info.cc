@@ -36,13 +36,7 @@ struct InfoSource {
   std::map<std::string, int64_t> errors;   // replies by code
   std::array<int64_t, kTopicKinds> topics;  // that are listened to
 
-  int64_t sum(Counter CoreBlock::*member) const {
-    int64_t total = 0;
-    for (int i = 0; i < engine.worker_count(); ++i) {
-      total += (engine.core(i).*member).get();
-    }
-    return total;
-  }
+  int64_t sum(Counter CoreBlock::*member) const { return engine.sum(member); }
   int64_t highest(Counter CoreBlock::*member) const {
     int64_t most = 0;
     for (int i = 0; i < engine.worker_count(); ++i) {
@@ -52,13 +46,6 @@ struct InfoSource {
   }
   int64_t uptime_ms() const { return std::max<int64_t>(now.ms() - engine.page().started_ms, 0); }
 };
-
-// As CONFIG GET prints it.
-std::string option_text(const Config& config, std::string_view name) {
-  std::vector<std::pair<std::string, std::string>> found;
-  ConfigStore::get(config, {&name, 1}, found);
-  return found.empty() ? "" : found[0].second;
-}
 
 std::string executable_path() {
   char path[4096];
@@ -90,7 +77,7 @@ void add_server(InfoText& info, const InfoSource& from) {
   info.add("uptime_in_seconds", from.uptime_ms() / 1000);
   info.add("uptime_in_days", from.uptime_ms() / 86'400'000);
   info.add("hz", 10);  // of cron, whatever is configured
-  info.add("configured_hz", option_text(from.config, "hz"));
+  info.add("configured_hz", ConfigStore::text(from.config, "hz"));
   info.add("lru_clock", static_cast<int64_t>(lru_stamp(from.now)) / kLruTicksPerSecond);
   info.add("executable", executable_path());
   info.add("config_file", from.config.config_file);
@@ -107,10 +94,6 @@ void add_clients(InfoText& info, const InfoSource& from) {
   info.add("blocked_clients", from.sum(&CoreBlock::blocked_clients));
   info.add("tracking_clients", from.sum(&CoreBlock::tracking_clients));
   info.add("clients_in_timeout_table", 0);
-}
-
-double ratio(int64_t part, int64_t whole) {
-  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
 void add_memory(InfoText& info, const InfoSource& from) {

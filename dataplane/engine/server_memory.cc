@@ -6,6 +6,7 @@
 
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/info_text.h"
 #include "dataplane/engine/memory_figures.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/arena.h"
@@ -129,25 +130,30 @@ void memory_stats(Context& ctx) {
   add(reply, "keys.count", figures.keys);
   add(reply, "keys.bytes-per-key", figures.keys > 0 ? figures.used() / figures.keys : 0);
   add(reply, "dataset.bytes", figures.dataset());
-  add_real(reply, "dataset.percentage", memory_ratio(figures.dataset(), figures.used()) * 100);
-  add_real(reply, "peak.percentage", memory_ratio(figures.used(), figures.peak) * 100);
+  add_real(reply, "dataset.percentage", ratio(figures.dataset(), figures.used()) * 100);
+  add_real(reply, "peak.percentage", ratio(figures.used(), figures.peak) * 100);
   add(reply, "allocator.allocated", figures.allocated);
   add(reply, "allocator.active", figures.active);
   add(reply, "allocator.resident", figures.in_pages);
   add_real(reply, "allocator-fragmentation.ratio",
-           memory_ratio(figures.active, figures.allocated));
+           ratio(figures.active, figures.allocated));
   add(reply, "allocator-fragmentation.bytes", figures.active - figures.allocated);
-  add_real(reply, "allocator-rss.ratio", memory_ratio(figures.in_pages, figures.active));
+  add_real(reply, "allocator-rss.ratio", ratio(figures.in_pages, figures.active));
   add(reply, "allocator-rss.bytes", figures.in_pages - figures.active);
-  add_real(reply, "rss-overhead.ratio", memory_ratio(figures.resident, figures.in_pages));
+  add_real(reply, "rss-overhead.ratio", ratio(figures.resident, figures.in_pages));
   add(reply, "rss-overhead.bytes", figures.resident - figures.in_pages);
-  add_real(reply, "fragmentation", memory_ratio(figures.resident, figures.used()));
+  add_real(reply, "fragmentation", ratio(figures.resident, figures.used()));
   add(reply, "fragmentation.bytes", figures.resident - figures.used());
 }
 
 // --- DOCTOR ---
 
 constexpr int64_t kMiB = 1 << 20;
+
+// By more than a tenth, and by more than is worth a word.
+bool exceeds(int64_t larger, int64_t smaller) {
+  return larger > smaller + smaller / 10 && larger - smaller > 10 * kMiB;
+}
 
 struct Complaint {
   bool (*holds)(const MemoryFigures&);
@@ -159,19 +165,13 @@ constexpr Complaint kComplaints[] = {
     {[](const MemoryFigures& f) { return f.peak > f.used() + f.used() / 2; },
      "Peak: at its highest, memory in use was more than half as much again as now. What is free "
      "since then may still be resident; MEMORY PURGE gives it back to the system.\n"},
-    {[](const MemoryFigures& f) {
-       return f.active > f.allocated + f.allocated / 10 && f.active - f.allocated > 10 * kMiB;
-     },
+    {[](const MemoryFigures& f) { return exceeds(f.active, f.allocated); },
      "Allocator: more than a tenth of the allocator's pages is holes. Values over 512 bytes that "
      "changed their sizes leave such holes; they close as such values come and go.\n"},
-    {[](const MemoryFigures& f) {
-       return f.in_pages > f.active + f.active / 10 && f.in_pages - f.active > 10 * kMiB;
-     },
+    {[](const MemoryFigures& f) { return exceeds(f.in_pages, f.active); },
      "Allocator: it keeps free pages resident, more than a tenth of what is used. It gives them "
      "back by itself within seconds; MEMORY PURGE does it now.\n"},
-    {[](const MemoryFigures& f) {
-       return f.resident > f.in_pages + f.in_pages / 10 && f.resident - f.in_pages > 10 * kMiB;
-     },
+    {[](const MemoryFigures& f) { return exceeds(f.resident, f.in_pages); },
      "Process: more is resident than the allocator accounts for. Huge pages of the system are the "
      "usual cause (/sys/kernel/mm/transparent_hugepage/enabled).\n"},
     {[](const MemoryFigures& f) {

@@ -499,7 +499,6 @@ void Worker::cron() {
     watch_.hot_keys().stop(now_, usage());
   }
   sweep_sessions();
-  chunks_.take_returned();
   if (largest_weight_ >= kLargeClientBytes) {
     largest_client();  // it may have become smaller
   }

@@ -346,13 +346,17 @@ class Worker {
 
   // worker_memory.cc: limits of memory
   void publish_account(ShardId id);
-  int64_t data_limit() const;
+  // What the data is limited to, 0 for nothing. Everything about the limit asks here, so while this
+  // says 0 (CLIENT PAUSE) nothing is evicted, nothing waits and nothing is refused.
+  int64_t data_limit() const { return paused() ? 0 : config_->maxmemory; }
+  // Of a command or of all commands of a transaction, by their flags.
+  bool needs_room(uint32_t flags) const { return (flags & kDenyOom) != 0 && data_limit() != 0; }
   int64_t all_live_bytes();
+  int64_t highest_elsewhere(Counter CoreBlock::*counter, int64_t least, int& worker);
   int64_t coldest_elsewhere(int& worker);
   int64_t room(int64_t need);
   bool out_of_memory();
   bool must_wait_for_memory(uint32_t flags);
-  void make_room_for(const Context& ctx);
   void make_room_for(const ExecRun& run);
   void make_room(int64_t bytes);
   int64_t evict_from(ShardStore& shard, int64_t missing, uint64_t until);
@@ -364,7 +368,6 @@ class Worker {
   void weigh(Session& session);
   int64_t client_bytes_limit() const;
   int64_t weight_of_all_clients();
-  int64_t largest_client_elsewhere(int& worker);
   Session* largest_client();
   void evict_clients();
   void publish_clients();

@@ -53,14 +53,6 @@ uint64_t deadline(int64_t us) {
                          : tsc() + static_cast<uint64_t>(static_cast<double>(us) * tsc_per_us());
 }
 
-int64_t bytes_of(Args args) {
-  int64_t bytes = 0;
-  for (const std::string_view arg : args) {
-    bytes += static_cast<int64_t>(arg.size());
-  }
-  return bytes;
-}
-
 }  // namespace
 
 // --- what everybody may know of a shard ---
@@ -92,24 +84,25 @@ int64_t Worker::all_live_bytes() {
   return total;
 }
 
-// The worker whose shard has the coldest candidate, this one's left out; kNothing if none has any.
-int64_t Worker::coldest_elsewhere(int& worker) {
-  int64_t coldest = Evictor::kNothing;
+// The worker that has published the most, this one left out; `least` if none has more.
+int64_t Worker::highest_elsewhere(Counter CoreBlock::*counter, int64_t least, int& worker) {
+  int64_t highest = least;
   for (int i = 0; i < workers_; ++i) {
-    const int64_t theirs = engine_.core(i).coldness.observe();
-    if (i != id_.value && theirs > coldest) {
-      coldest = theirs;
+    const int64_t theirs = (engine_.core(i).*counter).observe();
+    if (i != id_.value && theirs > highest) {
+      highest = theirs;
       worker = i;
     }
   }
-  return coldest;
+  return highest;
+}
+
+// The worker whose shard has the coldest candidate; kNothing if none has any.
+int64_t Worker::coldest_elsewhere(int& worker) {
+  return highest_elsewhere(&CoreBlock::coldness, Evictor::kNothing, worker);
 }
 
 // --- before a command ---
-
-// What the data is limited to, 0 for nothing. Everything about the limit asks here: while clients
-// are paused nothing is evicted, nothing waits and nothing is refused.
-int64_t Worker::data_limit() const { return paused() ? 0 : config_->maxmemory; }
 
 // Near the limit every write sums the shards; with room left, a small grant (gone at the next turn)
 // spares that. All grants of one turn are 1/256 of the limit.
@@ -140,7 +133,7 @@ bool Worker::out_of_memory() {
 
 // True if a command with these flags must wait until other shards have made room.
 bool Worker::must_wait_for_memory(uint32_t flags) {
-  if ((flags & kDenyOom) == 0 || data_limit() == 0) {
+  if (!needs_room(flags)) {
     return false;
   }
   const int64_t tolerated = -(data_limit() / kToleranceShare);
@@ -161,18 +154,10 @@ bool Worker::must_wait_for_memory(uint32_t flags) {
   return true;
 }
 
-// Before a command that is no part of a transaction: what a transaction has written, nothing takes
-// away before its end.
-void Worker::make_room_for(const Context& ctx) {
-  if ((ctx.row.flags & kDenyOom) != 0 && data_limit() != 0 && !host_.in_exec) {
-    make_room(bytes_of(ctx.args));
-  }
-}
-
 // Before the first command of a transaction, and before its watches are looked at: they hear of it
 // if a watched key goes.
 void Worker::make_room_for(const ExecRun& run) {
-  if ((run.transaction->flags() & kDenyOom) != 0 && data_limit() != 0) {
+  if (needs_room(run.transaction->flags())) {
     bind_keys(run);
     make_room(static_cast<int64_t>(run.transaction->bytes()));
   }
@@ -337,19 +322,6 @@ int64_t Worker::weight_of_all_clients() {
   return total;
 }
 
-// What the largest client of another worker may weigh, and whose it is.
-int64_t Worker::largest_client_elsewhere(int& worker) {
-  int64_t largest = -1;
-  for (int i = 0; i < workers_; ++i) {
-    const int64_t theirs = engine_.core(i).largest_client_bytes.observe();
-    if (i != id_.value && theirs > largest) {
-      largest = theirs;
-      worker = i;
-    }
-  }
-  return largest;
-}
-
 // The one to be closed first, null if none may be. Looks at all sessions of this worker.
 Session* Worker::largest_client() {
   Session* largest = nullptr;
@@ -383,7 +355,7 @@ void Worker::evict_clients() {
   }
   while (weight_of_all_clients() > limit) {
     int other = 0;
-    const int64_t elsewhere = largest_client_elsewhere(other);
+    const int64_t elsewhere = highest_elsewhere(&CoreBlock::largest_client_bytes, -1, other);
     const auto another_goes_first = [&] {
       return elsewhere > largest_weight_ || (elsewhere == largest_weight_ && other < id_.value);
     };

@@ -443,8 +443,7 @@ size_t Worker::output_bytes_max(const Session& session) const {
   const int64_t hard = session.subscriptions == nullptr ? config_->output_limit_normal.hard_bytes
                                                         : config_->output_limit_pubsub.hard_bytes;
   const int64_t all = session.no_evict ? 0 : client_bytes_limit();
-  const int64_t least = std::min(hard > 0 ? hard : INT64_MAX, all > 0 ? all : INT64_MAX);
-  return static_cast<size_t>(least);
+  return static_cast<size_t>(std::min(limit_or_none(hard), limit_or_none(all)));
 }
 
 // Checks the limits on unsent bytes; true if the session was closed.

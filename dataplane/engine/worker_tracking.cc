@@ -33,9 +33,6 @@ constexpr int kForgottenMax = 100;
 // Of the memory that all clients may take, one part in so many is for remembering what they read.
 constexpr int64_t kTrackedPart = 4;
 
-// Of a limit that 0 turns off.
-int64_t limit_or_none(int64_t limit) { return limit > 0 ? limit : INT64_MAX; }
-
 void append_number(std::string& text, char type, uint64_t number) {
   char digits[kInt64TextMax];
   text += type;
@@ -447,11 +444,7 @@ void Worker::tell_tracker(const Session& session) {
 }
 
 void Worker::take_tracker(const ClientRef& client, std::string_view bytes) {
-  int64_t clients = 0;
-  for (int i = 0; i < workers_; ++i) {
-    clients += engine_.core(i).tracking_clients.get();
-  }
-  anybody_tracks_ = clients > 0;
+  anybody_tracks_ = engine_.sum(&CoreBlock::tracking_clients) > 0;
   prefixes_.remove(client);
   const bool no_loop = bytes[0] == '1';
   for (bytes.remove_prefix(1); !bytes.empty();) {

@@ -303,9 +303,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
 void Worker::observe_queued(ExecRun& run, const CommandRow& row, const CommandCost& of_run) {
   CommandCost cost = of_run;
   if (run.transaction->bytes() >= watch_.request_bytes_min()) [[unlikely]] {
-    for (const std::string_view arg : exec_args_) {
-      cost.request_bytes += arg.size();
-    }
+    cost.request_bytes += argument_bytes(exec_args_);
   }
   look_if_due(row, exec_args_, cost);
   if (run.session != nullptr) {
