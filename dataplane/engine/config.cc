@@ -214,15 +214,15 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
 bool ConfigStore::load(std::string_view text, ConfigProblem& problem) {
   auto next = std::make_unique<Config>(*versions_.back());
   save_seen_ = false;
-  if (!load_into(*next, text, problem, 0)) {
+  if (!load_into(*next, text, {}, problem, 0)) {
     return false;
   }
   publish(std::move(next));
   return true;
 }
 
-bool ConfigStore::load_into(Config& config, std::string_view text, ConfigProblem& problem,
-                            int depth) {
+bool ConfigStore::load_into(Config& config, std::string_view text, const std::string& file,
+                            ConfigProblem& problem, int depth) {
   for (int number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');
     const std::string_view line = trim_line(text.substr(0, end));
@@ -230,7 +230,7 @@ bool ConfigStore::load_into(Config& config, std::string_view text, ConfigProblem
     if (line.empty() || line[0] == '#') {
       continue;
     }
-    problem = ConfigProblem{number, std::string(line), {}};
+    problem = ConfigProblem{number, std::string(line), {}, file};
     if (!load_line(config, line, problem, depth)) {
       return false;
     }
@@ -308,10 +308,10 @@ bool ConfigStore::include(Config& config, const std::string& pattern, ConfigProb
   for (const std::string& path : paths) {
     std::string text;
     if (!read_whole_file(path, text)) {
-      problem = ConfigProblem{0, path, std::strerror(errno)};
+      problem = ConfigProblem{0, path, std::strerror(errno), {}};
       return false;
     }
-    if (!load_into(config, text, problem, depth + 1)) {
+    if (!load_into(config, text, path, problem, depth + 1)) {
       return false;
     }
   }

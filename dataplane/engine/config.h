@@ -129,8 +129,9 @@ struct Config {
 // Why a configuration text was not accepted.
 struct ConfigProblem {
   int line = 0;      // 1 is the first; 0: the file could not be read
-  std::string text;  // the line, trimmed; or the file's name
+  std::string text;  // the line, trimmed; or the name of the file that could not be read
   std::string reason;
+  std::string file;  // the included file that the line stands in; empty: the text itself
 };
 
 class ConfigStore {
@@ -181,7 +182,8 @@ class ConfigStore {
   void publish(std::unique_ptr<Config> next);
   void free_unused();
   bool load_line(Config& config, std::string_view line, ConfigProblem& problem, int depth);
-  bool load_into(Config& config, std::string_view text, ConfigProblem& problem, int depth);
+  bool load_into(Config& config, std::string_view text, const std::string& file,
+                 ConfigProblem& problem, int depth);
   bool include(Config& config, const std::string& pattern, ConfigProblem& problem, int depth);
 
   // release: a reader of the pointer sees the version's content.

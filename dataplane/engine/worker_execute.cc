@@ -201,7 +201,7 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
         web_request_told_ms_ = now_.ms();
         log_line(LogLevel::kWarning,
                  "Closing %s: it sent POST or Host:, so it may be a browser that a web page uses "
-                 "to attack this server (told once a minute)",
+                 "to attack this server (each worker tells once a minute)",
                  transport_->peer(session.conn).address.c_str());
       }
       end_command(session, muted);

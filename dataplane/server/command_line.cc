@@ -1,5 +1,6 @@
 #include "dataplane/server/command_line.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -47,6 +48,23 @@ CommandLine read_command_line(std::span<const std::string_view> args) {
   return line;
 }
 
+namespace {
+
+// Where a line of the configuration stands, as an operator would look for it. The options of the
+// command line come after `file_lines` lines of a file or of standard input.
+std::string whereabouts(const ConfigProblem& problem, int file_lines) {
+  if (!problem.file.empty()) {
+    return "Reading the included file '" + problem.file + "', at line " +
+           std::to_string(problem.line);
+  }
+  if (problem.line > file_lines) {
+    return "Reading the options of the command line";
+  }
+  return "Reading the configuration file, at line " + std::to_string(problem.line);
+}
+
+}  // namespace
+
 bool load_config(const CommandLine& line, ConfigStore& store) {
   std::string text;
   if (!line.config_path.empty() && !read_whole_file(line.config_path, text)) {
@@ -59,9 +77,9 @@ bool load_config(const CommandLine& line, ConfigStore& store) {
                  std::strerror(errno));
     return false;
   }
-  if (!line.options.empty()) {
-    text += "\n" + line.options;
-  }
+  text += '\n';
+  const auto file_lines = static_cast<int>(std::ranges::count(text, '\n'));
+  text += line.options;
   ConfigProblem problem;
   if (store.load(text, problem)) {
     return true;
@@ -73,8 +91,9 @@ bool load_config(const CommandLine& line, ConfigStore& store) {
   }
   std::fprintf(stderr,
                "\n*** FATAL CONFIG FILE ERROR (Pollux %s) ***\n"
-               "Reading the configuration file, at line %d\n>>> '%s'\n%s\n",
-               kPolluxVersion.data(), problem.line, problem.text.c_str(), problem.reason.c_str());
+               "%s\n>>> '%s'\n%s\n",
+               kPolluxVersion.data(), whereabouts(problem, file_lines).c_str(),
+               problem.text.c_str(), problem.reason.c_str());
   return false;
 }
 

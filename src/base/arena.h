@@ -36,10 +36,10 @@ class Arena {
 
  private:
   int64_t used_bytes_ = 0;
-  unsigned arena_ = 0;
-  unsigned cache_ = 0;
-  int allocate_flags_ = 0;
-  int free_flags_ = 0;
+  [[maybe_unused]] unsigned arena_ = 0;  // these are jemalloc's; a build without it has no use
+  [[maybe_unused]] unsigned cache_ = 0;
+  [[maybe_unused]] int allocate_flags_ = 0;
+  [[maybe_unused]] int free_flags_ = 0;
 };
 
 // What the allocator says of the whole process. Any thread; takes the locks of all arenas for a

@@ -70,6 +70,14 @@ class ConfigFile(Case):
         self.assertIn("argument couldn't be parsed into an integer", message)
 
     @only_once
+    @pollux_only
+    def test_a_mistake_is_placed(self):
+        included = self.config_file("timeout 10\nport many\n")
+        message = self.refused("timeout 10\n\n\ninclude %s\n" % included)
+        self.assertIn("'%s', at line 2" % included, message)
+        self.assertIn("options of the command line", self.refused("timeout 10\n", timeout="many"))
+
+    @only_once
     def test_bad_boolean(self):
         self.assertIn("argument must be 'yes' or 'no'", self.refused("daemonize maybe\n"))
 
