@@ -103,13 +103,6 @@ void ChunkPool::take_returned() {
   payloads_.take_returned();
 }
 
-size_t Output::size() const {
-  if (last_ == nullptr) {
-    return 0;
-  }
-  return before_last_ + last_end() - last_->begin;
-}
-
 Output::Shape Output::shape() const {
   Shape shape;
   if (first_ == nullptr) {

@@ -79,7 +79,9 @@ class Output final : public ByteSink {
   ~Output() override { clear(); }
 
   // Bytes written and not yet consumed.
-  size_t size() const;
+  size_t size() const {
+    return last_ == nullptr ? 0 : before_last_ + last_end() - last_->begin;
+  }
   bool empty() const { return size() == 0; }
   // How the bytes lie, for CLIENT LIST.
   struct Shape {

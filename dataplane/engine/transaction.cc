@@ -36,12 +36,12 @@ void Transaction::queue(const CommandRow& row, Args args, const Placement& place
 
 void Transaction::args_of(const QueuedCommand& command,
                           std::vector<std::string_view>& args) const {
-  args.clear();
+  args.resize(command.arg_count);
   size_t begin = command.first_arg == 0 ? 0 : ends_[command.first_arg - 1];
-  for (uint32_t i = 0; i < command.arg_count; ++i) {
-    const size_t end = ends_[command.first_arg + i];
-    args.push_back(std::string_view(bytes_).substr(begin, end - begin));
-    begin = end;
+  const size_t* end = &ends_[command.first_arg];
+  for (std::string_view& arg : args) {
+    arg = {bytes_.data() + begin, *end - begin};
+    begin = *end++;
   }
 }
 

@@ -51,6 +51,7 @@ void Worker::execute_burst() {
 // Runs the requests of one session until one must wait; returns how many bytes are done with.
 size_t Worker::run_part(BurstPart& part) {
   Session& session = *part.session;
+  session.out.set_limit(output_bytes_max(session));
   size_t consumed = 0;
   size_t done = 0;
   for (; done < part.item_count && !session.closing; ++done) {
@@ -238,7 +239,6 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
 
 // True if the reply of the command that begins now is not to be sent (CLIENT REPLY).
 bool Worker::begin_command(Session& session) {
-  session.out.set_limit(output_bytes_max(session));
   if (session.reply_mode == ReplyMode::kSkipNext) {
     session.reply_mode = ReplyMode::kSkipping;
   }

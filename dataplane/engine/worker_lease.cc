@@ -286,6 +286,7 @@ void Worker::hold_leased(bool mine) {
 }
 
 void Worker::run_over_shards(Session& session) {
+  session.out.set_limit(output_bytes_max(session));
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   session.last_command = leased_item_.row;

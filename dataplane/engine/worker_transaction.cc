@@ -75,7 +75,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
   }
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
-  reply.simple("QUEUED");
+  reply.queued();
   end_command(session, muted);
   over_input_limit(session);
   return true;

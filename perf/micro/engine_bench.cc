@@ -4,6 +4,7 @@
 //                    arrival of the bytes to the reply; the hop is this less BM_GetHere
 //   BM_LineThereAndBack  a bare cache line that goes to the other core and back: what the host
 //                    makes of any hop, before the engine does anything
+//   BM_MultiHere     a transaction of ten INCRs, `pipeline` of them per read
 //   BM_MsetLease     an MSET over two shards: claim, park, acknowledge, run, release
 // The transport below makes the bytes in memory and takes the reply at send().
 #include <benchmark/benchmark.h>
@@ -78,10 +79,8 @@ class BenchTransport final : public Transport {
 class Bench {
  public:
   explicit Bench(int workers) {
-    for (const auto rows : {string_commands(), counter_commands(), bitmap_commands(),
-                            generic_commands(), expire_commands(), scan_commands()}) {
-      commands_.add(rows);
-    }
+    add_command_families(commands_);
+    add_engine_families(commands_);
     const std::string_view busy[] = {"poll-mode", "busy"};
     config_.set(busy);
     page_memory_.resize(ControlPage::size_for(workers));
@@ -185,6 +184,30 @@ void BM_GetHere(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * pipeline));
 }
 BENCHMARK(BM_GetHere)->Arg(1)->Arg(16)->Arg(64);
+
+void BM_MultiHere(benchmark::State& state) {
+  Bench bench(1);
+  const auto pipeline = static_cast<size_t>(state.range(0));
+  constexpr int kIncrs = 10;
+  const std::string number = "1000000000";  // stays of one length
+  std::string transaction = resp({"MULTI"});
+  for (int i = 0; i < kIncrs; ++i) {
+    const std::string key = bench.key_of(0, i);
+    bench.ask(resp({"SET", key, number}), 5);
+    transaction += resp({"INCR", key});
+  }
+  transaction += resp({"EXEC"});
+  std::string request;
+  for (size_t i = 0; i < pipeline; ++i) {
+    request += transaction;
+  }
+  const size_t reply_bytes = 5 + kIncrs * 9 + 5 + kIncrs * (number.size() + 3);
+  for (auto _ : state) {
+    bench.ask(request, reply_bytes * pipeline);
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * pipeline));
+}
+BENCHMARK(BM_MultiHere)->Arg(1)->Arg(16);
 
 void BM_GetElsewhere(benchmark::State& state) {
   if (!kTwoProcessors) {

