@@ -213,11 +213,21 @@ TEST(EngineTest, AClientOverItsHardOutputLimitIsClosed) {
   bench.expect_no_leaks();
 }
 
+TEST(EngineTest, AnOutputLimitOfAFewBytesCanBeTakenBack) {
+  Bench bench;
+  MemoryClient client = bench.connect();
+  const std::string option = "client-output-buffer-limit";
+  EXPECT_EQ(bench.run(client, {"CONFIG", "SET", option, "normal 1 2 3"}), "+OK\r\n");
+  EXPECT_EQ(bench.run(client, {"PING"}), "+PONG\r\n");
+  EXPECT_EQ(bench.run(client, {"CONFIG", "SET", option, "normal 0 0 0"}), "+OK\r\n");
+  bench.expect_no_leaks();
+}
+
 TEST(EngineTest, AClientOverItsSoftLimitForTooLongIsClosed) {
   Bench bench("client-output-buffer-limit normal 0 50000 2");
   MemoryClient client = bench.connect();
   client.set_window(0);
-  client.send_whole(encode({"ECHO", std::string(60'000, 'v')}));
+  client.send_whole(encode({"ECHO", std::string(70'000, 'v')}));
   bench.settle();
   EXPECT_FALSE(client.closed());
   for (int tenth = 0; tenth < 30; ++tenth) {

@@ -72,7 +72,13 @@ void unsubscribe_from(Context& ctx, TopicKind kind) {
 
 void subscribe(Context& ctx) { subscribe_to(ctx, TopicKind::kChannel); }
 void psubscribe(Context& ctx) { subscribe_to(ctx, TopicKind::kPattern); }
-void ssubscribe(Context& ctx) { subscribe_to(ctx, TopicKind::kShardChannel); }
+void ssubscribe(Context& ctx) {
+  if (engine_host(ctx).in_exec) {
+    ctx.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    return;
+  }
+  subscribe_to(ctx, TopicKind::kShardChannel);
+}
 void unsubscribe(Context& ctx) { unsubscribe_from(ctx, TopicKind::kChannel); }
 void punsubscribe(Context& ctx) { unsubscribe_from(ctx, TopicKind::kPattern); }
 void sunsubscribe(Context& ctx) { unsubscribe_from(ctx, TopicKind::kShardChannel); }

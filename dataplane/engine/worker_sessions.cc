@@ -13,6 +13,9 @@ namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
 constexpr size_t kStalledInputMax = 256 * 1024;
+// So much unsent output no client-output-buffer-limit looks at: Redis has it in a fixed buffer of
+// each client. So a limit of a few bytes doesn't close whoever wants to take it back.
+constexpr int64_t kUnlimitedOutput = 16 * 1024;
 constexpr size_t kSweepSteps = 10;  // idle clients are all looked at once a second
 
 // A browser that was made to talk to us (cross-protocol scripting) says one of these first.
@@ -443,18 +446,20 @@ size_t Worker::output_bytes_max(const Session& session) const {
   const int64_t hard = session.subscriptions == nullptr ? config_->output_limit_normal.hard_bytes
                                                         : config_->output_limit_pubsub.hard_bytes;
   const int64_t all = session.no_evict ? 0 : client_bytes_limit();
-  return static_cast<size_t>(std::min(limit_or_none(hard), limit_or_none(all)));
+  const int64_t hard_max = std::min(limit_or_none(hard), INT64_MAX - kUnlimitedOutput);
+  return static_cast<size_t>(std::min(hard_max + kUnlimitedOutput, limit_or_none(all)));
 }
 
 // Checks the limits on unsent bytes; true if the session was closed.
 bool Worker::over_output_limit(Session& session) {
   const size_t size = session.out.size();
+  const int64_t limited = static_cast<int64_t>(size) - kUnlimitedOutput;
   const bool listens = session.subscriptions != nullptr;
   const OutputLimit& limit =
       listens ? config_->output_limit_pubsub : config_->output_limit_normal;
   bool over = session.out.overflowed() ||
-              (limit.hard_bytes > 0 && static_cast<int64_t>(size) >= limit.hard_bytes);
-  if (limit.soft_bytes > 0 && static_cast<int64_t>(size) >= limit.soft_bytes) {
+              (limit.hard_bytes > 0 && limited >= limit.hard_bytes);
+  if (limit.soft_bytes > 0 && limited >= limit.soft_bytes) {
     if (session.soft_limit_since_ms == 0) {
       session.soft_limit_since_ms = now_.ms();
     }

@@ -115,7 +115,10 @@ class Policies(Loaded):
             self.assertTrue(client.set("big%d" % i, b"v" * (700000 + i * 1000)))
             self.check_used(client)
             fill(client, 200, "small%d:" % i)
-        self.assertEqual(client.strlen("big79"), 779000)
+        # The coldest of a sample goes, so now and then it is a warm one.
+        there = [client.strlen("big%d" % i) in (0, 700000 + i * 1000) for i in range(80)]
+        self.assertTrue(all(there))
+        self.assertGreaterEqual(client.exists(*["big%d" % i for i in range(75, 80)]), 3)
         self.assertGreater(client.info("memory")["used_memory"], LIMIT * 0.9)
 
     def test_keys_expire_and_are_evicted_at_the_same_time(self):
