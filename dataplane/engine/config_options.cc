@@ -50,6 +50,11 @@ void put_watch(Config& config, const OptionValue& value) {
   config.watch.*kMember = static_cast<Member>(value.number);
 }
 
+template <auto kMember>
+void put_encoding(Config& config, const OptionValue& value) {
+  config.data.encoding.*kMember = value.number;
+}
+
 void land_percentiles(Config& config, const OptionValue& value) {
   config.watch.percentiles.clear();
   if (!value.text.empty()) {
@@ -210,9 +215,12 @@ constexpr OptionRow kRows[] = {
     {"enable-module-command", "", kChoice, kImmutable | kIdle, "no", 0, 0, "no, yes, local"},
     {"enable-protected-configs", "", kChoice, kImmutable, "no", 0, 0, "no, yes, local",
      [](Config& c, const OptionValue& v) { c.protected_configs_allowed = v.text == "yes"; }},
-    {"hash-max-listpack-entries", "hash-max-ziplist-entries", kInt, 0, "512", 0, kLongMax},
-    {"hash-max-listpack-value", "hash-max-ziplist-value", kMemory, kIdle, "64", 0, kLongMax},
-    {"hll-sparse-max-bytes", "", kMemory, kIdle, "3000", 0, kLongMax},
+    {"hash-max-listpack-entries", "hash-max-ziplist-entries", kInt, 0, "512", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::hash_listpack_entries>},
+    {"hash-max-listpack-value", "hash-max-ziplist-value", kMemory, 0, "64", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::hash_listpack_value>},
+    {"hll-sparse-max-bytes", "", kMemory, 0, "3000", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::hll_sparse_bytes>},
     {"hz", "", kInt, kIdle, "10", 0, kIntMax},
     {"ignore-warnings", "", kText, kIdle, ""},
     {"io-threads", "", kInt, kImmutable | kIdle, "1", 1, 128},
@@ -233,7 +241,8 @@ constexpr OptionRow kRows[] = {
     {"lfu-log-factor", "", kInt, 0, "10", 0, kIntMax, {},
      [](Config& c, const OptionValue& v) { c.data.eviction.access.lfu_log_factor = v.number; }},
     {"list-compress-depth", "", kInt, kIdle, "0", 0, kIntMax},
-    {"list-max-listpack-size", "list-max-ziplist-size", kInt, kIdle, "-2", kIntMin, kIntMax},
+    {"list-max-listpack-size", "list-max-ziplist-size", kInt, 0, "-2", kIntMin, kIntMax, {},
+     put_encoding<&EncodingLimits::list_listpack_size>},
     {"logfile", "", kText, kImmutable, "", 0, 0, {}, put<&Config::log_file>},
     {"loglevel", "", kChoice, 0, "notice", 0, 0, "debug, verbose, notice, warning",
      put<&Config::log_level>},
@@ -293,7 +302,8 @@ constexpr OptionRow kRows[] = {
     {"sanitize-dump-payload", "", kChoice, kIdle, "no", 0, 0, "no, yes, clients"},
     {"save", "", kWords, 0, "", 0, 0, {}, put<&Config::save>, parse_save},
     {"server_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
-    {"set-max-intset-entries", "", kInt, kIdle, "512", 0, kLongMax},
+    {"set-max-intset-entries", "", kInt, 0, "512", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::set_intset_entries>},
     {"set-proc-title", "", kBool, kImmutable | kIdle, "yes"},
     {"shutdown-on-sigint", "", kWords, kIdle, "default", 0, 0, {}, nullptr, parse_shutdown_flags},
     {"shutdown-on-sigterm", "", kWords, kIdle, "default", 0, 0, {}, nullptr, parse_shutdown_flags},
@@ -304,8 +314,10 @@ constexpr OptionRow kRows[] = {
      put_watch<&WatchConfig::slow_entries_max>},
     {"socket-mark-id", "", kInt, kImmutable | kIdle, "0", 0, kUnsignedMax},
     {"stop-writes-on-bgsave-error", "", kBool, kIdle, "yes"},
-    {"stream-node-max-bytes", "", kMemory, kIdle, "4096", 0, kLongMax},
-    {"stream-node-max-entries", "", kInt, kIdle, "100", 0, kLongMax},
+    {"stream-node-max-bytes", "", kMemory, 0, "4096", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::stream_node_bytes>},
+    {"stream-node-max-entries", "", kInt, 0, "100", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::stream_node_entries>},
     {"supervised", "", kChoice, kImmutable, "no", 0, 0, "upstart, systemd, auto, no",
      [](Config& c, const OptionValue& v) {
        c.supervised = v.text == "systemd" || v.text == "auto";
@@ -341,8 +353,10 @@ constexpr OptionRow kRows[] = {
      put<&Config::tracking_keys_max>},
     {"unixsocket", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::unix_socket>},
     {"unixsocketperm", "", kOctal, kImmutable, "0", 0, 0777, {}, put<&Config::unix_socket_perm>},
-    {"zset-max-listpack-entries", "zset-max-ziplist-entries", kInt, kIdle, "128", 0, kLongMax},
-    {"zset-max-listpack-value", "zset-max-ziplist-value", kMemory, kIdle, "64", 0, kLongMax},
+    {"zset-max-listpack-entries", "zset-max-ziplist-entries", kInt, 0, "128", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::zset_listpack_entries>},
+    {"zset-max-listpack-value", "zset-max-ziplist-value", kMemory, 0, "64", 0, kLongMax, {},
+     put_encoding<&EncodingLimits::zset_listpack_value>},
     {"key-load-delay", "", kInt, kHidden | kIdle, "0", kIntMin, kIntMax},
     {"loading-process-events-interval-bytes", "", kInt, kHidden | kIdle, "2097152", 1024, kIntMax},
     {"rdb-key-save-delay", "", kInt, kHidden | kIdle, "0", kIntMin, kIntMax},

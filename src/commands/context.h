@@ -8,6 +8,7 @@
 
 #include "src/base/rng.h"
 #include "src/commands/command.h"
+#include "src/data/encoding_limits.h"
 #include "src/data/eviction.h"
 #include "src/data/keyspace.h"
 #include "src/protocol/reply.h"
@@ -18,6 +19,7 @@ namespace pollux {
 struct DataConfig {
   int64_t bulk_bytes_max = 512LL << 20;  // proto-max-bulk-len
   EvictionRules eviction;                // maxmemory-policy and what goes with it
+  EncodingLimits encoding;               // *-max-listpack-* and their kin
 };
 
 // What Route::kEachShard collects on its way over the shards.

@@ -61,24 +61,27 @@ void Edit::set_string(std::string_view bytes) {
 }
 
 void Edit::set_text(std::string_view bytes) {
-  write_bytes(bytes, bytes.size() <= kEmbstrBytesMax ? Encoding::kEmbstr : Encoding::kRaw);
+  write_bytes(bytes, ValueType::kString,
+              bytes.size() <= kEmbstrBytesMax ? Encoding::kEmbstr : Encoding::kRaw);
 }
 
 void Edit::set_int(int64_t value) {
   before_change();
   char area[sizeof(value)];
   std::memcpy(area, &value, sizeof(value));
-  write_inside({area, sizeof(area)}, Encoding::kInt);
+  write_inside({area, sizeof(area)}, ValueType::kString, Encoding::kInt);
 }
 
-void Edit::set_raw(std::string_view bytes) { write_bytes(bytes, Encoding::kRaw); }
+void Edit::set_raw(std::string_view bytes) {
+  write_bytes(bytes, ValueType::kString, Encoding::kRaw);
+}
 
-void Edit::write_bytes(std::string_view bytes, Encoding encoding) {
+void Edit::write_bytes(std::string_view bytes, ValueType type, Encoding encoding) {
   before_change();
   if (bytes.size() <= Entry::kInlineValueMax) {
-    write_inside(bytes, encoding);
+    write_inside(bytes, type, encoding);
   } else {
-    write_outside(bytes, encoding);
+    write_outside(bytes, type, encoding);
   }
 }
 
@@ -87,10 +90,35 @@ std::span<char> Edit::grow_raw(size_t size) {
   char scratch[kInt64TextMax];
   const std::string_view old = entry_ == nullptr ? std::string_view() : entry_->string(scratch);
   POLLUX_ASSERT(size >= old.size());
-  const bool outside = entry_ != nullptr && entry_->value_is_outside();
-  return outside || size > Entry::kInlineValueMax ? grow_outside(old, size)
-                                                  : grow_inside(old, size);
+  const size_t old_size = old.size();
+  const std::span<char> bytes = resize(old, ValueType::kString, Encoding::kRaw, size);
+  std::memset(bytes.data() + old_size, 0, size - old_size);
+  return bytes;
 }
+
+std::span<char> Edit::resize_flat(ValueType type, Encoding encoding, size_t size) {
+  before_change();
+  return resize(entry_ == nullptr ? std::string_view() : entry_->flat(), type, encoding, size);
+}
+
+Collection* Edit::collection() {
+  before_change();
+  return entry_->load_collection();
+}
+
+void Edit::set_collection(ValueType type, Encoding encoding, Collection* collection) {
+  before_change();
+  const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
+  const Handle fresh = new_block(has_expiry, sizeof(collection));
+  store_.entry_at(fresh)->set_value_collection(type, encoding, collection);
+  adopt(fresh);
+}
+
+void Edit::set_flat(ValueType type, Encoding encoding, std::string_view bytes) {
+  write_bytes(bytes, type, encoding);
+}
+
+ShardMemory& Edit::memory() { return store_.memory_; }
 
 void Edit::set_expiry(int64_t at_ms) {
   POLLUX_ASSERT(entry_ != nullptr);
@@ -149,24 +177,27 @@ void Edit::take(Edit& from) {
   // What is left of the other entry: its key and its block.
   from.data_.table.erase(from.key_.hash, from.position());
   if (source.key_is_outside()) {
-    store_.free_outside(source.key_outside());
+    store_.memory_.free_outside(source.key_outside());
   }
-  store_.heap_.free(from.handle_);
+  store_.memory_.heap().free(from.handle_);
   from.handle_ = kNoHandle;
   from.entry_ = nullptr;
 }
 
 void Edit::copy(const Entry& source) {
-  POLLUX_ASSERT(&source != entry_ && source.type() == ValueType::kString);
+  POLLUX_ASSERT(&source != entry_);
   const int64_t at_ms = source.expiry_ms();
   const bool has_expiry = source.has_expiry();
   // What it replaces counts as removed, without an event.
   const bool replaced = entry_ != nullptr;
   before_change();
-  if (source.value_is_outside()) {
-    write_outside(source.stored_bytes(), source.encoding());
+  if (const Collection* collection = source.collection()) {
+    set_collection(source.type(), source.encoding(), collection->clone(store_.memory_));
+  } else if (source.value_is_outside()) {
+    write_outside(source.stored_bytes(), source.type(), source.encoding());
   } else {
-    write_inside({source.value_area(), source.value_area_bytes()}, source.encoding());
+    write_inside({source.value_area(), source.value_area_bytes()}, source.type(),
+                 source.encoding());
   }
   if (replaced) {
     tell_added();
@@ -198,115 +229,116 @@ void Edit::before_change() {
   }
 }
 
-// `area` is what the value area will hold: the bytes of a string or of an int64.
-void Edit::write_inside(std::string_view area, Encoding encoding) {
+// `area` is what the value area will hold: the bytes of a value or of an int64.
+void Edit::write_inside(std::string_view area, ValueType type, Encoding encoding) {
   const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
-  if (entry_ != nullptr && !entry_->value_is_outside() &&
+  if (entry_ != nullptr && !entry_->value_is_outside() && !entry_->value_is_collection() &&
       EntryHeap::rounded(Entry::bytes_for(key_.bytes.size(), has_expiry, area.size())) ==
           EntryHeap::rounded(entry_->block_bytes())) {
     Entry* entry = writable();
     move_bytes(entry->value_area(), area);
-    entry->set_value_inside(encoding, area.size());
+    entry->set_value_inside(type, encoding, area.size());
     return;
   }
   const Handle fresh = new_block(has_expiry, area.size());
   Entry* entry = store_.entry_at(fresh);
-  entry->set_value_inside(encoding, area.size());
+  entry->set_value_inside(type, encoding, area.size());
   move_bytes(entry->value_area(), area);
   adopt(fresh);
 }
 
-void Edit::write_outside(std::string_view bytes, Encoding encoding) {
+void Edit::write_outside(std::string_view bytes, ValueType type, Encoding encoding) {
   if (entry_ != nullptr && entry_->value_is_outside()) {
     Entry::Outside outside = entry_->value_outside();
     // In place, unless half of it would lie idle.
     if (outside.capacity >= bytes.size() && outside.capacity / 2 <= bytes.size()) {
       move_bytes(outside.data, bytes);
       outside.size = bytes.size();
-      writable()->set_value_outside(encoding, outside);
+      writable()->set_value_outside(type, encoding, outside);
       return;
     }
   }
-  Entry::Outside outside = store_.new_outside(bytes.size());
-  move_bytes(outside.data, bytes);
-  outside.size = bytes.size();
+  adopt_outside(store_.memory_.new_outside(bytes), type, encoding);
+}
+
+void Edit::adopt_outside(const Entry::Outside& outside, ValueType type, Encoding encoding) {
   const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
   const Handle fresh = new_block(has_expiry, sizeof(outside));
-  store_.entry_at(fresh)->set_value_outside(encoding, outside);
+  store_.entry_at(fresh)->set_value_outside(type, encoding, outside);
   adopt(fresh);
 }
 
-std::span<char> Edit::grow_inside(std::string_view old, size_t size) {
-  // Writing the old bytes as a value of the new size would read past their end, so the tail is
-  // made here.
-  char text[Entry::kInlineValueMax];
-  move_bytes(text, old);
-  std::memset(text + old.size(), 0, size - old.size());
-  write_inside({text, size}, Encoding::kRaw);
+// The bytes of the value, `old`, as `size` writable ones; what is new of them is not set.
+std::span<char> Edit::resize(std::string_view old, ValueType type, Encoding encoding,
+                             size_t size) {
+  // A value that has left the inside returns to it only when it is much smaller.
+  const bool was_outside = entry_ != nullptr && entry_->value_is_outside();
+  const size_t inside_max = was_outside ? Entry::kInlineValueMax / 2 : Entry::kInlineValueMax;
+  return size > inside_max ? resize_outside(old, type, encoding, size)
+                           : resize_inside(old, type, encoding, size);
+}
+
+std::span<char> Edit::resize_inside(std::string_view old, ValueType type, Encoding encoding,
+                                    size_t size) {
+  // Writing the old bytes as a value of the new size would read past their end.
+  char bytes[Entry::kInlineValueMax];
+  move_bytes(bytes, old.substr(0, size));
+  if (size > old.size()) {
+    std::memset(bytes + old.size(), 0, size - old.size());
+  }
+  write_inside({bytes, size}, type, encoding);
   return {writable()->value_area(), size};
 }
 
-std::span<char> Edit::grow_outside(std::string_view old, size_t size) {
+std::span<char> Edit::resize_outside(std::string_view old, ValueType type, Encoding encoding,
+                                     size_t size) {
   const bool was_outside = entry_ != nullptr && entry_->value_is_outside();
   Entry::Outside outside{};
   if (was_outside) {
     outside = entry_->value_outside();
   }
-  if (outside.capacity < size) {
+  const bool too_small = outside.capacity < size;
+  if (too_small || outside.capacity / 4 > size) {
     const Entry::Outside previous = outside;
     // The class of the allocator may have room beyond what is asked; use all of it.
-    const size_t wanted = old.empty() ? size : capacity_for_growth(size);
-    outside = store_.new_outside(Arena::usable(wanted));
-    move_bytes(outside.data, old);
+    const size_t wanted = old.empty() || !too_small ? size : capacity_for_growth(size);
+    outside = store_.memory_.new_outside(Arena::usable(wanted));
+    move_bytes(outside.data, old.substr(0, size));
     if (was_outside) {
-      writable()->set_value_outside(Encoding::kRaw, outside);
-      store_.free_outside(previous);
+      writable()->set_value_outside(type, encoding, outside);
+      store_.memory_.free_outside(previous);
     } else {
-      const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
-      const Handle fresh = new_block(has_expiry, sizeof(outside));
-      store_.entry_at(fresh)->set_value_outside(Encoding::kRaw, outside);
-      adopt(fresh);
+      adopt_outside(outside, type, encoding);
     }
   }
-  std::memset(outside.data + old.size(), 0, size - old.size());
   outside.size = size;
-  writable()->set_value_outside(Encoding::kRaw, outside);
+  writable()->set_value_outside(type, encoding, outside);
   return {outside.data, size};
 }
 
 // The same entry with or without an expiry block; its links are the caller's.
 void Edit::reshape(bool has_expiry) {
-  const Handle fresh = store_.heap_.allocate(
-      Entry::bytes_for(entry_->key_area_bytes(), has_expiry, entry_->value_area_bytes()));
+  const Handle fresh = store_.memory_.new_entry_named_as(
+      *entry_, {entry_->type(), has_expiry, entry_->stamp(), entry_->value_area_bytes()});
   Entry* entry = store_.entry_at(fresh);
-  entry->format(entry_->type(), entry_->encoding(), has_expiry, entry_->stamp());
-  entry->copy_key(*entry_);
   entry->copy_value(*entry_);
   data_.table.replace(position(), fresh);
-  store_.heap_.free(handle_);
+  store_.memory_.heap().free(handle_);
   handle_ = fresh;
   entry_ = entry;
 }
 
 // A block for this key with room for a value; key and expiry block are filled in.
 Handle Edit::new_block(bool has_expiry, size_t value_area_bytes) {
-  const Handle fresh =
-      store_.heap_.allocate(Entry::bytes_for(key_.bytes.size(), has_expiry, value_area_bytes));
-  Entry* entry = store_.entry_at(fresh);
-  entry->format(ValueType::kString, Encoding::kRaw, has_expiry,
-                entry_ != nullptr ? entry_->stamp() : keys_.stamps_.first());
-  if (entry_ != nullptr) {
-    entry->copy_key(*entry_);
-    if (has_expiry) {
-      entry->expiry() = entry_->expiry();
-    }
-  } else if (key_.bytes.size() <= Entry::kInlineKeyMax) {
-    entry->set_key(key_.bytes);
-  } else {
-    Entry::Outside outside = store_.new_outside(key_.bytes.size());
-    move_bytes(outside.data, key_.bytes);
-    outside.size = key_.bytes.size();
-    entry->set_key_outside(outside);
+  ShardMemory::Shape shape{ValueType::kString, has_expiry, 0, value_area_bytes};
+  if (entry_ == nullptr) {
+    shape.stamp = keys_.stamps_.first();
+    return store_.memory_.new_entry(key_.bytes, shape);
+  }
+  shape.stamp = entry_->stamp();
+  const Handle fresh = store_.memory_.new_entry_named_as(*entry_, shape);
+  if (has_expiry) {
+    store_.entry_at(fresh)->expiry() = entry_->expiry();
   }
   return fresh;
 }
@@ -322,10 +354,10 @@ void Edit::adopt(Handle fresh) {
       data_.wheel->moved(fresh);
     }
     data_.table.replace(position(), fresh);
-    if (entry_->value_is_outside()) {
-      store_.free_outside(entry_->value_outside());
+    if (entry_->value_is_elsewhere()) {
+      store_.memory_.free_value(*entry_);
     }
-    store_.heap_.free(handle_);
+    store_.memory_.heap().free(handle_);
   }
   handle_ = fresh;
   entry_ = writable();

@@ -1,6 +1,7 @@
 #include "src/data/entry.h"
 
 #include "src/base/arena.h"
+#include "src/data/collection.h"
 
 namespace pollux {
 
@@ -26,6 +27,9 @@ size_t Entry::memory_usage() const {
   }
   if (value_is_outside()) {
     bytes += Arena::usable(value_outside().capacity);
+  }
+  if (value_is_collection()) {
+    bytes += collection()->bytes();
   }
   return bytes;
 }

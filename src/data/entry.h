@@ -2,12 +2,16 @@
 // 16 bytes with a value of 32 takes 56:
 //
 //   0  kind          type in the low 4 bits, encoding in the high 4
-//   1  flags         has expiry, key outside, value outside
+//   1  flags         has expiry, key outside, value outside, value is a collection
 //   2  value bytes   of a value inside, 12 bits; above them the 4 high bits of the access stamp
 //   4  stamp, key    the 24 low bits of the access stamp; length of a key inside, 8 bits
 //   8  Expiry        16 bytes, only with a TTL
 //      key           up to 255 bytes, or an Outside (24 bytes)
-//      value         a string of up to kInlineValueMax bytes, an int64, or an Outside
+//      value         up to kInlineValueMax bytes of a string or of a small collection, an int64,
+//                    an Outside, or the address of a large collection
+//
+// The members of large collections have the same shape (member_table.h): a name, a value, perhaps
+// a TTL; in place of the access stamp they say whose they are.
 //
 // The address of an entry changes when its size does. Readers see it through const; only Edit and
 // ShardStore write (the second half of the class).
@@ -25,6 +29,8 @@
 #include "src/data/value.h"
 
 namespace pollux {
+
+class Collection;
 
 class Entry {
  public:
@@ -59,7 +65,14 @@ class Entry {
     return value;
   }
 
-  // When or how often it was used; access.h reads it.
+  // A collection in its small form: the bytes of its listpack or intset. Requires one.
+  std::string_view flat() const { return stored_bytes(); }
+  // A collection in its large form; null if the value has no such form.
+  const Collection* collection() const {
+    return (flags_ & kValueCollection) != 0 ? load_collection() : nullptr;
+  }
+
+  // When or how often it was used; access.h reads it. Of a member: its owner.
   uint32_t stamp() const {
     return (stamp_and_key_ & kStampLowMask) |
            static_cast<uint32_t>(value_bytes_ >> kValueBits) << kStampLowBits;
@@ -99,8 +112,7 @@ class Entry {
 
   // Makes the header in a fresh block; key, expiry and value areas are the caller's to fill.
   void format(ValueType type, Encoding encoding, bool has_expiry, uint32_t stamp) {
-    kind_ =
-        static_cast<uint8_t>(static_cast<unsigned>(type) | static_cast<unsigned>(encoding) << 4);
+    set_kind(type, encoding);
     flags_ = has_expiry ? kHasExpiry : 0;
     value_bytes_ = static_cast<uint16_t>(stamp >> kStampLowBits << kValueBits);
     stamp_and_key_ = stamp & kStampLowMask;
@@ -125,25 +137,37 @@ class Entry {
   // Takes over the value area of an entry of any key, outside bytes and all.
   void copy_value(const Entry& from) {
     kind_ = from.kind_;
-    flags_ |= from.flags_ & kValueOutside;
+    flags_ |= from.flags_ & (kValueOutside | kValueCollection);
     set_value_bytes(from.value_bytes());
     std::memcpy(value_area(), from.value_area(), from.value_area_bytes());
   }
   // The shape of the value area; requires that the block has the room. The area itself stays.
-  void set_value_inside(Encoding encoding, size_t bytes) {
-    set_encoding(encoding);
-    flags_ &= static_cast<uint8_t>(~kValueOutside);
+  void set_value_inside(ValueType type, Encoding encoding, size_t bytes) {
+    set_kind(type, encoding);
+    flags_ &= static_cast<uint8_t>(~(kValueOutside | kValueCollection));
     set_value_bytes(bytes);
   }
-  void set_value_outside(Encoding encoding, const Outside& outside) {
-    set_encoding(encoding);
-    flags_ |= kValueOutside;
+  void set_value_outside(ValueType type, Encoding encoding, const Outside& outside) {
+    set_kind(type, encoding);
+    flags_ = static_cast<uint8_t>((flags_ & ~kValueCollection) | kValueOutside);
     set_value_bytes(0);
     std::memcpy(value_area(), &outside, sizeof(outside));
+  }
+  void set_value_collection(ValueType type, Encoding encoding, Collection* collection) {
+    set_value_inside(type, encoding, sizeof(collection));
+    flags_ |= kValueCollection;
+    std::memcpy(value_area(), &collection, sizeof(collection));
+  }
+  Collection* load_collection() const {
+    Collection* collection;
+    std::memcpy(&collection, value_area(), sizeof(collection));
+    return collection;
   }
 
   bool key_is_outside() const { return (flags_ & kKeyOutside) != 0; }
   bool value_is_outside() const { return (flags_ & kValueOutside) != 0; }
+  bool value_is_collection() const { return (flags_ & kValueCollection) != 0; }
+  bool value_is_elsewhere() const { return (flags_ & (kValueOutside | kValueCollection)) != 0; }
   Outside key_outside() const { return load_outside(key_area()); }
   Outside value_outside() const { return load_outside(value_area()); }
   size_t key_area_bytes() const {
@@ -154,7 +178,7 @@ class Entry {
   const char* key_area() const { return const_cast<Entry*>(this)->key_area(); }
   char* value_area() { return key_area() + key_area_bytes(); }
   const char* value_area() const { return const_cast<Entry*>(this)->value_area(); }
-  // The string as it is stored; requires an encoding other than int.
+  // The bytes as they are stored; requires a value that consists of bytes.
   std::string_view stored_bytes() const {
     if (value_is_outside()) {
       const Outside outside = value_outside();
@@ -187,15 +211,17 @@ class Entry {
   static constexpr uint8_t kHasExpiry = 1;
   static constexpr uint8_t kKeyOutside = 2;
   static constexpr uint8_t kValueOutside = 4;
-  // Bit 8 is kept for the snapshot walk. A collection will be an 8-byte pointer in the value area.
+  static constexpr uint8_t kValueCollection = 16;
+  // Bit 8 is kept for the snapshot walk.
 
   static Outside load_outside(const char* from) {
     Outside outside;
     std::memcpy(&outside, from, sizeof(outside));
     return outside;
   }
-  void set_encoding(Encoding encoding) {
-    kind_ = static_cast<uint8_t>((kind_ & 15) | static_cast<unsigned>(encoding) << 4);
+  void set_kind(ValueType type, Encoding encoding) {
+    kind_ =
+        static_cast<uint8_t>(static_cast<unsigned>(type) | static_cast<unsigned>(encoding) << 4);
   }
   size_t value_bytes() const { return value_bytes_ & kValueMask; }
   void set_value_bytes(size_t bytes) {

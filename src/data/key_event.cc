@@ -15,7 +15,18 @@ constexpr KeyEventRow kRows[] = {
     {"incrbyfloat", '$'}, {"setbit", '$'},    {"del", 'g'},     {"expire", 'g'},
     {"persist", 'g'},     {"expired", 'x'},   {"evicted", 'e'}, {"rename_from", 'g'},
     {"rename_to", 'g'},   {"move_from", 'g'}, {"move_to", 'g'}, {"copy_to", 'g'},
-    {"restore", 'g'},     {"", ' '},          {"new", 'n'},     {"keymiss", 'm'},
+    {"restore", 'g'},
+    {"lpush", 'l'}, {"rpush", 'l'}, {"lpop", 'l'}, {"rpop", 'l'}, {"linsert", 'l'}, {"lset", 'l'},
+    {"lrem", 'l'}, {"ltrim", 'l'}, {"sortstore", 'l'}, {"sadd", 's'}, {"srem", 's'}, {"spop", 's'},
+    {"sinterstore", 's'}, {"sunionstore", 's'}, {"sdiffstore", 's'}, {"hset", 'h'}, {"hdel", 'h'},
+    {"hincrby", 'h'}, {"hincrbyfloat", 'h'}, {"hexpire", 'h'}, {"hexpired", 'h'},
+    {"hpersist", 'h'}, {"zadd", 'z'}, {"zincr", 'z'}, {"zrem", 'z'}, {"zremrangebyscore", 'z'},
+    {"zremrangebyrank", 'z'}, {"zremrangebylex", 'z'}, {"zrangestore", 'z'}, {"zunionstore", 'z'},
+    {"zinterstore", 'z'}, {"zdiffstore", 'z'}, {"zpopmin", 'z'}, {"zpopmax", 'z'},
+    {"geosearchstore", 'z'}, {"xadd", 't'}, {"xdel", 't'}, {"xtrim", 't'}, {"xsetid", 't'},
+    {"xgroup-create", 't'}, {"xgroup-setid", 't'}, {"xgroup-destroy", 't'},
+    {"xgroup-createconsumer", 't'}, {"xgroup-delconsumer", 't'}, {"pfadd", '$'},
+    {"", ' '},            {"new", 'n'},     {"keymiss", 'm'},
 };
 static_assert(std::size(kRows) == static_cast<size_t>(KeyEvent::kCount));
 

@@ -153,6 +153,18 @@ class Edit {
   // Room grows geometrically, so that a series of APPENDs costs linear time.
   std::span<char> grow_raw(size_t size);
 
+  // --- collections; their types (hash.h, ...) work on these ---
+  // The small form: `bytes` in place of any value; the TTL stays. May point into this key's value.
+  void set_flat(ValueType type, Encoding encoding, std::string_view bytes);
+  // The small form as `size` writable bytes: the old ones stand at the front, or nothing of use if
+  // the key was absent. Room outside the entry grows geometrically.
+  std::span<char> resize_flat(ValueType type, Encoding encoding, size_t size);
+  // The large form, to be changed. Requires that entry()->collection() is not null.
+  Collection* collection();
+  // The large form in place of any value; made in memory(), and the key's from here on.
+  void set_collection(ValueType type, Encoding encoding, Collection* collection);
+  ShardMemory& memory();
+
   // `at_ms`: Unix time in ms. Requires an entry.
   void set_expiry(int64_t at_ms);
   // True if there was one.
@@ -175,11 +187,15 @@ class Edit {
 
  private:
   void before_change();
-  void write_bytes(std::string_view bytes, Encoding encoding);
-  void write_inside(std::string_view area, Encoding encoding);
-  void write_outside(std::string_view bytes, Encoding encoding);
-  std::span<char> grow_inside(std::string_view old, size_t size);
-  std::span<char> grow_outside(std::string_view old, size_t size);
+  void write_bytes(std::string_view bytes, ValueType type, Encoding encoding);
+  void write_inside(std::string_view area, ValueType type, Encoding encoding);
+  void write_outside(std::string_view bytes, ValueType type, Encoding encoding);
+  std::span<char> resize(std::string_view old, ValueType type, Encoding encoding, size_t size);
+  std::span<char> resize_inside(std::string_view old, ValueType type, Encoding encoding,
+                                size_t size);
+  std::span<char> resize_outside(std::string_view old, ValueType type, Encoding encoding,
+                                 size_t size);
+  void adopt_outside(const Entry::Outside& outside, ValueType type, Encoding encoding);
   void reshape(bool has_expiry);
   Handle new_block(bool has_expiry, size_t value_area_bytes);
   void adopt(Handle fresh);

@@ -12,10 +12,9 @@ namespace pollux {
 ShardStore::ShardStore(ShardId id, int databases, PageWarmer* warmer)
     : id_(id),
       cycles_per_us_(tsc_per_us()),
-      heap_(warmer),
-      table_pool_(KeyTable::moved, warmer) {
+      memory_(warmer) {
   for (int i = 0; i < databases; ++i) {
-    databases_.push_back(std::make_unique<Database>(arena_, table_pool_));
+    databases_.push_back(std::make_unique<Database>(memory_));
   }
 }
 
@@ -23,7 +22,7 @@ ShardStore::~ShardStore() {
   for (std::unique_ptr<Database>& data : databases_) {
     bury(std::move(data));
   }
-  if (outside_count_ == 0) {
+  if (!memory_.has_outside_blocks() && !memory_.has_collections()) {
     dead_databases_.clear();  // The entries go with the pages of the heap.
   }
   while (free_dead(UINT64_MAX)) {
@@ -32,36 +31,10 @@ ShardStore::~ShardStore() {
 
 // --- parts of a change ---
 
-Entry::Outside ShardStore::new_outside(size_t capacity) {
-  ++outside_count_;
-  return {static_cast<char*>(arena_.allocate(capacity)), 0, capacity};
-}
-
-void ShardStore::free_outside(const Entry::Outside& outside) {
-  if (outside.capacity >= kDeferredFreeMin) {
-    dead_blocks_.push_back(outside);
-    dying_bytes_ += static_cast<int64_t>(Arena::usable(outside.capacity));
-    return;
-  }
-  --outside_count_;
-  arena_.free(outside.data, outside.capacity);
-}
-
-// The entry with all that belongs to it; it is out of the table and the wheel.
-void ShardStore::free_entry(Handle handle) {
-  const Entry* entry = entry_at(handle);
-  if (entry->key_is_outside()) {
-    free_outside(entry->key_outside());
-  }
-  if (entry->value_is_outside()) {
-    free_outside(entry->value_outside());
-  }
-  heap_.free(handle);
-}
-
 void ShardStore::link_expiry(Database& data, Handle handle, int64_t at_ms) {
   if (data.wheel == nullptr) {
-    data.wheel = new (arena_.allocate(sizeof(ExpiryWheel))) ExpiryWheel(heap_, last_tick_ms_ - 1);
+    data.wheel = new (memory_.arena().allocate(sizeof(ExpiryWheel)))
+        ExpiryWheel(memory_.heap(), last_tick_ms_ - 1);
   }
   entry_at(handle)->expiry().at_ms = at_ms;
   data.wheel->schedule(handle);
@@ -75,7 +48,7 @@ void ShardStore::unlink_expiry(Database& data, Handle handle) {
 
 void ShardStore::free_wheel(Database& data) {
   data.wheel->~ExpiryWheel();
-  arena_.free(data.wheel, sizeof(ExpiryWheel));
+  memory_.arena().free(data.wheel, sizeof(ExpiryWheel));
   data.wheel = nullptr;
 }
 
@@ -85,7 +58,7 @@ void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position positio
     unlink_expiry(data, handle);
   }
   data.table.erase(hash, position);
-  free_entry(handle);
+  memory_.free_entry(handle);
 }
 
 // What the store does of itself: a key has expired, or must make room.
@@ -102,7 +75,7 @@ void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position,
   if (observer_ != nullptr) {
     observer_->after(db, key, event, nullptr);
   }
-  free_entry(handle);  // Last: in the tick, `key` is the entry's own.
+  memory_.free_entry(handle);  // Last: in the tick, `key` is the entry's own.
 }
 
 // --- whole databases ---
@@ -152,9 +125,10 @@ uint64_t ShardStore::flush(int db) {
       all += data->table.size();
     }
     const double share = static_cast<double>(keys) / static_cast<double>(all);
-    dying_bytes_ += static_cast<int64_t>(static_cast<double>(live_bytes()) * share);
+    memory_.set_dying_bytes(
+        dying_bytes() + static_cast<int64_t>(static_cast<double>(live_bytes()) * share));
     bury(std::move(databases_[static_cast<size_t>(db)]));
-    databases_[static_cast<size_t>(db)] = std::make_unique<Database>(arena_, table_pool_);
+    databases_[static_cast<size_t>(db)] = std::make_unique<Database>(memory_);
   }
   return keys;
 }
@@ -236,7 +210,7 @@ bool ShardStore::tick(Instant now, int64_t budget_us) {
   if (dead) {
     more |= free_dead(until);
   }
-  if (!has_dead() && heap_.wants_compaction()) {
+  if (!has_dead() && memory_.heap().wants_compaction()) {
     more |= compact(until);
   }
   return more;
@@ -278,35 +252,28 @@ bool ShardStore::expire_due(Instant now, uint64_t until) {
 
 // Frees what is deleted; true if something is left.
 bool ShardStore::free_dead(uint64_t until) {
-  const int64_t before = used_bytes();
+  const auto occupied = [this] { return used_bytes() - memory_.heap().hole_bytes(); };
+  const int64_t before = occupied();
   free_dead_part(until);
-  const bool left = !dead_blocks_.empty() || !dead_databases_.empty();
-  const int64_t freed = before - used_bytes();
-  dying_bytes_ = left ? std::max<int64_t>(dying_bytes_ - freed, 0) : 0;
-  return left;
+  const int64_t freed = before - occupied();
+  memory_.set_dying_bytes(has_dead() ? std::max<int64_t>(dying_bytes() - freed, 0) : 0);
+  return has_dead();
 }
 
 void ShardStore::free_dead_part(uint64_t until) {
   const auto out_of_time = [until] { return until != UINT64_MAX && tsc() >= until; };
-  while (!dead_blocks_.empty()) {
-    const Entry::Outside block = dead_blocks_.back();
-    dead_blocks_.pop_back();
-    --outside_count_;
-    arena_.free(block.data, block.capacity);
-    ++stats_.freed_objects;
-    if (out_of_time()) {
-      return;
-    }
+  if (memory_.free_dead(until, stats_.freed_objects)) {
+    return;
   }
   while (!dead_databases_.empty()) {
     const bool left =
         dead_databases_.front()->table.drain_bucket([this](Handle handle, bool only_prefetch) {
           if (only_prefetch) {
-            prefetch(heap_.address(handle));
+            prefetch(memory_.heap().address(handle));
           } else {
-            const int64_t dying = dying_bytes_;
-            free_entry(handle);
-            dying_bytes_ = dying;  // big values wait once more; they were counted with the flush
+            const int64_t dying = dying_bytes();
+            memory_.free_entry(handle);
+            memory_.set_dying_bytes(dying);  // big values wait once more; the flush counted them
             ++stats_.freed_objects;
           }
         });
@@ -320,7 +287,7 @@ void ShardStore::free_dead_part(uint64_t until) {
 }
 
 uint64_t ShardStore::dead_objects() const {
-  uint64_t count = dead_blocks_.size();
+  uint64_t count = memory_.dead_objects();
   for (const std::unique_ptr<Database>& data : dead_databases_) {
     count += data->table.size();
   }
@@ -333,12 +300,16 @@ bool ShardStore::compact(uint64_t until) {
   constexpr size_t kBlocksAtOnce = 32;
   Handle blocks[kBlocksAtOnce];
   uint64_t hashes[kBlocksAtOnce];
-  while (heap_.compacting() || heap_.wants_compaction()) {
-    const size_t count = heap_.blocks_to_move(blocks);
+  EntryHeap& heap = memory_.heap();
+  while (heap.compacting() || heap.wants_compaction()) {
+    const size_t count = heap.blocks_to_move(blocks);
     if (count == 0) {
       return false;
     }
     for (size_t i = 0; i < count; ++i) {
+      if (entry_at(blocks[i])->type() == ValueType::kMember) {
+        continue;
+      }
       hashes[i] = Key::of(entry_at(blocks[i])->key()).hash;
       for (const std::unique_ptr<Database>& data : databases_) {
         if (data->table.size() > 0) {
@@ -347,13 +318,15 @@ bool ShardStore::compact(uint64_t until) {
       }
     }
     for (size_t i = 0; i < count; ++i) {
-      if (!move_block(hashes[i], blocks[i])) {
-        heap_.give_page_up();
+      if (entry_at(blocks[i])->type() == ValueType::kMember) {
+        move_member(blocks[i]);
+      } else if (!move_block(hashes[i], blocks[i])) {
+        heap.give_page_up();
         return false;
       }
     }
     if (until != UINT64_MAX && tsc() >= until) {
-      return heap_.compacting() || heap_.wants_compaction();
+      return heap.compacting() || heap.wants_compaction();
     }
   }
   return false;
@@ -370,16 +343,24 @@ bool ShardStore::move_block(uint64_t hash, Handle from) {
     if (!position) {
       continue;
     }
-    const Handle to = heap_.relocate(from);
+    const Handle to = memory_.heap().relocate(from);
     if (entry_at(to)->has_expiry()) {
       data->wheel->moved(to);
     }
     data->table.replace(position, to);
-    heap_.free(from);
+    memory_.heap().free(from);
     ++stats_.moved_blocks;
     return true;
   }
   return false;
+}
+
+void ShardStore::move_member(Handle from) {
+  Collection* owner = memory_.owner_of(*entry_at(from));
+  const Handle to = memory_.heap().relocate(from);
+  owner->member_moved(from, to);
+  memory_.heap().free(from);
+  ++stats_.moved_blocks;
 }
 
 int64_t ShardStore::next_expiry_ms() const {

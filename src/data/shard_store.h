@@ -12,18 +12,16 @@
 #include <string_view>
 #include <vector>
 
-#include "src/base/arena.h"
 #include "src/base/prefetch.h"
 #include "src/base/rng.h"
 #include "src/base/types.h"
-#include "src/data/compact_pool.h"
 #include "src/data/entry.h"
-#include "src/data/entry_heap.h"
 #include "src/data/eviction.h"
 #include "src/data/expiry_wheel.h"
 #include "src/data/key.h"
 #include "src/data/key_event.h"
 #include "src/data/key_table.h"
+#include "src/data/shard_memory.h"
 
 namespace pollux {
 
@@ -81,7 +79,7 @@ class ShardStore {
   // Looks at the bucket, so it waits for that line unless it was asked for some time before.
   void prefetch_entry(int db, uint64_t hash) const {
     database(db).table.prefetch_entries(hash, [this](Handle handle) {
-      const char* entry = heap_.address(handle);
+      const char* entry = memory_.heap().address(handle);
       prefetch(entry);
       prefetch(entry + kPrefetchBytes - 1);
     });
@@ -126,7 +124,7 @@ class ShardStore {
   int64_t next_expiry_ms() const;
   void set_active_expiry(bool on) { active_expiry_ = on; }
   // Deleted data waits to be freed; free_some frees some of it (see tick for the budget).
-  bool has_dead() const { return !dead_databases_.empty() || !dead_blocks_.empty(); }
+  bool has_dead() const { return !dead_databases_.empty() || memory_.has_dead(); }
   uint64_t dead_objects() const;
   void free_some(int64_t budget_us) { free_dead(deadline(budget_us)); }
   Evictor& evictor() { return evictor_; }
@@ -135,22 +133,18 @@ class ShardStore {
   // Exact bytes of this shard's data: entries, values, tables, expiry structure; also what is
   // deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a database),
   // blocks, pages and slabs that are free at present (a few, unless entries are fragmented).
-  int64_t used_bytes() const {
-    return arena_.used_bytes() + heap_.used_bytes() + table_pool_.used_bytes();
-  }
+  int64_t used_bytes() const { return memory_.used_bytes(); }
   // What the keys need: the same without the holes between entries, which compaction takes away,
   // and without what is deleted and waits for tick. Limits weigh this: every deletion lowers it.
   // Exact for single values; the share of one flushed database among several is estimated by its
   // keys.
-  int64_t live_bytes() const {
-    return std::max<int64_t>(used_bytes() - heap_.hole_bytes() - dying_bytes_, 0);
-  }
+  int64_t live_bytes() const { return memory_.live_bytes(); }
   // Of the used bytes, what is deleted and waits for tick.
-  int64_t dying_bytes() const { return dying_bytes_; }
+  int64_t dying_bytes() const { return memory_.dying_bytes(); }
   // Whole chunks and slabs that this shard has from the system; the rest is from the allocator.
-  int64_t mapped_bytes() const { return heap_.mapped_bytes() + table_pool_.mapped_bytes(); }
+  int64_t mapped_bytes() const { return memory_.mapped_bytes(); }
   // What this shard really holds, as the allocator sees its part (slow; Arena::measured_bytes).
-  int64_t measured_bytes() const { return arena_.measured_bytes() + mapped_bytes(); }
+  int64_t measured_bytes() const { return memory_.measured_bytes(); }
   const ShardStats& stats() const { return stats_; }
   ShardStats& stats() { return stats_; }
 
@@ -161,11 +155,9 @@ class ShardStore {
 
   // An entry's second cache line is asked for as if it had this size.
   static constexpr size_t kPrefetchBytes = 64;
-  // Blocks of at least this size are freed by tick: giving them back costs the system's time.
-  static constexpr size_t kDeferredFreeMin = 64 << 10;
 
   struct Database {
-    Database(Arena& arena, CompactPool& pool) : table(arena, pool) {}
+    explicit Database(ShardMemory& memory) : table(memory.arena(), memory.table_pool()) {}
     KeyTable table;
     ExpiryWheel* wheel = nullptr;  // made with the first TTL, from the arena
     __int128 expiry_sum = 0;       // of at_ms of all keys with a TTL
@@ -173,16 +165,13 @@ class ShardStore {
 
   Database& database(int db) { return *databases_[static_cast<size_t>(db)]; }
   const Database& database(int db) const { return *databases_[static_cast<size_t>(db)]; }
-  Entry* entry_at(Handle handle) const { return reinterpret_cast<Entry*>(heap_.address(handle)); }
+  Entry* entry_at(Handle handle) const { return memory_.entry_at(handle); }
   KeyTable::Position find(const Database& data, const Key& key) const {
     return data.table.find(
         key.hash, [this, &key](Handle handle) { return entry_at(handle)->key() == key.bytes; });
   }
 
   // What Edit and the tick are made of; none of them tells the observer, but for expire.
-  Entry::Outside new_outside(size_t capacity);
-  void free_outside(const Entry::Outside& outside);
-  void free_entry(Handle handle);
   void link_expiry(Database& data, Handle handle, int64_t at_ms);
   void unlink_expiry(Database& data, Handle handle);
   void free_wheel(Database& data);
@@ -199,6 +188,7 @@ class ShardStore {
   void free_dead_part(uint64_t until);
   bool compact(uint64_t until);
   bool move_block(uint64_t hash, Handle from);
+  void move_member(Handle from);
   void bury(std::unique_ptr<Database> data);
 
   ShardId id_;
@@ -208,16 +198,10 @@ class ShardStore {
   int64_t last_tick_ms_ = 0;
   const double cycles_per_us_;
 
-  Arena arena_;
-  EntryHeap heap_;
-  CompactPool table_pool_;
+  ShardMemory memory_;
   std::vector<std::unique_ptr<Database>> databases_;
   size_t expire_first_ = 0;  // the database that the next tick begins with
-  uint64_t outside_count_ = 0;
-  // What is deleted and waits to be freed, and the bytes of it.
-  int64_t dying_bytes_ = 0;
-  std::deque<std::unique_ptr<Database>> dead_databases_;
-  std::vector<Entry::Outside> dead_blocks_;
+  std::deque<std::unique_ptr<Database>> dead_databases_;  // deleted, to be freed
   Evictor evictor_{*this};
 };
 

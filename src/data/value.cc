@@ -18,6 +18,8 @@ std::string_view type_name(ValueType type) {
       return "hash";
     case ValueType::kStream:
       return "stream";
+    case ValueType::kMember:
+      break;
   }
   POLLUX_ASSERT(false);
 }

@@ -6,7 +6,15 @@
 
 namespace pollux {
 
-enum class ValueType : uint8_t { kString, kList, kSet, kZset, kHash, kStream };
+enum class ValueType : uint8_t {
+  kString,
+  kList,
+  kSet,
+  kZset,
+  kHash,
+  kStream,
+  kMember = 15,  // no key's: an element of a collection (member_table.h)
+};
 
 enum class Encoding : uint8_t {
   kInt,

@@ -1,0 +1,104 @@
+#include "src/data/member_table.h"
+
+#include <cstring>
+
+#include "src/base/assert.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+// All that a member takes but its place in the table.
+size_t MemberTable::bytes_of(const Entry& member) const {
+  size_t bytes = EntryHeap::rounded(member.block_bytes());
+  if (member.key_is_outside()) {
+    bytes += Arena::usable(member.key_outside().capacity);
+  }
+  if (member.value_is_outside()) {
+    bytes += Arena::usable(member.value_outside().capacity);
+  }
+  return bytes;
+}
+
+// A block with name and value; the name is `former`'s, which gives it up, if there is one.
+Handle MemberTable::new_member(std::string_view name, const Entry* former,
+                               std::string_view value) {
+  const bool inside = value.size() <= Entry::kInlineValueMax;
+  const ShardMemory::Shape shape{ValueType::kMember, /*has_expiry=*/false, owner_,
+                                 inside ? value.size() : sizeof(Entry::Outside)};
+  const Handle handle = former != nullptr ? memory_.new_entry_named_as(*former, shape)
+                                          : memory_.new_entry(name, shape);
+  Entry* member = memory_.entry_at(handle);
+  if (inside) {
+    member->set_value_inside(ValueType::kMember, Encoding::kRaw, value.size());
+    if (!value.empty()) {
+      std::memcpy(member->value_area(), value.data(), value.size());
+    }
+  } else {
+    member->set_value_outside(ValueType::kMember, Encoding::kRaw, memory_.new_outside(value));
+  }
+  return handle;
+}
+
+Handle MemberTable::insert(const Key& name, std::string_view value) {
+  const Handle handle = new_member(name.bytes, nullptr, value);
+  member_bytes_ += bytes_of(*memory_.entry_at(handle));
+  table_.insert(name.hash, handle);
+  return handle;
+}
+
+Handle MemberTable::set_value(Place place, std::string_view value) {
+  const Handle handle = place.handle();
+  Entry* member = memory_.entry_at(handle);
+  const size_t size = Entry::bytes_for(member->key_area_bytes(), member->has_expiry(), value.size());
+  if (value.size() <= Entry::kInlineValueMax && !member->value_is_outside() &&
+      EntryHeap::rounded(size) == EntryHeap::rounded(member->block_bytes())) {
+    if (!value.empty()) {
+      std::memmove(member->value_area(), value.data(), value.size());
+    }
+    member->set_value_inside(ValueType::kMember, Encoding::kRaw, value.size());
+    return handle;
+  }
+  member_bytes_ -= bytes_of(*member);
+  const Handle fresh = new_member({}, member, value);  // `value` may be the old one's
+  if (member->value_is_elsewhere()) {
+    memory_.free_value(*member);
+  }
+  memory_.heap().free(handle);
+  table_.replace(place.position_, fresh);
+  member_bytes_ += bytes_of(*memory_.entry_at(fresh));
+  return fresh;
+}
+
+void MemberTable::erase(const Key& name, Place place) {
+  const Handle handle = place.handle();
+  member_bytes_ -= bytes_of(*memory_.entry_at(handle));
+  table_.erase(name.hash, place.position_);
+  memory_.free_entry(handle);  // last: `name` may be the member's own
+}
+
+bool MemberTable::free_some(uint64_t until) {
+  const auto free_bucket = [this](Handle handle, bool only_prefetch) {
+    if (only_prefetch) {
+      prefetch(memory_.entry_at(handle));
+    } else {
+      member_bytes_ -= bytes_of(*memory_.entry_at(handle));
+      memory_.free_entry(handle);
+    }
+  };
+  while (table_.drain_bucket(free_bucket)) {
+    if (until != UINT64_MAX && tsc() >= until) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void MemberTable::moved(Handle from, Handle to) {
+  const Key name = Key::of(memory_.entry_at(to)->key());
+  const KeyTable::Position position =
+      table_.find(name.hash, [from](Handle there) { return there == from; });
+  POLLUX_ASSERT(position);
+  table_.replace(position, to);
+}
+
+}  // namespace pollux

@@ -1,0 +1,114 @@
+// The memory of one shard: the heap of entries and members, the pool of table segments, the arena
+// for all else; what is deleted and is freed in slices; the account of all of it. What is
+// allocated here never leaves the shard. Belongs to its holder.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/page_warmer.h"
+#include "src/data/collection.h"
+#include "src/data/compact_pool.h"
+#include "src/data/entry.h"
+#include "src/data/entry_heap.h"
+
+namespace pollux {
+
+class ShardMemory {
+ public:
+  // `warmer`, if any, makes memory resident ahead of its use.
+  explicit ShardMemory(PageWarmer* warmer);
+  ~ShardMemory();  // Requires that no collection and no block of the arena is left.
+  ShardMemory(const ShardMemory&) = delete;
+  ShardMemory& operator=(const ShardMemory&) = delete;
+
+  Arena& arena() { return arena_; }
+  EntryHeap& heap() { return heap_; }
+  const EntryHeap& heap() const { return heap_; }
+  CompactPool& table_pool() { return table_pool_; }
+  Entry* entry_at(Handle handle) const { return reinterpret_cast<Entry*>(heap_.address(handle)); }
+
+  // --- entries and members ---
+  // A block with header and name; of `shape` it has the room for a value of that many bytes and an
+  // expiry block. Both are the caller's to fill; the value is a raw string until it is set.
+  struct Shape {
+    ValueType type = ValueType::kString;
+    bool has_expiry = false;
+    uint32_t stamp = 0;
+    size_t value_area_bytes = 0;
+  };
+  Handle new_entry(std::string_view name, const Shape& shape);
+  // The same with the name of `from`, which gives it up: of that entry only the block may be freed.
+  Handle new_entry_named_as(const Entry& from, const Shape& shape);
+  // With all that belongs to it; it is out of table and wheel.
+  void free_entry(Handle handle);
+  // What its value has outside the block.
+  void free_value(const Entry& entry);
+
+  // A block of the arena that belongs to an entry.
+  Entry::Outside new_outside(size_t capacity);
+  Entry::Outside new_outside(std::string_view bytes);
+  void free_outside(const Entry::Outside& outside);
+  bool has_outside_blocks() const { return outside_count_ > 0; }
+
+  // --- collections ---
+  // A Collection of type T, which is constructed from this and `args`.
+  template <typename T, typename... Args>
+  T* make(Args&&... args) {
+    T* made = new (arena_.allocate(sizeof(T))) T(*this, std::forward<Args>(args)...);
+    made->object_bytes_ = sizeof(T);
+    return made;
+  }
+  // It belongs to no key any more: a small one goes at once, a large one in slices.
+  void bury(Collection* collection);
+  // Whose member it is.
+  Collection* owner_of(const Entry& member) const { return owners_[member.stamp()]; }
+  bool has_collections() const { return owners_.size() > free_ids_.size() + 1; }
+
+  // --- what is deleted ---
+  bool has_dead() const { return !dead_blocks_.empty() || !dead_collections_.empty(); }
+  uint64_t dead_objects() const;
+  // Frees until nothing is left (false) or the time stamp counter has reached `until` (true).
+  // Returns what it has freed in `objects`, which it adds to.
+  bool free_dead(uint64_t until, uint64_t& objects);
+  // Of used_bytes, what is deleted and not yet freed. The store knows of whole databases besides.
+  int64_t dying_bytes() const { return dying_bytes_; }
+  void set_dying_bytes(int64_t bytes) { dying_bytes_ = bytes; }
+
+  // --- account (see ShardStore) ---
+  int64_t used_bytes() const {
+    return arena_.used_bytes() + heap_.used_bytes() + table_pool_.used_bytes();
+  }
+  int64_t live_bytes() const {
+    return std::max<int64_t>(used_bytes() - heap_.hole_bytes() - dying_bytes_, 0);
+  }
+  int64_t mapped_bytes() const { return heap_.mapped_bytes() + table_pool_.mapped_bytes(); }
+  int64_t measured_bytes() const { return arena_.measured_bytes() + mapped_bytes(); }
+
+ private:
+  // Blocks of at least this size are freed by tick: giving them back costs the system's time.
+  static constexpr size_t kDeferredFreeMin = 64 << 10;
+  // Collections of more elements are freed by tick.
+  static constexpr size_t kFreedAtOnceMax = 64;
+
+  friend class Collection;
+  uint32_t enlist(Collection* collection);  // its id
+  void destroy(Collection* collection);
+
+  Arena arena_;
+  EntryHeap heap_;
+  CompactPool table_pool_;
+  uint64_t outside_count_ = 0;
+  std::vector<Collection*> owners_{nullptr};  // by id; 0 is nobody's
+  std::vector<uint32_t> free_ids_;
+  std::vector<Entry::Outside> dead_blocks_;
+  std::vector<Collection*> dead_collections_;
+  int64_t dying_bytes_ = 0;
+};
+
+}  // namespace pollux
