@@ -136,8 +136,9 @@ TEST_F(CollectionTest, AValueOfAMemberMayBecomeItsOwn) {
   for (const size_t bytes : {10U, 500U, 5000U}) {
     names.set("a", std::string(bytes, 'x') + "tail");
     const Key key = Key::of("a");
-    const std::string_view own = names.members.member(names.members.find(key).handle())->stored_bytes();
-    names.members.set_value(names.members.find(key), own.substr(bytes / 2));
+    const MemberTable::Place place = names.members.find(key);
+    const std::string_view own = names.members.member(place.handle())->stored_bytes();
+    names.members.set_value(place, own.substr(bytes / 2));
     EXPECT_EQ(names.content()["a"], std::string(bytes - bytes / 2, 'x') + "tail");
   }
 }

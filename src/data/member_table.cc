@@ -49,7 +49,8 @@ Handle MemberTable::insert(const Key& name, std::string_view value) {
 Handle MemberTable::set_value(Place place, std::string_view value) {
   const Handle handle = place.handle();
   Entry* member = memory_.entry_at(handle);
-  const size_t size = Entry::bytes_for(member->key_area_bytes(), member->has_expiry(), value.size());
+  const size_t size =
+      Entry::bytes_for(member->key_area_bytes(), member->has_expiry(), value.size());
   if (value.size() <= Entry::kInlineValueMax && !member->value_is_outside() &&
       EntryHeap::rounded(size) == EntryHeap::rounded(member->block_bytes())) {
     if (!value.empty()) {
