@@ -1,5 +1,6 @@
 """Loads and measurements of perf/compare: what is done to a server and what is read from it."""
 
+import itertools
 import multiprocessing
 import os
 import re
@@ -29,6 +30,54 @@ def benchmark(port, operation, pipeline, requests, keys, connections=50, value_b
     out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          text=True, timeout=600).stdout
     return parse_benchmark(out)
+
+
+class Refused(Exception):
+    """The server answers the command with an error."""
+
+
+def benchmark_command(port, words, requests, spread, pipeline=64, connections=50):
+    """redis-benchmark with a command of its user's; __rand_int__ in it is a number below spread."""
+    check_accepted(port, words)
+    command = pinned(CLIENT_CPU) + [
+        "redis-benchmark", "-p", str(port), "-n", str(requests), "-c", str(connections), "-P",
+        str(pipeline), "-r", str(spread), "-q", *words]
+    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         timeout=600).stdout
+    if "requests per second" not in out:
+        raise RuntimeError("redis-benchmark failed:\n" + out[-2000:])
+
+
+def check_accepted(port, words):
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(encode(words))
+        answer = s.recv(4096)
+        if answer.startswith(b"-"):
+            raise Refused(answer.decode().strip())
+
+
+def encode(words):
+    return b"*%d\r\n" % len(words) + b"".join(
+        b"$%d\r\n%s\r\n" % (len(word), word) for word in map(str.encode, words))
+
+
+def send_all(port, commands, batch=500):
+    """Sends commands in pipelines, each answered by one line; raises Refused at an error."""
+    commands = iter(commands)
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        replies = s.makefile("rb")
+        while True:
+            requests = [encode(words) for words in itertools.islice(commands, batch)]
+            if not requests:
+                return
+            s.sendall(b"".join(requests))
+            for _ in requests:
+                line = replies.readline()
+                if line.startswith(b"-"):
+                    raise Refused(line.decode().strip())
+                if line.startswith(b"$"):
+                    replies.read(int(line[1:]) + 2)
 
 
 def parse_benchmark(out):
