@@ -8,7 +8,7 @@ RAND = "__rand_int__"  # redis-benchmark makes 12 digits of it, below its -r
 
 
 class Op:
-    """One command at pipeline 64. `fill(requests)` yields commands; all begin on an empty server."""
+    """A command at pipeline 64. `fill(requests)` yields commands; all begin on an empty server."""
 
     def __init__(self, label, command, goal, fill=None, spread=1000000, share=1.0):
         self.label, self.command, self.goal = label, command, goal
