@@ -185,6 +185,17 @@ void debug_no_disk(Context& ctx) {
   ctx.reply.error("ERR nothing is written to disk in this version of Pollux");
 }
 
+// Test suites turn parts of Redis off by these that Pollux does not have.
+void debug_nothing(Context& ctx) { ctx.reply.ok(); }
+
+void debug_reply_buffer(Context& ctx) {
+  if (is_word(ctx.args[2], "peak-reset-time") || is_word(ctx.args[2], "resizing")) {
+    ctx.reply.ok();
+  } else {
+    ctx.reply.error(error_text::wrong_subcommand(ctx.args[1], "DEBUG"));
+  }
+}
+
 // The end, as a test of what the end leaves behind (the report in the log, a supervisor).
 void debug_segfault(Context&) { raise(SIGSEGV); }
 void debug_panic(Context&) { POLLUX_ASSERT(false && "DEBUG asked for it"); }
@@ -215,6 +226,8 @@ void debug_help(Context& ctx) {
       "    Crash by SIGSEGV.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether due keys are removed before somebody asks for them.",
+      "PAUSE-CRON, SET-DISABLE-DENY-SCRIPTS, REPLYBUFFER",
+      "    Accepted, for test suites; there is nothing here to turn off.",
       "SLEEP <seconds>",
       "    Stop a worker (number 0) for that long.",
       "STRINGMATCH-LEN <pattern> <string>",
@@ -243,11 +256,14 @@ constexpr DebugRow kDebugRows[] = {
     {"log", 3, 3, debug_log},
     {"object", 3, 3, debug_object},
     {"panic", 2, 2, debug_panic},
+    {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
     {"reload", 2, kAnyNumber, debug_no_disk},
+    {"replybuffer", 4, 4, debug_reply_buffer},
     {"segfault", 2, 2, debug_segfault},
     {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"set-disable-deny-scripts", 3, 3, debug_nothing},
     {"sleep", 3, 3, debug_sleep},
     {"stringmatch-len", 4, 4, debug_string_match},
     {"stringmatch-test", 2, 2, debug_string_match_test},

@@ -348,7 +348,11 @@ class Worker {
   void publish_account(ShardId id);
   // What the data is limited to, 0 for nothing. Everything about the limit asks here, so while this
   // says 0 (CLIENT PAUSE) nothing is evicted, nothing waits and nothing is refused.
-  int64_t data_limit() const { return paused() ? 0 : config_->maxmemory; }
+  // 0: none. What the heap may leave hollow (1/96, entry_heap.h) is taken off, so that the memory
+  // in use, and not only what lives in it, stays within maxmemory.
+  int64_t data_limit() const {
+    return paused() ? 0 : config_->maxmemory - config_->maxmemory / 96;
+  }
   // Of a command or of all commands of a transaction, by their flags.
   bool needs_room(uint32_t flags) const { return (flags & kDenyOom) != 0 && data_limit() != 0; }
   int64_t all_live_bytes();

@@ -48,6 +48,11 @@ int64_t slice_us(int64_t tenacity) {
   return us;
 }
 
+// What has come and is not run, with what is known of it.
+size_t input_bytes(const Session& session) {
+  return session.input.capacity() + session.reader.held_bytes();
+}
+
 uint64_t deadline(int64_t us) {
   return us == INT64_MAX ? UINT64_MAX
                          : tsc() + static_cast<uint64_t>(static_cast<double>(us) * tsc_per_us());
@@ -274,7 +279,7 @@ void Worker::count_exceeded_time(bool exceeded) {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(
-             sizeof(Session) + session.input.capacity() + session.out.size() +
+             sizeof(Session) + input_bytes(session) + session.out.size() +
              session.name.capacity() +
              (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
              (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
@@ -286,7 +291,7 @@ int64_t Worker::session_bytes(const Session& session) const {
 
 // Brings the account of inputs up to date with this one.
 void Worker::count_input(Session& session) {
-  const size_t bytes = session.input.capacity();
+  const size_t bytes = input_bytes(session);
   input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
   session.input_counted = bytes;
   weigh(session);

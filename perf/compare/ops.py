@@ -1,4 +1,4 @@
-"""What is measured of single commands: how a server is filled, what redis-benchmark sends, the goal."""
+"""What is measured of single commands: how a server is filled, what is sent, the goal."""
 
 import random
 

@@ -198,6 +198,11 @@ RespReader::~RespReader() = default;
 RespReader::RespReader(RespReader&&) noexcept = default;
 RespReader& RespReader::operator=(RespReader&&) noexcept = default;
 
+size_t RespReader::held_bytes() const {
+  return (half_ == nullptr ? 0 : sizeof(Half) + half_->spans.capacity() * sizeof(Half::Span)) +
+         (text_ == nullptr ? 0 : text_->capacity());
+}
+
 void RespReader::reset() {
   half_.reset();
   text_.reset();

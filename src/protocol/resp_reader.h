@@ -47,6 +47,9 @@ class RespReader {
   // After kNeedMore: at least this many bytes in all are needed before a call can get further.
   size_t bytes_wanted() const { return bytes_wanted_; }
 
+  // Bytes that it holds for a half-read request, beside those of the request itself.
+  size_t held_bytes() const;
+
   // Forgets a half-read request (its bytes were dropped or will be read again from their start).
   void reset();
 

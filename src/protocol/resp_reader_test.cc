@@ -377,6 +377,21 @@ TEST(RespReaderTest, AnIdleReaderIsSmall) {
   EXPECT_LE(sizeof(RespReader), 40U);
 }
 
+TEST(RespReaderTest, WhatAHalfRequestHoldsIsTold) {
+  std::string half = "*100000\r\n";
+  for (int i = 0; i < 50'000; ++i) {
+    half += "$0\r\n\r\n";
+  }
+  RespReader reader;
+  std::vector<std::string_view> args;
+  size_t consumed = 0;
+  EXPECT_EQ(reader.held_bytes(), 0U);
+  EXPECT_EQ(reader.read(half, ReadLimits{}, args, consumed), ReadStatus::kNeedMore);
+  EXPECT_GE(reader.held_bytes(), 50'000U * 16);
+  reader.reset();
+  EXPECT_EQ(reader.held_bytes(), 0U);
+}
+
 TEST(RespReaderTest, ManyArgumentsByteByByteAreLinear) {
   // At quadratic cost this would take minutes: 20,000 arguments in 140,000 calls.
   const std::string bytes = request(std::vector<std::string>(20'000, "x"));
