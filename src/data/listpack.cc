@@ -244,13 +244,13 @@ Listpack::Position Listpack::find_string(std::string_view text, Position from,
       if (same_bytes(at + 1, bytes, size)) {
         return static_cast<Position>(at - base_);
       }
-    } else if (tag >= kString12 && tag <= kString32) {
-      const std::string_view stored = decode_wide(at, tag).value.string();
-      if (stored == text) {
+      at += size + 2;  // as skip() has it, but without waiting for the tag
+    } else {
+      if (tag >= kString12 && tag <= kString32 && decode_wide(at, tag).value.string() == text) {
         return static_cast<Position>(at - base_);
       }
+      at = skip(at);
     }
-    at = skip(at);
     for (size_t n = skip_count; n > 0 && at < stop; --n) {
       at = skip(at);
     }
@@ -291,7 +291,15 @@ bool Listpack::valid(std::string_view bytes, size_t* count) {
   for (; at < stop; ++elements) {
     const auto left = static_cast<size_t>(stop - at);
     const unsigned tag = byte(at);
-    if (tag > kInt64 || (tag >= kString12 && left < (tag == kString32 ? 5U : 2U))) {
+    // Most elements say with their first byte how long they are, and have one byte behind.
+    if (const size_t short_whole = kElementBytes[tag]; short_whole != 0) {
+      if (short_whole > left || byte(at + short_whole - 1) != short_whole - 1) {
+        return false;
+      }
+      at += short_whole;
+      continue;
+    }
+    if (tag > kString32 || left < (tag == kString32 ? 5U : 2U)) {
       return false;
     }
     // The size is known now; what it spans, not yet.
@@ -301,8 +309,8 @@ bool Listpack::valid(std::string_view bytes, size_t* count) {
     }
     // The back length must be the one that a writer would have chosen: readers that go backwards
     // then come to the same elements.
-    const size_t size = decode(at).bytes;
-    char expected[5];
+    const size_t size = decode_wide(at, tag).bytes;
+    char expected[kBackBytesMax];
     const auto width = static_cast<size_t>(write_back(size, expected) - expected);
     if (std::memcmp(at + size, expected, width) != 0) {
       return false;

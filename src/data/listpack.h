@@ -229,6 +229,7 @@ class Listpack {
   Position find_string(std::string_view text, Position from, size_t skip) const;
   Position find_integer(const PackedNeedle& needle, Position from, size_t skip) const;
 
+  static constexpr size_t kBackBytesMax = 5;
   // How many bytes tell a length of `n` backwards. Redis' limits are one lower than 7 bits a byte
   // would have it, but for the first; its reader insists on them.
   static constexpr size_t back_bytes(size_t n) {

@@ -43,6 +43,7 @@ class Owned {
     const std::vector<PackedValue> values = packed(texts);
     edit_by_copy(view().insert(view().end(), values));
   }
+  static std::vector<PackedValue> packed(Texts&&) = delete;  // values are views
   static std::vector<PackedValue> packed(const Texts& texts) {
     std::vector<PackedValue> values;
     for (const std::string& text : texts) {
@@ -387,7 +388,8 @@ INSTANTIATE_TEST_SUITE_P(Seeds, ListpackPlay, testing::Range<uint64_t>(1, 9));
 
 TEST(Listpack, InsertsAndErasesAtBothEnds) {
   Owned owned;
-  const std::vector<PackedValue> pair = Owned::packed({"field", "7"});
+  const Texts texts = {"field", "7"};
+  const std::vector<PackedValue> pair = Owned::packed(texts);
   owned.edit_in_place(owned.view().insert(Listpack::first(), pair));
   owned.edit_in_place(owned.view().insert(owned.view().end(), pair));
   expect_reads(owned, {"field", "7", "field", "7"});
@@ -428,7 +430,7 @@ TEST(Listpack, CountsBeyondWhatItsHeaderHolds) {
   constexpr size_t kMany = 65534;
   Owned owned;
   owned.append(Texts(kMany, "5"));
-  const std::vector<PackedValue> last = Owned::packed({"last"});
+  const PackedValue last[] = {PackedValue::of("last")};
   EXPECT_EQ(owned.bytes()[4], '\xfe');
   owned.edit_in_place(owned.view().insert(owned.view().end(), last));
   EXPECT_EQ(owned.bytes().substr(4, 2), "\xff\xff");
