@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/arena.h"
 #include "src/base/types.h"
 
 namespace pollux {
@@ -39,9 +40,10 @@ using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>
 // About what an entry of such a map takes: the node, the name if it is long, a place in the table.
 template <typename Value>
 int64_t entry_bytes(const std::string& name) {
-  const size_t outside = name.capacity() > std::string().capacity() ? name.capacity() + 1 : 0;
-  return static_cast<int64_t>(sizeof(std::pair<const std::string, Value>) + outside +
-                              3 * sizeof(void*));
+  const size_t outside =
+      name.capacity() > std::string().capacity() ? Arena::usable(name.capacity() + 1) : 0;
+  const size_t node = sizeof(std::pair<const std::string, Value>) + 2 * sizeof(void*);
+  return static_cast<int64_t>(Arena::usable(node) + outside + 2 * sizeof(void*));
 }
 
 // The shard that a channel is sequenced on.

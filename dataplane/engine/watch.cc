@@ -1,5 +1,6 @@
 #include "dataplane/engine/watch.h"
 
+#include "src/base/arena.h"
 #include "src/base/assert.h"
 
 namespace pollux {
@@ -74,7 +75,10 @@ void WatchTable::watch(Watching& watching, int db, const Key& key, bool due) {
     keys_.emplace(watched->name, std::move(fresh));
   }
   ++watching.keys;
-  watching.bytes += sizeof(Record) + sizeof(Watched) + key.bytes.size();
+  // The record, the key with its name, its node in keys_ and a place there.
+  watching.bytes += Arena::usable(sizeof(Record)) + Arena::usable(sizeof(Watched)) +
+                    Arena::usable(key.bytes.size() + 1) +
+                    Arena::usable(sizeof(Name) + 3 * sizeof(void*)) + 2 * sizeof(void*);
   auto* record = new Record;
   record->key = watched;
   record->watcher = watcher.get();
