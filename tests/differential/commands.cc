@@ -71,7 +71,7 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kExact, "FLUSHDB [ASYNC|SYNC|<word>]"},
     {1, Rule::kExact, "FLUSHALL [ASYNC|SYNC|<word>]"},
     {2, Rule::kType, "SCAN (foo|18446744073709551616) [COUNT <int>|MATCH <pattern>]*"},
-    {2, Rule::kType, "SCAN 0 (COUNT 0|COUNT <word>|MATCH|NOSUCH <int>|TYPE)"},
+    {2, Rule::kType, "SCAN 0 (COUNT 0|COUNT <word>|MATCH|NOSUCH <int>)"},
 
     // Expiry.
     {14, Rule::kExact, "EXPIRE <key> <ttl> [NX|XX|GT|LT]*", kTime},

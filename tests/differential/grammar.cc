@@ -247,6 +247,9 @@ void skip_blanks(std::string_view text, size_t* at) {
 const Request& exists_all_keys() {
   static const Request request = [] {
     Request out = all_keys();
+    // A mutilated command may have made one of these a key.
+    out.insert(out.end(), std::begin(kEdgeIntegers), std::end(kEdgeIntegers));
+    out.insert(out.end(), std::begin(kNoIntegers), std::end(kNoIntegers));
     out.insert(out.begin(), "EXISTS");
     return out;
   }();

@@ -208,6 +208,10 @@ class RoundMaker {
     }
     if (rng_.chance(4)) {
       request.insert(request.end(), {"TYPE", rng_.chance(2) ? "string" : "list"});
+      Step before;  // Redis tells of a miss for each expired key that such a scan meets
+      before.connection = step_.connection;
+      before.commands.push_back(make(exists_all_keys()));
+      steps_.push_back(before);
     }
     step_.commands.push_back(make(request));
   }
