@@ -1,6 +1,6 @@
-// A collection in its large form: an object of its own in the shard's arena. (Small ones are bytes in
-// the entry of their key; see README.) Here is what the keyspace must know of any of them: how much
-// it takes, how it is copied, how it goes. What is in it is the business of its type.
+// A collection in its large form: an object of its own in the arena of its shard. (Small ones are
+// bytes in the entry of their key; see README.) Here is what the keyspace must know of any of them:
+// how much it takes, how it is copied, how it goes. What is in it is the business of its type.
 //
 // Members stand in the shard's entry heap and name their collection by a number of 28 bits, so that
 // compaction, which meets a block, finds whose it is. Belongs to the holder of the shard.
