@@ -5,9 +5,10 @@
 //   micro_rank_tree
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <numeric>
+#include <memory>
 #include <vector>
 
 #include "src/base/rng.h"
@@ -82,6 +83,17 @@ struct Set {
   std::vector<Handle> handles;
 };
 
+// One full set of each kind for all benchmarks that leave it full.
+Set& set_of(int64_t count, double score_range = 1e6) {
+  static std::unique_ptr<Set> set;
+  if (set == nullptr || static_cast<int64_t>(set->handles.size()) != count ||
+      set->range != score_range) {
+    set = std::make_unique<Set>(count, score_range);
+    set->fill();
+  }
+  return *set;
+}
+
 void sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 }
@@ -122,8 +134,7 @@ void BM_Append(benchmark::State& state) {
 BENCHMARK(BM_Append)->Apply(sizes);
 
 void update(benchmark::State& state, double range) {
-  Set set(state.range(0), range);
-  set.fill();
+  Set& set = set_of(state.range(0), range);
   for (auto _ : state) {
     const Handle handle = set.any();
     set.tree.erase(handle);
@@ -134,16 +145,19 @@ void update(benchmark::State& state, double range) {
 }
 
 // A random member gets another score.
-void BM_Update(benchmark::State& state) { update(state, 1e6); }
+void BM_Update(benchmark::State& state) {
+  update(state, 1e6);
+}
 BENCHMARK(BM_Update)->Apply(sizes);
 
 // All have one score: names decide, which only the blocks know.
-void BM_UpdateEqualScores(benchmark::State& state) { update(state, 0); }
+void BM_UpdateEqualScores(benchmark::State& state) {
+  update(state, 0);
+}
 BENCHMARK(BM_UpdateEqualScores)->Apply(sizes);
 
 void BM_RankOfMember(benchmark::State& state) {
-  Set set(state.range(0));
-  set.fill();
+  Set& set = set_of(state.range(0));
   for (auto _ : state) {
     benchmark::DoNotOptimize(set.tree.rank_of(set.any()));
   }
@@ -151,8 +165,7 @@ void BM_RankOfMember(benchmark::State& state) {
 BENCHMARK(BM_RankOfMember)->Apply(sizes);
 
 void BM_RankOfScore(benchmark::State& state) {
-  Set set(state.range(0));
-  set.fill();
+  Set& set = set_of(state.range(0));
   for (auto _ : state) {
     const int64_t key = score_key(set.rng.unit() * 1e6);
     benchmark::DoNotOptimize(set.tree.find(RankBound::at_least(key)).rank);
@@ -162,8 +175,7 @@ BENCHMARK(BM_RankOfScore)->Apply(sizes);
 
 // 100 members from a random rank on, their blocks read.
 void BM_Range100(benchmark::State& state) {
-  Set set(state.range(0));
-  set.fill();
+  Set& set = set_of(state.range(0));
   const ByScore order{&set.heap};
   for (auto _ : state) {
     double sum = 0;
@@ -179,8 +191,7 @@ BENCHMARK(BM_Range100)->Apply(sizes);
 
 // The first member goes and comes back with a random score.
 void BM_PopFirst(benchmark::State& state) {
-  Set set(state.range(0));
-  set.fill();
+  Set& set = set_of(state.range(0));
   for (auto _ : state) {
     const Handle handle = set.tree.first();
     set.tree.erase_ranks(0, 1);

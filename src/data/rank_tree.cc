@@ -12,7 +12,9 @@ constexpr uint32_t kWindow = 5;
 // Full nodes share if a sixteenth of their window is free: so each time is paid for by 60 inserts.
 constexpr uint32_t kFreeShareMin = 16;
 // A node is thin below 3/4, and joins its window if that fits in one node less filled to 7/8.
-constexpr bool is_thin(uint32_t items, uint32_t items_max) { return items < items_max * 3 / 4; }
+constexpr bool is_thin(uint32_t items, uint32_t items_max) {
+  return items < items_max * 3 / 4;
+}
 constexpr uint32_t joined_max(uint32_t nodes, uint32_t items_max) {
   return nodes * items_max * 7 / 8;
 }
@@ -20,6 +22,7 @@ constexpr uint32_t joined_max(uint32_t nodes, uint32_t items_max) {
 // nodes near it are filled but for this part.
 constexpr uint32_t kEndShare = 8;
 constexpr uint32_t kEndSlackShare = 32;
+static_assert(RankInner::kCapacity >= kEndSlackShare, "or sharing leaves no room");
 
 constexpr uint32_t kLeafItemsMax = RankLeaf::capacity_of(RankLeaf::kBytes);
 // Bands that spread over less than this are made anew, with a smaller shift; fresh ones spread
@@ -315,8 +318,7 @@ void RankTreeCore::share_leaves(RankInner* parent, Window window, std::span<cons
   }
 }
 
-void RankTreeCore::share_inner(RankInner* parent, Window window,
-                               std::span<const uint32_t> shares) {
+void RankTreeCore::share_inner(RankInner* parent, Window window, std::span<const uint32_t> shares) {
   const uint32_t n = static_cast<uint32_t>(shares.size());
   RankInner all[kWindow];  // one after the other
   uint32_t sizes[kWindow];

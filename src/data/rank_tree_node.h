@@ -6,6 +6,13 @@
 // one pass over the bands with SIMD leaves the few members whose blocks have to be looked at.
 // Stored modulo 256, bands stay right when the base moves, and members go from leaf to leaf with
 // their bands; a larger shift can be had without the keys (coarsen), only a smaller one can't.
+//
+// Measured with rank_tree_bench at a million members (least CPU time of 5 runs taken in turns, EPYC
+// virtual machine, 2 cores with other work): with bands an update takes 0.80 us and the rank of a
+// score 0.32; without them 1.23 and 0.76 with 7 blocks asked for at once, 1.18 and 0.61 with 15. So
+// they are worth their byte. Leaves of 512 bytes (0.85 and 0.29), inner nodes of 2,048 (0.77 and
+// 0.35), and prefetching only a leaf's first 320 bytes (0.86 and 0.35) made no difference beyond
+// the noise, which was a fifth; leaves of 512 bytes cost 0.3 bytes a member more.
 #pragma once
 
 #include <immintrin.h>

@@ -26,9 +26,7 @@ struct ByScore {
   const std::vector<Member>* members;
 
   int64_t key(Handle handle) const { return score_key((*members)[handle].score); }
-  bool before(Handle left, Handle right) const {
-    return less((*members)[left], (*members)[right]);
-  }
+  bool before(Handle left, Handle right) const { return less((*members)[left], (*members)[right]); }
   void prefetch(Handle) const {}
   static bool less(const Member& left, const Member& right) {
     return left.score != right.score ? left.score < right.score : left.name < right.name;
@@ -59,10 +57,10 @@ class Pair {
       case Scores::kOfAnySize: {
         const double sign = rng_.below(2) == 0 ? -1 : 1;
         const uint64_t kind = rng_.below(10);
-        return sign * (kind == 0   ? 0
-                       : kind == 1 ? kInfinity
-                                   : std::ldexp(rng_.unit(), static_cast<int>(rng_.below(2000)) -
-                                                                 1000));
+        return sign * (kind == 0 ? 0
+                       : kind == 1
+                           ? kInfinity
+                           : std::ldexp(rng_.unit(), static_cast<int>(rng_.below(2000)) - 1000));
       }
       case Scores::kClusters:
         return std::ldexp(1, static_cast<int>(rng_.below(6)) * 10) + rng_.unit();
@@ -104,9 +102,9 @@ class Pair {
   }
 
   void ask() const {
-    const Member probe{rng_.below(3) == 0 || model_.empty() ? const_cast<Pair*>(this)->make_score()
-                                                            : any().score,
-                       std::to_string(rng_.next())};
+    const Member probe{
+        rng_.below(3) == 0 || model_.empty() ? const_cast<Pair*>(this)->make_score() : any().score,
+        std::to_string(rng_.next())};
     const int64_t key = score_key(probe.score);
     const auto by_score = [this](double score, auto less) {
       return static_cast<uint64_t>(
@@ -363,6 +361,48 @@ TEST(RankTree, ALogThatIsNearlyInOrderIsNearlyFull) {
   }
   tree.check();
   EXPECT_LT(bytes_each(tree), 5.6);
+}
+
+// Counts how often members' blocks are looked at.
+struct CountingOrder {
+  const std::vector<double>* scores;
+  uint64_t* looks;
+
+  int64_t key(Handle handle) const {
+    ++*looks;
+    return score_key((*scores)[handle]);
+  }
+  bool before(Handle left, Handle right) const {
+    ++*looks;
+    return left < right;
+  }
+  void prefetch(Handle) const {}
+};
+
+TEST(RankTree, LooksAtFewBlocks) {
+  constexpr Handle kCount = 100'000;
+  Rng rng(7);
+  std::vector<double> scores(kCount + 1);
+  uint64_t looks = 0;
+  Arena arena;
+  RankTree<CountingOrder> tree(arena, {&scores, &looks});
+  for (Handle i = 1; i <= kCount; ++i) {
+    scores[i] = rng.unit() * 1e6;
+    tree.insert(i);
+  }
+  // The key of the member itself, once; then what its neighbours in the leaf need, and the share of
+  // each in the nodes that are made.
+  EXPECT_LT(looks, kCount * 6);
+  looks = 0;
+  for (Handle i = 1; i <= kCount; ++i) {
+    tree.rank_of(i);
+  }
+  EXPECT_EQ(looks, kCount);
+  looks = 0;
+  for (Handle i = 1; i <= kCount; ++i) {
+    tree.find(RankBound::at_least(score_key(rng.unit() * 1e6)));
+  }
+  EXPECT_LT(looks, kCount * 2);
 }
 
 TEST(RankTree, IsFreedInSlices) {
