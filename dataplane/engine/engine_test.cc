@@ -220,6 +220,8 @@ TEST(EngineTest, AnOutputLimitOfAFewBytesCanBeTakenBack) {
   EXPECT_EQ(bench.run(client, {"CONFIG", "SET", option, "normal 1 2 3"}), "+OK\r\n");
   EXPECT_EQ(bench.run(client, {"PING"}), "+PONG\r\n");
   EXPECT_EQ(bench.run(client, {"CONFIG", "SET", option, "normal 0 0 0"}), "+OK\r\n");
+  client.half_close();
+  bench.settle();
   bench.expect_no_leaks();
 }
 
