@@ -348,10 +348,11 @@ class Worker {
   void publish_account(ShardId id);
   // What the data is limited to, 0 for nothing. Everything about the limit asks here, so while this
   // says 0 (CLIENT PAUSE) nothing is evicted, nothing waits and nothing is refused.
-  // 0: none. What the heap may leave hollow (1/96, entry_heap.h) is taken off, so that the memory
-  // in use, and not only what lives in it, stays within maxmemory.
+  // 0: none. What heaps may leave hollow is taken off, so that the memory in use, and not only what
+  // lives in it, stays within maxmemory.
   int64_t data_limit() const {
-    return paused() ? 0 : config_->maxmemory - config_->maxmemory / 96;
+    constexpr auto kHollowShare = static_cast<int64_t>(EntryHeap::kHollowShare);
+    return paused() ? 0 : config_->maxmemory - config_->maxmemory / kHollowShare;
   }
   // Of a command or of all commands of a transaction, by their flags.
   bool needs_room(uint32_t flags) const { return (flags & kDenyOom) != 0 && data_limit() != 0; }

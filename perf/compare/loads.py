@@ -9,6 +9,8 @@ import socket
 import subprocess
 import time
 
+import harness
+
 SERVER_CPU, CLIENT_CPU = 0, 1
 
 # Own session, own scheduling group at the highest weight: nice alone acts only inside the group.
@@ -50,15 +52,10 @@ def benchmark_command(port, words, requests, spread, pipeline=64, connections=50
 
 def check_accepted(port, words):
     with socket.create_connection(("127.0.0.1", port)) as s:
-        s.sendall(encode(words))
+        s.sendall(harness.encode(*words))
         answer = s.recv(4096)
         if answer.startswith(b"-"):
             raise Refused(answer.decode().strip())
-
-
-def encode(words):
-    return b"*%d\r\n" % len(words) + b"".join(
-        b"$%d\r\n%s\r\n" % (len(word), word) for word in map(str.encode, words))
 
 
 def send_all(port, commands, batch=500):
@@ -68,7 +65,7 @@ def send_all(port, commands, batch=500):
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         replies = s.makefile("rb")
         while True:
-            requests = [encode(words) for words in itertools.islice(commands, batch)]
+            requests = [harness.encode(*words) for words in itertools.islice(commands, batch)]
             if not requests:
                 return
             s.sendall(b"".join(requests))

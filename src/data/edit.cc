@@ -90,10 +90,7 @@ std::span<char> Edit::grow_raw(size_t size) {
   char scratch[kInt64TextMax];
   const std::string_view old = entry_ == nullptr ? std::string_view() : entry_->string(scratch);
   POLLUX_ASSERT(size >= old.size());
-  const size_t old_size = old.size();
-  const std::span<char> bytes = resize(old, ValueType::kString, Encoding::kRaw, size);
-  std::memset(bytes.data() + old_size, 0, size - old_size);
-  return bytes;
+  return resize(old, ValueType::kString, Encoding::kRaw, size);
 }
 
 std::span<char> Edit::resize_flat(ValueType type, Encoding encoding, size_t size) {
@@ -232,9 +229,7 @@ void Edit::before_change() {
 // `area` is what the value area will hold: the bytes of a value or of an int64.
 void Edit::write_inside(std::string_view area, ValueType type, Encoding encoding) {
   const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
-  if (entry_ != nullptr && !entry_->value_is_outside() && !entry_->value_is_collection() &&
-      EntryHeap::rounded(Entry::bytes_for(key_.bytes.size(), has_expiry, area.size())) ==
-          EntryHeap::rounded(entry_->block_bytes())) {
+  if (entry_ != nullptr && entry_->fits_in_place(area.size())) {
     Entry* entry = writable();
     move_bytes(entry->value_area(), area);
     entry->set_value_inside(type, encoding, area.size());
@@ -268,7 +263,7 @@ void Edit::adopt_outside(const Entry::Outside& outside, ValueType type, Encoding
   adopt(fresh);
 }
 
-// The bytes of the value, `old`, as `size` writable ones; what is new of them is not set.
+// The bytes of the value, `old`, as `size` writable ones; what is new of them is zero.
 std::span<char> Edit::resize(std::string_view old, ValueType type, Encoding encoding,
                              size_t size) {
   // A value that has left the inside returns to it only when it is much smaller.
@@ -310,6 +305,9 @@ std::span<char> Edit::resize_outside(std::string_view old, ValueType type, Encod
     } else {
       adopt_outside(outside, type, encoding);
     }
+  }
+  if (size > old.size()) {
+    std::memset(outside.data + old.size(), 0, size - old.size());
   }
   outside.size = size;
   writable()->set_value_outside(type, encoding, outside);

@@ -20,8 +20,8 @@ size_t Entry::string_size() const {
   return stored_bytes().size();
 }
 
-size_t Entry::memory_usage() const {
-  size_t bytes = EntryHeap::rounded(block_bytes()) + kTableShareBytes;
+size_t Entry::own_bytes() const {
+  size_t bytes = EntryHeap::rounded(block_bytes());
   if (key_is_outside()) {
     bytes += Arena::usable(key_outside().capacity);
   }
@@ -33,5 +33,7 @@ size_t Entry::memory_usage() const {
   }
   return bytes;
 }
+
+size_t Entry::memory_usage() const { return own_bytes() + kTableShareBytes; }
 
 }  // namespace pollux

@@ -81,6 +81,9 @@ class Entry {
   // Bytes this key takes (MEMORY USAGE): entry, external blocks, table share.
   size_t memory_usage() const;
 
+  // The same without the table's share.
+  size_t own_bytes() const;
+
   // --- for src/data ---
 
   static constexpr size_t kInlineKeyMax = 255;
@@ -108,6 +111,13 @@ class Entry {
   }
   size_t block_bytes() const {
     return bytes_for(key_area_bytes(), has_expiry(), value_area_bytes());
+  }
+
+  // Whether a value area of that many bytes takes the place of this one in the same block.
+  bool fits_in_place(size_t value_area_bytes) const {
+    return !value_is_elsewhere() &&
+           EntryHeap::rounded(bytes_for(key_area_bytes(), has_expiry(), value_area_bytes)) ==
+               EntryHeap::rounded(block_bytes());
   }
 
   // Makes the header in a fresh block; key, expiry and value areas are the caller's to fill.

@@ -79,6 +79,8 @@ class EntryHeap {
   uint64_t block_count() const { return block_count_; }
 
   // --- compaction ---
+  // Hollow space is tolerated up to this share of all, and a little more.
+  static constexpr size_t kHollowShare = 96;
   // There is more hollow space than is worth having.
   bool wants_compaction() const { return holes_matter() || free_pages_matter(); }
   // Blocks of the page that is being emptied, which the heap chooses if there is none: at most
@@ -101,8 +103,6 @@ class EntryHeap {
   static constexpr size_t kClasses = kBlockBytesMax / kUnit + 1;
   static constexpr uint32_t kNoPage = ~uint32_t{0};
   static constexpr uint32_t kNoChunk = ~uint32_t{0};
-  // Hollow space is tolerated up to a share of all, and a little more.
-  static constexpr size_t kHollowShare = 96;
   static constexpr size_t kHolesMin = 8 * kPageBytes;
 
   // The first 16 bytes of a page in use. Offsets within the page are in units of 8 bytes.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/base/rng.h"
+#include "src/data/test_bytes.h"
 
 namespace pollux {
 namespace {
@@ -70,14 +71,6 @@ class Owned {
   std::unique_ptr<char[]> block_;
   size_t size_ = 0;
 };
-
-std::string from_hex(std::string_view hex) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-  }
-  return bytes;
-}
 
 // From DUMP of redis-server 7.0.15 after SADD of `added` and SREM of `removed`; type byte and
 // length taken off in front, the ten bytes of version and checksum behind.

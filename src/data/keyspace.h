@@ -156,8 +156,8 @@ class Edit {
   // --- collections; their types (hash.h, ...) work on these ---
   // The small form: `bytes` in place of any value; the TTL stays. May point into this key's value.
   void set_flat(ValueType type, Encoding encoding, std::string_view bytes);
-  // The small form as `size` writable bytes: the old ones stand at the front, or nothing of use if
-  // the key was absent. Room outside the entry grows geometrically.
+  // The small form as `size` writable bytes: the old ones stand at the front, new ones are zero.
+  // Room outside the entry grows geometrically.
   std::span<char> resize_flat(ValueType type, Encoding encoding, size_t size);
   // The large form, to be changed. Requires that entry()->collection() is not null.
   Collection* collection();

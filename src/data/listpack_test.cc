@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/base/rng.h"
+#include "src/data/test_bytes.h"
 
 namespace pollux {
 namespace {
@@ -63,14 +64,6 @@ class Owned {
   std::unique_ptr<char[]> block_;
   size_t size_ = 0;
 };
-
-std::string from_hex(std::string_view hex) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-  }
-  return bytes;
-}
 
 std::string text_of(const PackedValue& value) {
   char scratch[kInt64TextMax];

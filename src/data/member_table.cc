@@ -7,18 +7,6 @@
 
 namespace pollux {
 
-// All that a member takes but its place in the table.
-size_t MemberTable::bytes_of(const Entry& member) const {
-  size_t bytes = EntryHeap::rounded(member.block_bytes());
-  if (member.key_is_outside()) {
-    bytes += Arena::usable(member.key_outside().capacity);
-  }
-  if (member.value_is_outside()) {
-    bytes += Arena::usable(member.value_outside().capacity);
-  }
-  return bytes;
-}
-
 // A block with name and value; the name is `former`'s, which gives it up, if there is one.
 Handle MemberTable::new_member(std::string_view name, const Entry* former,
                                std::string_view value) {
@@ -41,7 +29,7 @@ Handle MemberTable::new_member(std::string_view name, const Entry* former,
 
 Handle MemberTable::insert(const Key& name, std::string_view value) {
   const Handle handle = new_member(name.bytes, nullptr, value);
-  member_bytes_ += bytes_of(*memory_.entry_at(handle));
+  member_bytes_ += memory_.entry_at(handle)->own_bytes();
   table_.insert(name.hash, handle);
   return handle;
 }
@@ -49,30 +37,27 @@ Handle MemberTable::insert(const Key& name, std::string_view value) {
 Handle MemberTable::set_value(Place place, std::string_view value) {
   const Handle handle = place.handle();
   Entry* member = memory_.entry_at(handle);
-  const size_t size =
-      Entry::bytes_for(member->key_area_bytes(), member->has_expiry(), value.size());
-  if (value.size() <= Entry::kInlineValueMax && !member->value_is_outside() &&
-      EntryHeap::rounded(size) == EntryHeap::rounded(member->block_bytes())) {
+  if (value.size() <= Entry::kInlineValueMax && member->fits_in_place(value.size())) {
     if (!value.empty()) {
       std::memmove(member->value_area(), value.data(), value.size());
     }
     member->set_value_inside(ValueType::kMember, Encoding::kRaw, value.size());
     return handle;
   }
-  member_bytes_ -= bytes_of(*member);
+  member_bytes_ -= member->own_bytes();
   const Handle fresh = new_member({}, member, value);  // `value` may be the old one's
   if (member->value_is_elsewhere()) {
     memory_.free_value(*member);
   }
   memory_.heap().free(handle);
   table_.replace(place.position_, fresh);
-  member_bytes_ += bytes_of(*memory_.entry_at(fresh));
+  member_bytes_ += memory_.entry_at(fresh)->own_bytes();
   return fresh;
 }
 
 void MemberTable::erase(const Key& name, Place place) {
   const Handle handle = place.handle();
-  member_bytes_ -= bytes_of(*memory_.entry_at(handle));
+  member_bytes_ -= memory_.entry_at(handle)->own_bytes();
   table_.erase(name.hash, place.position_);
   memory_.free_entry(handle);  // last: `name` may be the member's own
 }
@@ -82,7 +67,7 @@ bool MemberTable::free_some(uint64_t until) {
     if (only_prefetch) {
       prefetch(memory_.entry_at(handle));
     } else {
-      member_bytes_ -= bytes_of(*memory_.entry_at(handle));
+      member_bytes_ -= memory_.entry_at(handle)->own_bytes();
       memory_.free_entry(handle);
     }
   };

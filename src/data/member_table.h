@@ -73,7 +73,6 @@ class MemberTable {
   void moved(Handle from, Handle to);
 
  private:
-  size_t bytes_of(const Entry& member) const;
   Handle new_member(std::string_view name, const Entry* former, std::string_view value);
 
   ShardMemory& memory_;
