@@ -79,8 +79,8 @@ class HashView {
   const MemberTable* table_;  // null: small
 };
 
-// Changes a hash. Requires that the key of `edit` is one or absent; the first set() makes it. A hash
-// without fields must not stay: whoever erases looks at size(), and removes the key.
+// Changes a hash. Requires that the key of `edit` is one or absent; the first set() makes it. A
+// hash without fields must not stay: whoever erases looks at size(), and removes the key.
 class HashEditor {
  public:
   HashEditor(Edit& edit, const EncodingLimits& limits) : edit_(edit), limits_(limits) {}
