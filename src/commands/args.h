@@ -68,8 +68,8 @@ inline void reply_packed(Reply& reply, const PackedValue& element) {
   }
 }
 
-// How many elements a client wants drawn by chance (HRANDFIELD, SRANDMEMBER, ZRANDMEMBER). Negative:
-// with repetition; then at most kDrawsMax, since nothing else bounds the reply.
+// How many elements a client wants drawn by chance (HRANDFIELD, SRANDMEMBER, ZRANDMEMBER).
+// Negative: with repetition; then at most kDrawsMax, since nothing else bounds the reply.
 inline constexpr int64_t kDrawsMax = 10'000'000;
 bool read_draw_count(Context& ctx, size_t index, int64_t& count);
 
