@@ -48,6 +48,19 @@ bool read_database(Context& ctx, size_t index, int& db) {
   return true;
 }
 
+bool read_draw_count(Context& ctx, size_t index, int64_t& count) {
+  if (!read_int64(ctx, index, count)) {
+    return false;
+  }
+  if (count == std::numeric_limits<int64_t>::min()) {
+    ctx.reply.error(
+        "ERR value is out of range, value must between -9223372036854775807 and "
+        "9223372036854775807");
+    return false;
+  }
+  return true;
+}
+
 bool string_too_long(Context& ctx, int64_t old_bytes, int64_t more_bytes) {
   int64_t total = 0;
   if (!__builtin_add_overflow(old_bytes, more_bytes, &total) &&

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "src/commands/context.h"
+#include "src/data/listpack.h"
 #include "src/protocol/error_text.h"
 
 namespace pollux {
@@ -48,6 +49,29 @@ inline bool check_string(Context& ctx, const Entry& entry) {
   ctx.reply.error(error_text::kWrongType);
   return false;
 }
+
+// The same for any type.
+inline bool check_type(Context& ctx, const Entry& entry, ValueType type) {
+  if (entry.type() == type) [[likely]] {
+    return true;
+  }
+  ctx.reply.error(error_text::kWrongType);
+  return false;
+}
+
+// An element of a collection as a bulk.
+inline void reply_packed(Reply& reply, const PackedValue& element) {
+  if (element.is_integer()) {
+    reply.bulk_int64(element.integer());
+  } else {
+    reply.bulk(element.string());
+  }
+}
+
+// How many elements a client wants drawn by chance (HRANDFIELD, SRANDMEMBER, ZRANDMEMBER).
+// Negative: with repetition; then at most kDrawsMax, since nothing else bounds the reply.
+inline constexpr int64_t kDrawsMax = 10'000'000;
+bool read_draw_count(Context& ctx, size_t index, int64_t& count);
 
 // The value of a string entry as a bulk.
 inline void reply_string(Context& ctx, const Entry& entry) {

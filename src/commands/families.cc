@@ -14,6 +14,9 @@ void add_command_families(CommandTable& table) {
   table.add(generic_commands());
   table.add(expire_commands());
   table.add(scan_commands());
+  table.add(hash_commands());
+  table.add(set_commands());
+  table.add(set_algebra_commands());
 }
 
 }  // namespace pollux

@@ -1,5 +1,6 @@
 #include "src/data/intset.h"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 
@@ -63,6 +64,25 @@ void store(char* out, int64_t value, size_t width) {
 }
 
 }  // namespace
+
+size_t Intset::bytes_of(std::span<const int64_t> integers) {
+  const uint8_t width =
+      integers.empty() ? 2 : std::max(width_of(integers.front()), width_of(integers.back()));
+  return kHeaderBytes + integers.size() * width;
+}
+
+void Intset::write(std::span<const int64_t> integers, char* out) {
+  const auto count = static_cast<uint32_t>(integers.size());
+  const auto width =
+      static_cast<uint32_t>(count == 0 ? 2 : (bytes_of(integers) - kHeaderBytes) / count);
+  std::memcpy(out, &width, sizeof(width));
+  std::memcpy(out + 4, &count, sizeof(count));
+  out += kHeaderBytes;
+  for (const int64_t integer : integers) {
+    std::memcpy(out, &integer, width);  // little-endian: the low bytes come first
+    out += width;
+  }
+}
 
 bool Intset::valid(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes) {

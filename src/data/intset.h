@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 namespace pollux {
@@ -42,6 +43,10 @@ class Intset {
   static constexpr std::string_view kEmpty{"\x02\0\0\0\0\0\0\0", kHeaderBytes};
 
   explicit Intset(const char* bytes) : base_(bytes) {}
+
+  // The intset of these integers, ascending and none twice: what it takes, and writing it.
+  static size_t bytes_of(std::span<const int64_t> integers);
+  static void write(std::span<const int64_t> integers, char* out);
 
   // Whether these bytes, from wherever, are one intset from the first to the last. Reads each byte
   // at most once, and none outside; takes no memory. An empty one is valid.

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "src/base/prefetch.h"
 #include "src/base/rng.h"
 #include "src/data/entry.h"
 #include "src/data/key.h"
@@ -68,6 +69,11 @@ class MemberTable {
     return table_.scan(cursor, count, visit);
   }
 
+  // visit(const Entry&) for each, in the order of hashes, until it returns false. The blocks stand
+  // anywhere in memory; they are asked for 16 ahead.
+  template <typename Visit>
+  void for_each(Visit visit) const;
+
   // Collection::free_some and member_moved of who owns this.
   bool free_some(uint64_t until);
   void moved(Handle from, Handle to);
@@ -80,5 +86,30 @@ class MemberTable {
   KeyTable table_;
   size_t member_bytes_ = 0;
 };
+
+template <typename Visit>
+void MemberTable::for_each(Visit visit) const {
+  constexpr size_t kAhead = 16;
+  constexpr uint64_t kPart = 1024;  // how much is walked in vain once visit has had enough
+  Handle asked[kAhead];
+  size_t begun = 0;
+  size_t done = 0;
+  bool going = true;
+  const auto visit_next = [&] { going = going && visit(*member(asked[done++ % kAhead])); };
+  const auto ask = [&](Handle handle) {
+    if (begun - done == kAhead) {
+      visit_next();
+    }
+    prefetch(member(handle));
+    asked[begun++ % kAhead] = handle;
+  };
+  uint64_t cursor = 0;
+  do {
+    cursor = table_.scan(cursor, kPart, ask);
+  } while (cursor != 0 && going);
+  while (done < begun && going) {
+    visit_next();
+  }
+}
 
 }  // namespace pollux

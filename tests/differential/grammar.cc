@@ -93,6 +93,10 @@ const std::vector<std::string>& all_keys() {
     for (int i = 0; i < 9; i++) {
       out.push_back((i < 5 ? "{a}" : "x{b}") + std::to_string(i));
     }
+    for (int i = 0; i < 6; i++) {
+      out.push_back("h" + std::to_string(i));
+      out.push_back("s" + std::to_string(i));
+    }
     out.insert(out.end(), {"", std::string("bin\0\r\n", 6), "{}0", "{}1"});
     out.push_back("long:" + std::string(300, 'k'));
     return out;
@@ -102,6 +106,11 @@ const std::vector<std::string>& all_keys() {
 
 std::string key(Rng& rng) {
   return all_keys()[rng.below(rng.chance(2) ? 8 : all_keys().size())];
+}
+
+// A key that mostly is of one type: its first letter and a digit.
+std::string key_of_type(char letter, Rng& rng) {
+  return rng.chance(5) ? key(rng) : letter + std::to_string(rng.below(6));
 }
 
 std::string integer(Rng& rng) {
@@ -151,6 +160,20 @@ std::string any_value(Rng& rng) {
       return rng.chance(8) ? text(rng, 1000 + rng.below(4000), false) : "";
     default:
       return text(rng, rng.below(12), false);
+  }
+}
+
+// A field of a hash or a member of a set: few, so that they meet.
+std::string element(char letter, Rng& rng) {
+  switch (rng.below(8)) {
+    case 0:
+      return any_value(rng);
+    case 1:
+    case 2:
+    case 3:
+      return letter + std::to_string(rng.below(20));
+    default:
+      return std::to_string(rng.below(30));
   }
 }
 
@@ -339,6 +362,18 @@ std::string Grammar::value(std::string_view kind, Rng& rng) const {
   uint64_t edge = rng.below(12);
   if (kind == "key") {
     return key(rng);
+  }
+  if (kind == "hash") {
+    return key_of_type('h', rng);
+  }
+  if (kind == "set") {
+    return key_of_type('s', rng);
+  }
+  if (kind == "field") {
+    return element('f', rng);
+  }
+  if (kind == "member") {
+    return element('m', rng);
   }
   if (kind == "value") {
     return any_value(rng);
