@@ -14,6 +14,8 @@ void add_command_families(CommandTable& table) {
   table.add(generic_commands());
   table.add(expire_commands());
   table.add(scan_commands());
+  table.add(list_commands());
+  table.add(list_move_commands());
 }
 
 }  // namespace pollux

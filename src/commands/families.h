@@ -19,6 +19,8 @@ std::span<const CommandRow> bitfield_commands();
 std::span<const CommandRow> generic_commands();
 std::span<const CommandRow> expire_commands();
 std::span<const CommandRow> scan_commands();
+std::span<const CommandRow> list_commands();
+std::span<const CommandRow> list_move_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);

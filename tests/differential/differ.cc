@@ -356,6 +356,7 @@ class Run {
       for (const ReplyTree& key : keys.items) {
         step.commands.push_back({{"TYPE", key.text}, Rule::kExact});
         step.commands.push_back({{"GET", key.text}, Rule::kExact});
+        step.commands.push_back({{"LRANGE", key.text, "0", "-1"}, Rule::kExact});
         step.commands.push_back({{"PTTL", key.text}, Rule::kNearMs});
         step.commands.push_back({{"PEXPIRETIME", key.text}, Rule::kNearMs});
         step.commands.push_back({{"OBJECT", "ENCODING", key.text}, Rule::kExact});

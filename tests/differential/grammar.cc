@@ -84,6 +84,13 @@ std::string small_integer(Rng& rng) { return std::to_string(rng.below(21)); }
 
 // The key universe: small, so that commands meet, and with {tags}, so that it spreads over shards
 // in groups. The first ones are the most common.
+//
+// Those that are lists more often than not, so that lists grow.
+const std::vector<std::string>& list_keys() {
+  static const std::vector<std::string> keys = {"l0", "l1", "l2", "{a}l", "x{b}l", "{}l"};
+  return keys;
+}
+
 const std::vector<std::string>& all_keys() {
   static const std::vector<std::string> keys = [] {
     std::vector<std::string> out;
@@ -95,6 +102,7 @@ const std::vector<std::string>& all_keys() {
     }
     out.insert(out.end(), {"", std::string("bin\0\r\n", 6), "{}0", "{}1"});
     out.push_back("long:" + std::string(300, 'k'));
+    out.insert(out.end(), list_keys().begin(), list_keys().end());
     return out;
   }();
   return keys;
@@ -102,6 +110,10 @@ const std::vector<std::string>& all_keys() {
 
 std::string key(Rng& rng) {
   return all_keys()[rng.below(rng.chance(2) ? 8 : all_keys().size())];
+}
+
+std::string list_key(Rng& rng) {
+  return rng.chance(12) ? key(rng) : list_keys()[rng.below(list_keys().size())];
 }
 
 std::string integer(Rng& rng) {
@@ -152,6 +164,12 @@ std::string any_value(Rng& rng) {
     default:
       return text(rng, rng.below(12), false);
   }
+}
+
+// Few different ones, so that searches find some.
+std::string element(Rng& rng) {
+  static constexpr const char* kFew[] = {"a", "b", "1", "-1", "", "300", "01"};
+  return rng.chance(3) ? any_value(rng) : rng.pick(kFew);
 }
 
 // Far enough away for the whole test, and so spread that two are never a second apart by chance.
@@ -339,6 +357,12 @@ std::string Grammar::value(std::string_view kind, Rng& rng) const {
   uint64_t edge = rng.below(12);
   if (kind == "key") {
     return key(rng);
+  }
+  if (kind == "lkey") {
+    return list_key(rng);
+  }
+  if (kind == "element") {
+    return element(rng);
   }
   if (kind == "value") {
     return any_value(rng);
