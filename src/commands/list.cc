@@ -549,7 +549,8 @@ constexpr CommandRow kRows[] = {
      .since = "6.0.6",
      .summary = "Says where elements of this value stand in a list.",
      .complexity = "O(N) where N is the number of elements that are looked at",
-     .syntax = "key#0 element [RANK rank:integer] [COUNT num-matches:integer] [MAXLEN len:integer]"},
+     .syntax = "key#0 element [RANK rank:integer] [COUNT num-matches:integer] "
+               "[MAXLEN len:integer]"},
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Lists, several keys: elements move from one list to another, or out of the first that has any.
 //
-// LMOVEM is Redis 8.10's, built from its documentation: the elements go as one block, which stands at
-// the destination in the order of the source, or, one by one (OBO), as so many LMOVE would leave it:
-// turned around if it is taken and put at the same end. That holds for one key as for two.
+// LMOVEM is Redis 8.10's, built from its documentation: the elements go as one block, which stands
+// at the destination in the order of the source, or, one by one (OBO), as so many LMOVE would leave
+// it: turned around if it is taken and put at the same end. That holds for one key as for two.
 #include <algorithm>
 #include <cstring>
 #include <memory>

@@ -311,7 +311,8 @@ void LargeList::erase_node(const Place& place) {
   }
 }
 
-// Carries out an edit of a packed node, in a larger block if it takes one; the count is the caller's.
+// Carries out an edit of a packed node, in a larger block if it takes one; the count is the
+// caller's.
 void LargeList::splice(ListNode& node, const ListpackSplice& edit) {
   if (node.offset + edit.total > node.capacity) {
     if (edit.total <= node.capacity) {

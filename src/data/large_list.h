@@ -3,14 +3,16 @@
 //   segments   [ 30720 elements | 30711 | ... ]      an array with room at both ends
 //   nodes      each segment: up to 128 nodes of some 240 elements, such an array too
 //
-// Finding element number i adds up counts: over the segments, from the nearer end, then over the nodes
-// of one, then a walk in one listpack. With 10 million elements of 32 bytes that is at most 160
-// segments, 128 nodes and 120 elements, where a chain of nodes would be 20,000 steps. (A tree would
-// not be shorter before a list has billions of elements, and costs the ends, where lists live, more.)
+// Finding element number i adds up counts: over the segments, from the nearer end, then over the
+// nodes of one, then a walk in one listpack. With 10 million elements of 32 bytes that is at most
+// 163 segments, 64 nodes and 120 elements, where a chain of nodes would be 20,000 steps. (A tree
+// would not be shorter before a list has a billion elements, and costs the ends, where lists live,
+// more.)
 //
 // Both ends are edited in place: a push or pop touches the directory, the header of a node and the
 // element. A node's block doubles up to list-max-listpack-size, starting at an eighth of what the
-// list takes, and is cut to size when the node is no end any more: so at most about an eighth is idle.
+// list takes, and is cut to size when the node is no end any more: so at most about an eighth is
+// idle.
 //
 // Blocks are those of long strings (ShardMemory::new_outside). Belongs to the holder of the shard.
 #pragma once

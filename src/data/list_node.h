@@ -46,7 +46,7 @@ struct ListNode {
   Listpack packed() const { return Listpack(block + offset); }
   size_t bytes() const { return packed().bytes(); }
 
-  // Whether `element_bytes` more would be within the limits; whether there is room is another matter.
+  // Whether `element_bytes` more are within the limits; whether there is room is another matter.
   bool accepts(size_t element_bytes, const ListLimits& limits) const {
     return !plain() && count < limits.count && bytes() + element_bytes <= limits.bytes;
   }
@@ -68,8 +68,8 @@ struct ListNode {
 
 // How many elements of a listpack match.
 size_t count_matches(const Listpack& pack, const PackedNeedle& needle);
-// Removes elements of a listpack that match, where it stands: the first `skip` that match stay, then
-// `max` go. Returns how many went.
+// Removes elements of a listpack that match, where it stands: the first `skip` that match stay,
+// then `max` go. Returns how many went.
 size_t remove_matches(char* listpack, const PackedNeedle& needle, size_t skip, size_t max);
 
 }  // namespace pollux

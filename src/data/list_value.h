@@ -1,8 +1,9 @@
-// The list as commands see it, in either form. Small: one listpack of at most 512 bytes in the entry
-// of the key. Large: a LargeList. It grows from the one to the other, never back. OBJECT ENCODING
-// says quicklist of both, as redis-server 7.0 says of every list.
+// The list as commands see it, in either form. Small: one listpack of at most 512 bytes in the
+// entry of the key. Large: a LargeList. It grows from the one to the other, never back. OBJECT
+// ENCODING says quicklist of both, as redis-server 7.0 says of every list.
 //
-// Belongs to the holder of the shard. Values that are read point into the list, until its next change.
+// Belongs to the holder of the shard. Values that are read point into the list, until its next
+// change.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +31,10 @@ class ListView {
                              : small_.get(small_.seek(static_cast<int64_t>(index)));
   }
   PackedValue end_value(ListEnd end) const {
-    return large_ != nullptr ? large_->end_value(end)
-                             : small_.get(end == ListEnd::kFront ? Listpack::first() : small_.last());
+    if (large_ != nullptr) {
+      return large_->end_value(end);
+    }
+    return small_.get(end == ListEnd::kFront ? Listpack::first() : small_.last());
   }
   // visit(PackedValue) for the elements from number `index` on, backwards if `towards` is the
   // front, until it says false.
@@ -71,7 +74,9 @@ class ListEdit {
  private:
   static constexpr size_t kSmallBytesMax = Entry::kInlineValueMax;
 
-  bool is_large() const { return edit_.entry() != nullptr && edit_.entry()->collection() != nullptr; }
+  bool is_large() const {
+    return edit_.entry() != nullptr && edit_.entry()->collection() != nullptr;
+  }
   Listpack small() const;
   LargeList& large() { return static_cast<LargeList&>(*edit_.collection()); }
   LargeList& make_large();
