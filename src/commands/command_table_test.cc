@@ -22,7 +22,7 @@ TEST(CommandTable, FindsEveryCommandInAnyCase) {
     std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
     EXPECT_EQ(table.find(row->name), row);
     EXPECT_EQ(table.find(upper), row);
-    EXPECT_EQ(table.find(upper + "x"), nullptr);
+    EXPECT_EQ(table.find(upper + "#"), nullptr);
     EXPECT_EQ(table.find(upper + std::string(1, '\0')), nullptr);
   }
   EXPECT_EQ(table.find(""), nullptr);

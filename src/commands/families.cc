@@ -17,6 +17,8 @@ void add_command_families(CommandTable& table) {
   table.add(hash_commands());
   table.add(set_commands());
   table.add(set_algebra_commands());
+  table.add(list_commands());
+  table.add(list_move_commands());
 }
 
 }  // namespace pollux

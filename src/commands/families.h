@@ -22,6 +22,8 @@ std::span<const CommandRow> scan_commands();
 std::span<const CommandRow> hash_commands();
 std::span<const CommandRow> set_commands();
 std::span<const CommandRow> set_algebra_commands();
+std::span<const CommandRow> list_commands();
+std::span<const CommandRow> list_move_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);

@@ -48,6 +48,27 @@ const CommandSpec kCommandTable[] = {
     {6, Rule::kExact,
      "BITFIELD_RO <key> [GET <fieldtype> <fieldoffset>|SET <fieldtype> <fieldoffset> <int>]*"},
 
+    // Lists.
+    {40, Rule::kExact, "LPUSH <lkey> (<element>)*"},
+    {60, Rule::kExact, "RPUSH <lkey> (<element>)*"},
+    {8, Rule::kExact, "LPUSHX <lkey> (<element>)*"},
+    {8, Rule::kExact, "RPUSHX <lkey> (<element>)*"},
+    {20, Rule::kExact, "LPOP <lkey> [<int>]"},
+    {20, Rule::kExact, "RPOP <lkey> [<int>]"},
+    {10, Rule::kExact, "LLEN <lkey>"},
+    {16, Rule::kExact, "LINDEX <lkey> <index>"},
+    {20, Rule::kExact, "LSET <lkey> <index> <element>"},
+    {20, Rule::kExact, "LRANGE <lkey> <index> <index>"},
+    {20, Rule::kExact, "LINSERT <lkey> (BEFORE|AFTER|<word>) <element> <element>"},
+    {16, Rule::kExact, "LREM <lkey> <int> <element>"},
+    {4, Rule::kExact, "LTRIM <lkey> <index> <index>"},
+    {6, Rule::kExact, "LTRIM <lkey> (0|1|-300) (-1|-2|300)"},
+    {24, Rule::kExact, "LPOS <lkey> <element> [RANK <int>|COUNT <int>|MAXLEN <int>|RANK -2]*"},
+    {14, Rule::kExact, "LMOVE <lkey> <lkey> (LEFT|RIGHT|<word>) (LEFT|RIGHT)"},
+    {8, Rule::kExact, "RPOPLPUSH <lkey> <lkey>"},
+    {6, Rule::kExact, "LMPOP 1 <lkey> (LEFT|RIGHT) [COUNT <int>]*"},
+    {10, Rule::kExact, "LMPOP (2|3|2|<int>) <lkey> <lkey> [<lkey>] (LEFT|RIGHT) [COUNT <int>]"},
+
     // Keys.
     {14, Rule::kExact, "DEL (<key>)*"},
     {6, Rule::kExact, "UNLINK (<key>)*"},

@@ -82,6 +82,12 @@ constexpr const char* kSettings[] = {
 
 std::string small_integer(Rng& rng) { return std::to_string(rng.below(21)); }
 
+// Those that are lists more often than not, so that lists grow.
+const std::vector<std::string>& list_keys() {
+  static const std::vector<std::string> keys = {"l0", "l1", "l2", "{a}l", "x{b}l", "{}l"};
+  return keys;
+}
+
 // The key universe: small, so that commands meet, and with {tags}, so that it spreads over shards
 // in groups. The first ones are the most common.
 const std::vector<std::string>& all_keys() {
@@ -99,6 +105,7 @@ const std::vector<std::string>& all_keys() {
     }
     out.insert(out.end(), {"", std::string("bin\0\r\n", 6), "{}0", "{}1"});
     out.push_back("long:" + std::string(300, 'k'));
+    out.insert(out.end(), list_keys().begin(), list_keys().end());
     return out;
   }();
   return keys;
@@ -111,6 +118,10 @@ std::string key(Rng& rng) {
 // A key that mostly is of one type: its first letter and a digit.
 std::string key_of_type(char letter, Rng& rng) {
   return rng.chance(5) ? key(rng) : letter + std::to_string(rng.below(6));
+}
+
+std::string list_key(Rng& rng) {
+  return rng.chance(12) ? key(rng) : list_keys()[rng.below(list_keys().size())];
 }
 
 std::string integer(Rng& rng) {
@@ -175,6 +186,12 @@ std::string element(char letter, Rng& rng) {
     default:
       return std::to_string(rng.below(30));
   }
+}
+
+// Of a list: few different ones, so that searches find some.
+std::string list_element(Rng& rng) {
+  static constexpr const char* kFew[] = {"a", "b", "1", "-1", "", "300", "01"};
+  return rng.chance(3) ? any_value(rng) : rng.pick(kFew);
 }
 
 // Far enough away for the whole test, and so spread that two are never a second apart by chance.
@@ -374,6 +391,12 @@ std::string Grammar::value(std::string_view kind, Rng& rng) const {
   }
   if (kind == "member") {
     return element('m', rng);
+  }
+  if (kind == "lkey") {
+    return list_key(rng);
+  }
+  if (kind == "element") {
+    return list_element(rng);
   }
   if (kind == "value") {
     return any_value(rng);

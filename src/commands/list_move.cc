@@ -1,0 +1,302 @@
+// Lists, several keys: elements move from one list to another, or out of the first that has any.
+//
+// LMOVEM is Redis 8.10's, built from its documentation: the elements go as one block, which stands
+// at the destination in the order of the source, or, one by one (OBO), as so many LMOVE would leave
+// it: turned around if it is taken and put at the same end. That holds for one key as for two.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "src/commands/families.h"
+#include "src/commands/list_args.h"
+#include "src/commands/rows.h"
+
+namespace pollux {
+
+namespace {
+
+// A copy of an element that outlives changes of its list; the heap is used for long ones only.
+class HeldElement {
+ public:
+  void hold(const PackedValue& value) {
+    char scratch[kInt64TextMax];
+    const std::string_view text = value.text(scratch);
+    char* to = small_;
+    if (text.size() > sizeof(small_)) {
+      large_.reset(new char[text.size()]);
+      to = large_.get();
+    }
+    std::memcpy(to, text.data(), text.size());
+    text_ = {to, text.size()};
+  }
+  std::string_view text() const { return text_; }
+
+ private:
+  char small_[512];
+  std::unique_ptr<char[]> large_;
+  std::string_view text_;
+};
+
+// What moves from where to where.
+struct Move {
+  ListEnd from = ListEnd::kFront;
+  ListEnd to = ListEnd::kFront;
+  uint64_t count = 1;
+  bool exactly = false;
+  bool one_by_one = true;
+  bool many = false;  // an array is answered
+
+  // Of the block at the destination, against the source.
+  bool turned() const { return one_by_one && from == to; }
+};
+
+// Number `i` of the block, in the order of the source, is this number of the source's elements.
+uint64_t block_first(const Move& move, uint64_t size) {
+  return move.from == ListEnd::kFront ? 0 : size - move.count;
+}
+
+// Within one list: the element that is pushed is dropped at its old place afterwards.
+void move_inside(Context& ctx, Edit& edit, const Move& move) {
+  ListEdit list(edit, ctx.config.encoding);
+  const uint64_t size = list.size();
+  HeldElement element;
+  for (uint64_t i = 0; i < move.count; ++i) {
+    // The block is taken from its end that comes to stand innermost.
+    if (move.from != move.to) {
+      element.hold(list.view().end_value(move.from));
+      if (size > 1) {
+        list.push(move.to, element.text());
+        list.drop(move.from, 1);
+      }
+    } else if (move.turned() && i < move.count / 2) {
+      // Swaps two elements of the block.
+      const uint64_t first = block_first(move, size) + i;
+      const uint64_t second = block_first(move, size) + move.count - 1 - i;
+      element.hold(list.view().value(first));
+      HeldElement other;
+      other.hold(list.view().value(second));
+      list.set(first, other.text());
+      list.set(second, element.text());
+    }
+  }
+  edit.notify(push_event(move.to));
+  edit.notify(pop_event(move.from));
+}
+
+// The elements of the block, in the order in which they are pushed.
+void move_between(Context& ctx, Edit& source, Edit& target, const Move& move) {
+  ListEdit from(source, ctx.config.encoding);
+  ListEdit to(target, ctx.config.encoding);
+  const uint64_t first = block_first(move, from.size());
+  // At the front the block is pushed from its last element on; turned, from its first.
+  const bool forward = (move.to == ListEnd::kBack) != move.turned();
+  uint64_t left = move.count;
+  from.view().walk(forward ? first : first + move.count - 1,
+                   forward ? ListEnd::kBack : ListEnd::kFront, [&](const PackedValue& value) {
+                     char scratch[kInt64TextMax];
+                     to.push(move.to, value.text(scratch));
+                     return --left > 0;
+                   });
+  target.notify(push_event(move.to));
+  drop_elements(source, from, move.from, move.count, pop_event(move.from));
+}
+
+// The block in the order in which it stands at the destination. Read there, it is at the end.
+void reply_moved(Context& ctx, const Entry& target, const Move& move) {
+  const ListView list(target);
+  if (!move.many) {
+    reply_element(ctx.reply, list.end_value(move.to));
+    return;
+  }
+  ctx.reply.array(move.count);
+  reply_elements(ctx.reply, list, move.to == ListEnd::kFront ? 0 : list.size() - move.count,
+                 ListEnd::kBack, move.count);
+}
+
+void run_move(Context& ctx, Move move) {
+  Edit source(ctx.keys, ctx.key(1));
+  const auto reply_null = [&] { move.many ? ctx.reply.null_array() : ctx.reply.null(); };
+  if (source.entry() == nullptr) {
+    reply_null();
+    return;
+  }
+  if (!check_list(ctx, *source.entry())) {
+    return;
+  }
+  const uint64_t size = ListView(*source.entry()).size();
+  if (ctx.args[1] == ctx.args[2]) {
+    if (move.exactly && size < move.count) {
+      reply_null();
+      return;
+    }
+    move.count = std::min(move.count, size);
+    move_inside(ctx, source, move);
+    reply_moved(ctx, *source.entry(), move);
+    return;
+  }
+  Edit target(ctx.keys, ctx.key(2));
+  if (target.entry() != nullptr && !check_list(ctx, *target.entry())) {
+    return;
+  }
+  if (move.exactly && size < move.count) {
+    reply_null();
+    return;
+  }
+  move.count = std::min(move.count, size);
+  move_between(ctx, source, target, move);
+  reply_moved(ctx, *target.entry(), move);
+}
+
+void lmove(Context& ctx) {
+  Move move;
+  if (read_list_end(ctx, 3, move.from) && read_list_end(ctx, 4, move.to)) {
+    run_move(ctx, move);
+  }
+}
+
+void rpoplpush(Context& ctx) {
+  run_move(ctx, {.from = ListEnd::kBack, .to = ListEnd::kFront});
+}
+
+constexpr std::string_view kCountSentence = "ERR count should be greater than 0";
+
+// A number of at least 1 in argument `index`; else `sentence` is answered.
+bool read_positive(Context& ctx, size_t index, std::string_view sentence, uint64_t& value) {
+  int64_t number = 0;
+  if (!read_int64(ctx, index, number, sentence)) {
+    return false;
+  }
+  if (number <= 0) {
+    ctx.reply.error(sentence);
+    return false;
+  }
+  value = static_cast<uint64_t>(number);
+  return true;
+}
+
+void lmovem(Context& ctx) {
+  Move move{.many = true};
+  if (!read_list_end(ctx, 3, move.from) || !read_list_end(ctx, 4, move.to)) {
+    return;
+  }
+  if (ctx.args.size() > 5) {
+    const bool whole = ctx.args.size() == 8;
+    move.exactly = is_word(ctx.args[5], "exactly");
+    move.one_by_one = whole && is_word(ctx.args[7], "obo");
+    if (!whole || (!move.exactly && !is_word(ctx.args[5], "count")) ||
+        (!move.one_by_one && !is_word(ctx.args[7], "bulk"))) {
+      ctx.reply.error(error_text::kSyntax);
+      return;
+    }
+    if (!read_positive(ctx, 6, kCountSentence, move.count)) {
+      return;
+    }
+  }
+  run_move(ctx, move);
+}
+
+void lmpop(Context& ctx) {
+  uint64_t keys = 0;
+  if (!read_positive(ctx, 1, "ERR numkeys should be greater than 0", keys)) {
+    return;
+  }
+  if (keys > ctx.args.size() || keys + 2 >= ctx.args.size()) {
+    ctx.reply.error(error_text::kSyntax);
+    return;
+  }
+  ListEnd end = ListEnd::kFront;
+  if (!read_list_end(ctx, keys + 2, end)) {
+    return;
+  }
+  uint64_t count = 1;
+  for (size_t i = keys + 3; i < ctx.args.size(); i += 2) {
+    const bool first = i == keys + 3;
+    if (!first || !is_word(ctx.args[i], "count") || i + 1 >= ctx.args.size()) {
+      ctx.reply.error(error_text::kSyntax);
+      return;
+    }
+    if (!read_positive(ctx, i + 1, kCountSentence, count)) {
+      return;
+    }
+  }
+  for (size_t i = 2; i < keys + 2; ++i) {
+    Edit edit(ctx.keys, ctx.key(i));
+    if (edit.entry() == nullptr) {
+      continue;
+    }
+    if (!check_list(ctx, *edit.entry())) {
+      return;
+    }
+    ListEdit list(edit, ctx.config.encoding);
+    ctx.reply.array(2);
+    ctx.reply.bulk(ctx.args[i]);
+    pop_elements(ctx, edit, list, end, std::min(count, list.size()));
+    return;
+  }
+  ctx.reply.null_array();
+}
+
+// --- the table ---
+
+constexpr KeySpec kSource = key_at(1, "RW access delete");
+constexpr KeySpec kDestination = key_at(2, "RW insert");
+
+constexpr CommandRow kRows[] = {
+    {.name = "lmove",
+     .arity = 5,
+     .flags = kWrite | kDenyOom,
+     .acl = kAclList,
+     .handler = lmove,
+     .keys = {kSource, kDestination},
+     .group = "list",
+     .since = "6.2.0",
+     .summary = "Moves an element from an end of one list to an end of another.",
+     .complexity = "O(1)",
+     .syntax = "source#0 destination#1 wherefrom=(LEFT|RIGHT) whereto=(LEFT|RIGHT)"},
+    {.name = "rpoplpush",
+     .arity = 3,
+     .flags = kWrite | kDenyOom,
+     .acl = kAclList,
+     .handler = rpoplpush,
+     .keys = {kSource, kDestination},
+     .group = "list",
+     .since = "1.2.0",
+     .summary = "Moves the last element of one list before the first of another.",
+     .complexity = "O(1)",
+     .syntax = "source#0 destination#1",
+     .deprecated_since = "6.2.0",
+     .replaced_by = "`LMOVE` with the `RIGHT` and `LEFT` arguments"},
+    {.name = "lmovem",
+     .arity = -5,
+     .flags = kWrite | kDenyOom,
+     .acl = kAclList,
+     .handler = lmovem,
+     .keys = {kSource, kDestination},
+     .group = "list",
+     .since = "8.10.0",
+     .summary = "Moves elements from an end of one list to an end of another.",
+     .complexity = "O(N) where N is the number of elements",
+     .syntax = "source#0 destination#1 wherefrom=(LEFT|RIGHT) whereto=(LEFT|RIGHT) "
+               "how-many=[selector=(COUNT count:integer|EXACTLY exactly:integer) "
+               "ordering=(OBO|BULK)]"},
+    {.name = "lmpop",
+     .arity = -4,
+     .flags = kWrite | kMovableKeys,
+     .acl = kAclList,
+     .handler = lmpop,
+     .keys = {{.first = 2, .last = -1, .flags = "RW access delete", .numkeys_at = 1}},
+     .group = "list",
+     .since = "7.0.0",
+     .summary = "Takes elements out of the first of several lists that has any.",
+     .complexity = "O(N+M) where N is the number of keys and M that of the elements",
+     .syntax = "numkeys:integer key#0... where=(LEFT|RIGHT) [COUNT count:integer]"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> list_move_commands() {
+  return kRows;
+}
+
+}  // namespace pollux
