@@ -14,6 +14,9 @@ void add_command_families(CommandTable& table) {
   table.add(generic_commands());
   table.add(expire_commands());
   table.add(scan_commands());
+  table.add(zset_commands());
+  table.add(zset_range_commands());
+  table.add(zset_combine_commands());
 }
 
 }  // namespace pollux

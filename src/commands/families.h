@@ -19,6 +19,9 @@ std::span<const CommandRow> bitfield_commands();
 std::span<const CommandRow> generic_commands();
 std::span<const CommandRow> expire_commands();
 std::span<const CommandRow> scan_commands();
+std::span<const CommandRow> zset_commands();
+std::span<const CommandRow> zset_range_commands();
+std::span<const CommandRow> zset_combine_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);
