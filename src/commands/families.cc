@@ -19,6 +19,9 @@ void add_command_families(CommandTable& table) {
   table.add(set_algebra_commands());
   table.add(list_commands());
   table.add(list_move_commands());
+  table.add(zset_commands());
+  table.add(zset_range_commands());
+  table.add(zset_combine_commands());
 }
 
 }  // namespace pollux

@@ -24,6 +24,9 @@ std::span<const CommandRow> set_commands();
 std::span<const CommandRow> set_algebra_commands();
 std::span<const CommandRow> list_commands();
 std::span<const CommandRow> list_move_commands();
+std::span<const CommandRow> zset_commands();
+std::span<const CommandRow> zset_range_commands();
+std::span<const CommandRow> zset_combine_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);

@@ -1,0 +1,66 @@
+// What the files of the sorted sets' commands share: lookups with the type check, the bounds of
+// ranges, replies of elements.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <span>
+#include <string_view>
+
+#include "src/commands/args.h"
+#include "src/data/zset_value.h"
+
+namespace pollux {
+
+// False, with WRONGTYPE answered, if there is an entry of another type.
+inline bool check_zset(Context& ctx, const Entry* entry) {
+  if (entry == nullptr || entry->type() == ValueType::kZset) {
+    return true;
+  }
+  ctx.reply.error(error_text::kWrongType);
+  return false;
+}
+
+// Each answers its error and returns false.
+bool read_score(Context& ctx, size_t index, double& score);
+bool read_score_range(Context& ctx, std::string_view min, std::string_view max, ScoreRange& range);
+bool read_lex_range(Context& ctx, std::string_view min, std::string_view max, LexRange& range);
+
+// The header of so many elements, and one of them. With scores: pairs in RESP3, flat in RESP2.
+inline void reply_elements(Context& ctx, size_t count, bool with_scores) {
+  ctx.reply.array(with_scores && ctx.reply.protocol() == 2 ? 2 * count : count);
+}
+inline void reply_element(Context& ctx, std::string_view member, double score, bool with_scores) {
+  if (with_scores && ctx.reply.protocol() == 3) {
+    ctx.reply.array(2);
+  }
+  ctx.reply.bulk(member);
+  if (with_scores) {
+    ctx.reply.real(score);
+  }
+}
+
+// Keeps the texts of members that are no longer there when a visit goes on: integers out of a small
+// form. All others stand where they are.
+class ZsetItems {
+ public:
+  std::string_view keep(const ZsetView& zset, std::string_view member) {
+    if (zset.is_large() || member.size() > kInt64TextMax) {
+      return member;
+    }
+    std::array<char, kInt64TextMax>& copy = copies_.emplace_back();
+    return {copy.data(), member.copy(copy.data(), member.size())};
+  }
+
+ private:
+  std::deque<std::array<char, kInt64TextMax>> copies_;
+};
+
+// Makes the key in argument `index` a sorted set of these elements, which are in order; of none it
+// is removed. Replies how many.
+void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, KeyEvent event);
+
+// After a change: removes a sorted set that is empty. `event` says what was done to it.
+void finish_erase(Edit& edit, KeyEvent event);
+
+}  // namespace pollux
