@@ -14,13 +14,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
 import xml.etree.ElementTree as ET
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build")
 LOGS = os.path.join(BUILD, "logs")
 JOBS = str(min(os.cpu_count() or 2, 8))
+PROCESSES = str(max(int(JOBS) // 2, 1))  # of one lane, beside another
 CLANG = "clang++-14"
 TAIL_LINES = 60
 
@@ -116,10 +119,8 @@ def start_log(name):
     open(os.path.join(LOGS, name + ".log"), "wb").close()
 
 
-def build(kind, targets=()):
-    """Configures and builds build/KIND; True if it worked. Done once a run."""
-    if kind in BUILT and not targets:
-        return BUILT[kind]
+def build(kind, what):
+    """Configures and builds build/KIND, or of it what is named; True if it worked."""
     directory = os.path.join(BUILD, kind)
     log = "build-" + kind
     start_log(log)
@@ -132,16 +133,15 @@ def build(kind, targets=()):
         status = run_logged(log, ["meson", "setup", directory, ROOT, *options],
                             env=BUILD_ENV.get(kind))
     if status == 0:
-        status = run_logged(log, ["ninja", "-C", directory, "-j", JOBS, *targets])
+        status = run_logged(log, ["ninja", "-C", directory, "-j", JOBS, *what])
     print("  build/%s %s in %.0f s" % (kind, "built" if status == 0 else "NOT BUILT",
                                        time.monotonic() - started), flush=True)
     if status != 0:
         tail(log)
-    BUILT[kind] = status == 0
-    return BUILT[kind]
+    return status == 0
 
 
-BUILT = {}
+BUILT = {}  # build directories of this run, and whether that worked
 
 
 def count_gtest(path):
@@ -163,7 +163,7 @@ def meson_tests(kind, suite):
     shutil.rmtree(results, ignore_errors=True)
     os.makedirs(results)
     command = ["meson", "test", "-C", os.path.join(BUILD, kind), "--no-rebuild",
-               "--num-processes", "2", "--print-errorlogs"]
+               "--num-processes", PROCESSES, "--print-errorlogs"]
     if kind == "asan":
         command += ["--timeout-multiplier", "4"]
     if kind == "tsan":
@@ -219,7 +219,7 @@ def integration_script(*arguments):
     return [os.path.join(ROOT, "tests", "integration", "run"), "-v", *arguments]
 
 
-# The suites, in the order in which they run: what fails fast comes first.
+# The suites. Each finds what it needs built.
 
 def tidy():
     count = Count()
@@ -231,73 +231,20 @@ def tidy():
 
 
 def unit():
-    return meson_tests("release", "unit") if build("release") else Count(failed=1)
+    return meson_tests("release", "unit")
 
 
 def integration():
-    if not build("release"):
-        return Count(failed=1)
-    return counted_script("integration", integration_script("--server", server("release")), 900)
+    return counted_script("integration", integration_script("--server", server("release")), 1200)
 
 
 def differential():
-    if not build("release"):
-        return Count(failed=1)
     script = os.path.join(ROOT, "tests", "differential", "run")
-    return counted_script("differential", [script, "--commands", "1000000", "--shrink"], 600)
-
-
-def sanitized(kind):
-    tests = SOME_TESTS.get(kind, {})
-    if not build(kind, [*tests.values(), "pollux-server"] if tests else []):
-        return Count(failed=1)
-    count = meson_tests(kind, kind)
-    wrapper = ["setarch", "-R"] if kind == "tsan" else []
-    start_log(kind + "-integration")
-    more = counted_script(
-        kind + "-integration",
-        wrapper + integration_script("--server", server(kind), "--workers", "4", "--quick"),
-        900, SANITIZER_ENV)
-    if more.failed:
-        tail(kind + "-integration")
-    count.add(more)
-    return count
-
-
-def asan():
-    return sanitized("asan")
-
-
-def tsan():
-    return sanitized("tsan")
-
-
-def fuzz():
-    """Each target for a short while, on its corpus if it has one."""
-    sources = sorted(glob.glob(os.path.join(ROOT, "tests", "fuzz", "*_fuzz.cc")))
-    names = [os.path.basename(path)[:-len(".cc")] for path in sources]
-    if not build("fuzz", ["tests/" + name for name in names]):
-        return Count(failed=1)
-    count = Count()
-    for name in names:
-        grown = os.path.join(BUILD, "fuzz", "corpus", name)
-        os.makedirs(grown, exist_ok=True)
-        corpora = [grown]
-        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
-        if os.path.isdir(seeds):
-            corpora.append(seeds)
-        status = run_logged("fuzz", [os.path.join(BUILD, "fuzz", "tests", name),
-                                     "-max_total_time=20", "-timeout=10",
-                                     "-artifact_prefix=%s/" % LOGS, *corpora], 120,
-                            SANITIZER_ENV)
-        count.add(Count(passed=1) if status == 0 else Count(failed=1))
-    return count
+    return counted_script("differential", [script, "--commands", "1000000", "--shrink"], 900)
 
 
 def micro():
     """Each micro benchmark once, to see that it runs."""
-    if not build("release"):
-        return Count(failed=1)
     count = Count()
     for program in sorted(glob.glob(os.path.join(BUILD, "release", "perf", "micro_*"))):
         if os.path.isfile(program) and os.access(program, os.X_OK):
@@ -306,7 +253,91 @@ def micro():
     return count
 
 
-SUITES = [tidy, unit, integration, differential, fuzz, micro, asan, tsan]
+def fuzz():
+    """Each target for a short while, on its corpus if it has one."""
+    count = Count()
+    for name in fuzz_targets():
+        grown = os.path.join(BUILD, "fuzz", "corpus", name)
+        os.makedirs(grown, exist_ok=True)
+        corpora = [grown]
+        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
+        if os.path.isdir(seeds):
+            corpora.append(seeds)
+        status = run_logged("fuzz", [os.path.join(BUILD, "fuzz", "tests", name),
+                                     "-max_total_time=15", "-timeout=10",
+                                     "-artifact_prefix=%s/" % LOGS, *corpora], 120,
+                            SANITIZER_ENV)
+        count.add(Count(passed=1) if status == 0 else Count(failed=1))
+    return count
+
+
+def asan():
+    return meson_tests("asan", "asan")
+
+
+def tsan():
+    return meson_tests("tsan", "tsan")
+
+
+def sanitized_integration(kind):
+    wrapper = ["setarch", "-R"] if kind == "tsan" else []
+    return counted_script(
+        kind + "_integration",
+        wrapper + integration_script("--server", server(kind), "--workers", "4", "--quick"),
+        900, SANITIZER_ENV)
+
+
+def asan_integration():
+    return sanitized_integration("asan")
+
+
+def tsan_integration():
+    return sanitized_integration("tsan")
+
+
+def fuzz_targets():
+    sources = sorted(glob.glob(os.path.join(ROOT, "tests", "fuzz", "*_fuzz.cc")))
+    return [os.path.basename(path)[:-len(".cc")] for path in sources]
+
+
+# Stages, one after the other. A stage builds what its suites need, with all cores; then its lanes
+# run side by side, because most suites keep one core busy and no more: a lane is suites one after
+# the other, each with the build directory that it needs.
+STAGES = [
+    [[(unit, "release")],
+     [(tidy, None), (integration, "release"), (differential, "release"), (micro, "release")]],
+    [[(asan, "asan")], [(asan_integration, "asan"), (fuzz, "fuzz")]],
+    [[(tsan, "tsan")], [(tsan_integration, "tsan")]],
+]
+SUITES = [suite.__name__ for stage in STAGES for lane in stage for suite, _ in lane]
+
+
+def targets(kind):
+    """What is built of a build directory; nothing: all."""
+    if kind == "fuzz":
+        return ["tests/" + name for name in fuzz_targets()]
+    if kind in SOME_TESTS:
+        return [*SOME_TESTS[kind].values(), "pollux-server"]
+    return []
+
+
+def run_lane(lane, total, lock):
+    """Runs suites one after the other; adds what they count to total."""
+    for suite, kind in lane:
+        name = suite.__name__
+        start_log(name)
+        started = time.monotonic()
+        built = kind is None or BUILT[kind]
+        count = Count(failed=1)
+        try:
+            count = suite() if built else count
+        except Exception:  # pylint: disable=broad-except  # a suite that can't run has failed
+            traceback.print_exc()
+        with lock:
+            total.add(count)
+            print("%-16s %s (%.0f s)" % (name, count, time.monotonic() - started), flush=True)
+            if count.failed and built:
+                tail(name)
 
 
 def on_signal(number, _):
@@ -317,28 +348,26 @@ def on_signal(number, _):
 
 def main():
     parser = argparse.ArgumentParser(prog="./tests/run", description=__doc__)
-    names = [suite.__name__ for suite in SUITES]
-    parser.add_argument("--only", action="append", choices=names, help="run this suite only")
+    parser.add_argument("--only", action="append", choices=SUITES, help="run this suite only")
     parser.add_argument("--list", action="store_true", help="name the suites")
     args = parser.parse_args()
     if args.list:
-        print("\n".join(names))
+        print("\n".join(SUITES))
         return 0
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     os.makedirs(LOGS, exist_ok=True)
-    total = Count()
-    for suite in SUITES:
-        name = suite.__name__
-        if args.only and name not in args.only:
-            continue
-        start_log(name)
-        started = time.monotonic()
-        count = suite()
-        total.add(count)
-        print("%-12s %s (%.0f s)" % (name, count, time.monotonic() - started), flush=True)
-        if count.failed:
-            tail(name)
+    total, lock = Count(), threading.Lock()
+    for stage in STAGES:
+        lanes = [[(suite, kind) for suite, kind in lane
+                  if not args.only or suite.__name__ in args.only] for lane in stage]
+        for kind in dict.fromkeys(kind for lane in lanes for _, kind in lane if kind):
+            BUILT[kind] = build(kind, targets(kind))
+        threads = [threading.Thread(target=run_lane, args=(lane, total, lock)) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Every header compiles alone, and says #pragma once.
 
-A header is compiled again only if it, or a header of ours that it reaches, has changed: good ones
-are remembered in build/headers.ok by a hash of all that text.
+X.cc includes X.h first, so the build itself compiles most headers alone; here that order is checked,
+and the headers without a source file of their name (or with a test that has it first) are compiled.
+Again only if one, or a header of ours that it reaches, has changed: good ones are remembered in
+build/headers.ok by a hash of all that text.
 """
 
 import concurrent.futures
@@ -46,6 +48,15 @@ def compile_alone(root, path):
     return result.returncode == 0, result.stdout
 
 
+def first_include(root, path):
+    """The header of ours that a file includes before all others; None if it begins with another,
+    "" if there is no such file."""
+    if not os.path.isfile(os.path.join(root, path)):
+        return ""
+    found = re.search(r'^\s*#\s*include\s*(?:"([^"]+)"|<)', source.read(root, path), re.M)
+    return found and found.group(1)
+
+
 def main():
     root = source.root_argument()
     cache_path = os.path.join(root, "build", "headers.ok")
@@ -59,7 +70,14 @@ def main():
     hashes = {path: closure_hash(root, path, texts) for path in headers}
     problems = ["%s: no #pragma once" % path for path in headers
                 if "#pragma once" not in texts[path]]
-    todo = [path for path in headers if hashes[path] not in good]
+    todo = []
+    for path in headers:
+        stem = path[:-len(".h")]
+        first = first_include(root, stem + ".cc")
+        if first not in ("", path):
+            problems.append("%s.cc: its first include is not %s" % (stem, path))
+        elif path not in (first, first_include(root, stem + "_test.cc")):
+            todo += [path] if hashes[path] not in good else []
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for path, (ok, output) in zip(todo, pool.map(lambda p: compile_alone(root, p), todo)):
             if ok:
