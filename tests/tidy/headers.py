@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Every header compiles alone, and says #pragma once.
 
-X.cc includes X.h first, so the build itself compiles most headers alone; here that order is checked,
-and the headers without a source file of their name (or with a test that has it first) are compiled.
-Again only if one, or a header of ours that it reaches, has changed: good ones are remembered in
-build/headers.ok by a hash of all that text.
+X.cc includes X.h first, so the build itself compiles most headers alone; here that order is
+checked, and headers that neither X.cc nor X_test.cc has first are compiled. Again only if one, or a
+header of ours that it reaches, has changed: good ones are remembered in build/headers.ok by a hash
+of all that text.
 """
 
 import concurrent.futures
