@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <map>
 
 #include "tests/differential/resp.h"
@@ -75,6 +74,10 @@ std::string EventStreams::Event::subject() const {
   return db + ":" + (channel.starts_with("__keyspace") ? channel.substr(colon + 1) : text);
 }
 
+std::string EventStreams::Event::name() const {
+  return channel.starts_with("__keyspace") ? text : channel.substr(channel.find("__:") + 3);
+}
+
 bool EventStreams::read_to(Side& side, const std::string& marker, std::vector<Event>& events) {
   for (;;) {
     ReplyTree reply;
@@ -88,12 +91,7 @@ bool EventStreams::read_to(Side& side, const std::string& marker, std::vector<Ev
       }
       continue;
     }
-    const bool expired = event.channel.starts_with("__keyspace@")
-                             ? event.text == "expired"
-                             : event.channel.ends_with("__:expired");
-    if (!expired) {
-      events.push_back(std::move(event));
-    }
+    events.push_back(std::move(event));
   }
 }
 
@@ -104,25 +102,49 @@ std::optional<EventStreams::Difference> EventStreams::take(const std::string& ma
     return Difference{"a listener to key events got no marker", std::to_string(redis.size()),
                       std::to_string(pollux.size())};
   }
-  std::map<std::string, std::vector<std::string>> by_key[2];
-  for (const Event& event : redis) {
-    by_key[0][one_order_ ? "all" : event.subject()].push_back(event.shown());
-  }
-  for (const Event& event : pollux) {
-    by_key[1][one_order_ ? "all" : event.subject()].push_back(event.shown());
+  std::map<std::string, std::vector<Event>> by_key[2];
+  for (const std::vector<Event>* side : {&redis, &pollux}) {
+    for (const Event& event : *side) {
+      by_key[side == &pollux][one_order_ ? "all" : event.subject()].push_back(event);
+    }
   }
   for (const auto& [subject, events] : by_key[0]) {
     by_key[1].try_emplace(subject);
   }
   for (const auto& [subject, theirs] : by_key[1]) {
-    const std::vector<std::string>& wanted = by_key[0][subject];
-    const size_t common = std::min(wanted.size(), theirs.size());
-    for (size_t i = 0; i < std::max(wanted.size(), theirs.size()); i++) {
-      const std::string want = i < wanted.size() ? wanted[i] : "(no event)";
-      const std::string have = i < theirs.size() ? theirs[i] : "(no event)";
-      if (i >= common || want != have) {
-        return Difference{"events of " + printable(subject, 100) + " differ", want, have};
-      }
+    if (auto difference = compare(subject, by_key[0][subject], theirs)) {
+      return difference;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<EventStreams::Difference> EventStreams::compare(const std::string& subject,
+                                                              const std::vector<Event>& redis,
+                                                              const std::vector<Event>& pollux) {
+  const auto expired = [](const Event& event) { return event.name() == "expired"; };
+  std::map<std::string, int> dead;  // keys that Pollux alone called expired, and how often
+  size_t i = 0;
+  size_t j = 0;
+  while (i < redis.size() || j < pollux.size()) {
+    const Event* wanted = i < redis.size() ? &redis[i] : nullptr;
+    const Event* theirs = j < pollux.size() ? &pollux[j] : nullptr;
+    if (wanted != nullptr && expired(*wanted)) {
+      i++;
+    } else if (theirs != nullptr && expired(*theirs)) {
+      dead[theirs->subject()]++;
+      j++;
+    } else if (wanted != nullptr && theirs != nullptr && wanted->shown() == theirs->shown()) {
+      dead.erase(wanted->subject());
+      i++;
+      j++;
+    } else if (wanted != nullptr && wanted->name() == "del" && dead[wanted->subject()] > 0) {
+      dead[wanted->subject()]--;
+      i++;
+    } else {
+      return Difference{"events of " + printable(subject, 100) + " differ",
+                        wanted != nullptr ? wanted->shown() : "(no event)",
+                        theirs != nullptr ? theirs->shown() : "(no event)"};
     }
   }
   return std::nullopt;

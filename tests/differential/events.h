@@ -3,6 +3,7 @@
 // key's channel and on the event's; with one worker, events of all keys must, too.
 //
 // "expired" is left out: when a key that nobody asks for is found to be dead is each server's own.
+// Where Redis says "del" of a key that Pollux says "expired" of (known.md), the two are one event.
 #pragma once
 
 #include <memory>
@@ -38,6 +39,8 @@ class EventStreams {
     std::string shown() const { return channel + " " + text; }
     // "db:key" that it is about.
     std::string subject() const;
+    // What happened: del, expired, ...
+    std::string name() const;
   };
   struct Side {
     explicit Side(int port) : link(port) {}
@@ -46,6 +49,9 @@ class EventStreams {
   };
   static bool subscribe(Side& side);
   static bool read_to(Side& side, const std::string& marker, std::vector<Event>& events);
+  static std::optional<Difference> compare(const std::string& subject,
+                                           const std::vector<Event>& redis,
+                                           const std::vector<Event>& pollux);
 
   Side redis_;
   Side pollux_;
