@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/member_prefetch.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
 #include "src/base/time.h"
@@ -263,6 +264,13 @@ void Worker::take_requests() {
       shard_.prefetch_entry(cell->db, cell->first_key_hash);
     }
   }
+  MemberPrefetch members(shard_);
+  for (const Cell* cell : served_) {
+    if (cell->kind == CellKind::kCommand && cell->first_key_hash != 0) {
+      members.ask_bucket(cell->db, cell->first_key_hash, *cell->row, cell->args());
+    }
+  }
+  members.ask_blocks();
 }
 
 bool Worker::tick_phase() {

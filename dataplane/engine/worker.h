@@ -232,6 +232,7 @@ class Worker {
 
   // worker_execute.cc: running requests
   void execute_burst();
+  void prefetch_burst();
   size_t run_part(BurstPart& part);
   bool run_item(Session& session, const BurstItem& item, Args args);
   bool admissible(const Session& session, const CommandRow& row);

@@ -2,6 +2,7 @@
 // order of a session's replies and effects is kept here.
 #include <algorithm>
 
+#include "dataplane/engine/member_prefetch.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
@@ -24,28 +25,43 @@ void Worker::execute_burst() {
     return;
   }
   if (burst_.items.size() > 1 && !parked_) {
-    for (const BurstPart& part : burst_.parts) {
-      for (size_t i = part.first_item; i < part.first_item + part.item_count; ++i) {
-        const Placement& to = burst_.items[i].place;
-        if (to.first_key_hash != 0 && to.shard == shard_.id()) {
-          shard_.prefetch_bucket(part.session->db, to.first_key_hash);
-        }
-      }
-    }
-    for (const BurstPart& part : burst_.parts) {
-      for (size_t i = part.first_item; i < part.first_item + part.item_count; ++i) {
-        const Placement& to = burst_.items[i].place;
-        if (to.first_key_hash != 0 && to.shard == shard_.id()) {
-          shard_.prefetch_entry(part.session->db, to.first_key_hash);
-        }
-      }
-    }
+    prefetch_burst();
   }
   for (BurstPart& part : burst_.parts) {
     const size_t consumed = run_part(part);
     finish_part(part, consumed);
   }
   burst_.clear();
+}
+
+// Each step asks for memory and looks at what the step before has asked for.
+void Worker::prefetch_burst() {
+  const auto for_each_here = [this](auto&& ask) {
+    for (const BurstPart& part : burst_.parts) {
+      for (size_t i = part.first_item; i < part.first_item + part.item_count; ++i) {
+        const BurstItem& item = burst_.items[i];
+        if (item.place.first_key_hash != 0 && item.place.shard == shard_.id()) {
+          ask(part.session->db, item);
+        }
+      }
+    }
+  };
+  for_each_here([this](int db, const BurstItem& item) {
+    shard_.prefetch_bucket(db, item.place.first_key_hash);
+  });
+  bool members_named = false;
+  for_each_here([this, &members_named](int db, const BurstItem& item) {
+    shard_.prefetch_entry(db, item.place.first_key_hash);
+    members_named |= item.row->member_at != 0;
+  });
+  if (!members_named) {
+    return;
+  }
+  MemberPrefetch members(shard_);
+  for_each_here([this, &members](int db, const BurstItem& item) {
+    members.ask_bucket(db, item.place.first_key_hash, *item.row, burst_.args_of(item));
+  });
+  members.ask_blocks();
 }
 
 // Runs the requests of one session until one must wait; returns how many bytes are done with.

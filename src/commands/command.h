@@ -143,6 +143,8 @@ struct CommandRow {
   Handler handler;
   Route route = Route::kKeys;
   KeySpec keys[kKeySpecsMax] = {};
+  // Which argument names a member of the first key's value, in most uses; 0: none. For prefetching.
+  uint8_t member_at = 0;
   ChannelSpec channels = {};
   std::span<const CommandRow> subcommands = {};  // container commands: args[1] chooses the row
   Handler each_shard = nullptr;                  // Route::kEachShard

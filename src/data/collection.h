@@ -13,6 +13,7 @@
 
 namespace pollux {
 
+class MemberTable;
 class ShardMemory;
 
 class Collection {
@@ -32,6 +33,9 @@ class Collection {
   // The member in block `from` is to stand in `to`, where its bytes are already. `from` is freed by
   // the caller.
   virtual void member_moved(Handle from, Handle to) = 0;
+
+  // What its members are found by, if by name.
+  virtual const MemberTable* member_table() const { return nullptr; }
 
   uint32_t id() const { return id_; }
 

@@ -20,6 +20,7 @@ class MemberCollection final : public Collection {
   MemberCollection* clone(ShardMemory& memory) const override;
   bool free_some(uint64_t until) override { return members.free_some(until); }
   void member_moved(Handle from, Handle to) override { members.moved(from, to); }
+  const MemberTable* member_table() const override { return &members; }
 
   MemberTable members;
 };

@@ -45,7 +45,11 @@ class MemberTable {
   // Of the table and of all members, as the allocators round them.
   size_t bytes() const { return table_.bytes() + member_bytes_; }
 
+  // As ShardStore's of the same names.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
+  void prefetch_entry(uint64_t hash) const {
+    table_.prefetch_entries(hash, [this](Handle handle) { prefetch(member(handle)); });
+  }
   const Entry* member(Handle handle) const { return memory_.entry_at(handle); }
   Place find(const Key& name) const {
     Place place;

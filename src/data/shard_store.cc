@@ -6,6 +6,7 @@
 
 #include "src/base/hash.h"
 #include "src/base/time.h"
+#include "src/data/collection.h"
 
 namespace pollux {
 
@@ -79,6 +80,12 @@ void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position,
 }
 
 // --- whole databases ---
+
+const MemberTable* ShardStore::member_table(int db, uint64_t hash) const {
+  const KeyTable::Position position = database(db).table.find(hash, [](Handle) { return true; });
+  const Collection* large = position ? entry_at(position.handle())->collection() : nullptr;
+  return large == nullptr ? nullptr : large->member_table();
+}
 
 uint64_t ShardStore::key_count(int db) const {
   return database(db).table.size();

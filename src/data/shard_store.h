@@ -25,6 +25,8 @@
 
 namespace pollux {
 
+class MemberTable;
+
 // Hears every change of this shard, in order. `before` at the first change of an Edit (entry is the
 // value as it was, or null), `after` once per event; a whole database that is emptied or changes
 // places is told once, while it is still as it was. Must not change keys.
@@ -84,6 +86,9 @@ class ShardStore {
       prefetch(entry + kPrefetchBytes - 1);
     });
   }
+  // Looks at the entry. What finds members of the value at a key with this hash (another key's, by
+  // a rare chance); null if that is no large collection with members. For no more than prefetching.
+  const MemberTable* member_table(int db, uint64_t hash) const;
 
   // The entry as it stands, also one whose time has come; null if there is none. Counts nothing,
   // removes nothing.

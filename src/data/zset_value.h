@@ -71,6 +71,7 @@ class ZsetCollection final : public Collection {
   Collection* clone(ShardMemory& memory) const override;
   bool free_some(uint64_t until) override;
   void member_moved(Handle from, Handle to) override;
+  const MemberTable* member_table() const override { return &members_; }
 
   static double score_of(const Entry& member) {
     double score;
