@@ -51,6 +51,8 @@ void Cell::clear() {
   tour = nullptr;
   transaction.reset();
   watching = {};
+  waiter = nullptr;
+  waits = false;
   peer.clear();
   reply.clear();
   noted.reset();

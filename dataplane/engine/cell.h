@@ -23,6 +23,7 @@
 namespace pollux {
 
 class Session;
+class Waiter;
 class Worker;
 struct Tour;
 
@@ -30,7 +31,7 @@ enum class CellKind : uint8_t {
   kCommand,  // run `row` with the copied arguments on the shard
   kTour,     // call the tour's visit on that worker
   kExec,     // run the transaction on the shard
-  kForget,   // drop the watch records of `watching.id`
+  kForget,   // drop the records of watch or wait `watching.id`
   kPark,     // acknowledge lease `lease_ticket` and touch the shard no more until its release
 };
 
@@ -57,6 +58,7 @@ struct alignas(64) Cell : ListNode {
   uint64_t lease_ticket = 0;
   Tour* tour = nullptr;
   std::unique_ptr<Transaction> transaction;  // kExec; comes back empty
+  Waiter* waiter = nullptr;  // of a command that may have to wait
 
   // Of a client, not of the engine itself.
   bool is_request() const { return kind == CellKind::kCommand || kind == CellKind::kExec; }
@@ -76,6 +78,7 @@ struct alignas(64) Cell : ListNode {
   void pack_reply();
   Watching watching;  // WATCH: the id goes out, what was added comes back
   std::string_view packed_reply() const { return {inline_bytes_, packed_bytes_}; }
+  bool waits = false;  // there is no answer yet: the waiter will bring it
 
   // --- home's own ---
   Session* session = nullptr;  // null once the session has left

@@ -221,11 +221,10 @@ void client_unblock_visit(Worker& worker, Tour& tour) {
   if (session == nullptr) {
     return;
   }
-  tour.done_early = true;
-  if (session->blocked != nullptr) {
-    session->blocked->unblock(worker, *session, as);
-    tour.number = 1;
-  }
+  const Unblocked done = worker.unblock(*session, as);
+  tour.stay = done == Unblocked::kClaimed;
+  tour.done_early = !tour.stay;
+  tour.number = done == Unblocked::kDone ? 1 : 0;
 }
 
 void client_unblock(Context& ctx) {

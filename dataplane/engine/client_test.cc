@@ -168,28 +168,19 @@ TEST_F(ClientTest, NoWriteRunsBehindThePausesReply) {
   }
 }
 
-class Waiter final : public Blocked {
- public:
-  void unblock(Worker&, Session& session, UnblockAs as) override {
-    session.blocked = nullptr;
-    ended += as == UnblockAs::kError ? "error " : "timeout ";
-  }
-  std::string ended;
-};
-
 TEST_F(ClientTest, UnblockEndsAWaitOfAnyWorker) {
   const std::string id = run(three, {"CLIENT", "ID"}).substr(1);
   const std::string number = id.substr(0, id.find('\r'));
   EXPECT_EQ(run(one, {"CLIENT", "UNBLOCK", number}), ":0\r\n");
-  Waiter waiter;
-  Session* session = scheduler.engine().worker(2).find_by_id(std::stoull(number));
-  ASSERT_NE(session, nullptr);
-  session->blocked = &waiter;
+  EXPECT_EQ(run(three, {"BLPOP", key(0), "0"}), "");
+  EXPECT_EQ(blocked(), 1);
   EXPECT_EQ(run(one, {"CLIENT", "UNBLOCK", number}), ":1\r\n");
+  EXPECT_EQ(three.take(), "*-1\r\n");
+  EXPECT_EQ(blocked(), 0);
   EXPECT_EQ(run(one, {"CLIENT", "UNBLOCK", number, "ERROR"}), ":0\r\n");
-  session->blocked = &waiter;
+  EXPECT_EQ(run(three, {"BLPOP", key(2), "0"}), "");
   EXPECT_EQ(run(two, {"CLIENT", "UNBLOCK", number, "error"}), ":1\r\n");
-  EXPECT_EQ(waiter.ended, "timeout error ");
+  EXPECT_EQ(three.take(), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
 }
 
 TEST_F(ClientTest, UnblockDoesNotUnpause) {

@@ -59,6 +59,7 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
 Engine::~Engine() {
   for (auto& worker : workers_) {
     worker->drop_pushes();
+    worker->waiters_.drop_replies();
     worker->sessions_.clear();
   }
   channels_.clear();

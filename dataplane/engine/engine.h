@@ -75,8 +75,9 @@ class Engine {
   Journal* journal() { return parts_.journal; }
   Errands* errands() { return parts_.errands; }
 
-  // For Watching::id; never 0, never used again.
-  uint64_t next_watch_id() { return next_watch_id_.fetch_add(1, std::memory_order_relaxed); }
+  // What records of watches (Watching::id) and waits (Waiter::id) on shards are known by; never 0,
+  // never used again.
+  uint64_t next_record_id() { return next_record_id_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t next_session_id() { return next_session_id_.fetch_add(1, std::memory_order_relaxed); }
   std::atomic<int64_t>& clients() { return clients_; }
   CommandWatch::LogIds& log_ids() { return log_ids_; }
@@ -103,7 +104,7 @@ class Engine {
   Monitors monitors_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> next_session_id_{1};
-  std::atomic<uint64_t> next_watch_id_{1};
+  std::atomic<uint64_t> next_record_id_{1};
   std::atomic<int64_t> clients_{0};
   CommandWatch::LogIds log_ids_{};
   std::atomic<bool> stopping_{false};

@@ -20,6 +20,10 @@ struct EngineHost final : Host {
   bool in_exec = false;  // EXEC runs it: it must not block, nor take the session over
   Watching* watching = nullptr;  // WATCH that runs for another worker, which has given the id
   std::string_view peer;  // without a session: whose command it is, while somebody uses MONITOR
+  Waiter* waiter = nullptr;  // without a session: what its command may wait with
+  bool waits = false;        // it does; who has called the handler looks, and takes it back
+
+  bool wait(Context& ctx, const Wait& wait) override;
 };
 
 inline EngineHost& engine_host(Context& ctx) { return static_cast<EngineHost&>(ctx.host); }

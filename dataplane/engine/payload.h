@@ -29,6 +29,7 @@ enum class PushKind : uint8_t {
   kPattern,
   kShardChannel,
   kMonitors,  // those who see every command
+  kWaiter,    // the session of the waiter that this is a part of (waiter.h); no payload
   // CLIENT TRACKING (worker_tracking.cc)
   kInvalidate,      // the session `conn`, if it still tracks keys: these have changed
   kInvalidateAll,   // all who track keys: all have changed
@@ -42,7 +43,7 @@ inline bool is_of_tracking(PushKind kind) { return kind >= PushKind::kInvalidate
 // A payload on its way to a worker, for one or more of its sessions. Holds one reference.
 struct Push {
   Push* next = nullptr;
-  Payload* payload = nullptr;
+  Payload* payload = nullptr;  // null in a waiter
   PushKind kind = PushKind::kSession;
   ConnId conn = {};
   // CLIENT TRACKING

@@ -5,7 +5,8 @@ namespace pollux {
 namespace {
 
 int64_t weight_of(const Push& push) {
-  return PushQueue::kPushWeight + static_cast<int64_t>(push.payload->size);
+  const size_t bytes = push.payload == nullptr ? 0 : push.payload->size;
+  return PushQueue::kPushWeight + static_cast<int64_t>(bytes);
 }
 
 }  // namespace

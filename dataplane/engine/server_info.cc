@@ -93,7 +93,7 @@ void add_clients(InfoText& info, const InfoSource& from) {
   info.add("client_recent_max_output_buffer", 0);
   info.add("blocked_clients", from.sum(&CoreBlock::blocked_clients));
   info.add("tracking_clients", from.sum(&CoreBlock::tracking_clients));
-  info.add("clients_in_timeout_table", 0);
+  info.add("clients_in_timeout_table", from.sum(&CoreBlock::timed_clients));
 }
 
 void add_memory(InfoText& info, const InfoSource& from) {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "dataplane/engine/blocked.h"
 #include "dataplane/engine/cell.h"
+#include "dataplane/engine/lease.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
 #include "dataplane/engine/topics.h"
@@ -23,6 +23,8 @@
 
 namespace pollux {
 
+class Waiter;
+
 // Why a session's next request is not being run. Its bytes wait in `input`.
 enum class Stall : uint8_t {
   kNone,
@@ -32,6 +34,7 @@ enum class Stall : uint8_t {
   kLease,   // its turn for a lease has not come
   kMemory,  // other shards must make room first
   kTour,    // it is being carried from worker to worker
+  kBlocked, // its last command waits for a key; the next one waits behind it
   kPaused,  // CLIENT PAUSE holds it back
   kTurn,    // it has had its share of this turn
 };
@@ -75,7 +78,8 @@ class Session : public StallNode, public DirtyNode {
   bool in_flight_one_shard = true;
   bool in_flight_reads = true;
   Tour* tour = nullptr;     // under way for this session
-  Blocked* blocked = nullptr;  // its command waits; not owned
+  Waiter* waiter = nullptr;  // its command waits (kBlocked), or has been sent where it may have to
+  ShardSet more_shards;     // kLease: that the lease must have, too (Worker::needs_more)
 
   // --- MULTI and WATCH (transaction.h) ---
   bool in_multi = false;
@@ -113,7 +117,7 @@ class Session : public StallNode, public DirtyNode {
 
   std::string_view unread() const { return std::string_view(input).substr(input_used); }
   // As CLIENT LIST and INFO count it: its next reply waits for other than its turn.
-  bool is_blocked() const { return stall == Stall::kPaused || blocked != nullptr; }
+  bool is_blocked() const { return stall == Stall::kPaused || stall == Stall::kBlocked; }
 };
 
 }  // namespace pollux

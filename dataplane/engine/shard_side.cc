@@ -6,8 +6,8 @@
 namespace pollux {
 
 void ShardSide::listen() {
-  const bool anybody = holder_->changes().enabled() || !watches_.empty() ||
-                        holder_->anybody_tracks() || holder_->config().key_events.any();
+  const bool anybody = holder_->changes().enabled() || !watches_.empty() || !waits_.empty() ||
+                       holder_->anybody_tracks() || holder_->config().key_events.any();
   store_.set_observer(anybody ? this : nullptr);
 }
 
@@ -17,9 +17,24 @@ void ShardSide::watch(Watching& watching, int db, const Key& key, Instant now) {
   listen();
 }
 
-void ShardSide::forget_watches(uint64_t id) {
-  watches_.forget(id);
+size_t ShardSide::wait(Waiter& waiter, int db, const Key& key, uint32_t argument,
+                       const Want& want) {
+  const size_t bytes = waits_.add(waiter, db, key, argument, want);
   listen();
+  return bytes;
+}
+
+void ShardSide::forget(uint64_t id) {
+  watches_.forget(id);
+  waits_.forget(id);
+  listen();
+}
+
+void ShardSide::make_ready(WaitTable::Queue& queue) {
+  if (!queue.ready) {
+    queue.ready = true;
+    holder_->serve_later(*this, queue);
+  }
 }
 
 void ShardSide::before(int, const Key&, const Entry*) {}
@@ -28,6 +43,12 @@ void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry
   holder_->changes().changed();
   if (!watches_.empty()) {
     watches_.touched(db, key, entry != nullptr);
+  }
+  if (!waits_.empty()) {
+    WaitTable::Queue* queue = waits_.find(db, key);
+    if (queue != nullptr && queue->wants(entry)) {
+      make_ready(*queue);
+    }
   }
   holder_->invalidate(store_.id(), key.bytes);
   if (holder_->config().key_events.any()) {
@@ -51,12 +72,20 @@ void ShardSide::before_flush(int db) {
   holder_->changes().changed();
   watches_.replacing(db, /*with=*/-1, store_, holder_->now());
   holder_->invalidate_all(store_.id());
+  waits_.for_each_of(db, [this](WaitTable::Queue& queue) {
+    if (queue.gone_too > 0) {
+      make_ready(queue);
+    }
+  });
 }
 
 void ShardSide::before_swap(int a, int b) {
   holder_->changes().changed();
   watches_.replacing(a, b, store_, holder_->now());
   watches_.replacing(b, a, store_, holder_->now());
+  for (const int db : {a, b}) {
+    waits_.for_each_of(db, [this](WaitTable::Queue& queue) { make_ready(queue); });
+  }
 }
 
 }  // namespace pollux

@@ -3,12 +3,14 @@
 // (journal batches, messages to sessions) leaves through that worker.
 //
 // For each change, in Redis' order: the history, then those who watch the key, then those who
-// cache it, then those who subscribed to its events. It is installed in the store only while
+// cache it, then those who subscribed to its events. Those who wait for the key are served behind
+// the command (Worker::serve_waiters). It is installed in the store only while
 // somebody listens (`listen`): without, a change costs one branch.
 #pragma once
 
 #include "dataplane/engine/topics.h"
 #include "dataplane/engine/tracking_table.h"
+#include "dataplane/engine/wait_table.h"
 #include "dataplane/engine/watch.h"
 #include "src/base/types.h"
 #include "src/data/shard_store.h"
@@ -37,7 +39,14 @@ class ShardSide final : public ChangeObserver {
   // --- WATCH (watch.h) ---
   const WatchTable& watches() const { return watches_; }
   void watch(Watching& watching, int db, const Key& key, Instant now);
-  void forget_watches(uint64_t id);
+
+  // --- blocking commands (wait_table.h) ---
+  WaitTable& waits() { return waits_; }
+  // The bytes that the record takes.
+  size_t wait(Waiter& waiter, int db, const Key& key, uint32_t argument, const Want& want);
+
+  // Drops the records of a watch or a wait.
+  void forget(uint64_t id);
 
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
@@ -48,10 +57,13 @@ class ShardSide final : public ChangeObserver {
   void before_swap(int a, int b) override;
 
  private:
+  void make_ready(WaitTable::Queue& queue);
+
   ShardStore& store_;
   Worker* holder_ = nullptr;
   TrackingTable tracking_;
   WatchTable watches_;
+  WaitTable waits_;
   Topics topics_;
 };
 

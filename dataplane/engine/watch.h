@@ -19,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "dataplane/engine/db_key.h"
 #include "src/base/intrusive_list.h"
 #include "src/data/key.h"
 #include "src/data/shard_store.h"
@@ -60,19 +61,7 @@ class WatchTable {
   void replacing(int db, int with, const ShardStore& store, Instant now);
 
  private:
-  struct Name {
-    int db;
-    std::string_view bytes;
-    uint64_t hash;
-    bool operator==(const Name& other) const {
-      return db == other.db && bytes == other.bytes;
-    }
-  };
-  struct NameHash {
-    size_t operator()(const Name& name) const {
-      return name.hash ^ (static_cast<uint64_t>(name.db) * 0x9E3779B97F4A7C15ULL);
-    }
-  };
+  using Name = DbKey;
   struct Watcher;
   struct Watched;
   struct Record;
@@ -83,7 +72,7 @@ class WatchTable {
 
   Watchers watchers_;
   // By a name whose bytes are the Watched's own.
-  std::unordered_map<Name, std::unique_ptr<Watched>, NameHash> keys_;
+  std::unordered_map<Name, std::unique_ptr<Watched>, DbKeyHash> keys_;
 };
 
 }  // namespace pollux

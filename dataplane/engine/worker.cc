@@ -48,10 +48,12 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
       changes_(engine.journal(), id),
       discard_(chunks_),
       local_cells_(id, id, kLocalCells, chunks_),
+      waiters_(chunks_),
       exec_out_(chunks_),
       watch_(engine.log_ids(), seed) {
   burst_.items.reserve(Burst::kItemsMax);
   burst_.args.reserve(Burst::kItemsMax * 4);
+  own_shard_.add(shard_.id());
   host_.engine = &engine;
   host_.worker = this;
   discard_.set_limit(1);  // one chunk, for the reply of CLIENT REPLY ON
@@ -205,6 +207,7 @@ bool Worker::mailbox_phase() {
     resume_all(wait_cell_);
   }
   worked |= deliver_pushes(kDeliveriesMax);
+  worked |= end_waits_in_time();
   worked |= serve_requests();
   worked |= progress_lease();
   worked |= take_errands();
@@ -220,14 +223,20 @@ bool Worker::serve_requests() {
   if (parked_ || incoming_.empty()) {
     return false;
   }
-  if (!requests_left()) {
+  if (served_next_ == served_.size()) {
     take_requests();
   }
   receive_invalidations();
-  bool worked = false;
-  for (; requests_left() && !share_has_cost_enough(); worked = true) {
+  bool worked = held_cells_may_go_;
+  if (held_cells_may_go_) {
+    retry_held_cells();
+  }
+  for (; served_next_ < served_.size() && !share_has_cost_enough(); worked = true) {
     Cell& cell = *served_[served_next_++];
     learn(cell.now);
+    if ((!held_cells_.empty() || side_.waits().any_moves()) && hold_back(cell)) [[unlikely]] {
+      continue;
+    }
     serve(cell);
   }
   return worked;
@@ -289,12 +298,13 @@ bool Worker::tick_phase() {
   set_actor({}, false);
   tick_more_ = shard_.tick(now_, kTickBudgetUs);
   limit_tracked_keys(shard_.id());
-  end_of_cause();
+  after_command();
   const uint64_t cycles = tsc() - began;
   core_.tick_cycles.add(static_cast<int64_t>(cycles));
   core_.ticks_cut_short.add(tick_more_ ? 1 : 0);
   watch_.note_event(LatencyEvent::kExpireCycle, cycles, now_);
   tick_more_ |= evict_slice();
+  serve_waiters();
   if (!wait_memory_.empty()) {
     resume_all(wait_memory_);
   }
@@ -357,13 +367,16 @@ void Worker::idle(bool worked) {
     }
   }
   if (tick_more_ || weigh_clients_ || event_next_ < event_count_ || !wait_turn_.empty() ||
-      !wait_memory_.empty() || requests_left()) {
+      !wait_memory_.empty() || requests_left() || !given_up_.empty()) {
     transport_->flush();
     return;
   }
   int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
   if (paused()) {
     wake_ms = std::min(wake_ms, config_->pause.end_ms);
+  }
+  if (deadlines_.size() > 0) {
+    wake_ms = std::min(wake_ms, deadlines_.first()->until_ms);
   }
   const int64_t timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
   // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.
@@ -578,7 +591,8 @@ bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && staying_tours_.empty() && waiting_forgets_.empty() &&
                tours_under_way_ == 0 && cells_under_way_ == 0 && pushes_.empty() &&
-               invalidations_.empty() && left_topics_.empty() && !pause_lessened_ && !parked_ &&
+               invalidations_.empty() && left_topics_.empty() && held_cells_.empty() &&
+               given_up_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
                wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
                changes_.pushed();

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@
 #include "dataplane/engine/topics.h"
 #include "dataplane/engine/tour.h"
 #include "dataplane/engine/transport.h"
+#include "dataplane/engine/waiter.h"
 #include "src/abi/control_page.h"
 #include "src/base/intrusive_list.h"
 #include "src/base/rng.h"
@@ -150,6 +152,16 @@ class Worker {
   void invalidate(ShardId shard, std::string_view key);
   void invalidate_all(ShardId shard);
 
+  // --- commands that wait for keys (worker_blocking.cc) ---
+  // See Host::wait.
+  bool wait_for(Context& ctx, const Wait& wait);
+  // For ShardSide, with the shard held: the key of the queue has become ready.
+  void serve_later(ShardSide& side, WaitTable::Queue& queue);
+  // CLIENT UNBLOCK, for a session of this worker.
+  Unblocked unblock(Session& session, UnblockAs as);
+  size_t waiters_in_use() const { return waiters_.in_use(); }
+  int64_t waiting_bytes() const { return waiting_bytes_; }
+
   CommandWatch& watch() { return watch_; }
   // What this worker has used up since its start (or CONFIG RESETSTAT).
   HotKeysUsage usage() const;
@@ -246,7 +258,7 @@ class Worker {
   CommandCost run_cell(Cell& cell, Args args);
   bool serve_requests();
   void take_requests();
-  bool requests_left() const { return served_next_ < served_.size(); }
+  bool requests_left() const { return served_next_ < served_.size() || held_cells_may_go_; }
   void serve(Cell& cell);
   void take_answer(Cell& cell);
   void release_cell(Cell& cell);
@@ -267,7 +279,7 @@ class Worker {
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
   struct Forgotten {
-    uint64_t id = 0;  // Watching::id
+    uint64_t id = 0;  // Watching::id, Waiter::id
     ShardId shard;
   };
   Transaction& transaction_of(Session& session);
@@ -290,8 +302,57 @@ class Worker {
   bool exec_under_way(const Session& session) const {
     return lease_.step == LeaseStep::kExec && lease_.session == &session;
   }
-  bool forget_watches(const Forgotten& watch);
+  void forget(const Forgotten& record);
+  bool try_forget(const Forgotten& record);
   void retry_forgets();
+
+  // worker_blocking.cc: commands that wait for keys
+  struct ReadyKey {
+    ShardSide* side;
+    WaitTable::Queue* queue;
+  };
+  // A request of another worker that must wait, and what it needs beside this worker's shard.
+  struct HeldCell {
+    Cell* cell;
+    ShardSet more_shards;
+  };
+  Waiter& new_waiter(Session& session, const CommandRow& row, Args args);
+  void begin_wait(Session& session, bool muted);
+  void stand_still(Session& session);
+  void take_waiter_cell(Cell& cell);
+  // A command, or a slice of background work, is over with all it has caused.
+  void after_command() {
+    end_of_cause();
+    // In the middle of an EXEC only what its tour does ends here.
+    if (!ready_.empty() && lease_.step != LeaseStep::kExec) [[unlikely]] {
+      serve_waiters();
+    }
+  }
+  void serve_waiters();
+  void serve_key(ShardSide& side, WaitTable::Queue& queue);
+  void serve(ShardSide& side, WaitTable::Record& record);
+  bool run_again(Waiter& waiter, uint32_t ready_key);
+  bool is_held(ShardId shard) const;
+  void bind_held(int db, bool touching);
+  void take_waiter(Waiter& waiter);
+  void end_wait(Waiter& waiter);
+  void leave_wait(Session& session);
+  void abandon_wait(Session& session);
+  void give_up(Waiter& waiter);
+  bool end_waits_in_time();
+  void end_unserved(Waiter& waiter, UnblockAs as);
+  bool any_moves(const ShardSet& held);
+  void add_targets(ShardSet& targets, const CommandRow& row, Args args, const ShardSet& held);
+  void add_further_targets(ShardSet& targets, const ShardSet& held);
+  bool add_needed(ShardSet& more, const CommandRow& row, Args args,
+                  const Transaction* transaction, const ShardSet& held);
+  // True if the session's next command, or that of a cell, needs more than `held` to serve who
+  // waits for what it writes: that is in their more_shards then.
+  bool needs_more(Session& session, const CommandRow& row, Args args, const ShardSet& held);
+  bool needs_more(HeldCell& cell, const ShardSet& held);
+  bool hold_back(Cell& cell);
+  void retry_held_cells();
+  void run_leased_cell();
 
   // worker_listen.cc: topics and monitors
   size_t deliver_message(TopicKind kind, Payload& payload);
@@ -379,6 +440,10 @@ class Worker {
   void publish_clients();
 
   // worker_lease.cc: leases and tours
+  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell };
+  static constexpr int kLeaseFors = 3;
+  bool wants_lease(LeaseFor what);
+  bool anybody_wants_lease();
   bool progress_lease();
   void claim_lease();
   void send_parks();
@@ -485,7 +550,8 @@ class Worker {
     ShardSet shards;
     int acknowledgements = 0;
     uint64_t since_tsc = 0;
-    bool for_left_topics = false;  // or for what clients have left; they take turns
+    LeaseFor purpose = LeaseFor::kSession;  // what it was claimed for
+    bool for_held_cell = false;    // the first of held_cells_ is to run under it
     Session* session = nullptr;    // whose request runs, or is the next to
     Session* before = nullptr;     // whose request has just run
     int requests_left = 0;         // that may run under it
@@ -499,6 +565,19 @@ class Worker {
   CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
   Inbox<Tour, &Tour::next_back> back_from_errands_;  // when it has done with them
+
+  // commands that wait
+  WaiterPool waiters_;           // of this worker's sessions
+  WaiterDeadlines deadlines_;
+  std::vector<Waiter*> given_up_;  // whose clients left while somebody had claimed them
+  int64_t waiting_bytes_ = 0;
+  std::vector<ReadyKey> ready_;  // keys of held shards; empty between commands
+  bool in_service_ = false;      // records of waits are walked over: none but the walk drops any
+  bool serving_ = false;         // the handler that runs has waited
+  ShardSet own_shard_;
+  std::deque<HeldCell> held_cells_;  // hold_back
+  ShardSet held_homes_;          // whose they are
+  bool held_cells_may_go_ = false;
 
   // tracking
   ClientRef actor_;             // whose command runs, or ran last

@@ -1,6 +1,7 @@
 // Running requests: in place, on another worker's shard through a cell, for another worker. The
 // order of a session's replies and effects is kept here.
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/engine/member_prefetch.h"
 #include "dataplane/engine/worker.h"
@@ -94,8 +95,10 @@ size_t Worker::run_part(BurstPart& part) {
 // False if the request must wait (the session is stalled and the request not consumed).
 bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
   if (session.in_flight_count > 0) {
+    // Nothing overtakes a command that may have to wait, which in turn goes alone.
     const bool plain = item.problem == BurstItem::Problem::kNone &&
-                       item.place.where == Where::kShard && admissible(session, *item.row);
+                       item.place.where == Where::kShard && admissible(session, *item.row) &&
+                       (item.row->flags & kBlocking) == 0 && session.waiter == nullptr;
     const bool read = plain && (item.row->flags & kReadonly) != 0;
     const bool same_shard = plain && session.in_flight_one_shard &&
                             session.in_flight_shard == item.place.shard &&
@@ -300,9 +303,13 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
   }
   const CommandCost cost{cycles, request_bytes_, more_than(session.out.size(), out_before)};
   look_if_due(*item.row, args, cost);
-  note_if_remarkable(&session, *item.row, args, cost);
+  if (host_.waits) [[unlikely]] {
+    begin_wait(session, muted);
+  } else {
+    note_if_remarkable(&session, *item.row, args, cost);
+  }
   end_command(session, muted);
-  end_of_cause();
+  after_command();
 }
 
 bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
@@ -312,6 +319,10 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
     return false;
   }
   if (here && session.in_flight_count == 0) {
+    if (side_.waits().any_moves() && needs_more(session, *item.row, args, own_shard_)) {
+      stall(session, Stall::kLease);
+      return false;
+    }
     run_here(session, item, args);
     return true;
   }
@@ -341,6 +352,10 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
     return true;
   }
   cell->set_args(args);
+  if ((item.row->flags & kBlocking) != 0) {
+    cell->waiter = &new_waiter(session, *item.row, args);
+    cell->waiter->with_cell = true;
+  }
   cell->request_bytes = static_cast<uint32_t>(std::min<size_t>(request_bytes_, UINT32_MAX));
   ++cells_under_way_;
   core_.cells_sent.add(1);
@@ -385,9 +400,10 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
 CommandCost Worker::run_cell(Cell& cell, Args args) {
   cell.reply.set_pool(chunks_);
   Reply reply(cell.reply, cell.protocol);
-  keys_.bind(shard_.id(), cell.db, now_, cell.touching);
+  bind_held(cell.db, cell.touching);
   host_.session = nullptr;
   host_.tour = nullptr;
+  host_.waiter = cell.waiter;
   host_.watching = &cell.watching;
   host_.peer = cell.peer;
   Context ctx{.args = args,
@@ -403,7 +419,8 @@ CommandCost Worker::run_cell(Cell& cell, Args args) {
   const uint64_t cycles = call(ctx, cell.row->handler);
   const CommandCost cost{cycles, cell.request_bytes, cell.reply.size()};
   look_if_due(*cell.row, args, cost);
-  end_of_cause();
+  cell.waits = std::exchange(host_.waits, false);
+  after_command();
   return cost;
 }
 
@@ -412,6 +429,7 @@ void Worker::serve(Cell& cell) {
   switch (cell.kind) {
     case CellKind::kPark:
       // From here to the release the shard is another's; stored before the coordinator is told.
+      POLLUX_ASSERT(ready_.empty());
       parked_ = true;
       parked_ticket_ = cell.lease_ticket;
       publish_account(shard_.id());
@@ -429,7 +447,8 @@ void Worker::serve(Cell& cell) {
     case CellKind::kCommand:
       core_.cells_served.add(1);
       engine_.channel(cell.home, id_).begin_serving(cell);
-      if (const CommandCost cost = run_cell(cell, cell.args()); watch_.remarkable(cost)) {
+      if (const CommandCost cost = run_cell(cell, cell.args());
+          watch_.remarkable(cost) && !cell.waits) {
         bring_home(cell.noted, *cell.row, cell.args(), cost);
       }
       cell.pack_reply();
@@ -441,7 +460,7 @@ void Worker::serve(Cell& cell) {
       cell.pack_reply();
       break;
     case CellKind::kForget:
-      side_.forget_watches(cell.watching.id);
+      side_.forget(cell.watching.id);
       break;
   }
   cell.now = now_;
@@ -462,6 +481,10 @@ void Worker::take_answer(Cell& cell) {
     for (const NotedCommand& command : *cell.noted) {
       watch_.note(command, watched_client(cell.session), now_);
     }
+  }
+  if (cell.waiter != nullptr) {
+    take_waiter_cell(cell);
+    return;
   }
   if (cell.session == nullptr) {
     release_cell(cell);
@@ -488,7 +511,7 @@ void Worker::deliver(Session& session) {
   while (!session.in_flight.empty() && session.in_flight.front().answered) {
     Cell& cell = session.in_flight.pop_front();
     --session.in_flight_count;
-    if (!cell.muted) {
+    if (!cell.muted) {  // a command that waits has left nothing in it
       session.out.append(cell.packed_reply());
       session.out.splice(cell.reply);
     }
@@ -527,7 +550,7 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   CommandCounters& counters = counters_of(ctx.row);
   counters.calls.add(1);
   counters.cycles.add(static_cast<int64_t>(cycles));
-  if (latency_tracking_) {
+  if (latency_tracking_ && !host_.waits) {
     latencies_[ctx.row.id].record(cycles);
   }
   core_.commands.add(1);

@@ -49,7 +49,7 @@ bool Worker::check_parked() {
 bool Worker::lease_can_move() {
   switch (lease_.step) {
     case LeaseStep::kNone:
-      return !wait_lease_.empty() || !left_topics_.empty();
+      return anybody_wants_lease();
     case LeaseStep::kClaimed:
       return engine_.leases().may_publish(lease_.ticket);
     case LeaseStep::kPublished:
@@ -71,7 +71,7 @@ bool Worker::progress_lease() {
   for (bool moved = false;; moved = true) {
     switch (lease_.step) {
       case LeaseStep::kNone:
-        if (wait_lease_.empty() && left_topics_.empty()) {
+        if (!anybody_wants_lease()) {
           return moved;
         }
         claim_lease();
@@ -96,7 +96,9 @@ bool Worker::progress_lease() {
         take_hold();
         break;
       case LeaseStep::kHolding:
-        if (lease_.session != nullptr || choose_rider()) {
+        if (lease_.for_held_cell) {
+          run_leased_cell();
+        } else if (lease_.session != nullptr || choose_rider()) {
           run_leased(*lease_.session);
         } else {
           end_lease();
@@ -112,14 +114,36 @@ bool Worker::progress_lease() {
   }
 }
 
-// For topics that clients have left, or for the first session: reads its request again, this time
-// only for its keys. If both wait they take turns.
+bool Worker::wants_lease(LeaseFor what) {
+  switch (what) {
+    case LeaseFor::kSession:
+      return !wait_lease_.empty();
+    case LeaseFor::kLeftTopics:
+      return !left_topics_.empty();
+    case LeaseFor::kHeldCell:
+      return !held_cells_.empty() && !held_cells_may_go_;
+  }
+  return false;
+}
+
+bool Worker::anybody_wants_lease() {
+  return wants_lease(LeaseFor::kSession) || wants_lease(LeaseFor::kLeftTopics) ||
+         wants_lease(LeaseFor::kHeldCell);
+}
+
+// For the first session: reads its request again, this time only for its keys; or for topics that
+// clients have left, or for a request of another worker that is held back. They take turns.
 // No lease is claimed if the session has meanwhile been paused.
 void Worker::claim_lease() {
-  lease_.for_left_topics =
-      !left_topics_.empty() && (wait_lease_.empty() || !lease_.for_left_topics);
-  if (lease_.for_left_topics) {
+  do {
+    lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
+  } while (!wants_lease(lease_.purpose));
+  if (lease_.purpose == LeaseFor::kLeftTopics) {
     lease_.shards = ShardSet::all(workers_);
+  } else if (lease_.purpose == LeaseFor::kHeldCell) {
+    lease_.for_held_cell = true;
+    lease_.shards = own_shard_;  // its keys are on it
+    lease_.shards.add(held_cells_.front().more_shards);
   } else {
     Session& session = wait_lease_.front();
     const bool there = read_again(session);
@@ -141,9 +165,11 @@ void Worker::claim_lease() {
 
 // The shards that the request in leased_item_ needs.
 ShardSet Worker::shards_of_leased(const Session& session) const {
-  return leased_item_.row->route == Route::kExec
-             ? session.transaction->shards()
-             : lease_set(*leased_item_.row, scratch_args_, workers_);
+  ShardSet shards = leased_item_.row->route == Route::kExec
+                        ? session.transaction->shards()
+                        : lease_set(*leased_item_.row, scratch_args_, workers_);
+  shards.add(session.more_shards);
+  return shards;
 }
 
 // Parses the request at the front of the session's input into scratch_args_ and leased_item_, if it
@@ -200,7 +226,7 @@ void Worker::take_hold() {
   POLLUX_ASSERT(!parked_ || !lease_.shards.has(shard_.id()) || leases.released(parked_ticket_));
   core_.leases.add(1);
   core_.lease_wait_cycles.add(static_cast<int64_t>(tsc() - lease_.since_tsc));
-  if (lease_.for_left_topics) {
+  if (lease_.purpose == LeaseFor::kLeftTopics) {
     drop_some_left_topics();
   }
   // What was pushed before the lease comes before its command: a message before the confirmation
@@ -250,7 +276,8 @@ bool Worker::may_ride(Session& session) {
             leased_item_.row->route != Route::kListen &&
             !must_wait_for_memory(leased_item_.row->flags);
   }
-  rides = rides && lease_.shards.has(shards_of_leased(session));
+  rides = rides && lease_.shards.has(shards_of_leased(session)) &&
+          !needs_more(session, *leased_item_.row, scratch_args_, lease_.shards);
   if (!rides) {
     session.reader.reset();
   }
@@ -258,6 +285,12 @@ bool Worker::may_ride(Session& session) {
 }
 
 void Worker::run_leased(Session& session) {
+  if (needs_more(session, *leased_item_.row, scratch_args_, lease_.shards)) {
+    // It stands first in the queue still, and comes again with a larger set.
+    lease_.session = nullptr;
+    lease_.requests_left = 0;
+    return;
+  }
   if (leased_item_.row->route == Route::kExec) {
     start_leased_exec(session);
     return;
@@ -268,6 +301,7 @@ void Worker::run_leased(Session& session) {
 
 // Whom changes of the leased shards are told to.
 void Worker::hold_leased(bool mine) {
+  POLLUX_ASSERT(ready_.empty());
   holds_leased_ = mine;
   for (int i = 0; i < workers_; ++i) {
     const ShardId shard{static_cast<uint16_t>(i)};
@@ -310,20 +344,27 @@ void Worker::run_over_shards(Session& session) {
   const size_t out_after = std::max(session.out.size(), out_before);
   const CommandCost cost{cycles, leased_item_.end, out_after - out_before};
   look_if_due(*leased_item_.row, scratch_args_, cost);
-  note_if_remarkable(&session, *leased_item_.row, scratch_args_, cost);
+  if (host_.waits) [[unlikely]] {
+    begin_wait(session, muted);
+  } else {
+    note_if_remarkable(&session, *leased_item_.row, scratch_args_, cost);
+  }
   end_command(session, muted);
-  end_of_cause();
+  after_command();
 }
 
 // The leased request has run; there may be another.
 void Worker::finish_leased(Session& session) {
   session.input_used += leased_item_.end;
+  session.more_shards = {};
   drop_used_input(session);
   mark_dirty(session);
-  session.StallNode::unlink();
-  served_sessions_.push_back(session);
+  if (session.stall != Stall::kBlocked) {
+    session.StallNode::unlink();
+    served_sessions_.push_back(session);
+    lease_.before = &session;
+  }
   --lease_.requests_left;
-  lease_.before = &session;
   lease_.session = nullptr;
   lease_.step = LeaseStep::kHolding;
 }

@@ -147,6 +147,7 @@ bool Worker::must_wait_for_memory(uint32_t flags) {
   }
   if (!parked_) {
     evict_from(shard_, -room(0), deadline(kMakeRoomUs));
+    serve_waiters();
     if (room(0) >= tolerated) {
       return false;
     }
@@ -286,7 +287,8 @@ int64_t Worker::session_bytes(const Session& session) const {
          (session.transaction == nullptr
               ? 0
               : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +
-                                     session.transaction->watching.bytes));
+                                     session.transaction->watching.bytes)) +
+         (session.stall == Stall::kBlocked ? session.waiter->counted_bytes : 0);
 }
 
 // Brings the account of inputs up to date with this one.
@@ -299,7 +301,8 @@ void Worker::count_input(Session& session) {
 
 int64_t Worker::client_bytes() const {
   return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
-         transaction_bytes_ + listening_bytes() + tracking_bytes() + chunks_.used_bytes();
+         transaction_bytes_ + waiting_bytes_ + listening_bytes() + tracking_bytes() +
+         chunks_.used_bytes();
 }
 
 int64_t Worker::client_bytes_limit() const {

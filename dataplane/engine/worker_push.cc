@@ -1,5 +1,6 @@
 // Pushes: what clients get unasked (messages, invalidations), on its way from the worker where its
-// cause happened to the workers of those who get it, and there to their outputs.
+// cause happened to the workers of those who get it, and there to their outputs. Answers of
+// commands that waited travel among them (worker_blocking.cc).
 //
 // No push overtakes an answer: a session that has requests elsewhere, or is in the middle of an
 // EXEC, gets a push behind the replies that were begun before it came (held_pushes). An answer that
@@ -58,6 +59,11 @@ bool Worker::deliver_pushes(size_t deliveries_max) {
     Push* push = pushes_.next();
     if (push == nullptr) {
       break;
+    }
+    if (push->kind == PushKind::kWaiter) {
+      take_waiter(static_cast<Waiter&>(*push));
+      ++deliveries;
+      continue;
     }
     deliveries += 1 + deliver_push(*push);
     PayloadPool::release(*push->payload, chunks_.payloads());
@@ -134,7 +140,9 @@ void Worker::drop_pushes() {
   for (PushQueue* queue : {&pushes_, &invalidations_}) {
     queue->take();
     while (Push* push = queue->next()) {
-      PayloadPool::release(*push->payload, chunks_.payloads());
+      if (push->kind != PushKind::kWaiter) {
+        PayloadPool::release(*push->payload, chunks_.payloads());
+      }
     }
   }
 }

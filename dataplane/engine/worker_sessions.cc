@@ -345,6 +345,9 @@ void Worker::stall(Session& session, Stall why) {
     case Stall::kMemory:
       wait_memory_.push_back(session);
       break;
+    case Stall::kBlocked:
+      core_.blocked_clients.add(1);
+      break;
     default:
       break;
   }
@@ -431,9 +434,9 @@ void Worker::on_end(Session& session) {
 }
 
 void Worker::close_if_done(Session& session) {
-  // Who leaves while it is paused leaves at once, as in Redis; what it sent is not run.
-  const bool last = session.closing || (session.ended && (session.stall == Stall::kNone ||
-                                                          session.stall == Stall::kPaused));
+  // Who leaves while it is blocked leaves at once, as in Redis; what it sent is not run.
+  const bool last =
+      session.closing || (session.ended && (session.stall == Stall::kNone || session.is_blocked()));
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
       session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);
@@ -496,8 +499,9 @@ void Worker::kill(Session& session) {
   session.closing = true;
   stop_listening(session);
   session.StallNode::unlink();
-  core_.blocked_clients.add(session.stall == Stall::kPaused ? -1 : 0);
+  core_.blocked_clients.add(session.is_blocked() ? -1 : 0);
   session.DirtyNode::unlink();
+  abandon_wait(session);
   stop_tracking(session);
   drop_transaction(session);
   weigh(session);

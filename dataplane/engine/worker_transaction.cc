@@ -1,5 +1,5 @@
-// Transactions: what is queued between MULTI and EXEC, where EXEC runs, and how WATCH's records are
-// let go.
+// Transactions: what is queued between MULTI and EXEC, where EXEC runs, and how records on shards
+// (of watches and waits) are let go.
 //
 // EXEC runs in place if all it needs is this worker's shard, in one cell if it needs one other
 // shard and nothing of the session, else under a lease on all its shards at home. Commands that
@@ -31,7 +31,7 @@ Transaction& Worker::transaction_of(Session& session) {
 Transaction& Worker::watching_transaction(Session& session) {
   Transaction& transaction = transaction_of(session);
   if (transaction.watching.id == 0) {
-    transaction.watching.id = engine_.next_watch_id();
+    transaction.watching.id = engine_.next_record_id();
   }
   return transaction;
 }
@@ -121,12 +121,16 @@ bool Worker::run_exec(Session& session, const BurstItem& item) {
       stall(session, Stall::kParked);
       return false;
     }
+    if (side_.waits().any_moves() && needs_more(session, *item.row, {}, own_shard_)) {
+      stall(session, Stall::kLease);
+      return false;
+    }
     ExecRun run;
     run.out = &session.out;
     start_exec(run, session, *item.row);
     const bool over = go_on_exec(run);
     POLLUX_ASSERT(over);
-    end_of_cause();
+    after_command();
     return true;
   }
   if (count > 1 || transaction.at_home() || transaction.needs_lease()) {
@@ -170,11 +174,12 @@ void Worker::run_exec_cell(Cell& cell) {
   run.client = {cell.home, cell.client};
   run.tracked = cell.tracked;
   run.touching = cell.touching;
+  run.leased = holds_leased_ ? &lease_.shards : nullptr;
   make_room_for(run);
   check_watches(run);
   const bool over = go_on_exec(run);
   POLLUX_ASSERT(over);
-  end_of_cause();
+  after_command();
   cell.noted = std::move(run.noted);
 }
 
@@ -205,7 +210,7 @@ void Worker::check_watches(ExecRun& run) {
       ShardSide& side = engine_.side(shard);
       const uint64_t id = transaction.watching.id;
       intact = intact && side.watches().intact(id, *engine_.shards()[shard.value], now_);
-      side.forget_watches(id);
+      side.forget(id);
     }
   }
   transaction.watching = {};
@@ -401,6 +406,7 @@ void Worker::go_on_leased_exec() {
     Session& session = *lease_.session;
     session.out.splice(exec_out_);
     end_of_cause();
+    serve_waiters();
     release_held(session);
     finish_leased(session);
     if (exec_.waited) {  // long enough
@@ -409,7 +415,7 @@ void Worker::go_on_leased_exec() {
   }
 }
 
-// --- letting watches go ---
+// --- letting records go ---
 
 void Worker::unwatch(Session& session) {
   Transaction* transaction = session.transaction.get();
@@ -418,30 +424,38 @@ void Worker::unwatch(Session& session) {
   }
   transaction_bytes_ -= static_cast<int64_t>(transaction->watching.bytes);
   for (int i = 0; i < workers_; ++i) {
-    const Forgotten watch{transaction->watching.id, ShardId{static_cast<uint16_t>(i)}};
-    if (transaction->watched.has(watch.shard) && !forget_watches(watch)) {
-      waiting_forgets_.push_back(watch);
+    const ShardId shard{static_cast<uint16_t>(i)};
+    if (transaction->watched.has(shard)) {
+      forget({transaction->watching.id, shard});
     }
   }
   transaction->watching = {};
   transaction->watched = {};
 }
 
-// False if it can't be done or sent now.
-bool Worker::forget_watches(const Forgotten& watch) {
-  if (watch.shard == shard_.id()) {
-    if (!parked_) {
-      side_.forget_watches(watch.id);
-    }
-    return !parked_;
+// Now or as soon as it can be.
+void Worker::forget(const Forgotten& record) {
+  if (!try_forget(record)) {
+    waiting_forgets_.push_back(record);
   }
-  Channel& channel = engine_.channel(id_, WorkerId{watch.shard.value});
+}
+
+// False if it can't be done or sent now.
+bool Worker::try_forget(const Forgotten& record) {
+  if (record.shard == shard_.id()) {
+    const bool now = !parked_ && !in_service_;
+    if (now) {
+      side_.forget(record.id);
+    }
+    return now;
+  }
+  Channel& channel = engine_.channel(id_, WorkerId{record.shard.value});
   Cell* cell = channel.take();
   if (cell == nullptr) {
     return false;
   }
   cell->kind = CellKind::kForget;
-  cell->watching.id = watch.id;
+  cell->watching.id = record.id;
   cell->now = now_;
   ++cells_under_way_;
   channel.send(*cell);
@@ -449,7 +463,7 @@ bool Worker::forget_watches(const Forgotten& watch) {
 }
 
 void Worker::retry_forgets() {
-  std::erase_if(waiting_forgets_, [this](const Forgotten& watch) { return forget_watches(watch); });
+  std::erase_if(waiting_forgets_, [this](const Forgotten& record) { return try_forget(record); });
 }
 
 }  // namespace pollux

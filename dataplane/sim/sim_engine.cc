@@ -97,6 +97,10 @@ std::string SimEngine::leaks() {
     report(name + " transaction bytes", worker.transaction_bytes());
     listening += worker.listening_bytes();
     report(name + " watchers", static_cast<int64_t>(worker.side().watches().watchers()));
+    report(name + " waiters", static_cast<int64_t>(worker.waiters_in_use()));
+    report(name + " waiting bytes", worker.waiting_bytes());
+    report(name + " records of waiters",
+           static_cast<int64_t>(engine_->side(worker.shard().id()).waits().records()));
     for (int j = 0; j < workers(); ++j) {
       if (i != j) {
         const Channel& channel = engine_->channel(WorkerId{static_cast<uint16_t>(i)},

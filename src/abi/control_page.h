@@ -14,7 +14,7 @@
 namespace pollux {
 
 inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
-inline constexpr uint32_t kControlPageVersion = 2;
+inline constexpr uint32_t kControlPageVersion = 3;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -65,6 +65,7 @@ struct alignas(64) CoreBlock {
   Counter clients;  // open now
   Counter tracking_clients;  // of these: CLIENT TRACKING is on
   Counter blocked_clients;  // of these: their command waits, or CLIENT PAUSE holds them back
+  Counter timed_clients;    // of these: their command waits until some moment
   Counter net_input_bytes;
   Counter net_output_bytes;
   Counter reads;   // kData events

@@ -43,6 +43,7 @@ class IntrusiveList {
   bool empty() const { return root_.next == &root_; }
   // Requires !empty().
   T& front() { return static_cast<T&>(*static_cast<Node*>(root_.next)); }
+  T& back() { return static_cast<T&>(*static_cast<Node*>(root_.prev)); }
 
   void push_back(T& item) {
     Node& node = item;
@@ -61,9 +62,19 @@ class IntrusiveList {
   // Calls fn(T&) for each; fn may unlink the item it is given, and no other.
   template <typename Fn>
   void for_each(Fn fn) {
+    for_each_while([&fn](T& item) {
+      fn(item);
+      return true;
+    });
+  }
+  // The same until fn returns false.
+  template <typename Fn>
+  void for_each_while(Fn fn) {
     for (ListNode* node = root_.next; node != &root_;) {
       ListNode* next = node->next;
-      fn(static_cast<T&>(*static_cast<Node*>(node)));
+      if (!fn(static_cast<T&>(*static_cast<Node*>(node)))) {
+        return;
+      }
       node = next;
     }
   }

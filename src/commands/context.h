@@ -3,14 +3,18 @@
 // exist. It asks no clock and no random device: `keys.now()` and `rng` are all there is.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "src/base/rng.h"
 #include "src/commands/command.h"
 #include "src/data/encoding_limits.h"
 #include "src/data/eviction.h"
 #include "src/data/keyspace.h"
+#include "src/data/value.h"
 #include "src/protocol/reply.h"
 
 namespace pollux {
@@ -22,6 +26,8 @@ struct DataConfig {
   EncodingLimits encoding;               // *-max-listpack-* and their kin
 };
 
+struct Context;
+
 // What Route::kEachShard collects on its way over the shards.
 struct Gather {
   int64_t integer = 0;
@@ -30,11 +36,32 @@ struct Gather {
   std::string text;          // one value that shards hand on and may replace (RANDOMKEY)
 };
 
+// What a command that has found nothing waits for (BLPOP and its kin).
+struct Wait {
+  size_t first_key = 0;  // arguments: the keys, one behind the other
+  size_t key_count = 0;
+  ValueType type = ValueType::kList;  // what a key must hold before it is looked at again
+  bool gone_too = false;  // it is looked at, too, when it was deleted or holds something else
+  size_t target = 0;      // argument: the key that elements will move to; 0: none
+  int64_t until_ms = 0;   // Unix time; 0: for ever
+  // Arguments that will read otherwise when the command is run again (XREAD: what $ stood for).
+  struct Rewritten {
+    size_t index;
+    std::string_view text;
+  };
+  std::span<const Rewritten> rewritten = {};
+};
+
 // The port through which handlers ask for what only the engine knows. Families of the engine
 // (connection, server) get a larger one; see dataplane/engine/engine_context.h.
 class Host {
  public:
   virtual ~Host() = default;
+  // For a command that has found nothing, has changed and answered nothing, and returns right
+  // behind this. True: it waits. Whenever one of its keys may have something for it the handler is
+  // run again, with Context::ready_key set, until it answers; or it is answered null when the time
+  // is up. False: it must not wait (in a transaction), and answers as if the time were up.
+  virtual bool wait(Context&, const Wait&) { return false; }
 };
 
 struct Context {
@@ -48,6 +75,7 @@ struct Context {
   uint64_t first_key_hash = 0;  // of args[row.keys[0].first], if the router has computed it
   Gather* gather = nullptr;     // Route::kEachShard
   uint32_t shard_index = 0;     // Route::kCursor: the shard the engine chose
+  size_t ready_key = 0;  // a command that waited is run again: this argument is the key to look at
 
   // The key in argument `index`, with its hash.
   Key key(size_t index) const {
@@ -56,6 +84,8 @@ struct Context {
     }
     return Key::of(args[index]);
   }
+  // False for the keys in which a command that has waited has nothing to look for this time.
+  bool looks_at(size_t index) const { return ready_key == 0 || ready_key == index; }
 };
 
 }  // namespace pollux

@@ -19,7 +19,9 @@ void add_command_families(CommandTable& table) {
   table.add(set_algebra_commands());
   table.add(list_commands());
   table.add(list_move_commands());
+  table.add(list_block_commands());
   table.add(zset_commands());
+  table.add(zset_pop_commands());
   table.add(zset_range_commands());
   table.add(zset_combine_commands());
 }

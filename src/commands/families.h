@@ -24,7 +24,9 @@ std::span<const CommandRow> set_commands();
 std::span<const CommandRow> set_algebra_commands();
 std::span<const CommandRow> list_commands();
 std::span<const CommandRow> list_move_commands();
+std::span<const CommandRow> list_block_commands();
 std::span<const CommandRow> zset_commands();
+std::span<const CommandRow> zset_pop_commands();
 std::span<const CommandRow> zset_range_commands();
 std::span<const CommandRow> zset_combine_commands();
 

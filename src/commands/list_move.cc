@@ -9,7 +9,7 @@
 #include <span>
 
 #include "src/commands/families.h"
-#include "src/commands/list_args.h"
+#include "src/commands/list_move.h"
 #include "src/commands/rows.h"
 
 namespace pollux {
@@ -38,26 +38,13 @@ class HeldElement {
   std::string_view text_;
 };
 
-// What moves from where to where.
-struct Move {
-  ListEnd from = ListEnd::kFront;
-  ListEnd to = ListEnd::kFront;
-  uint64_t count = 1;
-  bool exactly = false;
-  bool one_by_one = true;
-  bool many = false;  // an array is answered
-
-  // Of the block at the destination, against the source.
-  bool turned() const { return one_by_one && from == to; }
-};
-
 // Number `i` of the block, in the order of the source, is this number of the source's elements.
-uint64_t block_first(const Move& move, uint64_t size) {
+uint64_t block_first(const ListMove& move, uint64_t size) {
   return move.from == ListEnd::kFront ? 0 : size - move.count;
 }
 
 // Within one list: the element that is pushed is dropped at its old place afterwards.
-void move_inside(Context& ctx, Edit& edit, const Move& move) {
+void move_inside(Context& ctx, Edit& edit, const ListMove& move) {
   ListEdit list(edit, ctx.config.encoding);
   const uint64_t size = list.size();
   HeldElement element;
@@ -85,7 +72,7 @@ void move_inside(Context& ctx, Edit& edit, const Move& move) {
 }
 
 // The elements of the block, in the order in which they are pushed.
-void move_between(Context& ctx, Edit& source, Edit& target, const Move& move) {
+void move_between(Context& ctx, Edit& source, Edit& target, const ListMove& move) {
   ListEdit from(source, ctx.config.encoding);
   ListEdit to(target, ctx.config.encoding);
   const uint64_t first = block_first(move, from.size());
@@ -103,7 +90,7 @@ void move_between(Context& ctx, Edit& source, Edit& target, const Move& move) {
 }
 
 // The block in the order in which it stands at the destination. Read there, it is at the end.
-void reply_moved(Context& ctx, const Entry& target, const Move& move) {
+void reply_moved(Context& ctx, const Entry& target, const ListMove& move) {
   const ListView list(target);
   if (!move.many) {
     reply_element(ctx.reply, list.end_value(move.to));
@@ -112,51 +99,6 @@ void reply_moved(Context& ctx, const Entry& target, const Move& move) {
   ctx.reply.array(move.count);
   reply_elements(ctx.reply, list, move.to == ListEnd::kFront ? 0 : list.size() - move.count,
                  ListEnd::kBack, move.count);
-}
-
-void run_move(Context& ctx, Move move) {
-  Edit source(ctx.keys, ctx.key(1));
-  const auto reply_null = [&] { move.many ? ctx.reply.null_array() : ctx.reply.null(); };
-  if (source.entry() == nullptr) {
-    reply_null();
-    return;
-  }
-  if (!check_list(ctx, *source.entry())) {
-    return;
-  }
-  const uint64_t size = ListView(*source.entry()).size();
-  if (ctx.args[1] == ctx.args[2]) {
-    if (move.exactly && size < move.count) {
-      reply_null();
-      return;
-    }
-    move.count = std::min(move.count, size);
-    move_inside(ctx, source, move);
-    reply_moved(ctx, *source.entry(), move);
-    return;
-  }
-  Edit target(ctx.keys, ctx.key(2));
-  if (target.entry() != nullptr && !check_list(ctx, *target.entry())) {
-    return;
-  }
-  if (move.exactly && size < move.count) {
-    reply_null();
-    return;
-  }
-  move.count = std::min(move.count, size);
-  move_between(ctx, source, target, move);
-  reply_moved(ctx, *target.entry(), move);
-}
-
-void lmove(Context& ctx) {
-  Move move;
-  if (read_list_end(ctx, 3, move.from) && read_list_end(ctx, 4, move.to)) {
-    run_move(ctx, move);
-  }
-}
-
-void rpoplpush(Context& ctx) {
-  run_move(ctx, {.from = ListEnd::kBack, .to = ListEnd::kFront});
 }
 
 constexpr std::string_view kCountSentence = "ERR count should be greater than 0";
@@ -175,66 +117,133 @@ bool read_positive(Context& ctx, size_t index, std::string_view sentence, uint64
   return true;
 }
 
-void lmovem(Context& ctx) {
-  Move move{.many = true};
-  if (!read_list_end(ctx, 3, move.from) || !read_list_end(ctx, 4, move.to)) {
-    return;
+}  // namespace
+
+// --- what the blocking commands do, too ---
+
+bool move_elements(Context& ctx, ListMove move) {
+  Edit source(ctx.keys, ctx.key(1));
+  if (source.entry() == nullptr) {
+    return false;
   }
-  if (ctx.args.size() > 5) {
-    const bool whole = ctx.args.size() == 8;
-    move.exactly = is_word(ctx.args[5], "exactly");
-    move.one_by_one = whole && is_word(ctx.args[7], "obo");
-    if (!whole || (!move.exactly && !is_word(ctx.args[5], "count")) ||
-        (!move.one_by_one && !is_word(ctx.args[7], "bulk"))) {
-      ctx.reply.error(error_text::kSyntax);
-      return;
-    }
-    if (!read_positive(ctx, 6, kCountSentence, move.count)) {
-      return;
-    }
+  if (!check_list(ctx, *source.entry())) {
+    return true;
   }
-  run_move(ctx, move);
+  const uint64_t size = ListView(*source.entry()).size();
+  const bool enough = !move.exactly || size >= move.count;
+  move.count = std::min(move.count, size);
+  if (ctx.args[1] == ctx.args[2]) {
+    if (enough) {
+      move_inside(ctx, source, move);
+      reply_moved(ctx, *source.entry(), move);
+    }
+    return enough;
+  }
+  Edit target(ctx.keys, ctx.key(2));
+  if (target.entry() != nullptr && !check_list(ctx, *target.entry())) {
+    return true;
+  }
+  if (enough) {
+    move_between(ctx, source, target, move);
+    reply_moved(ctx, *target.entry(), move);
+  }
+  return enough;
 }
 
-void lmpop(Context& ctx) {
-  uint64_t keys = 0;
-  if (!read_positive(ctx, 1, "ERR numkeys should be greater than 0", keys)) {
-    return;
+bool read_how_many(Context& ctx, size_t first, ListMove& move) {
+  if (ctx.args.size() == first) {
+    return true;
   }
-  if (keys > ctx.args.size() || keys + 2 >= ctx.args.size()) {
+  const bool whole = ctx.args.size() == first + 3;
+  move.exactly = is_word(ctx.args[first], "exactly");
+  move.one_by_one = whole && is_word(ctx.args[first + 2], "obo");
+  if (!whole || (!move.exactly && !is_word(ctx.args[first], "count")) ||
+      (!move.one_by_one && !is_word(ctx.args[first + 2], "bulk"))) {
     ctx.reply.error(error_text::kSyntax);
-    return;
+    return false;
   }
-  ListEnd end = ListEnd::kFront;
-  if (!read_list_end(ctx, keys + 2, end)) {
-    return;
+  return read_positive(ctx, first + 1, kCountSentence, move.count);
+}
+
+bool read_list_pop(Context& ctx, size_t numkeys_at, ListPop& pop) {
+  uint64_t keys = 0;
+  if (!read_positive(ctx, numkeys_at, "ERR numkeys should be greater than 0", keys)) {
+    return false;
   }
-  uint64_t count = 1;
-  for (size_t i = keys + 3; i < ctx.args.size(); i += 2) {
-    const bool first = i == keys + 3;
-    if (!first || !is_word(ctx.args[i], "count") || i + 1 >= ctx.args.size()) {
+  pop.first = numkeys_at + 1;
+  if (keys > ctx.args.size() || keys + pop.first >= ctx.args.size()) {
+    ctx.reply.error(error_text::kSyntax);
+    return false;
+  }
+  pop.keys = keys;
+  const size_t options = pop.first + keys + 1;
+  if (!read_list_end(ctx, options - 1, pop.end)) {
+    return false;
+  }
+  for (size_t i = options; i < ctx.args.size(); i += 2) {
+    if (i > options || !is_word(ctx.args[i], "count") || i + 1 >= ctx.args.size()) {
       ctx.reply.error(error_text::kSyntax);
-      return;
+      return false;
     }
-    if (!read_positive(ctx, i + 1, kCountSentence, count)) {
-      return;
+    if (!read_positive(ctx, i + 1, kCountSentence, pop.count)) {
+      return false;
     }
   }
-  for (size_t i = 2; i < keys + 2; ++i) {
+  return true;
+}
+
+bool pop_first_list(Context& ctx, const ListPop& pop) {
+  for (size_t i = pop.first; i < pop.first + pop.keys; ++i) {
+    if (!ctx.looks_at(i)) {
+      continue;
+    }
     Edit edit(ctx.keys, ctx.key(i));
     if (edit.entry() == nullptr) {
       continue;
     }
-    if (!check_list(ctx, *edit.entry())) {
-      return;
+    if (check_list(ctx, *edit.entry())) {
+      ListEdit list(edit, ctx.config.encoding);
+      ctx.reply.array(2);
+      ctx.reply.bulk(ctx.args[i]);
+      pop_elements(ctx, edit, list, pop.end, std::min(pop.count, list.size()));
     }
-    ListEdit list(edit, ctx.config.encoding);
-    ctx.reply.array(2);
-    ctx.reply.bulk(ctx.args[i]);
-    pop_elements(ctx, edit, list, end, std::min(count, list.size()));
-    return;
+    return true;
   }
-  ctx.reply.null_array();
+  return false;
+}
+
+namespace {
+
+void move_now(Context& ctx, const ListMove& move) {
+  if (!move_elements(ctx, move)) {
+    reply_not_moved(ctx, move);
+  }
+}
+
+void lmove(Context& ctx) {
+  ListMove move;
+  if (read_list_end(ctx, 3, move.from) && read_list_end(ctx, 4, move.to)) {
+    move_now(ctx, move);
+  }
+}
+
+void rpoplpush(Context& ctx) {
+  move_now(ctx, {.from = ListEnd::kBack, .to = ListEnd::kFront});
+}
+
+void lmovem(Context& ctx) {
+  ListMove move{.many = true};
+  if (read_list_end(ctx, 3, move.from) && read_list_end(ctx, 4, move.to) &&
+      read_how_many(ctx, 5, move)) {
+    move_now(ctx, move);
+  }
+}
+
+void lmpop(Context& ctx) {
+  ListPop pop;
+  if (read_list_pop(ctx, 1, pop) && !pop_first_list(ctx, pop)) {
+    ctx.reply.null_array();
+  }
 }
 
 // --- the table ---

@@ -1,5 +1,5 @@
-// Sorted sets by member: ZADD and its kin, scores, ranks, ZPOPMIN and ZPOPMAX, ZRANDMEMBER, ZSCAN.
-// Ranges are in zset_range.cc, what combines several sets in zset_combine.cc.
+// Sorted sets by member: ZADD and its kin, scores, ranks, ZRANDMEMBER, ZSCAN. Ranges are in
+// zset_range.cc, what pops in zset_pop.cc, what combines several sets in zset_combine.cc.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -238,140 +238,6 @@ void zrank(Context& ctx) {
 }
 void zrevrank(Context& ctx) {
   reply_rank(ctx, /*reverse=*/true);
-}
-
-// --- ZPOPMIN, ZPOPMAX, ZMPOP ---
-
-RankRange range_at_end(const ZsetView& zset, int64_t count, bool max) {
-  const uint64_t size = zset.size();
-  const uint64_t n = std::min(static_cast<uint64_t>(count), size);
-  return max ? RankRange{size - n, size} : RankRange{0, n};
-}
-
-// Elements of the range are replied; then they are erased.
-void erase_popped(Context& ctx, Edit& edit, RankRange range, bool max) {
-  ZsetEditor(edit, ctx.config.encoding).erase(range);
-  finish_erase(edit, max ? KeyEvent::kZPopMax : KeyEvent::kZPopMin);
-}
-
-void pop(Context& ctx, bool max) {
-  if (ctx.args.size() > 3) {
-    ctx.reply.error(error_text::kSyntax);
-    return;
-  }
-  const bool counted = ctx.args.size() == 3;
-  int64_t count = 1;
-  if (counted) {
-    const auto parsed = parse_int64(ctx.args[2]);
-    if (!parsed || *parsed < 0) {
-      ctx.reply.error("ERR value is out of range, must be positive");
-      return;
-    }
-    count = *parsed;
-  }
-  Edit edit(ctx.keys, ctx.key(1));
-  if (!check_zset(ctx, edit.entry())) {
-    return;
-  }
-  const ZsetView zset(edit.entry());
-  const RankRange range = range_at_end(zset, count, max);
-  if (range.size() == 0) {
-    ctx.reply.array(0);
-    return;
-  }
-  // Without a count the pair stands alone.
-  const bool nested = counted && ctx.reply.protocol() == 3;
-  ctx.reply.array(nested ? range.size() : 2 * range.size());
-  zset.visit(range, max, [&](std::string_view member, double score) {
-    if (nested) {
-      ctx.reply.array(2);
-    }
-    ctx.reply.bulk(member);
-    ctx.reply.real(score);
-  });
-  erase_popped(ctx, edit, range, max);
-}
-
-void zpopmin(Context& ctx) {
-  pop(ctx, /*max=*/false);
-}
-void zpopmax(Context& ctx) {
-  pop(ctx, /*max=*/true);
-}
-
-struct MpopOptions {
-  size_t keys = 0;
-  bool max = false;
-  int64_t count = -1;
-};
-
-bool read_positive(Context& ctx, size_t index, int64_t& value, std::string_view sentence) {
-  const auto parsed = parse_int64(ctx.args[index]);
-  if (!parsed || *parsed < 1) {
-    ctx.reply.error(sentence);
-    return false;
-  }
-  value = *parsed;
-  return true;
-}
-
-bool read_mpop(Context& ctx, MpopOptions& options) {
-  int64_t keys = 0;
-  if (!read_positive(ctx, 1, keys, "ERR numkeys should be greater than 0")) {
-    return false;
-  }
-  const size_t count = ctx.args.size();
-  if (static_cast<uint64_t>(keys) >= count - 2) {
-    ctx.reply.error(error_text::kSyntax);
-    return false;
-  }
-  options.keys = static_cast<size_t>(keys);
-  const size_t where = 2 + options.keys;
-  options.max = is_word(ctx.args[where], "max");
-  if (!options.max && !is_word(ctx.args[where], "min")) {
-    ctx.reply.error(error_text::kSyntax);
-    return false;
-  }
-  for (size_t i = where + 1; i < count; i += 2) {
-    if (options.count != -1 || !is_word(ctx.args[i], "count") || i + 1 == count) {
-      ctx.reply.error(error_text::kSyntax);
-      return false;
-    }
-    if (!read_positive(ctx, i + 1, options.count, "ERR count should be greater than 0")) {
-      return false;
-    }
-  }
-  options.count = std::max<int64_t>(options.count, 1);
-  return true;
-}
-
-void zmpop(Context& ctx) {
-  MpopOptions options;
-  if (!read_mpop(ctx, options)) {
-    return;
-  }
-  for (size_t i = 2; i < 2 + options.keys; ++i) {
-    Edit edit(ctx.keys, ctx.key(i));
-    if (edit.entry() == nullptr) {
-      continue;
-    }
-    if (!check_zset(ctx, edit.entry())) {
-      return;
-    }
-    const ZsetView zset(edit.entry());
-    const RankRange range = range_at_end(zset, options.count, options.max);
-    ctx.reply.array(2);
-    ctx.reply.bulk(ctx.args[i]);
-    ctx.reply.array(range.size());
-    zset.visit(range, options.max, [&](std::string_view member, double score) {
-      ctx.reply.array(2);
-      ctx.reply.bulk(member);
-      ctx.reply.real(score);
-    });
-    erase_popped(ctx, edit, range, options.max);
-    return;
-  }
-  ctx.reply.null_array();
 }
 
 // --- ZRANDMEMBER ---
@@ -632,39 +498,6 @@ constexpr CommandRow kRows[] = {
      .summary = "Tells how many members are behind one.",
      .complexity = "O(log N)",
      .syntax = "key#0 member [withscore=WITHSCORE]@7.2.0"},
-    {.name = "zpopmin",
-     .arity = -2,
-     .flags = kWrite | kFast,
-     .acl = kAclSortedset,
-     .handler = zpopmin,
-     .keys = {key_at(1, "RW access delete")},
-     .group = "sorted-set",
-     .since = "5.0.0",
-     .summary = "Takes out the members with the lowest scores.",
-     .complexity = "O(log N + M) for M members",
-     .syntax = "key#0 [count:integer]"},
-    {.name = "zpopmax",
-     .arity = -2,
-     .flags = kWrite | kFast,
-     .acl = kAclSortedset,
-     .handler = zpopmax,
-     .keys = {key_at(1, "RW access delete")},
-     .group = "sorted-set",
-     .since = "5.0.0",
-     .summary = "Takes out the members with the highest scores.",
-     .complexity = "O(log N + M) for M members",
-     .syntax = "key#0 [count:integer]"},
-    {.name = "zmpop",
-     .arity = -4,
-     .flags = kWrite | kMovableKeys,
-     .acl = kAclSortedset,
-     .handler = zmpop,
-     .keys = {{.first = 2, .flags = "RW access delete", .numkeys_at = 1}},
-     .group = "sorted-set",
-     .since = "7.0.0",
-     .summary = "Takes members out of the first sorted set that has any.",
-     .complexity = "O(K + log N + M) for K keys and M members",
-     .syntax = "numkeys:integer key#0... where=(MIN|MAX) [COUNT count:integer]"},
     {.name = "zrandmember",
      .arity = -2,
      .flags = kReadonly,

@@ -68,6 +68,18 @@ const CommandSpec kCommandTable[] = {
     {8, Rule::kExact, "RPOPLPUSH <lkey> <lkey>"},
     {6, Rule::kExact, "LMPOP 1 <lkey> (LEFT|RIGHT) [COUNT <int>]*"},
     {10, Rule::kExact, "LMPOP (2|3|2|<int>) <lkey> <lkey> [<lkey>] (LEFT|RIGHT) [COUNT <int>]"},
+    // Those that wait do so for a moment here; in steps of their own (stream.cc) they are served.
+    {2, Rule::kExact, "(BLPOP|BRPOP) <lkey> [<lkey>] 0.001", Mutilate::kNever},
+    {2, Rule::kExact, "(BLPOP|BRPOP|BZPOPMIN|BZPOPMAX) <lkey> (foo|-1|inf|nan|1e30|-0.5)",
+     Mutilate::kNever},
+    {2, Rule::kExact, "BLMOVE <lkey> <lkey> (LEFT|RIGHT|<word>) (LEFT|RIGHT) (0.001|-1|foo)",
+     Mutilate::kNever},
+    {2, Rule::kExact, "BRPOPLPUSH <lkey> <lkey> (0.001|-1|foo)", Mutilate::kNever},
+    {2, Rule::kExact, "BLMPOP (0.001|-1|foo) (1|2|<word>|0) <lkey> (LEFT|RIGHT) [COUNT <int>]",
+     Mutilate::kNever},
+    {2, Rule::kExact, "BZMPOP (0.001|-1|foo) (1|2|<word>|0) <lkey> (MIN|MAX) [COUNT <int>]",
+     Mutilate::kNever},
+    {1, Rule::kExact, "(BZPOPMIN|BZPOPMAX) <lkey> [<lkey>] 0.001", Mutilate::kNever},
 
     // Keys.
     {14, Rule::kExact, "DEL (<key>)*"},

@@ -24,6 +24,7 @@
 #include "tests/differential/resp.h"
 #include "tests/differential/rules.h"
 #include "tests/differential/stream.h"
+#include "tests/differential/waiters.h"
 
 namespace pollux {
 namespace {
@@ -62,7 +63,8 @@ double seconds_now() {
 // One stream on a fresh data set over fresh connections.
 class Run {
  public:
-  Run(const Options& options, const std::vector<Step>& steps) : steps_(steps) {
+  Run(const Options& options, const std::vector<Step>& steps)
+      : steps_(steps), waiters_(options.redis_port, options.pollux_port) {
     size_t connections = 1;
     for (const Step& step : steps) {
       connections = std::max(connections, step.connection + 1);
@@ -149,6 +151,9 @@ class Run {
         break;
       case Step::Kind::kTracking:
         run_tracking(step);
+        break;
+      case Step::Kind::kBlocking:
+        run_blocking(step);
         break;
       case Step::Kind::kWait:
         std::this_thread::sleep_for(std::chrono::milliseconds(step.wait_ms));
@@ -244,6 +249,34 @@ class Run {
       }
     }
     reopen(connection);
+  }
+
+  void run_blocking(const Step& step) {
+    const size_t waiters = std::min(step.waiters, step.commands.size());
+    bool in_time = true;
+    for (size_t i = 0; i < waiters; i++) {
+      in_time = in_time && waiters_.send(step.commands[i].request);
+    }
+    Step others = step;
+    others.kind = Step::Kind::kPipeline;
+    others.connection = pairs_.size() - 1;
+    others.commands.erase(others.commands.begin(),
+                          others.commands.begin() + static_cast<std::ptrdiff_t>(waiters));
+    run_pipeline(others);
+    if (found_) {
+      found_->command += waiters;
+      return;
+    }
+    in_time = in_time && waiters_.settle();
+    for (size_t i = 0; i < waiters && !found_; i++) {
+      if (waiters_.redis(i) != waiters_.pollux(i)) {
+        report(i, "what a client that waited got differs", waiters_.redis(i), waiters_.pollux(i));
+      }
+    }
+    if (!waiters_.leave() || !in_time) {
+      report(0, "a server does not know in time who is blocked", "", "");
+    }
+    reopen(others.connection);
   }
 
   void run_raw(const Step& step) {
@@ -375,6 +408,7 @@ class Run {
   const std::vector<Step>& steps_;
   std::vector<Pair> pairs_;
   std::optional<EventStreams> events_;
+  Waiters waiters_;
   size_t at_ = 0;
   Answer redis_;
   Answer pollux_;

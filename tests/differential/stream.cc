@@ -111,6 +111,8 @@ class RoundMaker {
       transaction();
     } else if (dice < 126) {
       tracking();
+    } else if (dice < 132) {
+      blocking();
     } else {
       pipeline();
     }
@@ -286,6 +288,71 @@ class RoundMaker {
         return {"SELECT", std::to_string(rng_.below(3))};
       default:
         return {"GET", key};
+    }
+  }
+
+  // Some wait for lists that are empty, and others do what may serve them.
+  void blocking() {
+    step_.kind = Step::Kind::kBlocking;
+    step_.waiters = 1 + rng_.below(4);
+    for (size_t i = 0; i < step_.waiters; i++) {
+      step_.commands.push_back(make(waiting_request()));
+    }
+    step_.commands.push_back(make({"DEL", list(), list(), list(), list()}));
+    const bool together = rng_.chance(3);
+    if (together) {
+      step_.commands.push_back(make({"MULTI"}));
+    }
+    for (uint64_t i = 1 + rng_.below(8); i > 0; i--) {
+      step_.commands.push_back(make(serving_request()));
+    }
+    if (together) {
+      step_.commands.push_back(make({"EXEC"}));
+    }
+  }
+
+  std::string list() { return grammar_.value("lkey", rng_); }
+  const char* end() { return rng_.chance(2) ? "LEFT" : "RIGHT"; }
+
+  Request waiting_request() {
+    switch (rng_.below(8)) {
+      case 0:
+        return {"BRPOP", list(), list(), list(), "0"};
+      case 1:
+        return {"BLMOVE", list(), list(), end(), end(), "0"};
+      case 2:
+        return {"BRPOPLPUSH", list(), list(), "0"};
+      case 3:
+        return {"BLMPOP", "0", "2", list(), list(), end(), "COUNT", "2"};
+      case 4:
+        return {rng_.chance(2) ? "BZPOPMIN" : "BZPOPMAX", list(), list(), "0"};
+      case 5:
+        return {"BZMPOP", "0", "1", list(), "MIN", "COUNT", "3"};
+      default:
+        return {"BLPOP", list(), list(), "0"};
+    }
+  }
+
+  Request serving_request() {
+    switch (rng_.below(12)) {
+      case 0:
+        return {"DEL", list()};
+      case 1:
+        return {"RENAME", list(), list()};
+      case 2:
+        return {"COPY", list(), list(), "REPLACE"};
+      case 3:
+        return {"SET", list(), "no list"};
+      case 4:
+        return {"ZADD", list(), "1", "m", "2", "n", "3", "o"};
+      case 5:
+        return {"LMOVE", list(), list(), end(), end()};
+      case 6:
+        return {rng_.chance(10) ? "FLUSHDB" : "LLEN", list()};
+      case 7:
+        return {"LPUSH", list(), "a", "b", "c"};
+      default:
+        return {"RPUSH", list(), grammar_.value("element", rng_)};
     }
   }
 

@@ -28,6 +28,8 @@ struct Step {
     kWait,      // nothing is sent for wait_ms: short TTLs end
     kTracking,  // commands of a client that caches, on a connection of its own: all that comes
                 // back, pushes among the replies, is compared as bytes
+    kBlocking,  // the first `waiters` commands wait, each on a connection of its own; then come
+                // the others, on one that no other step uses
   };
   Kind kind = Kind::kPipeline;
   size_t connection = 0;
@@ -35,6 +37,7 @@ struct Step {
   std::string raw;
   uint64_t split_seed = 0;  // not 0: sent in small pieces cut at random
   int wait_ms = 0;
+  size_t waiters = 0;
 };
 
 // About `commands_max` commands over `connections` connections.

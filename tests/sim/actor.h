@@ -54,6 +54,8 @@ class Actor {
   // DISCARD: nothing of it.
   void expect_discard();
   void fail(const std::string& what);
+  // It acts no more.
+  void retire() { rounds_ = 0; }
   uint64_t below(uint64_t bound) { return rng_.below(bound); }
 
   SimEngine& sim_;

@@ -367,6 +367,9 @@ constexpr Play kPlays[] = {
     {"deserters", set_deserters},
     {"monitor", set_monitor},
     {"key_events", set_key_events},
+    {"queues", set_queues},
+    {"queue_order", set_queue_order},
+    {"belts", set_belts},
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.

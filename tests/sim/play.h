@@ -55,6 +55,11 @@ std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases);
 // For plays of a test's own.
 std::string perform(Scheduler& scheduler, Stage& stage);
 
+// queue_plays.cc
+void set_queues(Stage& stage);
+void set_queue_order(Stage& stage);
+void set_belts(Stage& stage);
+
 // All keys of `name` on different workers, at most `count`.
 std::vector<std::string> spread_keys(Stage& stage, const std::string& name, size_t count);
 

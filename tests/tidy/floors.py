@@ -51,6 +51,7 @@ ATOMIC_FILES = {
     "dataplane/engine/monitors": "every worker asks before each command whether somebody watches",
     "dataplane/engine/payload": "what many clients get goes home from the last worker",
     "dataplane/engine/push": "the queue that any worker adds pushes to",
+    "dataplane/engine/waiter": "who answers a command that waits: home or a holder of a shard",
     "dataplane/engine/worker": "the flag of a sleeping worker",
     "dataplane/kernel/uring_transport": "wake",
     "dataplane/sim/memory_transport": "wake, and sleep without a kernel",

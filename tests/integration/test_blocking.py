@@ -1,0 +1,240 @@
+"""Blocking commands on real sockets: who is served, how waits end, what is seen meanwhile."""
+
+import threading
+import time
+
+import redis
+
+from case import Case, Raw, ServerCase, not_quick, pollux_only
+from harness import encode
+
+KEYS = ["alpha", "beta", "gamma", "delta", "epsilon"]  # they lie on different shards of four
+
+
+def reply(key, element):
+    return encode(key, element)
+
+
+class Blocking(ServerCase):
+
+    def blocked(self, count):
+        self.eventually(lambda: self.client.info("clients")["blocked_clients"] == count,
+                        what="%d blocked clients" % count)
+
+    def waiter(self, *command):
+        """A connection whose command waits."""
+        before = self.client.info("clients")["blocked_clients"]
+        raw = Raw(self.server)
+        self.addCleanup(raw.socket.close)
+        raw.send(encode(*command))
+        self.blocked(before + 1)
+        return raw
+
+    def expect(self, raw, data):
+        self.assertEqual(raw.read_exactly(data), data)
+
+    def test_a_push_serves(self):
+        for key in KEYS:
+            waiter = self.waiter("BLPOP", *KEYS, 0)
+            self.client.rpush(key, "a", "b")
+            self.expect(waiter, reply(key, "a"))
+            self.assertEqual(self.client.lrange(key, 0, -1), [b"b"])
+            self.client.delete(key)
+            self.blocked(0)
+
+    def test_first_come_first_served(self):
+        for key in KEYS:
+            waiters = [self.waiter("BRPOP", key, 0) for _ in range(8)]
+            self.client.lpush(key, *range(5))
+            for i in range(5, 8):
+                self.client.lpush(key, i)
+            for i, waiter in enumerate(waiters):
+                self.expect(waiter, reply(key, i))
+
+    def test_sorted_sets(self):
+        waiter = self.waiter("BZPOPMIN", "alpha", "beta", 0)
+        other = self.waiter("BZMPOP", 0, 2, "alpha", "beta", "MAX", "COUNT", 2)
+        self.client.zadd("beta", {"m": 1.5, "n": 2, "o": 3})
+        self.expect(waiter, encode("beta", "m", "1.5"))
+        self.expect(other, b"*2\r\n$4\r\nbeta\r\n*2\r\n*2\r\n$1\r\no\r\n$1\r\n3\r\n"
+                           b"*2\r\n$1\r\nn\r\n$1\r\n2\r\n")
+
+    def test_chain_of_moves(self):
+        movers = [self.waiter("BLMOVE", KEYS[i], KEYS[i + 1], "LEFT", "RIGHT", 0)
+                  for i in (2, 0, 1)]
+        last = self.waiter("BLPOP", KEYS[3], 0)
+        self.client.rpush(KEYS[0], "x")
+        for mover in movers:
+            self.expect(mover, b"$1\r\nx\r\n")
+        self.expect(last, reply(KEYS[3], "x"))
+        self.assertEqual(self.client.exists(*KEYS), 0)
+
+    def test_timeouts(self):
+        with Raw(self.server) as raw:
+            for command, null in ((("BLPOP", "alpha", "beta", "0.05"), b"*-1\r\n"),
+                                  (("BLMOVE", "alpha", "beta", "LEFT", "LEFT", "0.05"), b"*-1\r\n"),
+                                  (("BZPOPMAX", "beta", "0.05"), b"*-1\r\n")):
+                began = time.monotonic()
+                raw.send(encode(*command))
+                self.expect(raw, null)
+                self.assertGreater(time.monotonic() - began, 0.045)
+        self.blocked(0)
+
+    @not_quick
+    @pollux_only
+    def test_timeouts_are_exact(self):  # redis-server looks at them ten times a second
+        late = []
+        with Raw(self.server) as raw:
+            for _ in range(20):
+                began = time.monotonic()
+                raw.send(encode("BLPOP", "alpha", "0.03"))
+                self.expect(raw, b"*-1\r\n")
+                late.append(time.monotonic() - began - 0.03)
+        self.assertLess(sorted(late)[10], 0.01)
+
+    def test_client_list_and_unblock(self):
+        waiter = Raw(self.server)
+        self.addCleanup(waiter.socket.close)
+        waiter.send(encode("CLIENT", "SETNAME", "w"))
+        self.expect(waiter, b"+OK\r\n")
+        number = int([c for c in self.client.client_list() if c["name"] == "w"][0]["id"])
+        self.assertEqual(self.client.execute_command("CLIENT", "UNBLOCK", number), 0)
+        for how, answer in ((("TIMEOUT",), b"*-1\r\n"), ((), b"*-1\r\n"),
+                            (("ERROR",), b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")):
+            waiter.send(encode("BLPOP", *KEYS, "0") + encode("PING"))
+            self.blocked(1)
+            line = [c for c in self.client.client_list() if c["name"] == "w"][0]
+            self.assertEqual((line["flags"], line["cmd"]), ("b", "blpop"))
+            self.assertEqual(self.client.execute_command("CLIENT", "UNBLOCK", number, *how), 1)
+            self.expect(waiter, answer + b"+PONG\r\n")
+        self.assertEqual(self.client.info("errorstats")["errorstat_UNBLOCKED"], "count=1")
+
+    def test_who_leaves_takes_nothing(self):
+        for key in KEYS:
+            for leave in ("close", "half", "kill"):
+                waiter = self.waiter("BLPOP", *KEYS, 0)
+                if leave == "close":
+                    waiter.socket.close()
+                elif leave == "half":
+                    waiter.socket.shutdown(1)
+                else:
+                    self.client.client_kill_filter(
+                        addr="%s:%d" % waiter.socket.getsockname(), skipme=True)
+                self.blocked(0)
+                self.client.rpush(key, "x")
+                self.assertEqual(self.client.lpop(key), b"x")
+
+    def test_events_come_in_order(self):
+        self.client.config_set("notify-keyspace-events", "Elgz")
+        self.addCleanup(self.client.config_set, "notify-keyspace-events", "")
+        with self.client.pubsub() as listener:
+            listener.psubscribe("__keyevent@0__:*")
+            listener.get_message(timeout=5)
+            waiter = self.waiter("BLMOVE", "alpha", "beta", "LEFT", "RIGHT", 0)
+            self.client.rpush("alpha", "1", "2")
+            self.expect(waiter, b"$1\r\n1\r\n")
+            events = [listener.get_message(timeout=5) for _ in range(3)]
+            found = [(e["channel"].split(b":")[1], e["data"]) for e in events]
+            # Those of two keys have an order only where one worker has both.
+            self.assertEqual(sorted(found), [(b"lpop", b"alpha"), (b"rpush", b"alpha"),
+                                             (b"rpush", b"beta")])
+            self.assertLess(found.index((b"rpush", b"alpha")), found.index((b"lpop", b"alpha")))
+
+    def test_pause_lets_time_run_out(self):
+        waiter = self.waiter("BLPOP", "alpha", "0.2")
+        self.client.execute_command("CLIENT", "PAUSE", 3000, "WRITE")
+        self.expect(waiter, b"*-1\r\n")
+        self.client.execute_command("CLIENT", "UNPAUSE")
+
+    def test_monitor_and_slowlog(self):
+        self.client.config_set("slowlog-log-slower-than", 0)
+        self.addCleanup(self.client.config_set, "slowlog-log-slower-than", 10000)
+        with Raw(self.server) as monitor:
+            monitor.send(encode("MONITOR"))
+            self.expect(monitor, b"+OK\r\n")
+            waiter = self.waiter("BLPOP", "alpha", "0")
+            self.client.slowlog_reset()
+            self.assertNotIn(b"BLPOP alpha 0", [e["command"] for e in self.client.slowlog_get()])
+            self.client.rpush("alpha", "x")
+            self.expect(waiter, reply("alpha", "x"))
+            self.assertIn(b"BLPOP alpha 0", [e["command"] for e in self.client.slowlog_get()])
+            monitor.send(encode("QUIT"))
+            seen = monitor.read_to_end()
+            self.assertEqual(seen.count(b'"BLPOP" "alpha" "0"'), 1)
+
+
+class Queues(Case):
+    """Producers and consumers all at once: nothing is lost, nothing comes twice."""
+
+    @not_quick
+    def test_reliable_queue(self):
+        server = self.start()
+        total = 3000
+        done = []
+        failures = []
+
+        def produce(first):
+            with server.redis() as client:
+                for i in range(first, total, 3):
+                    client.lpush("jobs", i)
+
+        def work(name):
+            with server.redis() as client:
+                while True:
+                    job = client.brpoplpush("jobs", "doing:" + name, timeout=10)
+                    if job is None:
+                        failures.append("a worker waited in vain")
+                        return
+                    if job == b"end":
+                        return
+                    if client.lrem("doing:" + name, 1, job) != 1:
+                        failures.append("%s is not where it was moved" % job)
+                    client.rpush("done", job)
+
+        def collect():
+            with server.redis() as client:
+                while len(done) < total:
+                    popped = client.blpop("done", timeout=10)
+                    if popped is None:
+                        failures.append("the collector waited in vain")
+                        return
+                    done.append(int(popped[1]))
+
+        workers = [threading.Thread(target=work, args=(str(i),)) for i in range(5)]
+        others = [threading.Thread(target=produce, args=(i,)) for i in range(3)]
+        others.append(threading.Thread(target=collect))
+        for thread in workers + others:
+            thread.start()
+        for thread in others:
+            thread.join()
+        with server.redis() as client:
+            client.lpush("jobs", *["end"] * len(workers))
+        for thread in workers:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(sorted(done), list(range(total)))
+        with server.redis() as client:
+            self.assertEqual(client.info("clients")["blocked_clients"], 0)
+
+    def test_shutdown_with_waiters(self):
+        server = self.start()
+        waiters = [server.redis() for _ in range(4)]
+        errors = []
+
+        def wait(client):
+            try:
+                client.blpop(KEYS, timeout=0)
+            except redis.ConnectionError:
+                errors.append("closed")
+
+        threads = [threading.Thread(target=wait, args=(w,)) for w in waiters]
+        for thread in threads:
+            thread.start()
+        with server.redis() as client:
+            self.eventually(lambda: client.info("clients")["blocked_clients"] == 4)
+            client.shutdown(nosave=True)
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(errors, ["closed"] * 4)
+        self.assertEqual(server.process.wait(10), 0)
+
