@@ -22,6 +22,7 @@ void add_command_families(CommandTable& table) {
   table.add(zset_commands());
   table.add(zset_range_commands());
   table.add(zset_combine_commands());
+  table.add(hyperloglog_commands());
 }
 
 }  // namespace pollux

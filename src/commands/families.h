@@ -27,6 +27,7 @@ std::span<const CommandRow> list_move_commands();
 std::span<const CommandRow> zset_commands();
 std::span<const CommandRow> zset_range_commands();
 std::span<const CommandRow> zset_combine_commands();
+std::span<const CommandRow> hyperloglog_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);
