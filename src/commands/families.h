@@ -28,6 +28,8 @@ std::span<const CommandRow> zset_commands();
 std::span<const CommandRow> zset_range_commands();
 std::span<const CommandRow> zset_combine_commands();
 std::span<const CommandRow> hyperloglog_commands();
+std::span<const CommandRow> geo_commands();
+std::span<const CommandRow> geo_search_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);
