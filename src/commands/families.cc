@@ -25,6 +25,7 @@ void add_command_families(CommandTable& table) {
   table.add(hyperloglog_commands());
   table.add(geo_commands());
   table.add(geo_search_commands());
+  table.add(sort_commands());
 }
 
 }  // namespace pollux

@@ -30,6 +30,7 @@ std::span<const CommandRow> zset_combine_commands();
 std::span<const CommandRow> hyperloglog_commands();
 std::span<const CommandRow> geo_commands();
 std::span<const CommandRow> geo_search_commands();
+std::span<const CommandRow> sort_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);
