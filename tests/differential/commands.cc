@@ -40,7 +40,7 @@ const CommandSpec kCommandTable[] = {
     {12, Rule::kExact, "GETBIT <key> <bitoffset>"},
     {14, Rule::kExact, "BITCOUNT <key> [<index> <index> [BYTE|BIT]|<index>]"},
     {14, Rule::kExact, "BITPOS <key> <bit> [<index> [<index> [BYTE|BIT]]]"},
-    {10, Rule::kExact, "BITOP (AND|OR|XOR|NOT|DIFF) <key> (<key>)*"},
+    {10, Rule::kExact, "BITOP (AND|OR|XOR|NOT|<word>) <key> (<key>)*"},
     {4, Rule::kExact, "BITOP NOT <key> <key>"},
     {24, Rule::kExact,
      "BITFIELD <key> [GET <fieldtype> <fieldoffset>|SET <fieldtype> <fieldoffset> <int>|"
@@ -82,7 +82,7 @@ const CommandSpec kCommandTable[] = {
     {3, Rule::kSorted, "KEYS <pattern>"},
     {4, Rule::kNullness, "RANDOMKEY"},
     {8, Rule::kExact, "DBSIZE"},
-    {16, Rule::kExact, "OBJECT ENCODING (<key>|<hash>|<set>)"},
+    {16, Rule::kEncoding, "OBJECT ENCODING (<key>|<hash>|<set>|<zset>|<hll>)"},
     {4, Rule::kType, "OBJECT IDLETIME <key>"},
     {3, Rule::kExact, "OBJECT FREQ <key>"},
     {3, Rule::kType, "OBJECT REFCOUNT <key>"},
@@ -141,6 +141,112 @@ const CommandSpec kCommandTable[] = {
     {10, Rule::kSorted, "(SINTER|SUNION|SDIFF) (<set>)*"},
     {10, Rule::kExact, "(SINTERSTORE|SUNIONSTORE|SDIFFSTORE) <set> (<set>)*"},
     {8, Rule::kExact, "SINTERCARD (1|2|<int>) (<set>)* [LIMIT <int>|<word>]*"},
+
+    // Sorted sets. What differs on purpose behind ZRANK's member is kept away.
+    {40, Rule::kExact, "ZADD <zset> (<score> <member>)*"},
+    {20, Rule::kExact, "ZADD <zset> [NX|XX|GT|LT|CH|INCR]* (<score> <member>)*"},
+    {10, Rule::kExact, "ZINCRBY <zset> <score> <member>"},
+    {16, Rule::kExact, "ZREM <zset> (<member>)*"},
+    {5, Rule::kExact, "ZCARD <zset>"},
+    {6, Rule::kExact, "ZSCORE <zset> <member>"},
+    {5, Rule::kExact, "ZMSCORE <zset> (<member>)*"},
+    {8, Rule::kExact, "(ZRANK|ZREVRANK) <zset> <member>", Mutilate::kNever},
+    {8, Rule::kExact, "(ZPOPMIN|ZPOPMAX) <zset> [<int>]"},
+    {6, Rule::kExact, "ZMPOP (1|2|2|<int>) <zset> [<zset>] (MIN|MAX|<word>) [COUNT <int>]*"},
+    {10, Rule::kExact, "ZRANGE <zset> <index> <index> [WITHSCORES|REV|<word>]*"},
+    {10, Rule::kExact,
+     "ZRANGE <zset> <scorebound> <scorebound> BYSCORE [REV|WITHSCORES|LIMIT <index> <int>]*"},
+    {5, Rule::kExact, "ZREVRANGE <zset> <index> <index> [WITHSCORES]"},
+    {8, Rule::kExact,
+     "(ZRANGEBYSCORE|ZREVRANGEBYSCORE) <zset> <scorebound> <scorebound> "
+     "[WITHSCORES|LIMIT <index> <int>]*"},
+    {6, Rule::kExact, "ZCOUNT <zset> <scorebound> <scorebound>"},
+    {5, Rule::kExact, "ZREMRANGEBYSCORE <zset> <scorebound> <scorebound>"},
+    {5, Rule::kExact, "ZREMRANGEBYRANK <zset> <index> <index>"},
+    {6, Rule::kExact, "ZRANGESTORE <zset> <zset> <index> <index> [REV]"},
+    {6, Rule::kExact,
+     "ZRANGESTORE <zset> <zset> <scorebound> <scorebound> BYSCORE [REV|LIMIT <index> <int>]*"},
+    {4, Rule::kNullness, "ZRANDMEMBER <zset>"},
+    {4, Rule::kSorted, "ZRANDMEMBER <zset> 5000 [WITHSCORES]", Mutilate::kNever},
+    {4, Rule::kType, "ZRANDMEMBER <zset> (3|-3|0|<word>) [WITHSCORES|<word>]", Mutilate::kNever},
+    {4, Rule::kType, "ZSCAN <zset> (0|foo) [COUNT <int>|MATCH <pattern>|<word>]*"},
+    {10, Rule::kExact,
+     "(ZUNION|ZINTER|ZDIFF) (1|2|2|<int>) (<zset>|<set>) [<zset>] "
+     "[WITHSCORES|AGGREGATE (SUM|MIN|MAX|<word>)|WEIGHTS <score>]*"},
+    {8, Rule::kExact,
+     "(ZUNION|ZINTER) 2 (<zset>|<set>) <zset> WEIGHTS <score> <score> "
+     "[WITHSCORES|AGGREGATE (SUM|MIN|MAX)]*"},
+    {6, Rule::kExact, "ZINTERCARD (1|2|2|<int>) <zset> [<zset>|<set>] [LIMIT <int>]*"},
+    {10, Rule::kExact,
+     "(ZUNIONSTORE|ZINTERSTORE) <zset> 2 (<zset>|<set>) <zset> "
+     "[WEIGHTS <score> <score>|AGGREGATE (SUM|MIN|MAX)]*"},
+    {5, Rule::kExact, "ZDIFFSTORE <zset> (1|2) (<zset>|<set>) [<zset>]"},
+    // Ranges of members need one score for all.
+    {10, Rule::kExact, "ZADD <lexset> (0 <member>)*", Mutilate::kNever},
+    {4, Rule::kExact, "ZREM <lexset> (<member>)*", Mutilate::kNever},
+    {10, Rule::kExact,
+     "(ZRANGEBYLEX|ZREVRANGEBYLEX) <lexset> <lex> <lex> [LIMIT <index> <int>]"},
+    {6, Rule::kExact, "ZRANGE <lexset> <lex> <lex> BYLEX [REV|LIMIT <index> <int>|WITHSCORES]*"},
+    {5, Rule::kExact, "ZLEXCOUNT <lexset> <lex> <lex>"},
+    {3, Rule::kExact, "ZREMRANGEBYLEX <lexset> <lex> <lex>"},
+
+    // Places.
+    {30, Rule::kExact, "GEOADD <geo> (<lon> <lat> <place>)*"},
+    {12, Rule::kExact, "GEOADD <geo> [NX|XX|CH]* (<lon> <lat> <place>)*"},
+    {6, Rule::kExact, "(GEOPOS|GEOHASH) <geo> [<place>]*"},
+    {8, Rule::kExact, "GEODIST <geo> <place> <place> [<unit>|<word>]"},
+    {20, Rule::kExact,
+     "GEOSEARCH <geo> (FROMMEMBER <place>|FROMLONLAT <lon> <lat>) "
+     "(BYRADIUS <distance> <unit>|BYBOX <distance> <distance> <unit>) "
+     "[ASC|DESC|COUNT <int>|COUNT 3 ANY|WITHDIST|WITHCOORD|WITHHASH]*"},
+    {8, Rule::kExact,
+     "GEOSEARCHSTORE <zset> <geo> (FROMMEMBER <place>|FROMLONLAT <lon> <lat>) "
+     "(BYRADIUS <distance> <unit>|BYBOX <distance> <distance> <unit>) "
+     "[ASC|DESC|COUNT <int>|COUNT 3 ANY|STOREDIST]*"},
+    {6, Rule::kExact,
+     "GEOSEARCH <geo> [FROMMEMBER <place>|FROMLONLAT <lon> <lat>|BYRADIUS <distance> <unit>|"
+     "BYBOX <distance> <distance> <unit>|ANY|STOREDIST|<word>]* [ASC|COUNT <int>]*"},
+    {10, Rule::kExact,
+     "GEORADIUS <geo> <lon> <lat> <distance> <unit> "
+     "[ASC|DESC|COUNT <int>|COUNT 3 ANY|WITHDIST|WITHCOORD|STORE <zset>|STOREDIST <zset>]*"},
+    {8, Rule::kExact,
+     "GEORADIUSBYMEMBER <geo> <place> <distance> <unit> "
+     "[ASC|DESC|COUNT <int>|COUNT 3 ANY|WITHHASH|WITHCOORD|STORE <zset>|STOREDIST <zset>]*"},
+    {4, Rule::kExact, "GEORADIUS_RO <geo> <lon> <lat> <distance> <unit> [WITHDIST|ASC|STORE z1]*"},
+    {4, Rule::kExact, "GEORADIUSBYMEMBER_RO <geo> <place> <distance> <unit> [WITHDIST|DESC]*"},
+
+    // HyperLogLogs; APPEND and SETRANGE damage them.
+    {40, Rule::kExact, "PFADD <hll> [<value>|<member>]*"},
+    {16, Rule::kExact, "PFCOUNT (<hll>)*"},
+    {14, Rule::kExact, "PFMERGE <hll> [<hll>]*"},
+    {10, Rule::kExact, "GET <hll>"},
+    {2, Rule::kExact, "APPEND <hll> <value>"},
+    {2, Rule::kExact, "SETRANGE <hll> (14|16|17|18|20) <value>"},
+    {3, Rule::kExact, "DEL <hll>"},
+    {4, Rule::kExact, "PFDEBUG (ENCODING|DECODE|TODENSE|<word>) <hll>"},
+    {1, Rule::kExact, "PFDEBUG GETREG <hll>", Mutilate::kNever},
+
+    // SORT, where the order is defined: not that of tables, nor of partial sorts of equal things.
+    // What is stored is sorted by bytes, or not at all.
+    {10, Rule::kSort, "SORT <lkey> [ALPHA|ASC|DESC|LIMIT <index> <int>|GET #]*"},
+    {4, Rule::kSort, "SORT (<set>|<zset>) [ASC|DESC|LIMIT <index> <int>]*"},
+    {4, Rule::kExact, "SORT (<set>|<zset>|<lkey>) ALPHA [DESC|LIMIT <index> <int>]* STORE <lkey>"},
+    {12, Rule::kSort,
+     "SORT <sortlist> BY <sortpattern> [ASC|DESC|LIMIT <index> <int>|GET <sortpattern>]*"},
+    {8, Rule::kExact, "RPUSH <sortlist> (<element>)*", Mutilate::kNever},
+    {2, Rule::kExact, "DEL <sortlist>", Mutilate::kNever},
+    {6, Rule::kExact, "SORT <sortlist> BY <sortpattern> ALPHA [DESC|GET <sortpattern>]*",
+     Mutilate::kNever},
+    {5, Rule::kExact,
+     "SORT <sortlist> BY <sortpattern> ALPHA [DESC|GET <sortpattern>]* STORE <sortlist>",
+     Mutilate::kNever},
+    {4, Rule::kExact,
+     "SORT <sortlist> BY nosort [DESC|LIMIT <index> <int>|GET <sortpattern>]* STORE <lkey>",
+     Mutilate::kNever},
+    {3, Rule::kExact, "SORT <set> BY nosort [DESC|GET #|LIMIT <index> <int>]* STORE <lkey>",
+     Mutilate::kNever},
+    {5, Rule::kExact, "SORT <zset> BY nosort [DESC|LIMIT <index> <int>|GET #]*", Mutilate::kNever},
+    {4, Rule::kSort, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*"},
 
     // Connection.
     {8, Rule::kExact, "PING [<value>]"},
