@@ -260,37 +260,90 @@ class QueryReader {
 struct Found {
   std::string_view member;
   double score;
-  double distance_m;
+  double distance_m;  // if the query needs it
   uint32_t number;  // in the order of the search: what has the same distance keeps it
 };
 
-std::vector<Found> find_members(const ZsetView& zset, const SearchQuery& query, ZsetItems& texts) {
+// What is looked for.
+struct Wanted {
+  GeoArea area;
+  bool with_distance;
+  size_t enough;  // more is not needed
+
+  // The distance of a place in the area, or 0 if it is not needed; nothing outside.
+  std::optional<double> distance_m(double score) const {
+    const GeoPoint place = geo_point(score);
+    if (with_distance) {
+      return area.distance_m(place);
+    }
+    return area.contains(place) ? std::optional(0.0) : std::nullopt;
+  }
+};
+
+// A small set is looked through once, and what is found goes into the order of the ranges.
+std::vector<Found> find_in_small(const ZsetView& zset, const Wanted& wanted, ZsetItems& texts) {
   std::vector<Found> found;
-  const size_t enough = query.any ? static_cast<size_t>(query.count) : SIZE_MAX;
-  const GeoArea area = query.area();
-  for (const GeoRange& range : area.ranges()) {
+  found.reserve(zset.size());
+  const GeoArea::Ranges ranges = wanted.area.ranges();
+  zset.visit_all([&](std::string_view member, double score) {
+    const auto distance_m = wanted.distance_m(score);
+    if (!distance_m) {
+      return;
+    }
+    const auto range = std::find_if(ranges.begin(), ranges.end(), [score](const GeoRange& one) {
+      return score >= static_cast<double>(one.first) && score < static_cast<double>(one.end);
+    });
+    // A score that is no place's may lie elsewhere.
+    if (range != ranges.end()) {
+      const auto number = static_cast<uint32_t>(range - ranges.begin());
+      found.push_back({texts.keep(/*stands=*/false, member), score, *distance_m, number});
+    }
+  });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Found& a, const Found& b) { return a.number < b.number; });
+  found.resize(std::min(found.size(), wanted.enough));
+  for (size_t i = 0; i < found.size(); ++i) {
+    found[i].number = static_cast<uint32_t>(i);
+  }
+  return found;
+}
+
+// The first of them in the order in which redis-server finds them.
+std::vector<Found> find_members(const ZsetView& zset, const Wanted& wanted, ZsetItems& texts) {
+  if (!zset.is_large()) {
+    return find_in_small(zset, wanted, texts);
+  }
+  // The more members a square holds, the more of them lie outside of the area's bounds; finding a
+  // range costs as much as looking at some.
+  constexpr size_t kManyMembers = 1000;
+  const unsigned finer = zset.size() < kManyMembers ? 1 : GeoArea::kFinerMax;
+  std::vector<Found> found;
+  for (const GeoRange& range : wanted.area.ranges(finer)) {
     const auto visit = [&](std::string_view member, double score) {
-      if (const auto distance_m = area.distance_m(geo_point(score))) {
-        const auto number = static_cast<uint32_t>(found.size());
-        found.push_back({texts.keep(zset.is_large(), member), score, *distance_m, number});
+      if (const auto distance_m = wanted.distance_m(score)) {
+        found.push_back({member, score, *distance_m, static_cast<uint32_t>(found.size())});
       }
-      return found.size() < enough;
+      return found.size() < wanted.enough;
     };
     zset.visit_scores(static_cast<double>(range.first), static_cast<double>(range.end), visit);
-    if (found.size() >= enough) {
+    if (found.size() >= wanted.enough) {
       break;
     }
   }
   return found;
 }
 
-// Sorts as far as COUNT goes, and drops what is beyond it. COUNT means the nearest ones, unless ANY
-// will do.
+// COUNT means the nearest ones, unless ANY will do.
+bool is_sorted(const SearchQuery& query) {
+  return query.order != Order::kNone || (query.count > 0 && !query.any);
+}
+
+// Sorts as far as COUNT goes, and drops what is beyond it.
 void sort_and_cut(const SearchQuery& query, std::vector<Found>& found) {
   const size_t all = found.size();
   const size_t wanted =
       query.count == 0 ? all : std::min(all, static_cast<size_t>(query.count));
-  if (query.order != Order::kNone || (query.count > 0 && !query.any)) {
+  if (is_sorted(query)) {
     const bool reverse = query.order == Order::kFarthest;
     const auto before = [reverse](const Found& a, const Found& b) {
       if (a.distance_m != b.distance_m) {
@@ -352,7 +405,9 @@ void search(Context& ctx, const SearchForm& form) {
   ZsetItems texts;
   std::vector<Found> found;
   if (entry != nullptr) {
-    found = find_members(ZsetView(entry), query, texts);
+    const bool with_distance = is_sorted(query) || query.with_distance || query.store_distance;
+    const size_t enough = query.any ? static_cast<size_t>(query.count) : SIZE_MAX;
+    found = find_members(ZsetView(entry), {query.area(), with_distance, enough}, texts);
     sort_and_cut(query, found);
   }
   if (query.target != 0) {

@@ -507,8 +507,8 @@ constexpr CommandRow kRows[] = {
      .since = "1.0.0",
      .summary = "Sorts the elements of a list, set or sorted set; may store them.",
      .complexity = kComplexity,
-     .syntax = "key#0 [BY pattern#1] [LIMIT offset_count=(offset:integer count:integer)] "
-               "[GET pattern#1&...] order=[ASC|DESC] [sorting=ALPHA] [STORE destination#2]"},
+     .syntax = "key#0 [BY pattern:pattern#1] [LIMIT offset_count=(offset:integer count:integer)] "
+               "[GET pattern:pattern#1&...] order=[ASC|DESC] [sorting=ALPHA] [STORE destination#2]"},
     {.name = "sort_ro",
      .arity = -2,
      .flags = kReadonly | kMovableKeys,
@@ -520,8 +520,8 @@ constexpr CommandRow kRows[] = {
      .since = "7.0.0",
      .summary = "Sorts the elements of a list, set or sorted set.",
      .complexity = kComplexity,
-     .syntax = "key#0 [BY pattern#1] [LIMIT offset_count=(offset:integer count:integer)] "
-               "[GET pattern#1&...] order=[ASC|DESC] [sorting=ALPHA]"},
+     .syntax = "key#0 [BY pattern:pattern#1] [LIMIT offset_count=(offset:integer count:integer)] "
+               "[GET pattern:pattern#1&...] order=[ASC|DESC] [sorting=ALPHA]"},
 };
 
 }  // namespace
