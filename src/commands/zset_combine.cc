@@ -18,7 +18,7 @@ namespace pollux {
 namespace {
 
 enum class Operation : uint8_t { kUnion, kInter, kDiff };
-enum class Aggregate : uint8_t { kSum, kMin, kMax };
+enum class Aggregate : uint8_t { kSum, kMin, kMax, kCount };
 
 // A sorted set, or a set, whose members have the score 1; or nothing.
 class Source {
@@ -85,6 +85,7 @@ double number_or_0(double value) {
 double combined(double left, double right, Aggregate aggregate) {
   switch (aggregate) {
     case Aggregate::kSum:
+    case Aggregate::kCount:
       return number_or_0(left + right);
     case Aggregate::kMin:
       return right < left ? right : left;
@@ -92,6 +93,11 @@ double combined(double left, double right, Aggregate aggregate) {
       return right > left ? right : left;
   }
   return left;
+}
+
+// What a source adds for a member with this score.
+double share_of(const Source& source, double score, Aggregate aggregate) {
+  return aggregate == Aggregate::kCount ? source.weight : source.weight * score;
 }
 
 bool read_weights(Context& ctx, size_t at, Combination& what) {
@@ -113,6 +119,8 @@ bool read_aggregate(std::string_view word, Aggregate& aggregate) {
     aggregate = Aggregate::kMin;
   } else if (is_word(word, "max")) {
     aggregate = Aggregate::kMax;
+  } else if (is_word(word, "count")) {
+    aggregate = Aggregate::kCount;  // of Redis 8.8: how many have it, or the sum of their weights
   } else {
     return false;
   }
@@ -221,7 +229,7 @@ void unite(const Combination& what, ZsetItems& texts, std::vector<ZsetItem>& ite
   MemberIndex index(total);
   for (const Source& source : what.sources) {
     source.visit_all([&](std::string_view member, double score, bool stands) {
-      const double value = number_or_0(source.weight * score);
+      const double value = number_or_0(share_of(source, score, what.aggregate));
       const size_t place = index.place_of(member, items);
       if (place == items.size()) {
         items.push_back({texts.keep(stands, member), value});
@@ -240,7 +248,7 @@ void intersect(Context& ctx, const Combination& what, ZsetItems& texts,
       return;
     }
     const Key name = Key::of(member);
-    double sum = number_or_0(first.weight * score);
+    double sum = number_or_0(share_of(first, score, what.aggregate));
     for (size_t i = 1; i < what.sources.size(); ++i) {
       const Source& other = what.sources[i];
       // A set that is named twice needs no second lookup.
@@ -249,7 +257,7 @@ void intersect(Context& ctx, const Combination& what, ZsetItems& texts,
       if (!found) {
         return;
       }
-      sum = combined(sum, *found * other.weight, what.aggregate);
+      sum = combined(sum, share_of(other, *found, what.aggregate), what.aggregate);
     }
     items.push_back({texts.keep(stands, member), sum});
   });
@@ -355,7 +363,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N + M log M) for M members of N",
      .syntax =
          "numkeys:integer key#0... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)] [withscores=WITHSCORES]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)] [withscores=WITHSCORES]"},
     {.name = "zinter",
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
@@ -368,7 +376,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N K + M log M) for M members, N in the smallest of K sets",
      .syntax =
          "numkeys:integer key#0... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)] [withscores=WITHSCORES]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)] [withscores=WITHSCORES]"},
     {.name = "zdiff",
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
@@ -403,7 +411,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N + M log M) for M members of N",
      .syntax =
          "destination#0 numkeys:integer key#1... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)]"},
     {.name = "zinterstore",
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,
@@ -416,7 +424,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N K + M log M) for M members, N in the smallest of K sets",
      .syntax =
          "destination#0 numkeys:integer key#1... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)]"},
     {.name = "zdiffstore",
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,

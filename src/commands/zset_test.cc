@@ -110,6 +110,19 @@ TEST(Zset, SetsAreSortedSetsWithTheScoreOne) {
             "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
 }
 
+// Of Redis 8.8; from its documentation.
+TEST(Zset, AggregateCountIgnoresScores) {
+  TestStore store(4);
+  store.run("zadd s1 1 foo 1 bar");
+  store.run("zadd s2 2 foo 2 bar");
+  store.run("zadd s3 3 foo");
+  EXPECT_EQ(store.run("zunionstore out 3 s1 s2 s3 aggregate count"), ":2\r\n");
+  EXPECT_EQ(store.run("zrange out 0 -1 withscores"),
+            "*4\r\n$3\r\nbar\r\n$1\r\n2\r\n$3\r\nfoo\r\n$1\r\n3\r\n");
+  EXPECT_EQ(store.run("zinter 3 s1 s2 s3 weights 2 3 5 aggregate COUNT withscores"),
+            "*2\r\n$3\r\nfoo\r\n$2\r\n10\r\n");
+}
+
 TEST(Zset, RandomMembersAreBounded) {
   TestStore store;
   EXPECT_EQ(store.run("zrandmember absent -9223372036854775807"), "*0\r\n");
