@@ -297,7 +297,7 @@ constexpr CommandRow kRows[] = {
     {.name = "debug", .arity = -2, .flags = kAdmin | kNoScript | kLoading | kStale | kProtected,
      .acl = 0, .handler = debug, .key_finder = find_debug_key,
      .group = "server", .since = "1.0.0", .summary = "For tests and for looking inside.",
-     .complexity = "Depends on the subcommand."},
+     .complexity = "Depends on the subcommand.", .syscmd = true},
 };
 
 }  // namespace

@@ -178,12 +178,10 @@ size_t format_uint64(uint64_t value, char* out) {
   return size;
 }
 
-size_t format_long_double(long double value, char* out) {
-  if (std::isinf(value)) {
-    const std::string_view text = value > 0 ? "inf" : "-inf";
-    return text.copy(out, text.size());
-  }
-  auto size = static_cast<size_t>(std::snprintf(out, kLongDoubleTextMax, "%.17Lf", value));
+namespace {
+
+// What is left of `size` characters of "%f" when the zeros at its end go; 0 has no sign.
+size_t without_zeros(char* out, size_t size) {
   if (std::memchr(out, '.', size) != nullptr) {
     while (out[size - 1] == '0') {
       --size;
@@ -197,6 +195,62 @@ size_t format_long_double(long double value, char* out) {
     size = 1;
   }
   return size;
+}
+
+// "%.17Lf" by integers, 0 if that would not be exact. It is from 2^-8 to below 2^56, and for
+// shorter fractions below: the value times 2^71 is an integer of at most 127 bits then, its
+// fraction times 10^17 one of at most 128.
+size_t format_fixed(long double value, char* out) {
+  static_assert(std::numeric_limits<long double>::digits == 64, "the format of x87");
+  constexpr int kPointBits = 71;
+  constexpr uint64_t kScale = 100'000'000'000'000'000;
+  using Wide = unsigned __int128;
+  uint64_t mantissa;
+  uint16_t sign_and_exponent;
+  std::memcpy(&mantissa, &value, sizeof(mantissa));
+  std::memcpy(&sign_and_exponent, reinterpret_cast<const char*>(&value) + sizeof(mantissa),
+              sizeof(sign_and_exponent));
+  // The value is the mantissa times 2^(exponent - kPointBits).
+  const int exponent = (sign_and_exponent & 0x7FFF) - 16383 - 63 + kPointBits;
+  if (exponent > 63 || exponent < -63 ||
+      (exponent < 0 && (mantissa & ((uint64_t{1} << -exponent) - 1)) != 0)) {
+    return 0;
+  }
+  const Wide fixed = exponent < 0 ? Wide{mantissa >> -exponent} : Wide{mantissa} << exponent;
+  uint64_t whole = static_cast<uint64_t>(fixed >> kPointBits);
+  const Wide product = (fixed & ((Wide{1} << kPointBits) - 1)) * kScale;
+  uint64_t digits = static_cast<uint64_t>(product >> kPointBits);
+  const Wide rest = product & ((Wide{1} << kPointBits) - 1);
+  constexpr Wide kHalf = Wide{1} << (kPointBits - 1);
+  if (rest > kHalf || (rest == kHalf && digits % 2 == 1)) {
+    ++digits;
+    whole += digits / kScale;
+    digits %= kScale;
+  }
+
+  char* to = out;
+  if ((sign_and_exponent & 0x8000) != 0) {
+    *to++ = '-';
+  }
+  to += format_uint64(whole, to);
+  // A one in front keeps the zeros behind it, and gives its place to the point.
+  const size_t fraction = format_uint64(kScale + digits, to);
+  *to = '.';
+  return static_cast<size_t>(to - out) + fraction;
+}
+
+}  // namespace
+
+size_t format_long_double(long double value, char* out) {
+  if (const size_t size = format_fixed(value, out)) {
+    return without_zeros(out, size);
+  }
+  if (std::isinf(value)) {
+    const std::string_view text = value > 0 ? "inf" : "-inf";
+    return text.copy(out, text.size());
+  }
+  const int size = std::snprintf(out, kLongDoubleTextMax, "%.17Lf", value);
+  return without_zeros(out, static_cast<size_t>(size));
 }
 
 size_t format_double(double value, char* out) {

@@ -159,5 +159,34 @@ TEST(FormatLongDoubleTest, SeventeenDecimalsWithoutTrailingZeros) {
   EXPECT_EQ(long_double_text(LDBL_MAX).size(), 4933U);
 }
 
+TEST(FormatLongDoubleTest, EqualsPrintf17f) {
+  Rng rng(3);
+  const auto expected = [](long double value) {
+    char out[kLongDoubleTextMax];
+    std::string text(out, static_cast<size_t>(std::snprintf(out, sizeof(out), "%.17Lf", value)));
+    text.erase(text.find_last_not_of('0') + 1);
+    return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
+  };
+  for (const long double value :
+       {72057594037927935.5L, 72057594037927936.0L, 0x1p-8L, 0x1.8p-18L, 0x1.fffffffffffffffep-9L,
+        0.99999999999999999L, 0.999999999999999995L, 9.999999999999999995L, 1e17L, 0x1p-71L,
+        0.000000000000000005L, 12.345678901234567895L}) {
+    EXPECT_EQ(long_double_text(value), expected(value));
+  }
+  for (int i = 0; i < 200'000; ++i) {
+    const auto scale = static_cast<int>(rng.below(100)) - 90;
+    const auto value = std::ldexp(static_cast<long double>(rng.next() | 1), scale);
+    const std::string text = expected(value);
+    ASSERT_EQ(long_double_text(value), text);
+    ASSERT_EQ(long_double_text(-value), text == "0" ? "0" : "-" + text);
+    const long double degrees = static_cast<double>(rng.unit() * 180);
+    ASSERT_EQ(long_double_text(degrees), expected(degrees));
+    // Odd multiples of 2^-18 lie in the middle between two numbers of 17 digits.
+    const long double tie =
+        std::ldexp(static_cast<long double>(rng.below(uint64_t{1} << 40) | 1), -18);
+    ASSERT_EQ(long_double_text(tie), expected(tie));
+  }
+}
+
 }  // namespace
 }  // namespace pollux

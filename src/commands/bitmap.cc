@@ -175,20 +175,27 @@ void bitpos(Context& ctx) {
 
 // --- BITOP ---
 
-bool parse_operation(std::string_view word, BitOperation& operation) {
-  if (is_word(word, "and")) {
-    operation = BitOperation::kAnd;
-  } else if (is_word(word, "or")) {
-    operation = BitOperation::kOr;
-  } else if (is_word(word, "xor")) {
-    operation = BitOperation::kXor;
-  } else if (is_word(word, "not")) {
-    operation = BitOperation::kNot;
-  } else {
-    return false;
-  }
-  return true;
-}
+struct OperationRow {
+  std::string_view word;
+  BitOperation operation;
+  // How many sources it takes, and what is said if they are not as many.
+  size_t sources_min = 1;
+  size_t sources_max = SIZE_MAX;
+  std::string_view sentence = {};
+};
+constexpr OperationRow kOperations[] = {
+    {"and", BitOperation::kAnd},
+    {"or", BitOperation::kOr},
+    {"xor", BitOperation::kXor},
+    {"not", BitOperation::kNot, 1, 1, "ERR BITOP NOT must be called with a single source key."},
+    {"diff", BitOperation::kDiff, 2, SIZE_MAX,
+     "ERR BITOP DIFF must be called with at least two source keys."},
+    {"diff1", BitOperation::kDiff1, 2, SIZE_MAX,
+     "ERR BITOP DIFF1 must be called with at least two source keys."},
+    {"andor", BitOperation::kAndOr, 2, SIZE_MAX,
+     "ERR BITOP ANDOR must be called with at least two source keys."},
+    {"one", BitOperation::kOne},
+};
 
 void store_result(Context& ctx, std::string_view result) {
   Edit edit(ctx.keys, ctx.key(2));
@@ -204,19 +211,21 @@ void store_result(Context& ctx, std::string_view result) {
 }
 
 void bitop(Context& ctx) {
-  BitOperation operation{};
-  if (!parse_operation(ctx.args[1], operation)) {
+  const auto row = std::find_if(
+      std::begin(kOperations), std::end(kOperations),
+      [&ctx](const OperationRow& one) { return is_word(ctx.args[1], one.word); });
+  if (row == std::end(kOperations)) {
     ctx.reply.error(error_text::kSyntax);
-    return;
-  }
-  if (operation == BitOperation::kNot && ctx.args.size() != 4) {
-    ctx.reply.error("ERR BITOP NOT must be called with a single source key.");
     return;
   }
   struct Scratch {
     char text[kInt64TextMax];
   };
   const size_t count = ctx.args.size() - 3;
+  if (count < row->sources_min || count > row->sources_max) {
+    ctx.reply.error(row->sentence);
+    return;
+  }
   std::vector<Scratch> scratches(count);
   std::vector<std::string_view> sources;
   sources.reserve(count);
@@ -232,7 +241,7 @@ void bitop(Context& ctx) {
   // The target may be one of the sources, so the result is made beside it.
   const auto result = std::make_unique_for_overwrite<char[]>(size + 1);
   if (size > 0) {
-    bit_operation(operation, sources, {result.get(), size});
+    bit_operation(row->operation, sources, {result.get(), size});
   }
   store_result(ctx, {result.get(), size});
 }
@@ -295,7 +304,8 @@ constexpr CommandRow kRows[] = {
      .since = "2.6.0",
      .summary = "Combines strings bit by bit and stores the result.",
      .complexity = "O(N) for N bytes of all strings",
-     .syntax = "operation destkey#0 key#1..."},
+     .syntax = "operation destkey#0 key#1...",
+     .history = "8.2.0 DIFF, DIFF1, ANDOR and ONE came in"},
 };
 
 }  // namespace

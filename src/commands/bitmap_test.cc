@@ -74,6 +74,37 @@ TEST(Bitmap, BitopOverShards) {
   EXPECT_EQ(store.run("get n"), "$1\r\n\xce\r\n");
 }
 
+// Of Redis 8.2; from its documentation.
+TEST(Bitmap, BitopOfSetsOfBits) {
+  TestStore store(4);
+  store.run_args({"set", "x", "\xf0"});
+  store.run_args({"set", "y", "\xcc\x01"});
+  store.run_args({"set", "z", "\xaa"});
+  struct {
+    const char* line;
+    const char* result;
+  } const cases[] = {
+      {"bitop diff d x y z", "\x10"},
+      {"bitop diff1 d x y z", "\x0e\x01"},
+      {"bitop andor d x y z", "\xe0"},
+      {"bitop one d x y z", "\x16\x01"},
+      {"bitop ONE d x", "\xf0"},
+      {"bitop diff d absent y", ""},
+  };
+  for (const auto& c : cases) {
+    store.run(c.line);
+    std::string expected = c.result;
+    expected.resize(std::string_view(c.line).find(" y") == std::string_view::npos ? 1 : 2);
+    EXPECT_EQ(store.run("get d"),
+              "$" + std::to_string(expected.size()) + "\r\n" + expected + "\r\n")
+        << c.line;
+  }
+  EXPECT_EQ(store.run("bitop diff d x"),
+            "-ERR BITOP DIFF must be called with at least two source keys.\r\n");
+  EXPECT_EQ(store.run("bitop andor d x"),
+            "-ERR BITOP ANDOR must be called with at least two source keys.\r\n");
+}
+
 TEST(Bitfield, OverflowModes) {
   TestStore store;
   EXPECT_EQ(store.run("bitfield k incrby u2 0 3 overflow sat incrby u2 0 1 overflow fail incrby u2 "

@@ -168,6 +168,7 @@ struct CommandRow {
   std::string_view replaced_by = {};
   InMulti in_multi = InMulti::kQueued;
   SecretArg secret = nullptr;
+  bool syscmd = false;  // COMMAND DOCS says so of what is not for users
 };
 
 // Whether it is refused between MULTI and EXEC: by its flag, or because it has an errand, for which

@@ -320,7 +320,7 @@ void write_command_docs(Reply& reply, const CommandRow& row) {
   const std::vector<Argument> arguments = parse_syntax(row.syntax);
   const bool deprecated = !row.deprecated_since.empty();
   reply.bulk(full_name(row));
-  reply.map(3 + (row.complexity.empty() ? 0 : 1) + (deprecated ? 3 : 0) +
+  reply.map(3 + (row.complexity.empty() ? 0 : 1) + (row.syscmd ? 1 : 0) + (deprecated ? 3 : 0) +
             (row.history.empty() ? 0 : 1) + (arguments.empty() ? 0 : 1) +
             (row.subcommands.empty() ? 0 : 1));
   write_field(reply, "summary", row.summary);
@@ -328,6 +328,10 @@ void write_command_docs(Reply& reply, const CommandRow& row) {
   write_field(reply, "group", row.group);
   if (!row.complexity.empty()) {
     write_field(reply, "complexity", row.complexity);
+  }
+  if (row.syscmd) {
+    reply.bulk("doc_flags");
+    write_word_set(reply, "syscmd");
   }
   if (deprecated) {
     reply.bulk("doc_flags");

@@ -24,6 +24,10 @@ void add_command_families(CommandTable& table) {
   table.add(zset_pop_commands());
   table.add(zset_range_commands());
   table.add(zset_combine_commands());
+  table.add(hyperloglog_commands());
+  table.add(geo_commands());
+  table.add(geo_search_commands());
+  table.add(sort_commands());
 }
 
 }  // namespace pollux

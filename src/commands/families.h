@@ -29,6 +29,10 @@ std::span<const CommandRow> zset_commands();
 std::span<const CommandRow> zset_pop_commands();
 std::span<const CommandRow> zset_range_commands();
 std::span<const CommandRow> zset_combine_commands();
+std::span<const CommandRow> hyperloglog_commands();
+std::span<const CommandRow> geo_commands();
+std::span<const CommandRow> geo_search_commands();
+std::span<const CommandRow> sort_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);

@@ -37,6 +37,14 @@ TEST(KeyExtractor, Ranges) {
   EXPECT_EQ(extract(*table.find("rename"), {"rename", "a", "b"}), "1 2");
   EXPECT_EQ(extract(*table.find("dbsize"), {"dbsize"}), "");
   EXPECT_EQ(extract(*table.find("get"), {"get"}), "none");
+  EXPECT_EQ(extract(*table.find("pfmerge"), {"pfmerge", "d", "a", "b"}), "1 2 3");
+  EXPECT_EQ(extract(*table.find("pfmerge"), {"pfmerge", "d"}), "1");
+  EXPECT_EQ(extract(*table.find("georadius"),
+                    {"georadius", "k", "1", "1", "1", "m", "store", "a", "STOREDIST", "b"}),
+            "1 7 9");
+  EXPECT_EQ(extract(*table.find("georadiusbymember"),
+                    {"georadiusbymember", "k", "store", "1", "m", "count", "1", "store"}),
+            "1");
 }
 
 TEST(KeyExtractor, KeysRememberTheirSpec) {

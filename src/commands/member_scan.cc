@@ -49,16 +49,23 @@ bool read_member_scan_options(Context& ctx, MemberScan& scan) {
   return true;
 }
 
+bool passes(const MemberScan& scan, std::string_view element) {
+  return !scan.has_pattern || glob_match(scan.pattern, element);
+}
 bool passes(const MemberScan& scan, const PackedValue& element) {
   char scratch[kInt64TextMax];
-  return !scan.has_pattern || glob_match(scan.pattern, element.text(scratch));
+  return !scan.has_pattern || passes(scan, element.text(scratch));
 }
 
-void reply_member_scan(Context& ctx, uint64_t next, std::span<const PackedValue> found) {
+void reply_member_scan(Context& ctx, uint64_t next, size_t found) {
   char text[kInt64TextMax];
   ctx.reply.array(2);
   ctx.reply.bulk({text, format_uint64(next, text)});
-  ctx.reply.array(found.size());
+  ctx.reply.array(found);
+}
+
+void reply_member_scan(Context& ctx, uint64_t next, std::span<const PackedValue> found) {
+  reply_member_scan(ctx, next, found.size());
   for (const PackedValue& element : found) {
     reply_packed(ctx.reply, element);
   }

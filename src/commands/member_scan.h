@@ -24,9 +24,12 @@ std::optional<uint64_t> read_member_cursor(Context& ctx);
 bool read_member_scan_options(Context& ctx, MemberScan& scan);
 
 // Whether the pattern lets this element through.
+bool passes(const MemberScan& scan, std::string_view element);
 bool passes(const MemberScan& scan, const PackedValue& element);
 
-// The cursor to go on with and what was found.
+// The cursor to go on with; so many elements follow.
+void reply_member_scan(Context& ctx, uint64_t next, size_t found);
+// The same with what was found.
 void reply_member_scan(Context& ctx, uint64_t next, std::span<const PackedValue> found);
 
 }  // namespace pollux

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "src/commands/args.h"
 #include "src/commands/families.h"
 #include "src/commands/rows.h"
+#include "src/data/hyperloglog.h"
 #include "src/data/set_value.h"
 
 namespace pollux {
@@ -127,6 +129,32 @@ Members intersection(Sets sets, uint64_t limit) {
   return found;
 }
 
+// How many members the union has; no more than `limit` are looked for.
+uint64_t union_size(const Sets& sets, uint64_t limit) {
+  Distinct distinct;
+  uint64_t size = 0;
+  for (const SetView& set : sets) {
+    set.for_each([&](const PackedValue& element) {
+      size += distinct.insert(element) ? 1 : 0;
+      return size < limit;
+    });
+  }
+  return size;
+}
+
+// The same by a HyperLogLog, which takes 12 KiB however many they are.
+uint64_t union_size_estimate(const Sets& sets, uint64_t limit) {
+  std::string sketch(kHllEmpty);
+  for (const SetView& set : sets) {
+    set.for_each([&sketch](const PackedValue& element) {
+      char scratch[kInt64TextMax];
+      hll_add_to(sketch, hll_element(element.text(scratch)), /*sparse_bytes_max=*/0);
+      return true;
+    });
+  }
+  return std::min(limit, static_cast<uint64_t>(*hll_count(sketch)));
+}
+
 Members set_union(const Sets& sets) {
   const auto filled = [](const SetView& set) { return set.size() > 0; };
   if (std::count_if(sets.begin(), sets.end(), filled) <= 1) {
@@ -143,8 +171,8 @@ Members set_union(const Sets& sets) {
   return distinct.take();
 }
 
-// Of the first set, without those of the others.
-Members difference(const Sets& sets) {
+// Of the first set, without those of the others; at most `limit`.
+Members difference(const Sets& sets, uint64_t limit) {
   const SetView& first = sets.front();
   const std::span<const SetView> others = std::span(sets).subspan(1);
   size_t total = first.size();
@@ -160,7 +188,7 @@ Members difference(const Sets& sets) {
                        [&member](const SetView& set) { return set.contains(member); })) {
         found.push_back(element);
       }
-      return true;
+      return found.size() < limit;
     });
     return found;
   }
@@ -175,9 +203,13 @@ Members difference(const Sets& sets) {
     if (!gone.contains(element)) {
       found.push_back(element);
     }
-    return true;
+    return found.size() < limit;
   });
   return found;
+}
+
+Members difference(const Sets& sets) {
+  return difference(sets, UINT64_MAX);
 }
 
 Members intersection(const Sets& sets) {
@@ -237,42 +269,86 @@ void sdiffstore(Context& ctx) {
   store_operation(ctx, difference, KeyEvent::kSDiffStore);
 }
 
-void sintercard(Context& ctx) {
-  constexpr std::string_view kNoKeys = "ERR numkeys should be greater than 0";
+// --- SINTERCARD, SUNIONCARD, SDIFFCARD ---
+
+struct CardQuery {
+  Sets sets;
+  bool approximate = false;
+  uint64_t limit = UINT64_MAX;
+};
+
+bool read_limit(Context& ctx, size_t index, uint64_t& limit) {
   constexpr std::string_view kNegative = "ERR LIMIT can't be negative";
+  int64_t number = 0;
+  if (!read_int64(ctx, index, number, kNegative)) {
+    return false;
+  }
+  if (number < 0) {
+    ctx.reply.error(kNegative);
+    return false;
+  }
+  limit = number == 0 ? UINT64_MAX : static_cast<uint64_t>(number);
+  return true;
+}
+
+// Number of keys, keys, options. False with the error answered.
+bool read_card_query(Context& ctx, bool may_approximate, CardQuery& query) {
+  constexpr std::string_view kNoKeys = "ERR numkeys should be greater than 0";
   int64_t key_count = 0;
   if (!read_int64(ctx, 1, key_count, kNoKeys)) {
-    return;
+    return false;
   }
   if (key_count < 1) {
     ctx.reply.error(kNoKeys);
-    return;
+    return false;
   }
   if (key_count > static_cast<int64_t>(ctx.args.size()) - 2) {
     ctx.reply.error("ERR Number of keys can't be greater than number of args");
-    return;
+    return false;
   }
   const size_t options = 2 + static_cast<size_t>(key_count);
-  int64_t limit = 0;
-  for (size_t i = options; i < ctx.args.size(); i += 2) {
+  for (size_t i = options; i < ctx.args.size(); ++i) {
+    if (may_approximate && is_word(ctx.args[i], "approx")) {
+      query.approximate = true;
+      continue;
+    }
     if (!is_word(ctx.args[i], "limit") || i + 1 == ctx.args.size()) {
       ctx.reply.error(error_text::kSyntax);
-      return;
+      return false;
     }
-    if (!read_int64(ctx, i + 1, limit, kNegative)) {
-      return;
-    }
-    if (limit < 0) {
-      ctx.reply.error(kNegative);
-      return;
+    if (!read_limit(ctx, ++i, query.limit)) {
+      return false;
     }
   }
   auto sets = find_sets(ctx, 2, options);
   if (!sets) {
-    return;
+    return false;
   }
-  const uint64_t most = limit == 0 ? UINT64_MAX : static_cast<uint64_t>(limit);
-  ctx.reply.integer(static_cast<int64_t>(intersection(std::move(*sets), most).size()));
+  query.sets = std::move(*sets);
+  return true;
+}
+
+void sintercard(Context& ctx) {
+  CardQuery query;
+  if (read_card_query(ctx, /*may_approximate=*/false, query)) {
+    const Members members = intersection(std::move(query.sets), query.limit);
+    ctx.reply.integer(static_cast<int64_t>(members.size()));
+  }
+}
+void sunioncard(Context& ctx) {
+  CardQuery query;
+  if (read_card_query(ctx, /*may_approximate=*/true, query)) {
+    const uint64_t size = query.approximate ? union_size_estimate(query.sets, query.limit)
+                                            : union_size(query.sets, query.limit);
+    ctx.reply.integer(static_cast<int64_t>(size));
+  }
+}
+void sdiffcard(Context& ctx) {
+  CardQuery query;
+  if (read_card_query(ctx, /*may_approximate=*/false, query)) {
+    const Members members = difference(query.sets, query.limit);
+    ctx.reply.integer(static_cast<int64_t>(members.size()));
+  }
 }
 
 constexpr CommandRow kRows[] = {
@@ -355,6 +431,28 @@ constexpr CommandRow kRows[] = {
      .since = "7.0.0",
      .summary = "How many members all of several sets have.",
      .complexity = "O(N*M) for M sets, the smallest of N members",
+     .syntax = "numkeys:integer key#0... [LIMIT limit:integer]"},
+    {.name = "sunioncard",
+     .arity = -3,
+     .flags = kReadonly | kMovableKeys,
+     .acl = kAclSet,
+     .handler = sunioncard,
+     .keys = {{.first = 2, .last = -1, .step = 1, .flags = "RO access", .numkeys_at = 1}},
+     .group = "set",
+     .since = "8.10.0",
+     .summary = "How many members several sets have together.",
+     .complexity = "O(N) for N members in all sets",
+     .syntax = "numkeys:integer key#0... [APPROX] [LIMIT limit:integer]"},
+    {.name = "sdiffcard",
+     .arity = -3,
+     .flags = kReadonly | kMovableKeys,
+     .acl = kAclSet,
+     .handler = sdiffcard,
+     .keys = {{.first = 2, .last = -1, .step = 1, .flags = "RO access", .numkeys_at = 1}},
+     .group = "set",
+     .since = "8.10.0",
+     .summary = "How many members of a set no other of several sets has.",
+     .complexity = "O(N) for N members in all sets",
      .syntax = "numkeys:integer key#0... [LIMIT limit:integer]"},
 };
 

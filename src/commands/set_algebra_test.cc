@@ -140,5 +140,37 @@ TEST(SetAlgebra, AllFormsAgainstSets) {
   }
 }
 
+// Of Redis 8.10; from its documentation.
+TEST(SetAlgebra, CardinalitiesOfUnionAndDifference) {
+  TestStore store(4);
+  store.run("sadd key1 a b c 7");
+  store.run("sadd key2 c d e 7");
+  EXPECT_EQ(store.run("sunioncard 2 key1 key2"), ":6\r\n");
+  EXPECT_EQ(store.run("sunioncard 2 key1 key2 limit 3"), ":3\r\n");
+  EXPECT_EQ(store.run("sunioncard 2 key1 key2 LIMIT 0 APPROX"), ":6\r\n");
+  EXPECT_EQ(store.run("sunioncard 2 key1 key2 approx limit 2"), ":2\r\n");
+  EXPECT_EQ(store.run("sunioncard 1 absent"), ":0\r\n");
+  EXPECT_EQ(store.run("sdiffcard 2 key1 key2"), ":2\r\n");
+  EXPECT_EQ(store.run("sdiffcard 2 key1 key2 limit 1"), ":1\r\n");
+  EXPECT_EQ(store.run("sdiffcard 1 key1"), ":4\r\n");
+  EXPECT_EQ(store.run("sdiffcard 2 key1 key2 approx"), "-ERR syntax error\r\n");
+  EXPECT_EQ(store.run("sunioncard 0 key1"), "-ERR numkeys should be greater than 0\r\n");
+  EXPECT_EQ(store.run("sunioncard 2 key1 key2 limit -1"), "-ERR LIMIT can't be negative\r\n");
+  store.run("set s 1");
+  EXPECT_EQ(store.run("sunioncard 2 key1 s"),
+            "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+}
+
+TEST(SetAlgebra, ApproximateCardinalityIsNear) {
+  TestStore store;
+  std::string line = "sadd key";
+  for (int i = 0; i < 20'000; ++i) {
+    line += " e" + std::to_string(i);
+  }
+  store.run(line);
+  const int64_t count = std::stoll(store.run("sunioncard 1 key approx").substr(1));
+  EXPECT_NEAR(static_cast<double>(count), 20'000, 20'000 * 0.04);
+}
+
 }  // namespace
 }  // namespace pollux

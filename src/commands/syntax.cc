@@ -83,8 +83,10 @@ class Parser {
     argument.type = "string";
     if (take(":")) {
       argument.type = word();
-    } else if (take("#")) {
+    } else if (peek() == '#') {
       argument.type = "key";
+    }
+    if (take("#")) {
       argument.key_spec = peek() - '0';
       rest_.remove_prefix(1);
     }

@@ -4,6 +4,7 @@
 //   value             an argument named "value" of type string
 //   offset:integer    ... of another type
 //   key#0             a key, which the row's key spec 0 finds
+//   keys:pattern#1    ... that stands for keys, as something else
 //   TOKEN             a word as it is; its name is "token"
 //   TOKEN count:integer   an argument behind a word
 //   [ ... ]           optional

@@ -16,6 +16,10 @@ TEST(Syntax, PlainArguments) {
   EXPECT_EQ(arguments[1].name, "offset");
   EXPECT_EQ(arguments[1].type, "integer");
   EXPECT_EQ(arguments[2].type, "string");
+  const auto keys = parse_syntax("[BY pattern:pattern#1]");
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_EQ(keys[0].type, "pattern");
+  EXPECT_EQ(keys[0].key_spec, 1);
 }
 
 TEST(Syntax, TokensAndChoices) {

@@ -6,10 +6,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "src/base/glob.h"
 #include "src/commands/families.h"
+#include "src/commands/member_scan.h"
 #include "src/commands/rows.h"
-#include "src/commands/scan.h"
 #include "src/commands/zset_args.h"
 
 namespace pollux {
@@ -186,20 +185,9 @@ void zmscore(Context& ctx) {
   if (!check_zset(ctx, entry)) {
     return;
   }
-  const ZsetView zset(entry);
   ctx.reply.array(ctx.args.size() - 2);
-  constexpr size_t kBurst = 16;
-  for (size_t at = 2; at < ctx.args.size(); at += kBurst) {
-    const size_t n = std::min(kBurst, ctx.args.size() - at);
-    Key members[kBurst];
-    for (size_t i = 0; i < n; ++i) {
-      members[i] = Key::of(ctx.args[at + i]);
-      zset.prefetch_member(members[i]);
-    }
-    for (size_t i = 0; i < n; ++i) {
-      reply_score(ctx, zset.score(members[i]));
-    }
-  }
+  for_each_score(ctx, ZsetView(entry), 2,
+                 [&ctx](const std::optional<double>& score) { reply_score(ctx, score); });
 }
 
 // WITHSCORE is of 7.2; a server of 7.0 does not know it.
@@ -265,6 +253,10 @@ void reply_random(Context& ctx, const ZsetView& zset, int64_t count, bool with_s
     ctx.reply.array(0);
     return;
   }
+  if (count < -kDrawsMax) {
+    ctx.reply.error("ERR value is out of range");
+    return;
+  }
   if (count < 0) {
     reply_elements(ctx, static_cast<size_t>(-count), with_scores);
     for (; count < 0; ++count) {
@@ -298,12 +290,7 @@ void zrandmember(Context& ctx) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   int64_t count = 0;
   if (counted) {
-    if (!read_int64(ctx, 2, count)) {
-      return;
-    }
-    if (count < -kMax) {
-      ctx.reply.error("ERR value is out of range, value must between -9223372036854775807 and "
-                      "9223372036854775807");
+    if (!read_draw_count(ctx, 2, count)) {
       return;
     }
     if (ctx.args.size() > 4 || (with_scores && !is_word(ctx.args[3], "withscores"))) {
@@ -333,63 +320,32 @@ void zrandmember(Context& ctx) {
 
 // --- ZSCAN ---
 
-struct ScanOptions {
-  std::string_view pattern = "*";
-  int64_t count = 10;
-};
-
-bool read_scan_options(Context& ctx, ScanOptions& options) {
-  for (size_t i = 3; i < ctx.args.size(); i += 2) {
-    const bool has_value = i + 1 < ctx.args.size();
-    if (has_value && is_word(ctx.args[i], "count")) {
-      if (!read_int64(ctx, i + 1, options.count)) {
-        return false;
-      }
-      if (options.count < 1) {
-        ctx.reply.error(error_text::kSyntax);
-        return false;
-      }
-    } else if (has_value && is_word(ctx.args[i], "match")) {
-      options.pattern = ctx.args[i + 1];
-    } else {
-      ctx.reply.error(error_text::kSyntax);
-      return false;
-    }
-  }
-  return true;
-}
-
 void zscan(Context& ctx) {
-  constexpr int64_t kCountMax = 100'000;  // as of SCAN
-  const auto cursor = parse_scan_cursor(ctx.args[2]);
+  const auto cursor = read_member_cursor(ctx);
   if (!cursor) {
-    ctx.reply.error("ERR invalid cursor");
     return;
   }
   const Entry* entry = ctx.keys.find(ctx.key(1));
   if (!check_zset(ctx, entry)) {
     return;
   }
-  ScanOptions options;
-  if (entry != nullptr && !read_scan_options(ctx, options)) {
+  MemberScan options;
+  if (entry != nullptr && !read_member_scan_options(ctx, options)) {
     return;
   }
   // The cursor and the number of elements come first, so the scan runs twice; it changes nothing.
   const ZsetView zset(entry);
   const auto scan = [&](auto visit) {
-    return zset.scan(cursor->position, static_cast<uint64_t>(std::min(options.count, kCountMax)),
+    return zset.scan(*cursor, options.count,
                      [&](std::string_view member, std::string_view score) {
-                       if (options.pattern == "*" || glob_match(options.pattern, member)) {
+                       if (passes(options, member)) {
                          visit(member, score);
                        }
                      });
   };
   size_t found = 0;
   const uint64_t next = scan([&](std::string_view, std::string_view) { ++found; });
-  char text[kInt64TextMax];
-  ctx.reply.array(2);
-  ctx.reply.bulk({text, format_uint64(next, text)});
-  ctx.reply.array(2 * found);
+  reply_member_scan(ctx, next, 2 * found);
   scan([&](std::string_view member, std::string_view score) {
     ctx.reply.bulk(member);
     ctx.reply.bulk(score);

@@ -2,8 +2,10 @@
 // ranges, replies of elements.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -40,12 +42,31 @@ inline void reply_element(Context& ctx, std::string_view member, double score, b
   }
 }
 
+// visit(std::optional<double>) for the scores of the members in arguments `first` and following. In
+// bursts, so that the look-ups of one wait for memory together.
+template <typename Visit>
+void for_each_score(Context& ctx, const ZsetView& zset, size_t first, Visit visit) {
+  constexpr size_t kBurst = 16;
+  for (size_t at = first; at < ctx.args.size(); at += kBurst) {
+    const size_t n = std::min(kBurst, ctx.args.size() - at);
+    Key members[kBurst];
+    for (size_t i = 0; i < n; ++i) {
+      members[i] = Key::of(ctx.args[at + i]);
+      zset.prefetch_member(members[i]);
+    }
+    for (size_t i = 0; i < n; ++i) {
+      visit(zset.score(members[i]));
+    }
+  }
+}
+
 // Keeps the texts of members that are no longer there when a visit goes on: integers out of a small
 // form. All others stand where they are.
 class ZsetItems {
  public:
-  std::string_view keep(const ZsetView& zset, std::string_view member) {
-    if (zset.is_large() || member.size() > kInt64TextMax) {
+  // `stands`: whether it is known to stay.
+  std::string_view keep(bool stands, std::string_view member) {
+    if (stands || member.size() > kInt64TextMax) {
       return member;
     }
     std::array<char, kInt64TextMax>& copy = copies_.emplace_back();

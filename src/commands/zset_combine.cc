@@ -1,26 +1,67 @@
-// Unions, intersections and differences of sorted sets. Scores are summed in the order of sizes,
-// the smallest set first, as redis-server does, because sums of floats depend on it.
+// Unions, intersections and differences of sorted sets, among which there may be sets. Scores are
+// summed in the order of sizes, the smallest set first, as redis-server does, because sums of
+// floats depend on it.
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "src/base/hash.h"
 #include "src/commands/families.h"
 #include "src/commands/rows.h"
 #include "src/commands/zset_args.h"
+#include "src/data/set_value.h"
 
 namespace pollux {
 
 namespace {
 
 enum class Operation : uint8_t { kUnion, kInter, kDiff };
-enum class Aggregate : uint8_t { kSum, kMin, kMax };
+enum class Aggregate : uint8_t { kSum, kMin, kMax, kCount };
 
-struct Source {
-  ZsetView zset;
+// A sorted set, or a set, whose members have the score 1; or nothing.
+class Source {
+ public:
+  // `entry`: of one of these types, or null. `key`: its argument.
+  Source(const Entry* entry, size_t key_argument) : key(key_argument), zset_(nullptr) {
+    if (entry != nullptr && entry->type() == ValueType::kSet) {
+      set_.emplace(entry);
+    } else {
+      zset_ = ZsetView(entry);
+    }
+  }
+
+  bool in_order() const { return !set_; }
+  size_t size() const { return set_ ? set_->size() : zset_.size(); }
+  std::optional<double> score(const Key& member) const {
+    if (set_) {
+      return set_->contains(SetMember(member.bytes)) ? std::optional(1.0) : std::nullopt;
+    }
+    return zset_.score(member);
+  }
+  // visit(member, score, whether the member's text stays where it is until the key changes).
+  template <typename Visit>
+  void visit_all(Visit visit) const {
+    if (!set_) {
+      zset_.visit_all([&](std::string_view member, double score) {
+        visit(member, score, zset_.is_large());
+      });
+      return;
+    }
+    set_->for_each([&visit](const PackedValue& member) {
+      char scratch[kInt64TextMax];
+      visit(member.text(scratch), 1.0, !member.is_integer());
+      return true;
+    });
+  }
+
   double weight = 1;
-  size_t key = 0;  // argument
+  size_t key;
+
+ private:
+  ZsetView zset_;
+  std::optional<SetView> set_;
 };
 struct Combination {
   Operation operation;
@@ -44,6 +85,7 @@ double number_or_0(double value) {
 double combined(double left, double right, Aggregate aggregate) {
   switch (aggregate) {
     case Aggregate::kSum:
+    case Aggregate::kCount:
       return number_or_0(left + right);
     case Aggregate::kMin:
       return right < left ? right : left;
@@ -51,6 +93,11 @@ double combined(double left, double right, Aggregate aggregate) {
       return right > left ? right : left;
   }
   return left;
+}
+
+// What a source adds for a member with this score.
+double share_of(const Source& source, double score, Aggregate aggregate) {
+  return aggregate == Aggregate::kCount ? source.weight : source.weight * score;
 }
 
 bool read_weights(Context& ctx, size_t at, Combination& what) {
@@ -72,6 +119,8 @@ bool read_aggregate(std::string_view word, Aggregate& aggregate) {
     aggregate = Aggregate::kMin;
   } else if (is_word(word, "max")) {
     aggregate = Aggregate::kMax;
+  } else if (is_word(word, "count")) {
+    aggregate = Aggregate::kCount;  // of Redis 8.8: how many have it, or the sum of their weights
   } else {
     return false;
   }
@@ -135,10 +184,10 @@ bool read_combination(Context& ctx, size_t at, Taken taken, Combination& what) {
   what.sources.reserve(static_cast<size_t>(n));
   for (size_t i = at + 1; i <= at + static_cast<size_t>(n); ++i) {
     const Entry* entry = ctx.keys.find(ctx.key(i));
-    if (!check_zset(ctx, entry)) {
+    if (entry != nullptr && entry->type() != ValueType::kSet && !check_zset(ctx, entry)) {
       return false;
     }
-    what.sources.push_back({ZsetView(entry), 1, i});
+    what.sources.emplace_back(entry, i);
   }
   return read_options(ctx, at + 1 + what.sources.size(), taken, what);
 }
@@ -175,15 +224,15 @@ class MemberIndex {
 void unite(const Combination& what, ZsetItems& texts, std::vector<ZsetItem>& items) {
   size_t total = 0;
   for (const Source& source : what.sources) {
-    total += source.zset.size();
+    total += source.size();
   }
   MemberIndex index(total);
   for (const Source& source : what.sources) {
-    source.zset.visit_all([&](std::string_view member, double score) {
-      const double value = number_or_0(source.weight * score);
+    source.visit_all([&](std::string_view member, double score, bool stands) {
+      const double value = number_or_0(share_of(source, score, what.aggregate));
       const size_t place = index.place_of(member, items);
       if (place == items.size()) {
-        items.push_back({texts.keep(source.zset, member), value});
+        items.push_back({texts.keep(stands, member), value});
       } else {
         items[place].score = combined(items[place].score, value, what.aggregate);
       }
@@ -194,36 +243,36 @@ void unite(const Combination& what, ZsetItems& texts, std::vector<ZsetItem>& ite
 void intersect(Context& ctx, const Combination& what, ZsetItems& texts,
                std::vector<ZsetItem>& items) {
   const Source& first = what.sources[0];
-  first.zset.visit_all([&](std::string_view member, double score) {
+  first.visit_all([&](std::string_view member, double score, bool stands) {
     if (what.limit != 0 && items.size() == what.limit) {
       return;
     }
     const Key name = Key::of(member);
-    double sum = number_or_0(first.weight * score);
+    double sum = number_or_0(share_of(first, score, what.aggregate));
     for (size_t i = 1; i < what.sources.size(); ++i) {
       const Source& other = what.sources[i];
       // A set that is named twice needs no second lookup.
       const bool same = ctx.args[other.key] == ctx.args[first.key];
-      const auto found = same ? std::optional(score) : other.zset.score(name);
+      const auto found = same ? std::optional(score) : other.score(name);
       if (!found) {
         return;
       }
-      sum = combined(sum, *found * other.weight, what.aggregate);
+      sum = combined(sum, share_of(other, *found, what.aggregate), what.aggregate);
     }
-    items.push_back({texts.keep(first.zset, member), sum});
+    items.push_back({texts.keep(stands, member), sum});
   });
 }
 
 void subtract(const Combination& what, ZsetItems& texts, std::vector<ZsetItem>& items) {
   const Source& first = what.sources[0];
-  first.zset.visit_all([&](std::string_view member, double score) {
+  first.visit_all([&](std::string_view member, double score, bool stands) {
     const Key name = Key::of(member);
     for (size_t i = 1; i < what.sources.size(); ++i) {
-      if (what.sources[i].zset.score(name)) {
+      if (what.sources[i].score(name)) {
         return;
       }
     }
-    items.push_back({texts.keep(first.zset, member), score});
+    items.push_back({texts.keep(stands, member), score});
   });
 }
 
@@ -233,7 +282,7 @@ std::vector<ZsetItem> combine(Context& ctx, Combination& what, ZsetItems& texts)
   if (what.operation != Operation::kDiff) {
     std::stable_sort(what.sources.begin(), what.sources.end(),
                      [](const Source& left, const Source& right) {
-                       return left.zset.size() < right.zset.size();
+                       return left.size() < right.size();
                      });
   }
   switch (what.operation) {
@@ -245,7 +294,10 @@ std::vector<ZsetItem> combine(Context& ctx, Combination& what, ZsetItems& texts)
       break;
     case Operation::kDiff:
       subtract(what, texts, items);
-      return items;  // in order already
+      if (what.sources[0].in_order()) {
+        return items;
+      }
+      break;
   }
   std::sort(items.begin(), items.end(), zset_before);
   return items;
@@ -311,7 +363,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N + M log M) for M members of N",
      .syntax =
          "numkeys:integer key#0... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)] [withscores=WITHSCORES]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)] [withscores=WITHSCORES]"},
     {.name = "zinter",
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
@@ -324,7 +376,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N K + M log M) for M members, N in the smallest of K sets",
      .syntax =
          "numkeys:integer key#0... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)] [withscores=WITHSCORES]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)] [withscores=WITHSCORES]"},
     {.name = "zdiff",
      .arity = -3,
      .flags = kReadonly | kMovableKeys,
@@ -359,7 +411,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N + M log M) for M members of N",
      .syntax =
          "destination#0 numkeys:integer key#1... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)]"},
     {.name = "zinterstore",
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,
@@ -372,7 +424,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N K + M log M) for M members, N in the smallest of K sets",
      .syntax =
          "destination#0 numkeys:integer key#1... [WEIGHTS weight:integer...] [AGGREGATE "
-         "aggregate=(SUM|MIN|MAX)]"},
+         "aggregate=(SUM|MIN|MAX|COUNT@8.8.0)]"},
     {.name = "zdiffstore",
      .arity = -4,
      .flags = kWrite | kDenyOom | kMovableKeys,

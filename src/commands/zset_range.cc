@@ -167,7 +167,7 @@ void zrangestore(Context& ctx) {
   items.reserve(range.size());
   ZsetItems texts;
   zset.visit(range, /*reverse=*/false, [&](std::string_view member, double score) {
-    items.push_back({texts.keep(zset, member), score});
+    items.push_back({texts.keep(zset.is_large(), member), score});
   });
   store_items(ctx, 1, items, KeyEvent::kZRangeStore);
 }

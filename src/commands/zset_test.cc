@@ -84,6 +84,68 @@ TEST(Zset, Combinations) {
   EXPECT_EQ(store.events(), "del z");
 }
 
+TEST(Zset, SetsAreSortedSetsWithTheScoreOne) {
+  TestStore store(4);
+  store.run("zadd z 1 a 2 b");
+  store.run("zadd y 1 17 2 b");
+  store.run("sadd s a b 17");
+  store.run("sadd i 1 2 3");
+  EXPECT_EQ(store.run("zunion 2 s z withscores"),
+            "*6\r\n$2\r\n17\r\n$1\r\n1\r\n$1\r\na\r\n$1\r\n2\r\n$1\r\nb\r\n$1\r\n3\r\n");
+  EXPECT_EQ(store.run("zinter 3 s y s withscores"),
+            "*4\r\n$2\r\n17\r\n$1\r\n3\r\n$1\r\nb\r\n$1\r\n4\r\n");
+  EXPECT_EQ(store.run("zdiff 2 s y"), "*1\r\n$1\r\na\r\n");
+  EXPECT_EQ(store.run("zdiff 2 y s"), "*0\r\n");
+  EXPECT_EQ(store.run("zdiff 1 s"), "*3\r\n$2\r\n17\r\n$1\r\na\r\n$1\r\nb\r\n");
+  EXPECT_EQ(store.run("zinter 2 s s weights 2 3 withscores"),
+            "*6\r\n$2\r\n17\r\n$1\r\n5\r\n$1\r\na\r\n$1\r\n5\r\n$1\r\nb\r\n$1\r\n5\r\n");
+  EXPECT_EQ(store.run("zunionstore d 2 i s weights 2 inf"), ":6\r\n");
+  EXPECT_EQ(store.run("zrange d 0 -1"),
+            "*6\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$2\r\n17\r\n$1\r\na\r\n$1\r\nb\r\n");
+  EXPECT_EQ(store.run("zintercard 2 s i limit 1"), ":0\r\n");
+  EXPECT_EQ(store.run("zunionstore s 2 s z"), ":3\r\n") << "the target may be the set";
+  EXPECT_EQ(store.run("zscore s b"), "$1\r\n3\r\n");
+  store.run("lpush l 1");
+  EXPECT_EQ(store.run("zunion 2 i l"),
+            "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+}
+
+// Of Redis 8.8; from its documentation.
+TEST(Zset, AggregateCountIgnoresScores) {
+  TestStore store(4);
+  store.run("zadd s1 1 foo 1 bar");
+  store.run("zadd s2 2 foo 2 bar");
+  store.run("zadd s3 3 foo");
+  EXPECT_EQ(store.run("zunionstore out 3 s1 s2 s3 aggregate count"), ":2\r\n");
+  EXPECT_EQ(store.run("zrange out 0 -1 withscores"),
+            "*4\r\n$3\r\nbar\r\n$1\r\n2\r\n$3\r\nfoo\r\n$1\r\n3\r\n");
+  EXPECT_EQ(store.run("zinter 3 s1 s2 s3 weights 2 3 5 aggregate COUNT withscores"),
+            "*2\r\n$3\r\nfoo\r\n$2\r\n10\r\n");
+}
+
+TEST(Zset, RandomMembersAreBounded) {
+  TestStore store;
+  EXPECT_EQ(store.run("zrandmember absent -9223372036854775807"), "*0\r\n");
+  store.run("zadd z 1 a");
+  EXPECT_EQ(store.run("zrandmember z -10000001"), "-ERR value is out of range\r\n");
+  EXPECT_EQ(store.run("zrandmember z -4611686018427387904 withscores"),
+            "-ERR value is out of range\r\n");
+  EXPECT_EQ(store.run("zrandmember z -9223372036854775808"),
+            "-ERR value is out of range, value must between -9223372036854775807 and "
+            "9223372036854775807\r\n");
+  EXPECT_EQ(store.run("zrandmember z -3"), "*3\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n");
+}
+
+TEST(Zset, ScanRefuses) {
+  TestStore store;
+  store.run("zadd z 1 a 2 b");
+  EXPECT_EQ(store.run("zscan z foo"), "-ERR invalid cursor\r\n");
+  EXPECT_EQ(store.run("zscan z 0 count 0"), "-ERR syntax error\r\n");
+  EXPECT_EQ(store.run("zscan absent 0 foo"), "*2\r\n$1\r\n0\r\n*0\r\n");
+  EXPECT_EQ(store.run("zscan z 0 match a*"),
+            "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+}
+
 // Each member must come equally often: chi-square with 9 degrees of freedom, 0.1 % at 27.9.
 TEST(Zset, RandomMembersAreUniform) {
   for (const int64_t entries : {128, 0}) {

@@ -117,37 +117,96 @@ int64_t bit_position(std::string_view bytes, bool bit, uint64_t first, uint64_t 
   return -1;
 }
 
+namespace {
+
+// What a source shorter than `out` has behind its end.
+void zero_behind(std::span<char> out, std::string_view source) {
+  if (source.size() < out.size()) {
+    std::memset(out.data() + source.size(), 0, out.size() - source.size());
+  }
+}
+
+void copy_padded(std::span<char> out, std::string_view source) {
+  const size_t copied = std::min(out.size(), source.size());
+  if (copied > 0) {
+    std::memcpy(out.data(), source.data(), copied);
+  }
+  zero_behind(out, source);
+}
+
+// The or of sources after the first, against the first.
+void combine_with_others(BitOperation operation, std::span<const std::string_view> sources,
+                         std::span<char> out) {
+  const std::string_view first = sources[0];
+  std::memset(out.data(), 0, out.size());
+  for (const std::string_view source : sources.subspan(1)) {
+    fold_into(out, source, [](auto a, auto b) { return a | b; });
+  }
+  if (operation == BitOperation::kDiff1) {
+    fold_into(out, first, [](auto a, auto b) { return a & ~b; });
+    return;
+  }
+  if (operation == BitOperation::kDiff) {
+    fold_into(out, first, [](auto a, auto b) { return ~a & b; });
+  } else {
+    fold_into(out, first, [](auto a, auto b) { return a & b; });
+  }
+  zero_behind(out, first);
+}
+
+// In pieces, because what was seen twice has to be kept too.
+void exactly_one(std::span<const std::string_view> sources, std::span<char> out) {
+  constexpr size_t kPiece = 1024;
+  char twice[kPiece];
+  for (size_t at = 0; at < out.size(); at += kPiece) {
+    const std::span<char> piece = out.subspan(at, std::min(kPiece, out.size() - at));
+    std::memset(piece.data(), 0, piece.size());
+    std::memset(twice, 0, piece.size());
+    for (const std::string_view source : sources) {
+      const std::string_view part = source.substr(std::min(at, source.size()), piece.size());
+      for (size_t i = 0; i < part.size(); ++i) {
+        twice[i] = static_cast<char>(twice[i] | (piece[i] & part[i]));
+        piece[i] = static_cast<char>(piece[i] | part[i]);
+      }
+    }
+    fold_into(piece, {twice, piece.size()}, [](auto a, auto b) { return a & ~b; });
+  }
+}
+
+}  // namespace
+
 void bit_operation(BitOperation operation, std::span<const std::string_view> sources,
                    std::span<char> out) {
   POLLUX_ASSERT(!sources.empty() && (operation != BitOperation::kNot || sources.size() == 1));
   if (out.empty()) {
     return;
   }
-  const size_t copied = std::min(out.size(), sources[0].size());
-  if (copied > 0) {
-    std::memcpy(out.data(), sources[0].data(), copied);
+  switch (operation) {
+    case BitOperation::kDiff:
+    case BitOperation::kDiff1:
+    case BitOperation::kAndOr:
+      combine_with_others(operation, sources, out);
+      return;
+    case BitOperation::kOne:
+      exactly_one(sources, out);
+      return;
+    default:
+      break;
   }
-  std::memset(out.data() + copied, 0, out.size() - copied);
+  copy_padded(out, sources[0]);
   if (operation == BitOperation::kNot) {
     for (char& byte : out) {
       byte = static_cast<char>(~byte);
     }
-    return;
   }
   for (const std::string_view source : sources.subspan(1)) {
-    switch (operation) {
-      case BitOperation::kAnd:
-        fold_into(out, source, [](auto a, auto b) { return a & b; });
-        if (source.size() < out.size()) {
-          std::memset(out.data() + source.size(), 0, out.size() - source.size());
-        }
-        break;
-      case BitOperation::kOr:
-        fold_into(out, source, [](auto a, auto b) { return a | b; });
-        break;
-      default:
-        fold_into(out, source, [](auto a, auto b) { return a ^ b; });
-        break;
+    if (operation == BitOperation::kAnd) {
+      fold_into(out, source, [](auto a, auto b) { return a & b; });
+      zero_behind(out, source);
+    } else if (operation == BitOperation::kOr) {
+      fold_into(out, source, [](auto a, auto b) { return a | b; });
+    } else {
+      fold_into(out, source, [](auto a, auto b) { return a ^ b; });
     }
   }
 }

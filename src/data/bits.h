@@ -20,7 +20,16 @@ uint64_t bit_count(std::string_view bytes, uint64_t first, uint64_t last);
 // Requires first <= last < 8 * bytes.size().
 int64_t bit_position(std::string_view bytes, bool bit, uint64_t first, uint64_t last);
 
-enum class BitOperation : uint8_t { kAnd, kOr, kXor, kNot };
+enum class BitOperation : uint8_t {
+  kAnd,
+  kOr,
+  kXor,
+  kNot,
+  kDiff,   // in the first and no other
+  kDiff1,  // in another and not in the first
+  kAndOr,  // in the first and another
+  kOne,    // in exactly one
+};
 
 // Combines `sources` into `out`, bit by bit; a source shorter than `out` counts as padded with
 // zeros, one that is longer is cut. kNot takes one source. Requires a source; `out` overlaps none.

@@ -161,6 +161,12 @@ size_t format_geo_distance(double metres, double metres_per_unit, std::span<char
   return length + 4;
 }
 
+GeoArea::GeoArea(GeoPoint centre, double reach_m)
+    : centre_(centre),
+      reach_m_(reach_m),
+      sine_(std::sin(radians(centre.latitude))),
+      cosine_(std::cos(radians(centre.latitude))) {}
+
 // The bounds of a circle: it touches the meridians where sin(reach) = cos(latitude) sin(longitude).
 GeoArea GeoArea::circle(GeoPoint centre, double radius_m) {
   GeoArea area(centre, radius_m);
@@ -174,6 +180,7 @@ GeoArea GeoArea::circle(GeoPoint centre, double radius_m) {
   if (!has_pole && sine < 1 - 1e-9) {
     area.longitude_reach_ = padded(degrees(std::asin(sine)));
   }
+  area.set_border(radius_m);
   return area;
 }
 
@@ -194,6 +201,7 @@ GeoArea GeoArea::box(GeoPoint centre, double width_m, double height_m) {
       area.longitude_reach_ = padded(degrees(2 * std::asin(sine)));
     }
   }
+  area.set_border(area.width_m_);
   return area;
 }
 
@@ -202,19 +210,68 @@ bool GeoArea::within_bounds(GeoPoint point) const {
          longitude_difference(point.longitude, centre_.longitude) <= longitude_reach_;
 }
 
-std::optional<double> GeoArea::distance_m(GeoPoint point) const {
-  if (!within_bounds(point)) {
-    return std::nullopt;
+// Below: up to where the polynomials of side() are good, and from where on the digits of places are
+// many more than it needs.
+void GeoArea::set_border(double metres) {
+  constexpr double kDegreesMax = 14;
+  constexpr double kMetresMin = 1;
+  const double half_sine = std::sin(metres / kEarthRadiusM / 2);
+  border_ = half_sine * half_sine;
+  is_local_ = longitude_reach_ < kDegreesMax && latitude_reach_ < kDegreesMax &&
+              metres > kMetresMin;
+}
+
+// The haversine with polynomials for the sines of small angles: right to 1e-8, and unsure within
+// 1e-6. Requires a point within the bounds.
+GeoArea::Side GeoArea::side(GeoPoint point) const {
+  if (!is_local_) {
+    return Side::kUnsure;
   }
+  const auto sine = [](double x) {
+    const double square = x * x;
+    return x * (1 - square / 6 * (1 - square / 20 * (1 - square / 42)));
+  };
+  const double latitude_angle = radians(point.latitude - centre_.latitude);
+  const double u = sine(latitude_angle / 2);
+  const double v = sine(radians(longitude_difference(point.longitude, centre_.longitude)) / 2);
+  const double cosine = cosine_ * (1 - 2 * u * u) - sine_ * sine(latitude_angle);
+  if (is_box_ && meridian_distance_m(centre_.latitude, point.latitude) > height_m_) {
+    return Side::kOutside;
+  }
+  const double haversine =
+      is_box_ ? cosine * cosine * v * v : u * u + cosine_ * cosine * v * v;
+  constexpr double kMargin = 1e-6;
+  if (haversine > border_ * (1 + kMargin)) {
+    return Side::kOutside;
+  }
+  return haversine < border_ * (1 - kMargin) ? Side::kInside : Side::kUnsure;
+}
+
+bool GeoArea::contains_exactly(GeoPoint point) const {
   if (!is_box_) {
-    const double distance = geo_distance_m(centre_, point);
-    return distance <= reach_m_ ? std::optional(distance) : std::nullopt;
+    return geo_distance_m(centre_, point) <= reach_m_;
   }
-  if (meridian_distance_m(centre_.latitude, point.latitude) > height_m_ ||
-      geo_distance_m({centre_.longitude, point.latitude}, point) > width_m_) {
+  return meridian_distance_m(centre_.latitude, point.latitude) <= height_m_ &&
+         geo_distance_m({centre_.longitude, point.latitude}, point) <= width_m_;
+}
+
+bool GeoArea::contains(GeoPoint point) const {
+  if (!within_bounds(point)) {
+    return false;
+  }
+  const Side where = side(point);
+  return where == Side::kUnsure ? contains_exactly(point) : where == Side::kInside;
+}
+
+std::optional<double> GeoArea::distance_m(GeoPoint point) const {
+  if (is_box_) {
+    return contains(point) ? std::optional(geo_distance_m(centre_, point)) : std::nullopt;
+  }
+  if (!within_bounds(point) || side(point) == Side::kOutside) {
     return std::nullopt;
   }
-  return geo_distance_m(centre_, point);
+  const double distance = geo_distance_m(centre_, point);
+  return distance <= reach_m_ ? std::optional(distance) : std::nullopt;
 }
 
 // The three columns and three rows around the centre's square in a grid of 2^step. Columns go
@@ -300,20 +357,92 @@ unsigned GeoArea::step() const {
   return result;
 }
 
-GeoArea::Ranges GeoArea::ranges() const {
-  const Squares squares(centre_, longitude_reach_, latitude_reach_, step());
-  Ranges found;
-  const auto add = [&found, &squares](int64_t column, int64_t row) {
-    const unsigned shift = 2 * (kStepMax - squares.step);
-    const uint64_t cell = interleave(static_cast<uint32_t>(column), static_cast<uint32_t>(row));
-    const GeoRange range{cell << shift, (cell + 1) << shift};
-    for (const GeoRange& other : found) {
+// The parts of squares as ranges, in the order of scores. Columns are not wrapped around the earth
+// here, so that west is left of east.
+class GeoArea::RangeMaker {
+ public:
+  RangeMaker(const Squares& squares, unsigned finer, Ranges& found)
+      : squares_(squares),
+        deepest_(squares.step + finer),
+        west_(column_of(squares.west)),
+        east_(column_of(squares.east)),
+        south_(row_of(squares.south)),
+        north_(row_of(squares.north)),
+        found_(found) {}
+
+  // The square, or those of its parts that the area reaches into.
+  void add(int64_t column, int64_t row) { add(column, row, squares_.step); }
+  // The same square as it is; nothing if it is there already.
+  void add_once(int64_t column, int64_t row) {
+    const GeoRange range = range_of(column, row, squares_.step);
+    for (const GeoRange& other : found_) {
       if (other.first == range.first) {
         return;
       }
     }
-    found.ranges[found.count++] = range;
-  };
+    found_.ranges[found_.count++] = range;
+  }
+
+ private:
+  // Cells of the finest grid.
+  int64_t column_of(double longitude) const { return cell_of(kLongitudes, longitude); }
+  int64_t row_of(double latitude) const { return cell_of(kLatitudes, latitude); }
+  int64_t cell_of(const Axis& axis, double degrees) const {
+    return static_cast<int64_t>(std::floor((degrees - axis.min()) / axis.length() *
+                                           static_cast<double>(uint64_t{1} << deepest_)));
+  }
+
+  void add(int64_t column, int64_t row, unsigned step) {
+    const unsigned depth = deepest_ - step;
+    const int64_t left = column << depth;
+    const int64_t right = ((column + 1) << depth) - 1;
+    const int64_t bottom = row << depth;
+    const int64_t top = ((row + 1) << depth) - 1;
+    if (right < west_ || left > east_ || top < south_ || bottom > north_) {
+      return;
+    }
+    const bool whole = left >= west_ && right <= east_ && bottom >= south_ && top <= north_;
+    if (whole || depth == 0) {
+      append(range_of(column & ((int64_t{1} << step) - 1), row, step));
+      return;
+    }
+    for (const int64_t east : {0, 1}) {
+      for (const int64_t north : {0, 1}) {
+        add(2 * column + east, 2 * row + north, step + 1);
+      }
+    }
+  }
+
+  static GeoRange range_of(int64_t column, int64_t row, unsigned step) {
+    const unsigned shift = 2 * (kStepMax - step);
+    const uint64_t cell = interleave(static_cast<uint32_t>(column), static_cast<uint32_t>(row));
+    return {cell << shift, (cell + 1) << shift};
+  }
+
+  void append(GeoRange range) {
+    if (found_.count > 0 && found_.ranges[found_.count - 1].end == range.first) {
+      found_.ranges[found_.count - 1].end = range.end;
+    } else {
+      found_.ranges[found_.count++] = range;
+    }
+  }
+
+  const Squares& squares_;
+  const unsigned deepest_;
+  const int64_t west_;
+  const int64_t east_;
+  const int64_t south_;
+  const int64_t north_;
+  Ranges& found_;
+};
+
+GeoArea::Ranges GeoArea::ranges(unsigned finer) const {
+  const Squares squares(centre_, longitude_reach_, latitude_reach_, step());
+  Ranges found;
+  // Of less than four columns one may be reached from both sides; there are no smaller squares than
+  // those of the last step.
+  const bool in_parts = finer > 0 && squares.last >= 3 && squares.step + finer <= kStepMax;
+  RangeMaker maker(squares, in_parts ? finer : 0, found);
 
   struct Offset {
     int column;
@@ -323,8 +452,14 @@ GeoArea::Ranges GeoArea::ranges() const {
                                {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
   const int64_t last = squares.last;
   for (const Offset& offset : kOrder) {
-    if (squares.reaches_column(offset.column) && squares.reaches_row(offset.row)) {
-      add((squares.column + offset.column) & last, squares.row + offset.row);
+    if (!squares.reaches_column(offset.column) || !squares.reaches_row(offset.row)) {
+      continue;
+    }
+    const int64_t column = squares.column + offset.column;
+    if (in_parts) {
+      maker.add(column, squares.row + offset.row);
+    } else {
+      maker.add_once(column & last, squares.row + offset.row);
     }
   }
 
@@ -338,13 +473,13 @@ GeoArea::Ranges GeoArea::ranges() const {
     const int64_t column = (squares.column + offset.column) & last;
     const int64_t row = squares.row + offset.row;
     if (edge_east && column == last) {
-      add(last + 1, row);
+      maker.add_once(last + 1, row);
     }
     if (edge_north && row == last) {
-      add(column, last + 1);
+      maker.add_once(column, last + 1);
     }
     if (edge_east && column == last && edge_north && row == last) {
-      add(last + 1, last + 1);
+      maker.add_once(last + 1, last + 1);
     }
   }
   return found;

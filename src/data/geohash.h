@@ -71,8 +71,10 @@ class GeoArea {
   static GeoArea circle(GeoPoint centre, double radius_m);
   static GeoArea box(GeoPoint centre, double width_m, double height_m);
 
-  // Nine squares, and seven at the ends of the grid that hold only its very edge.
-  static constexpr size_t kRangesMax = 16;
+  // Nine squares, each in up to 64 parts of which some hang together, and seven at the ends of the
+  // grid that hold only its very edge.
+  static constexpr unsigned kFinerMax = 3;
+  static constexpr size_t kRangesMax = 9 * 32 + 7;
   struct Ranges {
     std::array<GeoRange, kRangesMax> ranges;
     size_t count = 0;
@@ -81,17 +83,26 @@ class GeoArea {
   };
   // Disjoint ranges that hold every point of the area, in the order in which redis-server searches:
   // the square of the centre, then north, south, east, west, north-east, north-west, south-east,
-  // south-west, as far as the area reaches into them.
-  Ranges ranges() const;
+  // south-west, as far as the area reaches into them. Parts of a square, down to 2^-finer of its
+  // width, that lie outside of the area's bounds are left out; that leaves the order as it is.
+  // Requires finer <= kFinerMax.
+  Ranges ranges(unsigned finer = 0) const;
 
-  // The distance from the centre if the point lies in the area. Points outside cost no
-  // trigonometry, but for those near the border.
+  // Whether the point lies in the area: without trigonometry, but near the border (and in areas
+  // that reach far).
+  bool contains(GeoPoint point) const;
+  // The same with the distance from the centre, which costs it for points inside.
   std::optional<double> distance_m(GeoPoint point) const;
 
  private:
   struct Squares;
-  GeoArea(GeoPoint centre, double reach_m) : centre_(centre), reach_m_(reach_m) {}
+  class RangeMaker;
+  enum class Side : uint8_t { kInside, kOutside, kUnsure };
+  GeoArea(GeoPoint centre, double reach_m);
   bool within_bounds(GeoPoint point) const;
+  Side side(GeoPoint point) const;
+  bool contains_exactly(GeoPoint point) const;
+  void set_border(double metres);
   unsigned step() const;
 
   GeoPoint centre_;
@@ -103,6 +114,14 @@ class GeoArea {
   // more than what is exact, so that rounding excludes nothing.
   double longitude_reach_ = 180;
   double latitude_reach_ = 180;
+
+  // Of the centre's latitude, and the square of the sine of half of the angle to the border (to the
+  // sides, for a box).
+  double sine_;
+  double cosine_;
+  double border_ = 0;
+  // Whether side() may say anything but kUnsure.
+  bool is_local_ = false;
 };
 
 }  // namespace pollux

@@ -138,7 +138,9 @@ TEST(GeoArea, FindsTheMembersOfRedisServerInItsOrder) {
   }
   std::sort(members.begin(), members.end());
 
-  for (const bool box : {false, true}) {
+  for (const unsigned mode : {0U, 1U, 2U, 3U, 4U, 7U}) {
+    const bool box = mode % 2 == 1;
+    const unsigned finer = mode / 2;  // makes no difference
     Draws draws;
     std::string all;
     int found = 0;
@@ -149,7 +151,7 @@ TEST(GeoArea, FindsTheMembersOfRedisServerInItsOrder) {
       const double size = draws.draw(0, wide ? 4'000'000 : 200'000);
       const GeoArea area = box ? GeoArea::box({longitude, latitude}, size, draws.draw(0, size))
                                : GeoArea::circle({longitude, latitude}, size);
-      for (const GeoRange& range : area.ranges()) {
+      for (const GeoRange& range : area.ranges(finer)) {
         for (const Member& member : members) {
           if (member.score < static_cast<double>(range.first) ||
               member.score >= static_cast<double>(range.end)) {
@@ -246,7 +248,8 @@ TEST(GeoArea, RangesHoldEveryPoint) {
     const double width_m = size_m * std::exp(2 * rng.unit() - 1);
     const GeoArea area =
         box ? GeoArea::box(centre, width_m, size_m) : GeoArea::circle(centre, size_m);
-    const GeoArea::Ranges ranges = area.ranges();
+    const GeoArea::Ranges ranges =
+        area.ranges(static_cast<unsigned>(rng.below(GeoArea::kFinerMax + 1)));
     ASSERT_LE(ranges.count, GeoArea::kRangesMax);
     for (int i = 0; i < 100; ++i) {
       const double score = geo_score(random_point(rng, centre, spread));
@@ -256,6 +259,7 @@ TEST(GeoArea, RangesHoldEveryPoint) {
           box ? geo_distance_m({0, centre.latitude}, {0, point.latitude}) <= size_m / 2 &&
                     geo_distance_m({centre.longitude, point.latitude}, point) <= width_m / 2
               : distance <= size_m;
+      ASSERT_EQ(area.contains(point), expected);
       ASSERT_EQ(area.distance_m(point), expected ? std::optional(distance) : std::nullopt);
       int holding = 0;
       for (const GeoRange& range : ranges) {

@@ -366,6 +366,28 @@ bool hll_make_dense(std::string_view bytes, std::span<char, kHllDenseBytes> out)
   });
 }
 
+std::string hll_runs_text(std::string_view bytes) {
+  bytes = bytes.substr(kHllHeaderBytes, 2 * size_t{kHllRegisters});
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  std::string text;
+  while (at < end) {
+    Run run = read_run(at, end);
+    if (run.bytes == 0) {
+      const char with_end[] = {*at, '\0'};
+      run = read_run(with_end, with_end + 2);
+    }
+    text += text.empty() ? "" : " ";
+    if (run.value != 0) {
+      text += "v:" + std::to_string(run.value) + "," + std::to_string(run.length);
+    } else {
+      text += (run.bytes == 1 ? "z:" : "Z:") + std::to_string(run.length);
+    }
+    at += run.bytes;
+  }
+  return text;
+}
+
 namespace {
 
 void carry_out(const HllChange& change, std::string& bytes) {

@@ -177,6 +177,19 @@ TEST(HyperLogLog, LooksAtBytesFromAnybodyAsRedisServerDoes) {
   }
 }
 
+// Recorded with PFDEBUG DECODE.
+TEST(HyperLogLog, RunsInWords) {
+  std::string hll(kHllEmpty);
+  EXPECT_EQ(hll_runs_text(hll), "Z:16384");
+  for (const char* text : {"a", "b", "c"}) {
+    add(hll, text, kSparseMax);
+  }
+  EXPECT_EQ(hll_runs_text(hll), "Z:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603");
+  EXPECT_EQ(hll_runs_text(with_header("")), "");
+  EXPECT_EQ(hll_runs_text(with_header("\x05\x7f")), "z:6 Z:16129") << "half of an XZERO";
+  EXPECT_EQ(hll_runs_text(std::string(kHllEmpty) + "2:"), "Z:16384 z:51 z:59");
+}
+
 TEST(HyperLogLog, KnowsWhatIsNone) {
   const std::string dense = dense_of(std::vector<uint8_t>(kHllRegisters));
   EXPECT_TRUE(is_hll(kHllEmpty));

@@ -60,6 +60,7 @@ enum class KeyEvent : uint8_t {
   kZPopMin,
   kZPopMax,
   kGeoSearchStore,
+  kGeoRadiusStore,
   kXAdd,
   kXDel,
   kXTrim,

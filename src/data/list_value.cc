@@ -25,7 +25,7 @@ LargeList& ListEdit::make_large() {
 
 void ListEdit::push(ListEnd end, std::span<const std::string_view> values) {
   const bool was_large = is_large();
-  if (!was_large && push_small(end, values)) {
+  if (!was_large && push_small(small(), end, values)) {
     return;
   }
   LargeList& list = was_large ? large() : make_large();
@@ -34,10 +34,22 @@ void ListEdit::push(ListEnd end, std::span<const std::string_view> values) {
   }
 }
 
-// Small values are made anew beside the entry and put in its place, which costs a copy of some
-// hundred bytes. False if it would not be small.
-bool ListEdit::push_small(ListEnd end, std::span<const std::string_view> values) {
-  const Listpack old = small();
+void ListEdit::assign(std::span<const std::string_view> values) {
+  POLLUX_ASSERT(!values.empty());
+  if (push_small(Listpack(Listpack::kEmpty.data()), ListEnd::kBack, values)) {
+    return;
+  }
+  LargeList* const list = edit_.memory().make<LargeList>();
+  for (const std::string_view value : values) {
+    list->push(ListEnd::kBack, PackedValue::of(value), limits_);
+  }
+  edit_.set_collection(ValueType::kList, Encoding::kQuicklist, list);
+}
+
+// `old` with these at an end, as the key's value. It is made beside the entry and put in its place,
+// which costs a copy of some hundred bytes. False if it would not be small.
+bool ListEdit::push_small(const Listpack& old, ListEnd end,
+                          std::span<const std::string_view> values) {
   const size_t old_bytes = old.bytes() - Listpack::kEmptyBytes;
   const size_t count = old.count() + values.size();
   size_t come = 0;

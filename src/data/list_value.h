@@ -48,7 +48,7 @@ class ListView {
 
 // Changes a list. Requires that the edit's key is absent or a list; what is absent becomes one with
 // the first push. What it leaves empty the command removes (edit.remove()), and each change it
-// names (edit.notify()). Values that come must not point into the list itself.
+// names (edit.notify()). Values that come must not point into the list itself, but for assign().
 class ListEdit {
  public:
   ListEdit(Edit& edit, const EncodingLimits& limits)
@@ -61,6 +61,9 @@ class ListEdit {
   // One after the other, so that at the front the last one comes to stand first.
   void push(ListEnd end, std::span<const std::string_view> values);
   void push(ListEnd end, std::string_view value) { push(end, {&value, 1}); }
+  // Makes the value, of whatever type it is, the list of these, which are not none. They may be the
+  // key's own. The TTL stays.
+  void assign(std::span<const std::string_view> values);
   // Drops `n` elements; requires n < size(): who takes all removes the key.
   void drop(ListEnd end, uint64_t n);
   // Requires index < size().
@@ -83,7 +86,7 @@ class ListEdit {
   bool may_be_small(size_t bytes, size_t count) const {
     return bytes <= kSmallBytesMax && count <= limits_.count;
   }
-  bool push_small(ListEnd end, std::span<const std::string_view> values);
+  bool push_small(const Listpack& old, ListEnd end, std::span<const std::string_view> values);
   bool splice_small(const ListpackSplice& edit);
 
   Edit& edit_;

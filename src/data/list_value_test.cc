@@ -201,6 +201,39 @@ void ListValueTest::play(int64_t node_size, uint64_t longest, int steps) {
   check(model);
 }
 
+TEST_F(ListValueTest, AssignTakesThePlaceOfAnything) {
+  for (const size_t size : {3U, 2000U}) {
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < size; ++i) {
+      texts.push_back(i % 3 == 0 ? std::to_string(i) : std::string(i % 30, 'x'));
+    }
+    std::vector<std::string_view> values(texts.begin(), texts.end());
+    change([&](ListEdit& list) { list.assign(values); });
+    EXPECT_EQ(is_large(), size > 3);
+    // Its own strings, backwards. (Those of integers are not in it.)
+    std::vector<std::string_view> own;
+    {
+      Edit edit(keys_, key_);
+      const ListView view = ListEdit(edit, limits_).view();
+      view.walk(view.size() - 1, ListEnd::kFront, [&own](const PackedValue& value) {
+        if (!value.is_integer()) {
+          own.push_back(value.string());
+        }
+        return true;
+      });
+    }
+    std::vector<std::string> expected(own.begin(), own.end());
+    change([&](ListEdit& list) { list.assign(own); });
+    std::vector<std::string> found;
+    Edit edit(keys_, key_);
+    ListEdit(edit, limits_).view().walk(0, ListEnd::kBack, [&found](const PackedValue& value) {
+      found.push_back(text_of(value));
+      return true;
+    });
+    EXPECT_EQ(found, expected);
+  }
+}
+
 TEST_F(ListValueTest, LikeADequeWithNodesOf4KiB) { play(-1, 6000, 8000); }
 TEST_F(ListValueTest, LikeADequeWithNodesOf8KiB) { play(-2, 300, 8000); }
 TEST_F(ListValueTest, LikeADequeWithNodesOf64KiB) { play(-5, 300, 4000); }

@@ -143,7 +143,11 @@ class ZsetView {
   // until it returns; in the large form until the key changes.
   template <typename Visit>
   void visit(RankRange range, bool reverse, Visit visit) const;
-  // The same for all, in the order that is the cheapest.
+  // visit(member, score) for each with a score from `first` up to, not including, `end`, in order,
+  // until it says false. Requires that no score is NaN.
+  template <typename Visit>
+  void visit_scores(double first, double end, Visit visit) const;
+  // As visit, for all, in the order that is the cheapest.
   template <typename Visit>
   void visit_all(Visit visit) const;
 
@@ -246,6 +250,34 @@ void ZsetView::visit(RankRange range, bool reverse, Visit visit) const {
     if (reverse && left > 1) {
       for (int i = 0; i < 4; ++i) {
         at = list.prev(at);
+      }
+    }
+  }
+}
+
+template <typename Visit>
+void ZsetView::visit_scores(double first, double end, Visit visit) const {
+  if (large_ != nullptr) {
+    auto cursor = large_->tree().find(RankBound::at_least(score_key(first))).cursor;
+    if (!cursor) {
+      return;
+    }
+    cursor.prefetch_next(large_->size());
+    for (; cursor; cursor.next()) {
+      const Entry& member = *large_->members().member(cursor.handle());
+      const double score = ZsetCollection::score_of(member);
+      if (score >= end || !visit(member.key(), score)) {
+        return;
+      }
+    }
+  } else if (bytes_ != nullptr) {
+    const Listpack list = listpack();
+    for (Listpack::Position at = list.first(); at != list.end();) {
+      char scratch[kInt64TextMax];
+      const PackedValue member = list.take(at);
+      const double score = packed_score(list.take(at));
+      if (score >= end || (score >= first && !visit(member.text(scratch), score))) {
+        return;
       }
     }
   }

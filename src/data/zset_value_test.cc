@@ -120,6 +120,20 @@ void ZsetTest::compare_ranges(const Model& model) {
     ASSERT_EQ(range.first, static_cast<uint64_t>(
                                std::find_if(model.begin(), model.end(), inside) - model.begin()));
   }
+
+  // Scores from min to before max, three at most.
+  Model visited;
+  view().visit_scores(scores.min, scores.max, [&](std::string_view member, double score) {
+    visited.emplace_back(score, member);
+    return visited.size() < 3;
+  });
+  Model expected;
+  for (const auto& pair : model) {
+    if (pair.first >= scores.min && pair.first < scores.max && expected.size() < 3) {
+      expected.push_back(pair);
+    }
+  }
+  ASSERT_EQ(visited, expected);
 }
 
 void ZsetTest::churn(uint64_t names, int steps) {

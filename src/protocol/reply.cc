@@ -152,11 +152,14 @@ void Reply::push(size_t count) {
 
 void Reply::real(double value) {
   char text[kDoubleTextMax];
-  const size_t size = format_double(value, text);
+  real_text({text, format_double(value, text)});
+}
+
+void Reply::real_text(std::string_view text) {
   if (protocol_ == 3) {
-    put_line(sink_, ',', {text, size});
+    put_line(sink_, ',', text);
   } else {
-    bulk({text, size});
+    bulk(text);
   }
 }
 

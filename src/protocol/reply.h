@@ -81,6 +81,7 @@ class Reply {
   void set(size_t count);                // ~n, or *n
   void push(size_t count);               // >n, or *n
   void real(double value);               // ,d or the text as a bulk; "%.17g" in both
+  void real_text(std::string_view text);  // the same of a number that is written already
   void boolean(bool value);              // #t and #f, or :1 and :0
   void verbatim(std::string_view bytes, std::string_view type);  // =n type:, or a bulk; type: 3
   void bignum(std::string_view digits);  // ( or a bulk

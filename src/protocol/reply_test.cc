@@ -112,6 +112,7 @@ TEST_F(ReplyTest, Doubles) {
   expect([](Reply& r) { r.real(-0.0); }, "$2\r\n-0\r\n", ",-0\r\n");
   expect([](Reply& r) { r.real(HUGE_VAL); }, "$3\r\ninf\r\n", ",inf\r\n");
   expect([](Reply& r) { r.real(-HUGE_VAL); }, "$4\r\n-inf\r\n", ",-inf\r\n");
+  expect([](Reply& r) { r.real_text("0.50"); }, "$4\r\n0.50\r\n", ",0.50\r\n");
 }
 
 TEST_F(ReplyTest, Booleans) {

@@ -394,7 +394,8 @@ class Run {
         step.commands.push_back({{"LRANGE", key.text, "0", "-1"}, Rule::kExact});
         step.commands.push_back({{"PTTL", key.text}, Rule::kNearMs});
         step.commands.push_back({{"PEXPIRETIME", key.text}, Rule::kNearMs});
-        step.commands.push_back({{"OBJECT", "ENCODING", key.text}, Rule::kExact});
+        step.commands.push_back({{"ZRANGE", key.text, "0", "-1", "WITHSCORES"}, Rule::kExact});
+        step.commands.push_back({{"OBJECT", "ENCODING", key.text}, Rule::kEncoding});
       }
       step.connection = connection;
       run_pipeline(step);

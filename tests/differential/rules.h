@@ -18,10 +18,12 @@ enum class Rule : uint8_t {
   kNullness,     // the same type, and both null or both not: RANDOMKEY
   kNearSeconds,  // integers at most 2 apart if both are positive: TTL
   kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
+  kEncoding,     // equal; or skiplist, which SORT makes of small sorted sets there, and listpack
+  kSort,         // equal; or Redis finds a number that is none (known.md)
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };
 
-// An error on either side has to be the same bytes under every rule.
+// An error on either side has to be the same bytes under every rule but kSort.
 bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux);
 
 // EXEC's array, each element by the rule of the command that was queued for it.
