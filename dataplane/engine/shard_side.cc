@@ -26,10 +26,12 @@ void ShardSide::before(int, const Key&, const Entry*) {}
 
 void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {
   holder_->changes().changed();
-  if (!watches_.empty()) {
-    watches_.touched(db, key, entry != nullptr);
+  if (key_event_row(event).touches) {
+    if (!watches_.empty()) {
+      watches_.touched(db, key, entry != nullptr);
+    }
+    holder_->invalidate(store_.id(), key.bytes);
   }
-  holder_->invalidate(store_.id(), key.bytes);
   if (holder_->config().key_events.any()) {
     tell_key_event(*holder_, topics_, db, key.bytes, event);
   }

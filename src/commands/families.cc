@@ -22,6 +22,12 @@ void add_command_families(CommandTable& table) {
   table.add(zset_commands());
   table.add(zset_range_commands());
   table.add(zset_combine_commands());
+  table.add(stream_commands());
+  table.add(stream_read_commands());
+  table.add(stream_group_commands());
+  table.add(stream_claim_commands());
+  table.add(stream_info_commands());
+  table.add(stream_delete_commands());
 }
 
 }  // namespace pollux

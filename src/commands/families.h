@@ -27,6 +27,12 @@ std::span<const CommandRow> list_move_commands();
 std::span<const CommandRow> zset_commands();
 std::span<const CommandRow> zset_range_commands();
 std::span<const CommandRow> zset_combine_commands();
+std::span<const CommandRow> stream_commands();
+std::span<const CommandRow> stream_read_commands();
+std::span<const CommandRow> stream_group_commands();
+std::span<const CommandRow> stream_claim_commands();
+std::span<const CommandRow> stream_info_commands();
+std::span<const CommandRow> stream_delete_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);

@@ -44,6 +44,8 @@ class OrderedTree {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  // Leaves and inner nodes.
+  size_t node_count() const { return nodes_; }
 
   // A place in the tree, until its next change.
   class Cursor {
@@ -219,6 +221,16 @@ class OrderedTree {
   void find_path(const Key& key, Path& path) const;
   Leaf* new_leaf(size_t bytes, Leaf* behind);
   void free_leaf(Leaf* leaf);
+  Inner* new_inner() {
+    ++nodes_;
+    Inner* const node = static_cast<Inner*>(arena_.allocate(sizeof(Inner)));
+    node->count = 0;
+    return node;
+  }
+  void free_inner(Inner* node) {
+    --nodes_;
+    arena_.free(node, sizeof(Inner));
+  }
   void grow_root_leaf();
   void insert_child(Path& path, unsigned level, const Key& key, void* child);
   void erase_child(Path& path, unsigned level);
@@ -231,6 +243,7 @@ class OrderedTree {
   Leaf* last_ = nullptr;
   size_t size_ = 0;
   unsigned height_ = 0;
+  uint32_t nodes_ = 0;
 };
 
 // --- changes ---
@@ -332,6 +345,7 @@ void OrderedTree<Key, Value>::find_path(const Key& key, Path& path) const {
 
 template <typename Key, typename Value>
 auto OrderedTree<Key, Value>::new_leaf(size_t bytes, Leaf* behind) -> Leaf* {
+  ++nodes_;
   Leaf* const leaf = static_cast<Leaf*>(arena_.allocate(bytes));
   leaf->count = 0;
   leaf->capacity = static_cast<uint16_t>(leaf_capacity(bytes));
@@ -345,6 +359,7 @@ auto OrderedTree<Key, Value>::new_leaf(size_t bytes, Leaf* behind) -> Leaf* {
 
 template <typename Key, typename Value>
 void OrderedTree<Key, Value>::free_leaf(Leaf* leaf) {
+  --nodes_;
   (leaf->prev == nullptr ? first_ : leaf->prev->next) = leaf->next;
   (leaf->next == nullptr ? last_ : leaf->next->prev) = leaf->prev;
   arena_.free(leaf, leaf->block_bytes);
@@ -368,8 +383,7 @@ void OrderedTree<Key, Value>::insert_child(Path& path, unsigned level, const Key
                                            void* child) {
   if (level == 0) {
     POLLUX_ASSERT(height_ < kHeightMax);
-    Inner* const root = static_cast<Inner*>(arena_.allocate(sizeof(Inner)));
-    root->count = 0;
+    Inner* const root = new_inner();
     root->put(0, key, root_);  // its key is not looked at
     root->put(1, key, child);
     root_ = root;
@@ -379,7 +393,7 @@ void OrderedTree<Key, Value>::insert_child(Path& path, unsigned level, const Key
   Inner* node = path.node[level - 1];
   size_t at = path.index[level - 1] + 1;
   if (node->count == kLinksMax) {
-    Inner* const right = static_cast<Inner*>(arena_.allocate(sizeof(Inner)));
+    Inner* const right = new_inner();
     const size_t stay = at == kLinksMax ? kLinksMax : kLinksMax / 2;
     right->count = kLinksMax - stay;
     std::memcpy(static_cast<void*>(right->links), node->links + stay, right->count * sizeof(Link));
@@ -405,7 +419,7 @@ void OrderedTree<Key, Value>::erase_child(Path& path, unsigned level) {
   Inner* const node = path.node[level - 1];
   node->take(path.index[level - 1]);
   if (node->count == 0) {
-    arena_.free(node, sizeof(Inner));
+    free_inner(node);
     erase_child(path, level - 1);
     return;
   }
@@ -416,7 +430,7 @@ void OrderedTree<Key, Value>::erase_child(Path& path, unsigned level) {
     Inner* const root = static_cast<Inner*>(root_);
     root_ = root->links[0].child;
     --height_;
-    arena_.free(root, sizeof(Inner));
+    free_inner(root);
   }
 }
 

@@ -291,10 +291,12 @@ bool Stream::is_referenced(StreamId id) const {
   return false;
 }
 
-void Stream::forget(StreamId id) {
+bool Stream::forget(StreamId id) {
+  bool known = false;
   for (auto at = groups_.first(); !at.at_end(); at.next()) {
-    at.value()->acknowledge(id);
+    known = at.value()->acknowledge(id) || known;
   }
+  return known;
 }
 
 // Whether an entry from `id` on was deleted by its id, so that counting on is in vain.

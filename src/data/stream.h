@@ -62,6 +62,7 @@ class Stream final : public Collection {
 
   uint64_t length() const { return length_; }
   size_t block_count() const { return blocks_.size(); }
+  size_t index_nodes() const { return blocks_.node_count(); }
   // Of the first entry; 0-0 if there is none.
   StreamId first_id() const { return first_id_; }
   // Of the last entry ever added, or as it was set.
@@ -117,8 +118,8 @@ class Stream final : public Collection {
   std::optional<int64_t> lag(const StreamGroup& group) const;
   // Whether some group has not read this entry, or not acknowledged it.
   bool is_referenced(StreamId id) const;
-  // Removes it from what is pending in all groups.
-  void forget(StreamId id);
+  // Removes it from what is pending in all groups. False if it was in none.
+  bool forget(StreamId id);
 
   // --- for those who write and read dumps ---
   // visit(StreamId first, std::string_view listpack) for each block, in order.
