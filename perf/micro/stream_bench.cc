@@ -1,5 +1,5 @@
 // Streams without server: appending, ranges, reading on as a group does, what is pending; and the
-// bytes that all of it takes. Entries have one field with a value of 32 bytes unless said otherwise.
+// bytes that all of it takes. Entries have one field with a value of 32 bytes.
 //
 //   micro_stream
 #include <benchmark/benchmark.h>

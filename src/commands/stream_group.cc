@@ -179,8 +179,8 @@ void xgroup_help(Context& ctx) {
   constexpr std::string_view kLines[] = {
       "XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "CREATE <key> <group> <id|$> [MKSTREAM] [ENTRIESREAD <n>]",
-      "    A group that reads what comes behind the id. MKSTREAM makes the stream if there is none,",
-      "    ENTRIESREAD says how many entries the group is thought to have read.",
+      "    A group that reads what comes behind the id. MKSTREAM makes the stream if there is",
+      "    none, ENTRIESREAD says how many entries the group is thought to have read.",
       "CREATECONSUMER <key> <group> <consumer>",
       "    A consumer in a group.",
       "DELCONSUMER <key> <group> <consumer>",

@@ -61,8 +61,8 @@ class BlockView {
   BlockView(StreamId id, const char* listpack);
 
   // Whether these bytes, from wherever, are a block of this id as redis-server writes them: counts
-  // that are true, an entry at least, live ones in ascending order. Reads each byte a bounded number
-  // of times and none outside; takes no memory.
+  // that are true, an entry at least, live ones in ascending order. Reads each byte a bounded
+  // number of times and none outside; takes no memory.
   static bool valid(StreamId id, std::string_view bytes);
 
   StreamId id() const { return id_; }

@@ -120,13 +120,17 @@ void StreamGroup::deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms)
 }
 
 StreamPending& StreamGroup::add(StreamId id, const StreamPending& pending) {
-  pending.consumer->pending_.insert(id, {});
+  if (pending.consumer != nullptr) {
+    pending.consumer->pending_.insert(id, {});
+  }
   return pending_.insert(id, pending);
 }
 
 void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer& to) {
   if (pending.consumer != &to) {
-    pending.consumer->pending_.erase(id);
+    if (pending.consumer != nullptr) {
+      pending.consumer->pending_.erase(id);
+    }
     to.pending_.insert(id, {});
     pending.consumer = &to;
   }

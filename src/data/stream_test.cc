@@ -329,7 +329,8 @@ TEST_P(StreamModelTest, GroupsAndReferences) {
       case 12: {
         StreamTrim how;
         how.by = rng.below(2) == 0 ? StreamTrim::By::kLength : StreamTrim::By::kMinId;
-        how.length = model.entries.size() - rng.below(std::min<size_t>(model.entries.size(), 9) + 1);
+        const size_t size = model.entries.size();
+        how.length = size - rng.below(std::min<size_t>(size, 9) + 1);
         how.min_id = some;
         how.refs = static_cast<StreamRefs>(rng.below(3));
         if (how.refs == StreamRefs::kDelete) {

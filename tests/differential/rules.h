@@ -18,8 +18,8 @@ enum class Rule : uint8_t {
   kNullness,     // the same type, and both null or both not: RANDOMKEY
   kNearSeconds,  // integers at most 2 apart if both are positive: TTL
   kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
-  // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the nodes
-  // of the index are each server's own.
+  // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the
+  // nodes of the index are each server's own.
   kStreamTimes,
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };
