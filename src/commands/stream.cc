@@ -362,11 +362,6 @@ bool read_setid_options(Context& ctx, SetIdOptions& options) {
 
 // What the stream is must allow it.
 bool check_setid(Context& ctx, const Stream& stream, const SetIdOptions& options) {
-  if (options.last < stream.max_deleted_id()) {
-    ctx.reply.error(
-        "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-    return false;
-  }
   if (stream.length() == 0) {
     return true;
   }

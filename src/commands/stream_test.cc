@@ -205,12 +205,31 @@ TEST_P(StreamCommands, SetId) {
   EXPECT_EQ(run("xsetid s 9 maxdeletedid 10"),
             "-ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id");
   EXPECT_EQ(run("xsetid s 9 entriesadded 100 maxdeletedid 7"), "OK");
-  EXPECT_EQ(run("xsetid s 6"),
-            "-ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
+  EXPECT_EQ(run("xsetid s 6"), "OK");
   EXPECT_EQ(run("xsetid nope 1"), "-ERR no such key");
   EXPECT_EQ(run("xinfo stream s").find("length 5"), 1U);
   EXPECT_NE(run("xinfo stream s").find("max-deleted-entry-id 7-0 entries-added 100"),
             std::string::npos);
+}
+
+// The id may be set back before entries that were deleted, of which a block may be left.
+TEST_P(StreamCommands, SetIdBeforeWhatWasDeleted) {
+  store.run("xadd s 5-0 f v");
+  store.run("xadd s 10-0 f v");
+  store.run("xdel s 10");
+  EXPECT_EQ(run("xsetid s 7"), "OK");
+  EXPECT_EQ(run("xadd s 8-0 f v"), "8-0");
+  EXPECT_EQ(ids(), "5 8");
+  EXPECT_EQ(run("xtrim s minid 10"), "2");
+  store.run("del s");
+  store.run("xadd s 10-0 f v");
+  store.run("xadd s 11-0 f v");
+  store.run("xdel s 11");
+  EXPECT_EQ(run("xtrim s minid 11"), "1");
+  EXPECT_EQ(run("xsetid s 3"), "OK");
+  EXPECT_EQ(run("xadd s 4-0 f v"), "4-0");
+  EXPECT_EQ(ids(), "4");
+  EXPECT_EQ(run("xdel s 4"), "1");
 }
 
 TEST_P(StreamCommands, CopyAndRename) {

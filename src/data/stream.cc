@@ -187,6 +187,12 @@ bool Stream::fits(StreamFields fields) {
 }
 
 void Stream::append(StreamId id, StreamFields fields, const EncodingLimits& limits) {
+  if (!blocks_.empty() && blocks_.last().key() >= id) {
+    // The last id was set back to before this block, so nothing in it lives.
+    const StreamId empty = blocks_.last().key();
+    free_block(blocks_.last().value());
+    blocks_.erase(empty);
+  }
   if (Block* const tail = tail_for(fields, limits)) {
     const BlockView view(blocks_.last().key(), tail->bytes);
     const BlockView::Append plan = view.plan_append(id, fields);
@@ -299,9 +305,14 @@ bool Stream::forget(StreamId id) {
   return known;
 }
 
-// Whether an entry from `id` on was deleted by its id, so that counting on is in vain.
-bool Stream::deleted_from(StreamId id) const {
-  return length_ > 0 && max_deleted_id_ != kStreamIdMin && max_deleted_id_ >= id;
+// Whether one of the entries that are there, or of those between them, was deleted by its id.
+bool Stream::has_gaps() const {
+  return max_deleted_id_ != kStreamIdMin && max_deleted_id_ >= first_id_;
+}
+
+// Whether that was one from `id` on, so that counting on is in vain.
+bool Stream::has_gaps_from(StreamId id) const {
+  return length_ > 0 && has_gaps() && max_deleted_id_ >= id;
 }
 
 // How many entries were ever added up to this one, if that can be said.
@@ -313,15 +324,14 @@ int64_t Stream::estimate_read(StreamId id) const {
   if ((length_ == 0 && id <= last_id_) || id == last_id_) {
     return added;
   }
-  const bool may_have_gaps = max_deleted_id_ != kStreamIdMin && max_deleted_id_ >= first_id_;
-  if (id > last_id_ || may_have_gaps || id > first_id_) {
+  if (id > last_id_ || has_gaps() || id > first_id_) {
     return StreamGroup::kUnknown;
   }
   return added - static_cast<int64_t>(length_) + (id == first_id_ ? 1 : 0);
 }
 
 void Stream::note_read(StreamGroup& group, StreamId id) const {
-  if (group.entries_read != StreamGroup::kUnknown && !deleted_from(id)) {
+  if (group.entries_read != StreamGroup::kUnknown && !has_gaps_from(id)) {
     ++group.entries_read;
   } else if (entries_added_ > 0) {
     group.entries_read = estimate_read(id);
@@ -333,8 +343,9 @@ std::optional<int64_t> Stream::lag(const StreamGroup& group) const {
   if (entries_added_ == 0) {
     return 0;
   }
-  const bool counts = group.entries_read != StreamGroup::kUnknown && !deleted_from(group.last_id());
-  const int64_t read = counts ? group.entries_read : estimate_read(group.last_id());
+  const StreamId last = group.last_id();
+  const bool counts = group.entries_read != StreamGroup::kUnknown && !has_gaps_from(last);
+  const int64_t read = counts ? group.entries_read : estimate_read(last);
   return read == StreamGroup::kUnknown
              ? std::nullopt
              : std::optional(static_cast<int64_t>(entries_added_) - read);

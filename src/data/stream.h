@@ -168,7 +168,8 @@ class Stream final : public Collection {
 
   void find_first_id();
   int64_t estimate_read(StreamId id) const;
-  bool deleted_from(StreamId id) const;
+  bool has_gaps() const;
+  bool has_gaps_from(StreamId id) const;
 
   CountedArena arena_;
   Blocks blocks_{arena_};
