@@ -41,7 +41,8 @@ void ShardSide::before(int, const Key&, const Entry*) {}
 
 void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {
   holder_->changes().changed();
-  if (!watches_.empty()) {
+  const bool touches = key_event_row(event).touches;
+  if (touches && !watches_.empty()) {
     watches_.touched(db, key, entry != nullptr);
   }
   if (!waits_.empty()) {
@@ -50,7 +51,9 @@ void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry
       make_ready(*queue);
     }
   }
-  holder_->invalidate(store_.id(), key.bytes);
+  if (touches) {
+    holder_->invalidate(store_.id(), key.bytes);
+  }
   if (holder_->config().key_events.any()) {
     tell_key_event(*holder_, topics_, db, key.bytes, event);
   }

@@ -28,6 +28,12 @@ void add_command_families(CommandTable& table) {
   table.add(geo_commands());
   table.add(geo_search_commands());
   table.add(sort_commands());
+  table.add(stream_commands());
+  table.add(stream_read_commands());
+  table.add(stream_group_commands());
+  table.add(stream_claim_commands());
+  table.add(stream_info_commands());
+  table.add(stream_delete_commands());
 }
 
 }  // namespace pollux

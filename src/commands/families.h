@@ -33,6 +33,12 @@ std::span<const CommandRow> hyperloglog_commands();
 std::span<const CommandRow> geo_commands();
 std::span<const CommandRow> geo_search_commands();
 std::span<const CommandRow> sort_commands();
+std::span<const CommandRow> stream_commands();
+std::span<const CommandRow> stream_read_commands();
+std::span<const CommandRow> stream_group_commands();
+std::span<const CommandRow> stream_claim_commands();
+std::span<const CommandRow> stream_info_commands();
+std::span<const CommandRow> stream_delete_commands();
 
 // All of them.
 void add_command_families(CommandTable& table);

@@ -33,7 +33,9 @@ class Parser {
     return true;
   }
   std::string_view word() {
-    const std::string_view found = rest_.substr(0, rest_.find_first_of(" |[]()=:#@&."));
+    // "=" is a word, too (XTRIM MAXLEN = 10).
+    const size_t end = rest_.starts_with('=') ? 1 : rest_.find_first_of(" |[]()=:#@&.");
+    const std::string_view found = rest_.substr(0, end);
     POLLUX_ASSERT(!found.empty());
     rest_.remove_prefix(found.size());
     return found;

@@ -23,10 +23,11 @@ constexpr KeyEventRow kRows[] = {
     {"hpersist", 'h'}, {"zadd", 'z'}, {"zincr", 'z'}, {"zrem", 'z'}, {"zremrangebyscore", 'z'},
     {"zremrangebyrank", 'z'}, {"zremrangebylex", 'z'}, {"zrangestore", 'z'}, {"zunionstore", 'z'},
     {"zinterstore", 'z'}, {"zdiffstore", 'z'}, {"zpopmin", 'z'}, {"zpopmax", 'z'},
-    {"geosearchstore", 'z'}, {"georadiusstore", 'z'},
-    {"xadd", 't'}, {"xdel", 't'}, {"xtrim", 't'}, {"xsetid", 't'},
-    {"xgroup-create", 't'}, {"xgroup-setid", 't'}, {"xgroup-destroy", 't'},
-    {"xgroup-createconsumer", 't'}, {"xgroup-delconsumer", 't'}, {"pfadd", '$'},
+    {"geosearchstore", 'z'}, {"georadiusstore", 'z'}, {"xadd", 't'}, {"xdel", 't'},
+    {"xtrim", 't'}, {"xsetid", 't', false},
+    {"xgroup-create", 't', false}, {"xgroup-setid", 't', false}, {"xgroup-destroy", 't', false},
+    {"xgroup-createconsumer", 't', false}, {"xgroup-delconsumer", 't', false}, {"", ' ', false},
+    {"pfadd", '$'},
     {"", ' '},            {"new", 'n'},     {"keymiss", 'm'},
 };
 static_assert(std::size(kRows) == static_cast<size_t>(KeyEvent::kCount));

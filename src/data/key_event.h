@@ -70,6 +70,7 @@ enum class KeyEvent : uint8_t {
   kXGroupDestroy,
   kXGroupCreateConsumer,
   kXGroupDelConsumer,
+  kXGroupUse,  // what a group has read or knows as pending; Redis tells nobody
   kPfAdd,
   kUnnamed,  // a change that Redis tells nobody of
   // Not changes of their own (ChangeObserver::added, missed).
@@ -81,6 +82,8 @@ enum class KeyEvent : uint8_t {
 struct KeyEventRow {
   std::string_view name;  // "set"
   char event_class;       // '$' string, 'g' generic, 'x' expired, 'e' evicted, ...
+  // Whether WATCH and tracking of clients see it. What groups of a stream do, they do not.
+  bool touches = true;
 };
 
 const KeyEventRow& key_event_row(KeyEvent event);

@@ -392,6 +392,9 @@ class Run {
         step.commands.push_back({{"HGETALL", key.text}, Rule::kPairs});
         step.commands.push_back({{"SMEMBERS", key.text}, Rule::kSorted});
         step.commands.push_back({{"LRANGE", key.text, "0", "-1"}, Rule::kExact});
+        step.commands.push_back({{"XRANGE", key.text, "-", "+"}, Rule::kExact});
+        step.commands.push_back(
+            {{"XINFO", "STREAM", key.text, "FULL", "COUNT", "0"}, Rule::kStreamTimes});
         step.commands.push_back({{"PTTL", key.text}, Rule::kNearMs});
         step.commands.push_back({{"PEXPIRETIME", key.text}, Rule::kNearMs});
         step.commands.push_back({{"ZRANGE", key.text, "0", "-1", "WITHSCORES"}, Rule::kExact});

@@ -106,6 +106,7 @@ const std::vector<std::string>& all_keys() {
     for (int i = 0; i < 6; i++) {
       out.push_back("h" + std::to_string(i));
       out.push_back("s" + std::to_string(i));
+      out.push_back("t" + std::to_string(i));
       out.push_back("z" + std::to_string(i));
     }
     for (int i = 0; i < 4; i++) {
@@ -262,6 +263,50 @@ std::string distance(Rng& rng) {
     return rng.pick(kBad);
   }
   return std::to_string(rng.below(rng.chance(4) ? 2000 : 500)) + (rng.chance(2) ? ".5" : "");
+}
+
+// An id for XADD: most often behind all that a stream has, else in the midst of it. None is of the
+// clock.
+std::string new_id(Rng& rng) {
+  switch (rng.below(8)) {
+    case 0:
+      return std::to_string(rng.below(60)) + "-*";
+    case 1:
+      return std::to_string(rng.below(60)) + "-" + small_integer(rng);
+    case 2:
+      return rng.chance(6) ? rng.pick(kEdgeIntegers) : small_integer(rng);
+    default:
+      return "50-*";
+  }
+}
+
+// An id that an entry may have.
+std::string known_id(Rng& rng) {
+  switch (rng.below(12)) {
+    case 0:
+      return rng.pick(kNoIntegers);
+    case 1:
+      return rng.pick(kEdgeIntegers);
+    case 2:
+      return std::to_string(rng.below(60));
+    case 3:
+      return "50-" + integer(rng);
+    default:
+      return "50-" + std::to_string(rng.below(150));
+  }
+}
+
+std::string id_bound(Rng& rng) {
+  switch (rng.below(6)) {
+    case 0:
+      return "-";
+    case 1:
+      return "+";
+    case 2:
+      return "(" + known_id(rng);
+    default:
+      return known_id(rng);
+  }
 }
 
 // Far enough away for the whole test, and so spread that two are never a second apart by chance.
@@ -503,6 +548,24 @@ std::string Grammar::value(std::string_view kind, Rng& rng) const {
   }
   if (kind == "member") {
     return element('m', rng);
+  }
+  if (kind == "stream") {
+    return key_of_type('t', rng);
+  }
+  if (kind == "newid") {
+    return new_id(rng);
+  }
+  if (kind == "id") {
+    return known_id(rng);
+  }
+  if (kind == "bound") {
+    return id_bound(rng);
+  }
+  if (kind == "group") {
+    return edge == 0 ? any_value(rng) : "g" + std::to_string(rng.below(2));
+  }
+  if (kind == "consumer") {
+    return edge == 0 ? any_value(rng) : "c" + std::to_string(rng.below(3));
   }
   if (kind == "lkey") {
     return list_key(rng);

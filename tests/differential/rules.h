@@ -20,6 +20,9 @@ enum class Rule : uint8_t {
   kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
   kEncoding,     // equal; or skiplist, which SORT makes of small sorted sets there, and listpack
   kSort,         // equal; or Redis finds a number that is none (known.md)
+  // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the
+  // nodes of the index are each server's own.
+  kStreamTimes,
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };
 

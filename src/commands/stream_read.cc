@@ -1,0 +1,436 @@
+// Reading what is new in streams: XREAD, and XREADGROUP for a consumer of a group.
+//
+// A request is served in two steps. First every stream is looked up and all errors are found; then
+// those that have something are served, one after the other. What would wait (BLOCK) is answered
+// as after its time, as in a transaction; whoever lets it wait calls serve() again.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "src/commands/families.h"
+#include "src/commands/key_extractor.h"
+#include "src/commands/rows.h"
+#include "src/commands/stream_args.h"
+
+namespace pollux {
+
+namespace {
+
+// What a client has asked for. Of stream number i, the key is in argument keys_at + i and its id
+// streams arguments behind.
+struct ReadRequest {
+  bool grouped = false;  // XREADGROUP
+  bool has_group = false;
+  std::string_view group;
+  std::string_view consumer;
+  bool no_ack = false;
+  uint64_t count = UINT64_MAX;
+  int64_t block_ms = -1;  // -1: it does not wait
+  size_t keys_at = 0;
+  size_t streams = 0;
+};
+
+// How one stream is to be read.
+struct StreamRead {
+  // ">" of a group stands for what nobody has got yet. It is the largest id, which as an id would
+  // ask for nothing.
+  static constexpr StreamId kNew = kStreamIdMax;
+
+  StreamId after;       // what comes behind it is asked for
+  bool serves = false;  // there is something to answer
+};
+
+// One for each stream; of a few streams they need no memory.
+class StreamReads {
+ public:
+  explicit StreamReads(size_t count)
+      : more_(count > few_.size() ? std::make_unique<StreamRead[]>(count) : nullptr) {}
+  StreamRead& operator[](size_t i) { return more_ != nullptr ? more_[i] : few_[i]; }
+
+ private:
+  std::array<StreamRead, 4> few_{};
+  std::unique_ptr<StreamRead[]> more_;
+};
+
+// --- arguments ---
+
+bool read_block_ms(Context& ctx, size_t index, int64_t& ms) {
+  if (!read_int64(ctx, index, ms, "ERR timeout is not an integer or out of range")) {
+    return false;
+  }
+  if (ms < 0) {
+    ctx.reply.error("ERR timeout is negative");
+    return false;
+  }
+  return true;
+}
+
+// The argument with the first key; 0 if there is none. Whatever read_request takes as options is
+// passed over here, so that both find the same keys.
+size_t find_keys(Args args) {
+  for (size_t at = 1; at < args.size(); ++at) {
+    if (is_word(args[at], "block") || is_word(args[at], "count")) {
+      at += 1;
+    } else if (is_word(args[at], "group")) {
+      at += 2;
+    } else if (is_word(args[at], "streams")) {
+      return at + 1 < args.size() ? at + 1 : 0;
+    } else if (!is_word(args[at], "noack")) {
+      return 0;
+    }
+  }
+  return 0;
+}
+
+bool extract_stream_keys(Args args, KeyIndices& keys) {
+  const size_t first = find_keys(args);
+  if (first == 0 || (args.size() - first) % 2 != 0) {
+    return false;
+  }
+  for (size_t i = first; i < first + (args.size() - first) / 2; ++i) {
+    keys.append(i, 0);
+  }
+  return true;
+}
+
+bool set_streams(Context& ctx, size_t first, ReadRequest& request) {
+  const size_t left = ctx.args.size() - first;
+  if (left % 2 != 0) {
+    ctx.reply.error(
+        "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be "
+        "specified.");
+    return false;
+  }
+  request.keys_at = first;
+  request.streams = left / 2;
+  return true;
+}
+
+// One option of a group; false if it is none, or, with the error answered, not allowed.
+bool read_group_option(Context& ctx, size_t& at, ReadRequest& request) {
+  const bool group = is_word(ctx.args[at], "group") && at + 2 < ctx.args.size();
+  if (!group && !is_word(ctx.args[at], "noack")) {
+    ctx.reply.error(error_text::kSyntax);
+    return false;
+  }
+  if (!request.grouped) {
+    ctx.reply.error(group ? "ERR The GROUP option is only supported by XREADGROUP. You called "
+                            "XREAD instead."
+                          : "ERR The NOACK option is only supported by XREADGROUP. You called "
+                            "XREAD instead.");
+    return false;
+  }
+  if (group) {
+    request.has_group = true;
+    request.group = ctx.args[at + 1];
+    request.consumer = ctx.args[at + 2];
+    at += 2;
+  } else {
+    request.no_ack = true;
+  }
+  return true;
+}
+
+bool read_request(Context& ctx, ReadRequest& request) {
+  const Args args = ctx.args;
+  for (size_t at = 1; at < args.size() && request.streams == 0; ++at) {
+    const bool has_more = at + 1 < args.size();
+    if (has_more && is_word(args[at], "block")) {
+      if (!read_block_ms(ctx, ++at, request.block_ms)) {
+        return false;
+      }
+    } else if (has_more && is_word(args[at], "count")) {
+      int64_t count = 0;
+      if (!read_int64(ctx, ++at, count)) {
+        return false;
+      }
+      request.count = count > 0 ? static_cast<uint64_t>(count) : UINT64_MAX;
+    } else if (has_more && is_word(args[at], "streams")) {
+      if (!set_streams(ctx, at + 1, request)) {
+        return false;
+      }
+    } else if (!read_group_option(ctx, at, request)) {
+      return false;
+    }
+  }
+  if (request.streams == 0) {
+    ctx.reply.error(error_text::kSyntax);
+    return false;
+  }
+  if (request.grouped && !request.has_group) {
+    ctx.reply.error("ERR Missing GROUP option for XREADGROUP");
+    return false;
+  }
+  return true;
+}
+
+// The id that stream number `i` is read from. `stream` may be null.
+bool read_after(Context& ctx, const ReadRequest& request, const Stream* stream, size_t i,
+                StreamId& after) {
+  const size_t index = request.keys_at + request.streams + i;
+  const std::string_view arg = up_to_nul(ctx.args[index]);
+  if (arg == "$") {
+    if (request.grouped) {
+      ctx.reply.error(
+          "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history "
+          "of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ "
+          "ID would just return an empty result set.");
+      return false;
+    }
+    after = stream == nullptr ? kStreamIdMin : stream->last_id();
+    return true;
+  }
+  if (arg == ">") {
+    if (!request.grouped) {
+      ctx.reply.error(
+          "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> "
+          "<consumer> option.");
+      return false;
+    }
+    after = StreamRead::kNew;
+    return true;
+  }
+  return read_stream_id(ctx, index, after);
+}
+
+// --- looking up ---
+
+// How many earlier streams of the request have the same key and ask for what is new, too: those are
+// served first, and leave less. Empty if that cannot be.
+std::vector<size_t> repetitions(Context& ctx, const ReadRequest& request, StreamReads& reads) {
+  if (request.streams < 2 || !request.grouped) {
+    return {};
+  }
+  std::vector<size_t> before(request.streams, 0);
+  std::vector<size_t> order(request.streams);
+  std::iota(order.begin(), order.end(), 0);
+  const Args keys = ctx.args.subspan(request.keys_at);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return keys[a] < keys[b]; });
+  size_t count = 0;
+  for (size_t n = 0; n < order.size(); ++n) {
+    count = n > 0 && keys[order[n]] == keys[order[n - 1]] ? count : 0;
+    before[order[n]] = count;
+    count += reads[order[n]].after == StreamRead::kNew ? 1 : 0;
+  }
+  return before;
+}
+
+// Whether a stream has more to read than `taken`, which is what will be read before.
+bool has_new(const Stream& stream, StreamId after, uint64_t taken) {
+  if (after >= stream.last_id() || stream.length() == 0 || stream.last_entry_id() <= after) {
+    return false;
+  }
+  return taken == 0 || stream.count(*next_stream_id(after), kStreamIdMax, taken + 1) > taken;
+}
+
+uint64_t times(uint64_t count, size_t n) {
+  uint64_t product = 0;
+  return __builtin_mul_overflow(count, uint64_t{n}, &product) ? UINT64_MAX - 1 : product;
+}
+
+// Finds all errors, and which streams are served. False if an error was answered.
+bool look_up(Context& ctx, const ReadRequest& request, StreamReads& reads, size_t& served) {
+  for (size_t i = 0; i < request.streams; ++i) {
+    const Entry* entry = ctx.keys.find(ctx.key(request.keys_at + i));
+    if (entry != nullptr && !check_stream(ctx, *entry)) {
+      return false;
+    }
+    const Stream* stream = entry == nullptr ? nullptr : &Stream::of(*entry);
+    if (request.grouped && (stream == nullptr || stream->group(request.group) == nullptr)) {
+      reply_no_group(ctx, ctx.args[request.keys_at + i], request.group,
+                     " in XREADGROUP with GROUP option");
+      return false;
+    }
+    if (!read_after(ctx, request, stream, i, reads[i].after)) {
+      return false;
+    }
+  }
+  const std::vector<size_t> before = repetitions(ctx, request, reads);
+  served = 0;
+  for (size_t i = 0; i < request.streams; ++i) {
+    const Entry* entry = ctx.keys.find(ctx.key(request.keys_at + i));
+    if (entry == nullptr) {
+      continue;
+    }
+    const Stream& stream = Stream::of(*entry);
+    const bool for_new = request.grouped && reads[i].after == StreamRead::kNew;
+    const StreamId after = for_new ? stream.group(request.group)->last_id() : reads[i].after;
+    reads[i].serves =
+        (request.grouped && !for_new) ||
+        has_new(stream, after, before.empty() ? 0 : times(request.count, before[i]));
+    served += reads[i].serves ? 1 : 0;
+  }
+  return true;
+}
+
+// --- serving ---
+
+// What a consumer has got and not acknowledged. What is gone from the stream comes without fields.
+void reply_history(Context& ctx, const ReadRequest& request, const Stream& stream,
+                   StreamGroup& group, StreamConsumer& consumer, StreamId after) {
+  const auto first = consumer.pending().from(*next_stream_id(after));
+  uint64_t count = 0;
+  for (auto at = first; !at.at_end() && count < request.count; at.next()) {
+    ++count;
+  }
+  ctx.reply.array(count);
+  for (auto at = first; count > 0; at.next(), --count) {
+    const StreamId id = at.key();
+    ctx.reply.array(2);
+    reply_stream_id(ctx.reply, id);
+    bool found = false;
+    stream.walk(id, id, [&](const StreamEntry& entry) {
+      reply_fields(ctx.reply, entry);
+      found = true;
+      return false;
+    });
+    if (!found) {
+      ctx.reply.null_array();
+      continue;
+    }
+    StreamPending& pending = *group.find(id);
+    pending.delivered_ms = ctx.keys.now().ms();
+    ++pending.deliveries;
+  }
+}
+
+void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, StreamGroup& group,
+               StreamConsumer& consumer) {
+  const int64_t now_ms = ctx.keys.now().ms();
+  const StreamId after = group.last_id();
+  uint64_t count = 1;  // there is one, or this stream would not be served
+  if (request.count > 1) {
+    StreamPlace place = group.place;
+    count = 0;
+    stream.walk_on(after, place, [&](const StreamEntry&) { return ++count < request.count; });
+  }
+  ctx.reply.array(count);
+  stream.walk_on(after, group.place, [&](const StreamEntry& entry) {
+    stream.note_read(group, entry.id);
+    reply_stream_entry(ctx.reply, entry);
+    if (!request.no_ack) {
+      group.deliver(entry.id, consumer, now_ms);
+    }
+    return --count > 0;
+  });
+}
+
+void serve_group(Context& ctx, const ReadRequest& request, size_t i, StreamId after) {
+  Edit edit(ctx.keys, ctx.key(request.keys_at + i));
+  Stream& stream = writable_stream(edit);
+  StreamGroup& group = *stream.group(request.group);
+  const int64_t now_ms = ctx.keys.now().ms();
+  StreamConsumer* consumer = group.consumer(request.consumer);
+  if (consumer == nullptr) {
+    consumer = &group.add_consumer(request.consumer, now_ms);
+    edit.notify(KeyEvent::kXGroupCreateConsumer);
+  }
+  consumer->seen_ms = now_ms;
+  if (after == StreamRead::kNew) {
+    reply_new(ctx, request, stream, group, *consumer);
+  } else {
+    reply_history(ctx, request, stream, group, *consumer, after);
+  }
+  edit.notify(KeyEvent::kXGroupUse);
+}
+
+// Answers the streams that have something, of which there are `served`. Where there is none, the
+// client waits, or hears that there is nothing.
+void serve(Context& ctx, const ReadRequest& request, StreamReads& reads, size_t served) {
+  if (served == 0) {
+    ctx.reply.null_array();
+    return;
+  }
+  if (ctx.reply.protocol() == 2) {
+    ctx.reply.array(served);
+  } else {
+    ctx.reply.map(served);
+  }
+  for (size_t i = 0; i < request.streams; ++i) {
+    if (!reads[i].serves) {
+      continue;
+    }
+    if (ctx.reply.protocol() == 2) {
+      ctx.reply.array(2);
+    }
+    ctx.reply.bulk(ctx.args[request.keys_at + i]);
+    if (request.grouped) {
+      serve_group(ctx, request, i, reads[i].after);
+      continue;
+    }
+    const Entry* entry = ctx.keys.peek(ctx.key(request.keys_at + i));
+    reply_stream_range(ctx.reply, Stream::of(*entry), *next_stream_id(reads[i].after),
+                       kStreamIdMax, request.count);
+  }
+}
+
+void read_streams(Context& ctx, bool grouped) {
+  ReadRequest request;
+  request.grouped = grouped;
+  if (!read_request(ctx, request)) {
+    return;
+  }
+  StreamReads reads(request.streams);
+  size_t served = 0;
+  if (look_up(ctx, request, reads, served)) {
+    serve(ctx, request, reads, served);
+  }
+}
+
+void xread(Context& ctx) {
+  read_streams(ctx, /*grouped=*/false);
+}
+void xreadgroup(Context& ctx) {
+  read_streams(ctx, /*grouped=*/true);
+}
+
+// --- the table ---
+
+constexpr KeySpec keys_behind_streams(int16_t from) {
+  return {.first = from,
+          .last = -1,
+          .flags = "RO access",
+          .limit = 2,
+          .keyword = "STREAMS"};
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "xread",
+     .arity = -4,
+     .flags = kReadonly | kBlocking | kMovableKeys,
+     .acl = kAclStream,
+     .handler = xread,
+     .keys = {keys_behind_streams(1)},
+     .key_finder = extract_stream_keys,
+     .group = "stream",
+     .since = "5.0.0",
+     .summary = "Returns the entries of streams that come behind given ids.",
+     .complexity = "O(N) where N is the number of entries returned",
+     .syntax = "[COUNT count:integer] [BLOCK milliseconds:integer] "
+               "STREAMS streams=(key#0... id...)"},
+    {.name = "xreadgroup",
+     .arity = -7,
+     .flags = kWrite | kBlocking | kMovableKeys,
+     .acl = kAclStream,
+     .handler = xreadgroup,
+     .keys = {keys_behind_streams(4)},
+     .key_finder = extract_stream_keys,
+     .group = "stream",
+     .since = "5.0.0",
+     .summary = "Returns entries of streams that no consumer of a group has got yet, or those that "
+                "one has got and not acknowledged.",
+     .complexity = "O(N) where N is the number of entries returned",
+     .syntax = "GROUP group-consumer=(group consumer) [COUNT count:integer] "
+               "[BLOCK milliseconds:integer] [NOACK] STREAMS streams=(key#0... id...)"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> stream_read_commands() {
+  return kRows;
+}
+
+}  // namespace pollux
