@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/differential/payloads.h"
 #include "tests/differential/resp.h"
 
 namespace pollux {
@@ -99,6 +100,8 @@ bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux) {
       return near_enough(a, b, 2);
     case Rule::kNearMs:
       return near_enough(a, b, 2000);
+    case Rule::kPayload:
+      return a.type == b.type && a.null == b.null && payloads_agree(a.text, b.text);
     case Rule::kHello:
       return same_hello(a, b);
   }

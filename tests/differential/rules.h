@@ -18,6 +18,7 @@ enum class Rule : uint8_t {
   kNullness,     // the same type, and both null or both not: RANDOMKEY
   kNearSeconds,  // integers at most 2 apart if both are positive: TTL
   kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
+  kPayload,      // of DUMP: sets and hashes in another order, lists in other nodes
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };
 
