@@ -1,0 +1,145 @@
+#include "src/data/stream_group.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "src/base/assert.h"
+#include "src/base/time.h"
+#include "src/data/shard_memory.h"
+
+namespace pollux {
+
+namespace {
+
+// The arena gives no block of no bytes.
+size_t block_for_name(size_t bytes) { return std::max<size_t>(bytes, 1); }
+
+bool out_of_time(uint64_t until) { return until != UINT64_MAX && tsc() >= until; }
+
+}  // namespace
+
+StreamConsumer::StreamConsumer(CountedArena& arena, std::string_view name, int64_t now_ms)
+    : seen_ms(now_ms), name_bytes_(name.size()), pending_(arena) {
+  if (!name.empty()) {
+    std::memcpy(reinterpret_cast<char*>(this) + sizeof(StreamConsumer), name.data(), name.size());
+  }
+}
+
+StreamGroup::StreamGroup(ShardMemory& memory, std::string_view name)
+    : Collection(memory),
+      arena_(memory.arena()),
+      name_(static_cast<char*>(arena_.allocate(block_for_name(name.size())))),
+      name_bytes_(name.size()) {
+  if (!name.empty()) {
+    std::memcpy(name_, name.data(), name.size());
+  }
+}
+
+StreamGroup::~StreamGroup() {
+  POLLUX_ASSERT(size() == 0);
+  arena_.free(name_, block_for_name(name_bytes_));
+}
+
+size_t StreamGroup::bytes() const { return Arena::usable(sizeof(*this)) + arena_.bytes(); }
+
+StreamGroup* StreamGroup::clone(ShardMemory& memory) const {
+  StreamGroup* const copy = memory.make<StreamGroup>(name());
+  copy->last_id_ = last_id_;
+  copy->entries_read = entries_read;
+  for (auto at = consumers_.first(); !at.at_end(); at.next()) {
+    copy->add_consumer(at.key(), at.value()->seen_ms);
+  }
+  for (auto at = pending_.first(); !at.at_end(); at.next()) {
+    StreamPending pending = at.value();
+    pending.consumer = copy->consumer(pending.consumer->name());
+    copy->add(at.key(), pending);
+  }
+  return copy;
+}
+
+bool StreamGroup::free_some(uint64_t until) {
+  while (pending_.drop_leaf([](StreamId, StreamPending&) {})) {
+    if (out_of_time(until)) {
+      return true;
+    }
+  }
+  while (!consumers_.empty()) {
+    StreamConsumer* const consumer = consumers_.last().value();
+    while (consumer->pending_.drop_leaf([](StreamId, Nothing) {})) {
+      if (out_of_time(until)) {
+        return true;
+      }
+    }
+    consumers_.erase(consumer->name());
+    free_consumer(consumer);
+    if (out_of_time(until)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void StreamGroup::member_moved(Handle /*from*/, Handle /*to*/) { POLLUX_ASSERT(false); }
+
+// --- consumers ---
+
+StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms) {
+  void* const block = arena_.allocate(sizeof(StreamConsumer) + name.size());
+  StreamConsumer* const consumer = new (block) StreamConsumer(arena_, name, now_ms);
+  consumers_.insert(consumer->name(), consumer);
+  return *consumer;
+}
+
+size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
+  const size_t count = consumer.pending_.size();
+  while (consumer.pending_.drop_leaf([this](StreamId id, Nothing) { pending_.erase(id); })) {
+  }
+  consumers_.erase(consumer.name());
+  free_consumer(&consumer);
+  return count;
+}
+
+void StreamGroup::free_consumer(StreamConsumer* consumer) {
+  const size_t bytes = sizeof(StreamConsumer) + consumer->name_bytes_;
+  consumer->~StreamConsumer();
+  arena_.free(consumer, bytes);
+}
+
+// --- pending entries ---
+
+void StreamGroup::deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms) {
+  StreamPending* const known = pending_.behind_all(id) ? nullptr : pending_.find(id);
+  if (known == nullptr) {
+    add(id, {now_ms, 1, &consumer});
+    return;
+  }
+  hand_over(id, *known, consumer);
+  known->delivered_ms = now_ms;
+  known->deliveries = 1;
+}
+
+StreamPending& StreamGroup::add(StreamId id, const StreamPending& pending) {
+  pending.consumer->pending_.insert(id, {});
+  return pending_.insert(id, pending);
+}
+
+void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer& to) {
+  if (pending.consumer != &to) {
+    pending.consumer->pending_.erase(id);
+    to.pending_.insert(id, {});
+    pending.consumer = &to;
+  }
+}
+
+bool StreamGroup::acknowledge(StreamId id) {
+  const StreamPending* const pending = pending_.find(id);
+  if (pending == nullptr) {
+    return false;
+  }
+  pending->consumer->pending_.erase(id);
+  pending_.erase(id);
+  return true;
+}
+
+}  // namespace pollux

@@ -1,0 +1,117 @@
+// A consumer group: how far it has read its stream, who reads, and what has been delivered and is
+// not acknowledged yet.
+//
+//   pending     of the group, by id: when, how often, to whom
+//   consumers   by name; each has the ids that are pending with it
+//
+// Every id that is pending stands once in the group and once with its consumer. A group is an
+// object of its own in the arena, so that one with millions of pending entries is freed in slices
+// whether it goes alone or with its stream. Belongs to the holder of the shard.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "src/data/collection.h"
+#include "src/data/counted_arena.h"
+#include "src/data/ordered_tree.h"
+#include "src/data/stream_id.h"
+
+namespace pollux {
+
+// Stands in the group's memory with its name behind it.
+class StreamConsumer {
+ public:
+  std::string_view name() const {
+    return {reinterpret_cast<const char*>(this) + sizeof(StreamConsumer), name_bytes_};
+  }
+  const OrderedTree<StreamId, Nothing>& pending() const { return pending_; }
+
+  int64_t seen_ms;  // Unix time; when it last asked for something
+
+ private:
+  friend class StreamGroup;
+  StreamConsumer(CountedArena& arena, std::string_view name, int64_t now_ms);
+
+  const size_t name_bytes_;
+  OrderedTree<StreamId, Nothing> pending_;
+};
+
+// An entry that was delivered and not acknowledged.
+struct StreamPending {
+  int64_t delivered_ms;  // Unix time
+  uint64_t deliveries;
+  StreamConsumer* consumer;
+};
+
+// A place behind an entry of a stream, to go on from without a search. Stream::walk_on says when
+// it still holds; none to begin with.
+struct StreamPlace {
+  uint32_t block = 0;   // its serial
+  uint32_t offset = 0;  // from the block's first entry
+};
+
+class StreamGroup final : public Collection {
+ public:
+  static constexpr int64_t kUnknown = -1;
+
+  // By ShardMemory::make.
+  StreamGroup(ShardMemory& memory, std::string_view name);
+  ~StreamGroup() override;  // Requires that it was freed (free_some).
+
+  size_t size() const override { return pending_.size() + consumers_.size(); }
+  size_t bytes() const override;
+  StreamGroup* clone(ShardMemory& memory) const override;
+  bool free_some(uint64_t until) override;
+  void member_moved(Handle from, Handle to) override;  // Never: it has no members.
+
+  std::string_view name() const { return {name_, name_bytes_}; }
+
+  // The last entry that was delivered to anybody.
+  StreamId last_id() const { return last_id_; }
+  void set_last_id(StreamId id) {
+    last_id_ = id;
+    place = {};
+  }
+  // The same for the entry that `place` is set behind.
+  void read_on_to(StreamId id) { last_id_ = id; }
+  StreamPlace place;                // behind last_id(), if known
+  int64_t entries_read = kUnknown;  // how many of all entries ever added came up to last_id()
+
+  // --- consumers ---
+  const OrderedTree<std::string_view, StreamConsumer*>& consumers() const { return consumers_; }
+  // Null if there is none.
+  StreamConsumer* consumer(std::string_view name) const {
+    StreamConsumer* const* found = consumers_.find(name);
+    return found == nullptr ? nullptr : *found;
+  }
+  // Requires that there is none of this name.
+  StreamConsumer& add_consumer(std::string_view name, int64_t now_ms);
+  // What is pending with it is forgotten; returns how many these were.
+  size_t remove_consumer(StreamConsumer& consumer);
+
+  // --- pending entries ---
+  const OrderedTree<StreamId, StreamPending>& pending() const { return pending_; }
+  StreamPending* find(StreamId id) const { return pending_.find(id); }
+  // Pending with `consumer` from here on, delivered once, whether it was pending or not.
+  void deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms);
+  // Requires that it is not pending.
+  StreamPending& add(StreamId id, const StreamPending& pending);
+  // To another consumer, if it is another. `pending` is the entry of `id`.
+  void hand_over(StreamId id, StreamPending& pending, StreamConsumer& to);
+  // False if it was not pending.
+  bool acknowledge(StreamId id);
+
+ private:
+  void free_consumer(StreamConsumer* consumer);
+
+  CountedArena arena_;
+  char* name_;
+  size_t name_bytes_;
+  StreamId last_id_;
+  OrderedTree<StreamId, StreamPending> pending_{arena_};
+  OrderedTree<std::string_view, StreamConsumer*> consumers_{arena_};
+};
+
+}  // namespace pollux
