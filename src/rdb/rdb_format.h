@@ -39,7 +39,7 @@ enum class RdbType : uint8_t {
   kZsetZiplist = 12,
   kHashZiplist = 13,
   kListQuicklist = 14,    // n (a ziplist)...
-  kStreamListpacks = 15,  // Redis 5
+  kStreamListpacks = 15,  // Redis 5; of all three see stream_codec.cc
   kHashListpack = 16,     // p
   kZsetListpack = 17,     // p
   kListQuicklist2 = 18,   // n (RdbContainer, p or s)...

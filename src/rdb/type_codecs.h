@@ -23,4 +23,9 @@ RdbType rdb_zset_type(const Entry& entry);
 void write_rdb_zset(const Entry& entry, RdbWriter& out);
 bool read_rdb_zset(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out);
 
+RdbType rdb_stream_type(const Entry& entry);
+void write_rdb_stream(const Entry& entry, RdbWriter& out);
+bool skip_rdb_stream(RdbType type, RdbReader& in);
+bool read_rdb_stream(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out);
+
 }  // namespace pollux

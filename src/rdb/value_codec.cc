@@ -67,6 +67,11 @@ bool skip_elements(RdbReader& in) {
   return true;
 }
 
+template <RdbType kType>
+bool skip_stream(RdbReader& in) {
+  return skip_rdb_stream(kType, in);
+}
+
 // --- the tables ---
 
 struct ReadRow {
@@ -87,10 +92,13 @@ constexpr ReadRow kReadRows[] = {
     {RdbType::kZsetZiplist, skip_text, read_rdb_zset},
     {RdbType::kHashZiplist, skip_text, read_rdb_hash},
     {RdbType::kListQuicklist, skip_elements<skip_text>, read_rdb_list},
+    {RdbType::kStreamListpacks, skip_stream<RdbType::kStreamListpacks>, read_rdb_stream},
     {RdbType::kHashListpack, skip_text, read_rdb_hash},
     {RdbType::kZsetListpack, skip_text, read_rdb_zset},
     {RdbType::kListQuicklist2, skip_elements<skip_node>, read_rdb_list},
+    {RdbType::kStreamListpacks2, skip_stream<RdbType::kStreamListpacks2>, read_rdb_stream},
     {RdbType::kSetListpack, skip_text, read_rdb_set},
+    {RdbType::kStreamListpacks3, skip_stream<RdbType::kStreamListpacks3>, read_rdb_stream},
 };
 
 struct WriteRow {
@@ -104,6 +112,7 @@ constexpr WriteRow kWriteRows[] = {
     {ValueType::kSet, rdb_set_type, write_rdb_set},
     {ValueType::kZset, rdb_zset_type, write_rdb_zset},
     {ValueType::kHash, rdb_hash_type, write_rdb_hash},
+    {ValueType::kStream, rdb_stream_type, write_rdb_stream},
 };
 
 // Null if there is none.

@@ -80,6 +80,9 @@ std::string content(TestStore& store, const std::string& key) {
   if (type == "+list\r\n") {
     return store.run("lrange " + key + " 0 -1");
   }
+  if (type == "+stream\r\n") {
+    return dump(store, key);
+  }
   if (type == "+zset\r\n") {
     return store.run("zrange " + key + " 0 -1 withscores");
   }
@@ -109,7 +112,7 @@ void use(TestStore& store, const std::string& key) {
   } else if (type == "+hash\r\n") {
     run({"hget f", "hset new 5 6 x", "hrandfield -5 withvalues", "hincrby counter 5",
          "hdel 6 f field", "hset f 7"});
-  } else {
+  } else if (type == "+zset\r\n") {
     run({"zscore a", "zrank a", "zadd 1.5 new -3 a", "zrangebyscore -inf (2", "zincrby 4 a",
          "zrevrange 0 3 withscores", "zrem new b", "zpopmin 2", "zpopmax 1"});
   }

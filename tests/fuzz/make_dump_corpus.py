@@ -29,6 +29,14 @@ def dumped():
         client.hset("hash-large", mapping={"f": "v" * 70, "n": 5})
         client.zadd("zset", {"a": 1, "b": 1.5, "c": float("inf"), "d": -7})
         client.zadd("zset-large", {"a" * 70: 1, "b": 1.5})
+        for i in range(1, 6):
+            client.xadd("stream", {"f": i, "g": "v"}, id="5-%d" % i)
+        client.xadd("stream", {"other": "x"}, id="7-0")
+        client.xdel("stream", "5-2")
+        client.xgroup_create("stream", "group", "0")
+        client.xreadgroup("group", "alice", {"stream": ">"}, count=2)
+        client.xreadgroup("group", "bob", {"stream": ">"}, count=1)
+        client.xgroup_create("stream", "idle", "$")
         return {key.decode(): payloads.body(client.dump(key)) for key in client.keys()}
 
 
