@@ -37,6 +37,10 @@ void land_bulk_max(Config& config, const OptionValue& value) {
   config.data.bulk_bytes_max = value.number;
 }
 
+void land_rdb_compression(Config& config, const OptionValue& value) {
+  config.data.rdb_compression = value.number != 0;
+}
+
 void land_bind(Config& config, const OptionValue& value) {
   config.bind.clear();
   if (!value.text.empty()) {
@@ -276,7 +280,7 @@ constexpr OptionRow kRows[] = {
     {"rdb-del-sync-files", "", kBool, kIdle, "no"},
     {"rdb-save-incremental-fsync", "", kBool, kIdle, "yes"},
     {"rdbchecksum", "", kBool, kImmutable | kIdle, "yes"},
-    {"rdbcompression", "", kBool, kIdle, "yes"},
+    {"rdbcompression", "", kBool, 0, "yes", 0, 0, {}, land_rdb_compression},
     {"repl-backlog-size", "", kMemory, kIdle, "1048576", 1, kLongMax},
     {"repl-backlog-ttl", "", kInt, kIdle, "3600", 0, kLongMax},
     {"repl-disable-tcp-nodelay", "", kBool, kIdle, "no"},

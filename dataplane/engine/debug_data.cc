@@ -2,20 +2,31 @@
 // is, combined so that the order of keys doesn't matter.
 #include "dataplane/engine/debug_data.h"
 
+#include <cinttypes>
 #include <cstdio>
+#include <iterator>
 #include <string>
 
+#include "src/base/arena.h"
+#include "src/base/assert.h"
+#include "src/base/log.h"
 #include "src/base/num.h"
 #include "src/base/sha1.h"
 #include "src/commands/args.h"
+#include "src/data/hash_value.h"
+#include "src/data/list_value.h"
+#include "src/data/set_value.h"
+#include "src/data/stream.h"
 #include "src/data/value.h"
+#include "src/data/zset_value.h"
+#include "src/rdb/dump_payload.h"
 
 namespace pollux {
 
 namespace {
 
-// Redis' numbers of types, as they go into a digest.
-constexpr uint8_t kRedisString = 0;
+// Redis' numbers of types, as they go into a digest, in the order of ValueType.
+constexpr uint8_t kRedisTypes[] = {0, 1, 2, 3, 4, 6};
 
 class Digest {
  public:
@@ -57,16 +68,193 @@ class Digest {
   Sha1Digest digest_{};
 };
 
-void append_value(Digest& digest, const Entry& entry) {
-  digest.append_number(kRedisString);
+// The digest of two texts that belong together, whose order counts.
+Digest digest_of(std::string_view first, std::string_view second) {
+  Digest pair;
+  pair.append(first);
+  pair.append(second);
+  return pair;
+}
+
+// Its entries; groups don't count.
+void append_stream(Digest& digest, const Stream& stream) {
+  stream.walk(kStreamIdMin, kStreamIdMax, [&digest](const StreamEntry& entry) {
+    digest.append(std::to_string(entry.id.ms) + "." + std::to_string(entry.id.seq));
+    entry.for_each([&digest](const PackedValue& name, const PackedValue& value) {
+      char scratch[kInt64TextMax];
+      digest.append(name.text(scratch));
+      digest.append(value.text(scratch));
+    });
+    return true;
+  });
+}
+
+// What a value holds. Of sets, hashes and sorted sets the order of elements doesn't count.
+void append_content(Digest& digest, const Entry& entry) {
   char scratch[kInt64TextMax];
-  digest.append(entry.string(scratch));
+  switch (entry.type()) {
+    case ValueType::kString:
+      digest.append(entry.string(scratch));
+      return;
+    case ValueType::kList:
+      ListView(entry).walk(0, ListEnd::kBack, [&](const PackedValue& element) {
+        digest.append(element.text(scratch));
+        return true;
+      });
+      return;
+    case ValueType::kSet:
+      SetView(&entry).for_each([&](const PackedValue& member) {
+        digest.add(member.text(scratch));
+        return true;
+      });
+      return;
+    case ValueType::kZset:
+      ZsetView(&entry).visit_all([&](std::string_view member, double score) {
+        char text[kDoubleTextMax];
+        digest.add(digest_of(member, {text, format_double(score, text)}).text());
+      });
+      return;
+    case ValueType::kHash:
+      HashView(&entry).for_each([&](const HashView::Pair& pair) {
+        char value_scratch[kInt64TextMax];
+        digest.add(digest_of(pair.field.text(scratch), pair.value.text(value_scratch)).text());
+      });
+      return;
+    case ValueType::kStream:
+      append_stream(digest, Stream::of(entry));
+      return;
+    default:
+      POLLUX_ASSERT(false && "no key's type");
+  }
+}
+
+void append_value(Digest& digest, const Entry& entry) {
+  const auto type = static_cast<size_t>(entry.type());
+  POLLUX_ASSERT(type < std::size(kRedisTypes));
+  digest.append_number(kRedisTypes[type]);
+  append_content(digest, entry);
   if (entry.has_expiry()) {
     digest.add("!!expire!!");
   }
 }
 
+// What DEBUG OBJECT tells of lists beyond other values.
+std::string list_nodes_text(const Entry& entry, int64_t listpack_max) {
+  uint64_t nodes = 1;
+  uint64_t elements = ListView(entry).size();
+  size_t bytes = 0;
+  if (const auto* list = static_cast<const LargeList*>(entry.collection())) {
+    nodes = list->node_count();
+    list->for_each_node([&bytes](const ListNode& node) {
+      bytes += node.plain() ? node.capacity : node.bytes();
+    });
+  } else {
+    bytes = entry.flat().size();
+  }
+  char text[160];
+  const int size = std::snprintf(
+      text, sizeof text,
+      " ql_nodes:%" PRIu64 " ql_avg_node:%.2f ql_listpack_max:%" PRId64
+      " ql_compressed:0 ql_uncompressed_size:%zu",
+      nodes, static_cast<double>(elements) / static_cast<double>(nodes), listpack_max, bytes);
+  return {text, static_cast<size_t>(size)};
+}
+
+// The entry of the key in argument 2; null, with the error answered, if there is none.
+const Entry* asked_entry(Context& ctx) {
+  const Entry* entry = ctx.keys.peek(ctx.key(2));
+  if (entry == nullptr) {
+    ctx.reply.error(error_text::kNoSuchKey);
+  }
+  return entry;
+}
+
 }  // namespace
+
+void debug_object(Context& ctx) {
+  const Entry* entry = asked_entry(ctx);
+  if (entry == nullptr) {
+    return;
+  }
+  char text[256];
+  const int size = std::snprintf(
+      text, sizeof text,
+      "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%u",
+      static_cast<const void*>(entry), std::string(encoding_name(entry->encoding())).c_str(),
+      rdb_value_bytes(*entry, ctx.config.rdb_compression),
+      entry->stamp() / static_cast<uint32_t>(kLruTicksPerSecond),
+      idle_seconds(entry->stamp(), ctx.config.eviction.access.kind, ctx.keys.now()));
+  std::string answer(text, static_cast<size_t>(size));
+  if (entry->type() == ValueType::kList) {
+    answer += list_nodes_text(*entry, ctx.config.encoding.list_listpack_size);
+  }
+  ctx.reply.simple(answer);
+}
+
+void debug_listpack(Context& ctx) {
+  const Entry* entry = asked_entry(ctx);
+  if (entry == nullptr) {
+    return;
+  }
+  const bool packed = entry->type() != ValueType::kString && entry->collection() == nullptr &&
+                      entry->encoding() != Encoding::kIntset;
+  if (!packed) {
+    ctx.reply.error("ERR Not a listpack encoded object.");
+    return;
+  }
+  const Listpack pack(entry->flat().data());
+  log_line(LogLevel::kWarning, "DEBUG LISTPACK: %zu bytes, %zu elements", pack.bytes(),
+           pack.count());
+  ctx.reply.simple("Listpack structure told in the log");
+}
+
+void debug_sds_length(Context& ctx) {
+  const Entry* entry = asked_entry(ctx);
+  if (entry == nullptr) {
+    return;
+  }
+  if (entry->type() != ValueType::kString || entry->encoding() == Encoding::kInt) {
+    ctx.reply.error("ERR Not an sds encoded string.");
+    return;
+  }
+  // Key and value stand in one block, unless the value is long.
+  const size_t size = entry->string_size();
+  const bool outside = entry->value_is_outside();
+  const size_t room = outside ? entry->value_outside().capacity : size;
+  ctx.reply.simple("key_sds_len:" + std::to_string(entry->key().size()) +
+                   ", key_sds_avail:0, key_zmalloc: " + std::to_string(entry->block_bytes()) +
+                   ", val_sds_len:" + std::to_string(size) +
+                   ", val_sds_avail:" + std::to_string(room - size) +
+                   ", val_zmalloc: " + std::to_string(outside ? Arena::usable(room) : 0));
+}
+
+void debug_table_stats(Context& ctx) {
+  int64_t db = 0;
+  if (!read_int64(ctx, 2, db)) {
+    return;
+  }
+  if (db < 0 || db >= ctx.keys.databases()) {
+    ctx.reply.error("ERR Out of range database");
+    return;
+  }
+  DbCounts counts;
+  DbOverhead overhead;
+  ctx.keys.for_each_store([&](ShardStore& store) {
+    const DbCounts of_shard = store.counts(static_cast<int>(db));
+    const DbOverhead bytes = store.overhead(static_cast<int>(db));
+    counts.keys += of_shard.keys;
+    counts.keys_with_expiry += of_shard.keys_with_expiry;
+    overhead.table += bytes.table;
+    overhead.expiry += bytes.expiry;
+  });
+  const auto part = [](std::string_view title, uint64_t elements, uint64_t bytes) {
+    return std::string(title) + "\n number of elements: " + std::to_string(elements) +
+           "\n table bytes: " + std::to_string(bytes) + "\n";
+  };
+  ctx.reply.verbatim(part("[Dictionary HT]", counts.keys, overhead.table) +
+                         part("[Expires HT]", counts.keys_with_expiry, overhead.expiry),
+                     "txt");
+}
 
 void debug_digest(Context& ctx) {
   Digest all;

@@ -43,39 +43,6 @@ void debug_sleep(Context& ctx) {
   ctx.reply.ok();
 }
 
-// Bytes that the value takes in a dump without compression.
-size_t serialized_bytes(const Entry& entry) {
-  const size_t size = entry.string_size();
-  if (entry.encoding() == Encoding::kInt) {
-    const int64_t value = entry.integer();
-    if (value == static_cast<int8_t>(value)) {
-      return 2;
-    }
-    if (value == static_cast<int16_t>(value)) {
-      return 3;
-    }
-    return value == static_cast<int32_t>(value) ? 5 : size + 1;
-  }
-  return size + (size < 64 ? 1 : size < 16384 ? 2 : 5);
-}
-
-void debug_object(Context& ctx) {
-  const Entry* entry = ctx.keys.peek(ctx.key(2));
-  if (entry == nullptr) {
-    ctx.reply.error(error_text::kNoSuchKey);
-    return;
-  }
-  char text[256];
-  std::snprintf(text, sizeof text,
-                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u "
-                "lru_seconds_idle:%u",
-                static_cast<const void*>(entry),
-                std::string(encoding_name(entry->encoding())).c_str(), serialized_bytes(*entry),
-                entry->stamp() / static_cast<uint32_t>(kLruTicksPerSecond),
-                idle_seconds(entry->stamp(), ctx.config.eviction.access.kind, ctx.keys.now()));
-  ctx.reply.simple(text);
-}
-
 void debug_set_active_expire(Context& ctx) {
   const bool on = std::atoi(c_string(ctx.args[2]).c_str()) != 0;
   EngineHost& host = engine_host(ctx);
@@ -188,6 +155,15 @@ void debug_no_disk(Context& ctx) {
 // Test suites turn parts of Redis off by these that Pollux does not have.
 void debug_nothing(Context& ctx) { ctx.reply.ok(); }
 
+void debug_client_eviction(Context& ctx) {
+  const Config& config = engine_host(ctx).worker->config();
+  if (config.clients_bytes_max == 0 && config.clients_percent == 0) {
+    ctx.reply.error("ERR maxmemory-clients is disabled.");
+  } else {
+    ctx.reply.error("ERR clients stand in no buckets here; CLIENT LIST tells what each takes");
+  }
+}
+
 void debug_reply_buffer(Context& ctx) {
   if (is_word(ctx.args[2], "peak-reset-time") || is_word(ctx.args[2], "resizing")) {
     ctx.reply.ok();
@@ -212,6 +188,10 @@ void debug_help(Context& ctx) {
       "    A hash of each key's value.",
       "ERROR <string>",
       "    Answer that error.",
+      "HTSTATS <dbid>",
+      "    What the tables of a database hold and take.",
+      "LISTPACK <key>",
+      "    Tell of a listpack in the log.",
       "LOG <message>",
       "    Write a line to the log.",
       "OBJECT <key>",
@@ -222,11 +202,13 @@ void debug_help(Context& ctx) {
       "    Make as many keys, prefix:0 and on, where they don't exist.",
       "PROTOCOL <type>",
       "    Answer a value of that type of the protocol.",
+      "SDSLEN <key>",
+      "    How much room a string's key and value have.",
       "SEGFAULT",
       "    Crash by SIGSEGV.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether due keys are removed before somebody asks for them.",
-      "PAUSE-CRON, SET-DISABLE-DENY-SCRIPTS, REPLYBUFFER",
+      "PAUSE-CRON, SET-DISABLE-DENY-SCRIPTS, REPLYBUFFER, QUICKLIST-PACKED-THRESHOLD",
       "    Accepted, for test suites; there is nothing here to turn off.",
       "SLEEP <seconds>",
       "    Stop a worker (number 0) for that long.",
@@ -249,9 +231,12 @@ constexpr DebugRow kDebugRows[] = {
     {"help", 2, 2, debug_help},
     {"assert", 2, 2, debug_panic},
     {"change-repl-id", 2, 2, debug_change_repl_id},
+    {"client-eviction", 2, 2, debug_client_eviction},
     {"digest", 2, 2, debug_digest},
     {"digest-value", 3, kAnyNumber, debug_digest_value},
     {"error", 3, 3, debug_error},
+    {"htstats", 3, 3, debug_table_stats},
+    {"listpack", 3, 3, debug_listpack},
     {"loadaof", 2, 2, debug_no_disk},
     {"log", 3, 3, debug_log},
     {"object", 3, 3, debug_object},
@@ -259,8 +244,10 @@ constexpr DebugRow kDebugRows[] = {
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
+    {"quicklist-packed-threshold", 3, 3, debug_nothing},
     {"reload", 2, kAnyNumber, debug_no_disk},
     {"replybuffer", 4, 4, debug_reply_buffer},
+    {"sdslen", 3, 3, debug_sds_length},
     {"segfault", 2, 2, debug_segfault},
     {"set-active-expire", 3, 3, debug_set_active_expire},
     {"set-disable-deny-scripts", 3, 3, debug_nothing},
@@ -281,13 +268,15 @@ void debug(Context& ctx) {
 }
 
 bool find_debug_key(Args args, KeyIndices& keys) {
-  if (args.size() == 3 && is_word(args[1], "object")) {
+  if (args.size() == 3 && (is_word(args[1], "object") || is_word(args[1], "listpack") ||
+                           is_word(args[1], "sdslen"))) {
     keys.append(2, 0);
   } else if (is_word(args[1], "digest-value")) {
     for (size_t i = 2; i < args.size(); ++i) {
       keys.append(i, 0);
     }
-  } else if (is_word(args[1], "digest") || is_word(args[1], "populate")) {
+  } else if (is_word(args[1], "digest") || is_word(args[1], "populate") ||
+             is_word(args[1], "htstats")) {
     keys.set_need_all();
   }
   return true;

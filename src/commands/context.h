@@ -24,6 +24,7 @@ struct DataConfig {
   int64_t bulk_bytes_max = 512LL << 20;  // proto-max-bulk-len
   EvictionRules eviction;                // maxmemory-policy and what goes with it
   EncodingLimits encoding;               // *-max-listpack-* and their kin
+  bool rdb_compression = true;           // rdbcompression
 };
 
 struct Context;

@@ -12,6 +12,7 @@ void add_command_families(CommandTable& table) {
   table.add(bitmap_commands());
   table.add(bitfield_commands());
   table.add(generic_commands());
+  table.add(dump_commands());
   table.add(expire_commands());
   table.add(scan_commands());
   table.add(hash_commands());

@@ -17,6 +17,7 @@ std::span<const CommandRow> counter_commands();
 std::span<const CommandRow> bitmap_commands();
 std::span<const CommandRow> bitfield_commands();
 std::span<const CommandRow> generic_commands();
+std::span<const CommandRow> dump_commands();
 std::span<const CommandRow> expire_commands();
 std::span<const CommandRow> scan_commands();
 std::span<const CommandRow> hash_commands();

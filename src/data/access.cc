@@ -16,6 +16,16 @@ uint32_t minute_of(Instant now) {
 
 }  // namespace
 
+uint32_t idle_stamp(int64_t seconds, AccessKind kind, Instant now) {
+  const uint32_t mask = kind == AccessKind::kS3Fifo ? kStampMask >> 2 : kStampMask;
+  const int64_t ticks = std::min<int64_t>(seconds, mask / kLruTicksPerSecond) * kLruTicksPerSecond;
+  return (lru_stamp(now) - static_cast<uint32_t>(ticks)) & mask;
+}
+
+uint32_t lfu_stamp(uint8_t count, Instant now) {
+  return minute_of(now) << kCountBits | count;
+}
+
 uint32_t lfu_idle_minutes(uint32_t stamp, Instant now) {
   return (minute_of(now) - (stamp >> kCountBits)) & kMinuteMask;
 }

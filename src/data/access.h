@@ -47,6 +47,8 @@ inline uint32_t idle_ticks(uint32_t stamp, AccessKind kind, Instant now) {
 inline uint32_t idle_seconds(uint32_t stamp, AccessKind kind, Instant now) {
   return idle_ticks(stamp, kind, now) / static_cast<uint32_t>(kLruTicksPerSecond);
 }
+// Of a key that was used last that long ago, or as long as stamps reach.
+uint32_t idle_stamp(int64_t seconds, AccessKind kind, Instant now);
 // S3-FIFO: uses since the key came, at most 3.
 inline uint32_t s3fifo_uses(uint32_t stamp) { return stamp >> (kStampBits - 2); }
 
@@ -56,6 +58,8 @@ inline constexpr uint32_t kLfuFirst = 5;  // a new key's counter: it must live t
 
 // The counter as it is now.
 uint32_t lfu_count(uint32_t stamp, const AccessRules& rules, Instant now);
+// With this counter, written now.
+uint32_t lfu_stamp(uint8_t count, Instant now);
 // Minutes since the counter was written.
 uint32_t lfu_idle_minutes(uint32_t stamp, Instant now);
 

@@ -170,6 +170,9 @@ class Edit {
   // True if there was one.
   bool clear_expiry();
 
+  // When or how often it was used (access.h). Requires an entry.
+  void set_stamp(uint32_t stamp) { writable()->set_stamp(stamp); }
+
   // Removes the key; big values are freed in slices. Requires an entry.
   void remove();
 

@@ -96,6 +96,14 @@ PackedValue LargeList::value(uint64_t index) const {
   return segments_[place.segment].nodes[place.node].value(place.index);
 }
 
+size_t LargeList::node_count() const {
+  size_t count = 0;
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    count += segments_[s].nodes.size();
+  }
+  return count;
+}
+
 // --- blocks ---
 
 char* LargeList::new_block(size_t capacity) {
@@ -507,12 +515,16 @@ uint64_t LargeList::remove(const PackedNeedle& needle, ListEnd from, uint64_t ma
   return removed;
 }
 
-void LargeList::adopt_listpack(std::string_view listpack) {
-  POLLUX_ASSERT(segments_.empty());
+void LargeList::append_listpack(std::string_view listpack) {
+  if (!segments_.empty()) {
+    fit(segments_.back().nodes.back());  // it is no end any more
+  }
   ListNode node = packed_node(Arena::usable(listpack.size()), 0);
   std::memcpy(node.base(), listpack.data(), listpack.size());
   node.count = static_cast<uint32_t>(node.packed().count());
-  insert_node({0, 0, 0}, node);
+  insert_node(segments_.empty() ? Place{0, 0, 0}
+                                : Place{segments_.size() - 1, segments_.back().nodes.size(), 0},
+              node);
 }
 
 }  // namespace pollux

@@ -57,8 +57,13 @@ class LargeList final : public Collection {
   // The first `max` elements that match, seen from `from`. Returns how many went.
   uint64_t remove(const PackedNeedle& needle, ListEnd from, uint64_t max,
                   const ListLimits& limits);
-  // All elements of a listpack, which is not empty, as the first of an empty list.
-  void adopt_listpack(std::string_view listpack);
+  // All elements of a listpack, which is not empty, behind the others, in a node of their own.
+  void append_listpack(std::string_view listpack);
+
+  size_t node_count() const;
+  // visit(const ListNode&) for all, in order.
+  template <typename Visit>
+  void for_each_node(Visit visit) const;
 
  private:
   static constexpr size_t kSegmentNodesMax = 128;
@@ -109,6 +114,16 @@ class LargeList final : public Collection {
   uint64_t size_ = 0;
   size_t block_bytes_ = 0;  // of all blocks and of the segments' arrays, as the arena rounds them
 };
+
+template <typename Visit>
+void LargeList::for_each_node(Visit visit) const {
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    const TwoEndedArray<ListNode>& nodes = segments_[s].nodes;
+    for (size_t n = 0; n < nodes.size(); ++n) {
+      visit(nodes[n]);
+    }
+  }
+}
 
 template <typename Visit>
 void LargeList::walk(uint64_t index, ListEnd towards, Visit visit) const {

@@ -17,7 +17,7 @@ Listpack ListEdit::small() const {
 LargeList& ListEdit::make_large() {
   LargeList* const list = edit_.memory().make<LargeList>();
   if (edit_.entry() != nullptr && !small().empty()) {
-    list->adopt_listpack(small().whole());
+    list->append_listpack(small().whole());
   }
   edit_.set_collection(ValueType::kList, Encoding::kQuicklist, list);
   return *list;

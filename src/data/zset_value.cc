@@ -105,6 +105,21 @@ double packed_score(const PackedValue& value) {
   return parse_double(value.string()).value_or(0);
 }
 
+std::string packed_zset(std::span<const ZsetItem> items) {
+  size_t elements = 0;
+  for (const ZsetItem& item : items) {
+    elements += packed_bytes(item.member) + packed_bytes(ScoreForm(item.score).value());
+  }
+  std::string bytes(elements + Listpack::kEmptyBytes, '\0');
+  char* out = bytes.data() + Listpack::kHeaderBytes;
+  for (const ZsetItem& item : items) {
+    out = write_packed(PackedValue::of(item.member), out);
+    out = write_packed(ScoreForm(item.score).value(), out);
+  }
+  Listpack::write_frame(bytes.data(), elements, 2 * items.size());
+  return bytes;
+}
+
 // --- the large form ---
 
 ZsetCollection::ZsetCollection(ShardMemory& memory)
@@ -446,18 +461,7 @@ void ZsetEditor::assign(std::span<const ZsetItem> items) {
     edit_.set_collection(ValueType::kZset, Encoding::kSkiplist, zset);
     return;
   }
-  size_t elements = 0;
-  for (const ZsetItem& item : items) {
-    elements += packed_bytes(item.member) + packed_bytes(ScoreForm(item.score).value());
-  }
-  std::string bytes(elements + Listpack::kEmptyBytes, '\0');
-  char* out = bytes.data() + Listpack::kHeaderBytes;
-  for (const ZsetItem& item : items) {
-    out = write_packed(PackedValue::of(item.member), out);
-    out = write_packed(ScoreForm(item.score).value(), out);
-  }
-  Listpack::write_frame(bytes.data(), elements, 2 * items.size());
-  edit_.set_flat(ValueType::kZset, Encoding::kListpack, bytes);
+  edit_.set_flat(ValueType::kZset, Encoding::kListpack, packed_zset(items));
 }
 
 }  // namespace pollux

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "src/base/num.h"
@@ -175,6 +176,8 @@ class ZsetView {
 
 // What a score in a listpack says.
 double packed_score(const PackedValue& value);
+// The small form of these elements, which are in order.
+std::string packed_zset(std::span<const ZsetItem> items);
 
 class ZsetEditor {
  public:

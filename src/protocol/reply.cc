@@ -114,8 +114,16 @@ void Reply::bulk(std::string_view bytes) {
     sink_.commit(static_cast<size_t>(out - start));
     return;
   }
-  header('$', static_cast<int64_t>(size));
+  begin_bulk(size);
   sink_.append(bytes);
+  end_bulk();
+}
+
+void Reply::begin_bulk(size_t bytes) {
+  header('$', static_cast<int64_t>(bytes));
+}
+
+void Reply::end_bulk() {
   sink_.append("\r\n");
 }
 

@@ -100,6 +100,11 @@ const CommandSpec kCommandTable[] = {
     {3, Rule::kType, "OBJECT REFCOUNT <key>"},
     {1, Rule::kType, "OBJECT HELP"},
     {1, Rule::kExact, "OBJECT <word> <key>"},
+    {10, Rule::kPayload, "DUMP <key>"},
+    {8, Rule::kExact,
+     "RESTORE <key> (0|<pttl>|-5|<word>) <payload> "
+     "[REPLACE|ABSTTL|IDLETIME <int>|FREQ <int>|<word>|REPLACE]*",
+     kTime},
     {3, Rule::kExact, "SWAPDB <db> <db>"},
     {1, Rule::kExact, "FLUSHDB [ASYNC|SYNC|<word>]"},
     {1, Rule::kExact, "FLUSHALL [ASYNC|SYNC|<word>]"},

@@ -21,6 +21,8 @@
 #include "tests/differential/events.h"
 #include "tests/differential/grammar.h"
 #include "tests/differential/link.h"
+#include "tests/differential/payloads.h"
+#include "tests/differential/report.h"
 #include "tests/differential/resp.h"
 #include "tests/differential/rules.h"
 #include "tests/differential/stream.h"
@@ -33,28 +35,6 @@ constexpr size_t kRoundCommands = 20000;
 constexpr size_t kDatabases = 16;
 constexpr std::string_view kLastWord = "the last word of a step";
 constexpr size_t kStepsPerLook = 20;  // between two looks at the events of keys
-
-struct Options {
-  int redis_port = 0;
-  int pollux_port = 0;
-  uint64_t seed = 1;
-  uint64_t first_round = 0;
-  size_t commands = 100000;
-  size_t connections = 4;
-  uint64_t base_time_ms = 0;
-  bool shrink = false;
-  bool events = false;      // compare events of keys, too
-  bool one_order = false;   // of all keys
-};
-
-// A difference: where in the stream, and what.
-struct Difference {
-  size_t step = 0;
-  size_t command = 0;
-  std::string what;
-  std::string redis;
-  std::string pollux;
-};
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -148,6 +128,9 @@ class Run {
         break;
       case Step::Kind::kScan:
         run_scan(step);
+        break;
+      case Step::Kind::kRestore:
+        run_restore(step);
         break;
       case Step::Kind::kTracking:
         run_tracking(step);
@@ -335,6 +318,99 @@ class Run {
     }
   }
 
+  // Sends one request to both, whose replies are in redis_ and pollux_ then.
+  bool send_request(size_t connection, const Request& request) {
+    std::string bytes;
+    append_request(request, bytes);
+    return send(connection, {bytes, 1});
+  }
+
+  void run_restore(const Step& step) {
+    const size_t connection = step.connection;
+    const Command& dump = step.commands[0];
+    if (!send_request(connection, dump.request)) {
+      return;
+    }
+    if (!agree(connection, dump, redis_.reply(0), pollux_.reply(0))) {
+      report(0, "replies differ", redis_.reply(0), pollux_.reply(0));
+      return;
+    }
+    if (redis_.reply(0)[0] != '$') {
+      return;  // queued by MULTI, or an error
+    }
+    const ReplyTree payload = parse_reply(redis_.reply(0));
+    const ReplyTree own = parse_reply(pollux_.reply(0));
+    if (payload.null) {
+      return;
+    }
+    Request request = step.commands[1].request;
+    if (step.mutate_seed != 0) {
+      run_mutant(connection, payload.text, step.mutate_seed);
+      return;
+    }
+    // Each restores what the other has dumped.
+    request[3] = payload.text;
+    if (!send_request(connection, request)) {
+      return;
+    }
+    if (pollux_.reply(0) != "+OK\r\n" || redis_.reply(0) != "+OK\r\n") {
+      report(1, "RESTORE of what redis-server has dumped", redis_.reply(0), pollux_.reply(0));
+      return;
+    }
+    request[3] = own.text;
+    if (send_request(connection, request) &&
+        (pollux_.reply(0) != "+OK\r\n" || redis_.reply(0) != "+OK\r\n")) {
+      report(1, "RESTORE of what Pollux has dumped", redis_.reply(0), pollux_.reply(0));
+    }
+  }
+
+  // What has changed bytes is refused, or is the same value on both sides. Pollux refuses more:
+  // whatever it takes is in order to the last byte.
+  void run_mutant(size_t connection, const std::string& payload, uint64_t seed) {
+    if (events_) {
+      return;  // which of the two has made the key, events would tell
+    }
+    Rng rng(seed);
+    const std::string key = "mutant";
+    const std::string bytes = mutated_payload(payload, rng);
+    if (!send_request(connection, {"CONFIG", "SET", "sanitize-dump-payload", "yes"}) ||
+        !send_request(connection, {"RESTORE", key, "0", bytes, "REPLACE"})) {
+      return;
+    }
+    const bool redis_took = redis_.reply(0)[0] == '+';
+    const bool pollux_took = pollux_.reply(0)[0] == '+';
+    if (pollux_took && !redis_took && !only_ours(bytes)) {
+      report(1, "only Pollux takes " + printable(bytes, 300), redis_.reply(0), pollux_.reply(0));
+      return;
+    }
+    if (redis_took && pollux_took) {
+      Step reads;
+      reads.connection = connection;
+      add_reads(reads, key);
+      run_pipeline(reads);
+      if (found_) {
+        found_->what += ", of " + printable(bytes, 300);
+        return;
+      }
+    }
+    send_request(connection, {"DEL", key});
+  }
+
+  // All that there is to see of a key.
+  static void add_reads(Step& step, const std::string& key) {
+    step.commands.push_back({{"TYPE", key}, Rule::kExact});
+    step.commands.push_back({{"GET", key}, Rule::kExact});
+    step.commands.push_back({{"HGETALL", key}, Rule::kPairs});
+    step.commands.push_back({{"SMEMBERS", key}, Rule::kSorted});
+    step.commands.push_back({{"LRANGE", key, "0", "-1"}, Rule::kExact});
+    step.commands.push_back({{"ZRANGE", key, "0", "-1", "WITHSCORES"}, Rule::kExact});
+    step.commands.push_back({{"XRANGE", key, "-", "+"}, Rule::kExact});
+    step.commands.push_back({{"XINFO", "STREAM", key, "FULL", "COUNT", "0"}, Rule::kStreamTimes});
+    step.commands.push_back({{"PTTL", key}, Rule::kNearMs});
+    step.commands.push_back({{"PEXPIRETIME", key}, Rule::kNearMs});
+    step.commands.push_back({{"OBJECT", "ENCODING", key}, Rule::kEncoding});
+  }
+
   static std::string join(const std::set<std::string>& words) {
     std::string out;
     for (const std::string& word : words) {
@@ -387,18 +463,7 @@ class Run {
       Step step;
       step.commands.push_back({{"DBSIZE"}, Rule::kExact});
       for (const ReplyTree& key : keys.items) {
-        step.commands.push_back({{"TYPE", key.text}, Rule::kExact});
-        step.commands.push_back({{"GET", key.text}, Rule::kExact});
-        step.commands.push_back({{"HGETALL", key.text}, Rule::kPairs});
-        step.commands.push_back({{"SMEMBERS", key.text}, Rule::kSorted});
-        step.commands.push_back({{"LRANGE", key.text, "0", "-1"}, Rule::kExact});
-        step.commands.push_back({{"XRANGE", key.text, "-", "+"}, Rule::kExact});
-        step.commands.push_back(
-            {{"XINFO", "STREAM", key.text, "FULL", "COUNT", "0"}, Rule::kStreamTimes});
-        step.commands.push_back({{"PTTL", key.text}, Rule::kNearMs});
-        step.commands.push_back({{"PEXPIRETIME", key.text}, Rule::kNearMs});
-        step.commands.push_back({{"ZRANGE", key.text, "0", "-1", "WITHSCORES"}, Rule::kExact});
-        step.commands.push_back({{"OBJECT", "ENCODING", key.text}, Rule::kEncoding});
+        add_reads(step, key.text);
       }
       step.connection = connection;
       run_pipeline(step);
@@ -490,74 +555,6 @@ class Shrinker {
   std::vector<Step> steps_;
   double deadline_;
 };
-
-void print_step(size_t number, const Step& step, size_t commands_end) {
-  if (step.kind == Step::Kind::kRaw) {
-    std::printf("  %zu: raw %s\n", number, printable(step.raw, 300).c_str());
-  } else if (step.kind == Step::Kind::kWait) {
-    std::printf("  %zu: wait %d ms\n", number, step.wait_ms);
-  }
-  for (size_t i = 0; i < step.commands.size() && i < commands_end; i++) {
-    std::printf("  %zu.%zu conn %zu: %s\n", number, i, step.connection,
-                printable(step.commands[i].request).c_str());
-  }
-}
-
-// The commands before the difference that share the first argument of the failing one, mostly
-// its key. The EXISTS of all keys tells nothing.
-void print_history(const std::vector<Step>& steps, const Difference& difference) {
-  constexpr size_t kHistoryMax = 20;
-  if (difference.step >= steps.size() || steps[difference.step].commands.empty()) {
-    return;
-  }
-  size_t index = std::min(difference.command, steps[difference.step].commands.size() - 1);
-  const Request& failing = steps[difference.step].commands[index].request;
-  if (failing.size() < 2) {
-    return;
-  }
-  std::vector<std::string> lines;
-  for (size_t s = difference.step + 1; s-- > 0 && lines.size() < kHistoryMax;) {
-    size_t end = s == difference.step ? index : steps[s].commands.size();
-    for (size_t c = end; c-- > 0 && lines.size() < kHistoryMax;) {
-      const Request& request = steps[s].commands[c].request;
-      bool touches = std::find(request.begin() + 1, request.end(), failing[1]) != request.end();
-      if (touches && request.size() < exists_all_keys().size()) {
-        lines.push_back("  " + std::to_string(s) + "." + std::to_string(c) + " conn " +
-                        std::to_string(steps[s].connection) + ": " + printable(request));
-      }
-    }
-  }
-  std::printf("last commands with the same argument:\n");
-  for (size_t i = lines.size(); i-- > 0;) {
-    std::printf("%s\n", lines[i].c_str());
-  }
-}
-
-void print_difference(const Options& options, uint64_t round, const std::vector<Step>& steps,
-                      const Difference& difference) {
-  std::printf("\nDIFFERENCE: %s\n", difference.what.c_str());
-  std::printf("seed %llu round %llu step %zu command %zu\n",
-              static_cast<unsigned long long>(options.seed),
-              static_cast<unsigned long long>(round), difference.step, difference.command);
-  if (difference.step < steps.size()) {
-    const Step& step = steps[difference.step];
-    if (step.kind == Step::Kind::kRaw) {
-      std::printf("raw     %s\n", printable(step.raw, 500).c_str());
-    } else if (!step.commands.empty()) {
-      size_t index = std::min(difference.command, step.commands.size() - 1);
-      std::printf("command %s%s\n", printable(step.commands[index].request).c_str(),
-                  step.commands[index].inline_form ? " (inline)" : "");
-    }
-  }
-  std::printf("redis   %s\n", printable(difference.redis, 600).c_str());
-  std::printf("pollux  %s\n", printable(difference.pollux, 600).c_str());
-  print_history(steps, difference);
-  std::printf("again:  --seed %llu --round %llu --commands 1 --connections %zu "
-              "--base-time-ms %llu\n",
-              static_cast<unsigned long long>(options.seed),
-              static_cast<unsigned long long>(round), options.connections,
-              static_cast<unsigned long long>(options.base_time_ms));
-}
 
 void shrink_and_print(const Options& options, std::vector<Step> steps,
                       const Difference& difference) {

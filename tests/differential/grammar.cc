@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/differential/payloads.h"
+
 namespace pollux {
 namespace {
 
@@ -632,6 +634,9 @@ std::string Grammar::value(std::string_view kind, Rng& rng) const {
   }
   if (kind == "word") {
     return rng.pick(kWords);
+  }
+  if (kind == "payload") {
+    return some_payload(rng);
   }
   if (kind == "name") {
     return rng.pick(kNames);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/differential/payloads.h"
 #include "tests/differential/resp.h"
 
 namespace pollux {
@@ -143,6 +144,8 @@ bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux) {
       return flatten(a) == flatten(b) || (a.text == "skiplist" && b.text == "listpack");
     case Rule::kStreamTimes:
       return same_stream_info(a, b);
+    case Rule::kPayload:
+      return a.type == b.type && a.null == b.null && payloads_agree(a.text, b.text);
     case Rule::kHello:
       return same_hello(a, b);
   }

@@ -113,6 +113,8 @@ class RoundMaker {
       tracking();
     } else if (dice < 132) {
       blocking();
+    } else if (dice < 182) {
+      restore();
     } else {
       pipeline();
     }
@@ -234,6 +236,19 @@ class RoundMaker {
     pipeline();
     step_.kind = Step::Kind::kQuit;
     step_.commands.push_back(make({"QUIT"}));
+  }
+
+  // A value through its dump into another key.
+  void restore() {
+    step_.kind = Step::Kind::kRestore;
+    step_.commands.push_back(make({"DUMP", any_key()}, Rule::kPayload));
+    step_.commands.push_back(make({"RESTORE", any_key(), "0", "", "REPLACE"}));
+    step_.mutate_seed = rng_.chance(4) ? 0 : rng_.bits() | 1;
+  }
+
+  std::string any_key() {
+    static const char* const kKinds[] = {"key", "hash", "set", "lkey"};
+    return grammar_.value(rng_.pick(kKinds), rng_);
   }
 
   // What a client is told of its own changes, and where among its replies.

@@ -26,6 +26,8 @@ struct Step {
     kQuit,      // commands, the last of which closes the connection
     kScan,      // commands[0] is a SCAN: run to its end on both sides, sets of keys compared
     kWait,      // nothing is sent for wait_ms: short TTLs end
+    kRestore,   // commands[0] is a DUMP, commands[1] a RESTORE of what it answers; of changed bytes
+                // if there is a mutate_seed, into a key that goes again
     kTracking,  // commands of a client that caches, on a connection of its own: all that comes
                 // back, pushes among the replies, is compared as bytes
     kBlocking,  // the first `waiters` commands wait, each on a connection of its own; then come
@@ -38,6 +40,7 @@ struct Step {
   uint64_t split_seed = 0;  // not 0: sent in small pieces cut at random
   int wait_ms = 0;
   size_t waiters = 0;
+  uint64_t mutate_seed = 0;
 };
 
 // About `commands_max` commands over `connections` connections.

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import source  # noqa: E402
 
-STORE = ["src/base", "src/protocol", "src/data", "src/commands"]
+STORE = ["src/base", "src/protocol", "src/data", "src/rdb", "src/commands"]
 ENGINE = STORE + ["src/abi", "storage", "dataplane/engine"]
 
 # Room -> rooms below that it may include. The longest matching room counts.
@@ -21,7 +21,8 @@ FLOORS = {
     "src/abi": ["src/base"],
     "src/protocol": ["src/base", "src/abi"],
     "src/data": ["src/base", "src/abi"],
-    "src/commands": ["src/base", "src/abi", "src/protocol", "src/data"],
+    "src/rdb": ["src/base", "src/data"],
+    "src/commands": ["src/base", "src/abi", "src/protocol", "src/data", "src/rdb"],
     "storage": STORE + ["src/abi"],
     "dataplane/engine": STORE + ["src/abi", "storage"],
     # Transports: each implements the engine's port; none sees another.

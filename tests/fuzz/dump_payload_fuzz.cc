@@ -1,0 +1,153 @@
+// libFuzzer target: whatever bytes stand in a payload, with a right sum behind them, RESTORE
+// refuses them and leaves no key, or makes a value that can be read and changed, and that DUMP and
+// RESTORE give back as it is.
+//
+// The first byte of the input chooses the limits of encodings; the rest is type and value. Seeds:
+// tests/fuzz/make_dump_corpus.py.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/commands/test_store.h"
+#include "src/data/crc64.h"
+#include "src/rdb/rdb_format.h"
+
+namespace {
+
+using pollux::TestStore;
+
+void require(bool condition) {
+  if (!condition) {
+    std::abort();
+  }
+}
+
+std::string sealed(std::string_view body) {
+  std::string payload(body);
+  payload.append(reinterpret_cast<const char*>(&pollux::kRdbVersion), sizeof pollux::kRdbVersion);
+  const uint64_t sum = pollux::crc64(payload);
+  payload.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  return payload;
+}
+
+// A block of the exact size: reads beyond it are seen.
+std::string restore(TestStore& store, std::string_view key, std::string_view payload) {
+  const auto exact = std::make_unique<char[]>(payload.size());
+  std::copy(payload.begin(), payload.end(), exact.get());
+  return store.run_args({"restore", key, "0", {exact.get(), payload.size()}});
+}
+
+std::string dump(TestStore& store, std::string_view key) {
+  const std::string reply = store.run_args({"dump", key});
+  const size_t head = reply.find("\r\n");
+  require(reply[0] == '$' && reply[1] != '-');
+  return reply.substr(head + 2, reply.size() - head - 4);
+}
+
+void choose_limits(TestStore& store, unsigned choice) {
+  pollux::EncodingLimits& limits = store.config().encoding;
+  limits = {};
+  if ((choice & 1) != 0) {
+    limits.hash_listpack_entries = limits.zset_listpack_entries = 2;
+    limits.set_intset_entries = 2;
+  }
+  if ((choice & 2) != 0) {
+    limits.hash_listpack_value = limits.zset_listpack_value = 4;
+  }
+  if ((choice & 4) != 0) {
+    limits.list_listpack_size = 2;
+  }
+  if ((choice & 8) != 0) {
+    limits.hash_listpack_entries = limits.zset_listpack_entries = 1 << 20;
+    limits.hash_listpack_value = limits.zset_listpack_value = 1 << 20;
+    limits.set_intset_entries = 1 << 20;
+    limits.list_listpack_size = -5;
+  }
+}
+
+// All that is in a key, as the same bytes for the same elements; of lists and sorted sets in order.
+std::string content(TestStore& store, const std::string& key) {
+  const std::string type = store.run("type " + key);
+  if (type == "+string\r\n") {
+    return store.run("get " + key);
+  }
+  if (type == "+list\r\n") {
+    return store.run("lrange " + key + " 0 -1");
+  }
+  if (type == "+stream\r\n") {
+    return dump(store, key);
+  }
+  if (type == "+zset\r\n") {
+    return store.run("zrange " + key + " 0 -1 withscores");
+  }
+  std::string all = store.run((type == "+hash\r\n" ? "hgetall " : "smembers ") + key);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// Every way to walk and change a value must find it whole.
+void use(TestStore& store, const std::string& key) {
+  const std::string type = store.run("type " + key);
+  const auto run = [&](std::initializer_list<const char*> lines) {
+    for (const std::string line : lines) {
+      const size_t name_end = line.find(' ');
+      const std::string reply =
+          store.run(line.substr(0, name_end) + " " + key + line.substr(name_end));
+      require(!reply.empty() && reply.substr(0, 10) != "-WRONGTYPE");
+    }
+  };
+  if (type == "+string\r\n") {
+    run({"append x", "getrange 0 -1", "setrange 3 yy", "strlen "});
+  } else if (type == "+list\r\n") {
+    run({"lrange -1 0", "lindex 1", "lindex -2", "lpush new 5", "rpush new 5", "linsert before 5 x",
+         "lset 1 zz", "lrem 0 5", "lpos new rank -1", "ltrim 1 -2", "rpop 3", "lpop 3"});
+  } else if (type == "+set\r\n") {
+    run({"sismember 5", "sadd new 5 6", "srandmember -5", "srem 5 a", "sadd 70000", "spop 2"});
+  } else if (type == "+hash\r\n") {
+    run({"hget f", "hset new 5 6 x", "hrandfield -5 withvalues", "hincrby counter 5",
+         "hdel 6 f field", "hset f 7"});
+  } else if (type == "+zset\r\n") {
+    run({"zscore a", "zrank a", "zadd 1.5 new -3 a", "zrangebyscore -inf (2", "zincrby 4 a",
+         "zrevrange 0 3 withscores", "zrem new b", "zpopmin 2", "zpopmax 1"});
+  }
+  content(store, key);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) {
+    return 0;
+  }
+  // For many inputs, since making one takes longer than most of them; nothing of it ever ticks.
+  static std::unique_ptr<TestStore> store;
+  static unsigned inputs = 0;
+  if (inputs++ % 256 == 0) {
+    store = std::make_unique<TestStore>();
+  }
+  store->run("flushall");
+  choose_limits(*store, data[0]);
+  const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string reply = restore(*store, "k", sealed(body));
+  if (reply != "+OK\r\n") {
+    require(reply[0] == '-' && store->run("exists k") == ":0\r\n");
+    return 0;
+  }
+  const std::string payload = dump(*store, "k");
+  require(restore(*store, "r", payload) == "+OK\r\n");
+  require(content(*store, "k") == content(*store, "r"));
+  // Under the limits of every day, too.
+  choose_limits(*store, 0);
+  require(restore(*store, "s", payload) == "+OK\r\n");
+  require(content(*store, "k") == content(*store, "s"));
+  for (const char* key : {"k", "r", "s"}) {
+    use(*store, key);
+  }
+  return 0;
+}
