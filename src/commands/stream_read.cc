@@ -1,14 +1,16 @@
 // Reading what is new in streams: XREAD, and XREADGROUP for a consumer of a group.
 //
 // A request is served in two steps. First every stream is looked up and all errors are found; then
-// those that have something are served, one after the other. What would wait (BLOCK) is answered
-// as after its time, as in a transaction; whoever lets it wait calls serve() again.
+// those that have something are served, one after the other. If none has, and BLOCK was asked for,
+// it waits, and is run again for each stream that changes (Context::ready_key).
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
+#include "src/commands/blocking.h"
 #include "src/commands/families.h"
 #include "src/commands/key_extractor.h"
 #include "src/commands/rows.h"
@@ -27,7 +29,8 @@ struct ReadRequest {
   std::string_view consumer;
   bool no_ack = false;
   uint64_t count = UINT64_MAX;
-  int64_t block_ms = -1;  // -1: it does not wait
+  bool block = false;
+  int64_t until_ms = 0;  // Wait::until_ms
   size_t keys_at = 0;
   size_t streams = 0;
 };
@@ -55,17 +58,6 @@ class StreamReads {
 };
 
 // --- arguments ---
-
-bool read_block_ms(Context& ctx, size_t index, int64_t& ms) {
-  if (!read_int64(ctx, index, ms, "ERR timeout is not an integer or out of range")) {
-    return false;
-  }
-  if (ms < 0) {
-    ctx.reply.error("ERR timeout is negative");
-    return false;
-  }
-  return true;
-}
 
 // The argument with the first key; 0 if there is none. Whatever read_request takes as options is
 // passed over here, so that both find the same keys.
@@ -138,7 +130,8 @@ bool read_request(Context& ctx, ReadRequest& request) {
   for (size_t at = 1; at < args.size() && request.streams == 0; ++at) {
     const bool has_more = at + 1 < args.size();
     if (has_more && is_word(args[at], "block")) {
-      if (!read_block_ms(ctx, ++at, request.block_ms)) {
+      request.block = true;
+      if (!read_timeout_ms(ctx, ++at, request.until_ms)) {
         return false;
       }
     } else if (has_more && is_word(args[at], "count")) {
@@ -231,17 +224,32 @@ uint64_t times(uint64_t count, size_t n) {
   return __builtin_mul_overflow(count, uint64_t{n}, &product) ? UINT64_MAX - 1 : product;
 }
 
+// The group of a stream, or the stream, is not there; perhaps not any more.
+void reply_group_missing(Context& ctx, const ReadRequest& request, size_t i, const Entry* entry) {
+  if (ctx.ready_key == 0) {
+    reply_no_group(ctx, ctx.args[request.keys_at + i], request.group,
+                   " in XREADGROUP with GROUP option");
+  } else if (entry == nullptr || entry->type() != ValueType::kStream) {
+    ctx.reply.error("UNBLOCKED the stream key no longer exists");
+  } else {
+    ctx.reply.error("NOGROUP the consumer group this client was blocked on no longer exists");
+  }
+}
+
 // Finds all errors, and which streams are served. False if an error was answered.
 bool look_up(Context& ctx, const ReadRequest& request, StreamReads& reads, size_t& served) {
   for (size_t i = 0; i < request.streams; ++i) {
+    if (!ctx.looks_at(request.keys_at + i)) {
+      continue;
+    }
     const Entry* entry = ctx.keys.find(ctx.key(request.keys_at + i));
-    if (entry != nullptr && !check_stream(ctx, *entry)) {
+    const bool is_stream = entry != nullptr && entry->type() == ValueType::kStream;
+    if (entry != nullptr && ctx.ready_key == 0 && !check_stream(ctx, *entry)) {
       return false;
     }
-    const Stream* stream = entry == nullptr ? nullptr : &Stream::of(*entry);
+    const Stream* stream = is_stream ? &Stream::of(*entry) : nullptr;
     if (request.grouped && (stream == nullptr || stream->group(request.group) == nullptr)) {
-      reply_no_group(ctx, ctx.args[request.keys_at + i], request.group,
-                     " in XREADGROUP with GROUP option");
+      reply_group_missing(ctx, request, i, entry);
       return false;
     }
     if (!read_after(ctx, request, stream, i, reads[i].after)) {
@@ -251,8 +259,10 @@ bool look_up(Context& ctx, const ReadRequest& request, StreamReads& reads, size_
   const std::vector<size_t> before = repetitions(ctx, request, reads);
   served = 0;
   for (size_t i = 0; i < request.streams; ++i) {
-    const Entry* entry = ctx.keys.find(ctx.key(request.keys_at + i));
-    if (entry == nullptr) {
+    const Entry* entry = ctx.looks_at(request.keys_at + i)
+                             ? ctx.keys.find(ctx.key(request.keys_at + i))
+                             : nullptr;
+    if (entry == nullptr || entry->type() != ValueType::kStream) {
       continue;
     }
     const Stream& stream = Stream::of(*entry);
@@ -337,13 +347,32 @@ void serve_group(Context& ctx, const ReadRequest& request, size_t i, StreamId af
   edit.notify(KeyEvent::kXGroupUse);
 }
 
-// Answers the streams that have something, of which there are `served`. Where there is none, the
-// client waits, or hears that there is nothing.
-void serve(Context& ctx, const ReadRequest& request, StreamReads& reads, size_t served) {
-  if (served == 0) {
-    ctx.reply.null_array();
-    return;
+// False if it must not wait.
+bool wait_for_streams(Context& ctx, const ReadRequest& request, StreamReads& reads) {
+  if (!request.block) {
+    return false;
   }
+  // "$" is what a stream ends with now, not when something comes.
+  std::vector<std::string> ids;
+  std::vector<Wait::Rewritten> rewritten;
+  ids.reserve(request.streams);
+  for (size_t i = 0; i < request.streams; ++i) {
+    const size_t index = request.keys_at + request.streams + i;
+    if (ctx.ready_key == 0 && up_to_nul(ctx.args[index]) == "$") {
+      char text[kStreamIdTextMax];
+      rewritten.push_back({index, ids.emplace_back(text, format_stream_id(reads[i].after, text))});
+    }
+  }
+  return ctx.host.wait(ctx, {.first_key = request.keys_at,
+                             .key_count = request.streams,
+                             .type = ValueType::kStream,
+                             .gone_too = request.grouped,
+                             .until_ms = request.until_ms,
+                             .rewritten = rewritten});
+}
+
+// Answers the streams that have something, of which there are `served`.
+void serve(Context& ctx, const ReadRequest& request, StreamReads& reads, size_t served) {
   if (ctx.reply.protocol() == 2) {
     ctx.reply.array(served);
   } else {
@@ -375,8 +404,13 @@ void read_streams(Context& ctx, bool grouped) {
   }
   StreamReads reads(request.streams);
   size_t served = 0;
-  if (look_up(ctx, request, reads, served)) {
+  if (!look_up(ctx, request, reads, served)) {
+    return;
+  }
+  if (served > 0) {
     serve(ctx, request, reads, served);
+  } else if (!wait_for_streams(ctx, request, reads)) {
+    ctx.reply.null_array();
   }
 }
 

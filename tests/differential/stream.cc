@@ -330,7 +330,7 @@ class RoundMaker {
   const char* end() { return rng_.chance(2) ? "LEFT" : "RIGHT"; }
 
   Request waiting_request() {
-    switch (rng_.below(8)) {
+    switch (rng_.below(10)) {
       case 0:
         return {"BRPOP", list(), list(), list(), "0"};
       case 1:
@@ -343,13 +343,17 @@ class RoundMaker {
         return {rng_.chance(2) ? "BZPOPMIN" : "BZPOPMAX", list(), list(), "0"};
       case 5:
         return {"BZMPOP", "0", "1", list(), "MIN", "COUNT", "3"};
+      case 6:
+        return {"XREAD", "BLOCK", "0", "STREAMS", list(), list(), "$", "50-1"};
+      case 7:
+        return {"XREAD", "COUNT", "1", "BLOCK", "0", "STREAMS", list(), "$"};
       default:
         return {"BLPOP", list(), list(), "0"};
     }
   }
 
   Request serving_request() {
-    switch (rng_.below(12)) {
+    switch (rng_.below(14)) {
       case 0:
         return {"DEL", list()};
       case 1:
@@ -366,6 +370,9 @@ class RoundMaker {
         return {rng_.chance(10) ? "FLUSHDB" : "LLEN", list()};
       case 7:
         return {"LPUSH", list(), "a", "b", "c"};
+      case 8:
+      case 9:
+        return {"XADD", list(), "50-*", "f", "v"};
       default:
         return {"RPUSH", list(), grammar_.value("element", rng_)};
     }

@@ -15,7 +15,7 @@ def reply(key, element):
     return encode(key, element)
 
 
-class Blocking(ServerCase):
+class Waits(ServerCase):
 
     def blocked(self, count):
         self.eventually(lambda: self.client.info("clients")["blocked_clients"] == count,
@@ -32,6 +32,9 @@ class Blocking(ServerCase):
 
     def expect(self, raw, data):
         self.assertEqual(raw.read_exactly(data), data)
+
+
+class Blocking(Waits):
 
     def test_a_push_serves(self):
         for key in KEYS:
@@ -161,6 +164,80 @@ class Blocking(ServerCase):
             monitor.send(encode("QUIT"))
             seen = monitor.read_to_end()
             self.assertEqual(seen.count(b'"BLPOP" "alpha" "0"'), 1)
+
+
+class Streams(Waits):
+    """XREAD and XREADGROUP with BLOCK."""
+
+    def entry(self, key, entry_id):
+        return b"*1\r\n*2\r\n" + encode(key)[4:] + \
+            b"*1\r\n*2\r\n" + encode(entry_id)[4:] + encode("f", "v")
+
+    def read(self, *keys, block=0):
+        return self.waiter("XREAD", "BLOCK", block, "STREAMS", *keys, *["$" for _ in keys])
+
+    def read_group(self, *keys):
+        for key in keys:
+            self.client.xgroup_create(key, "g", "$", mkstream=True)
+        return self.waiter("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", *keys,
+                           *[">" for _ in keys])
+
+    def test_an_entry_serves_all_readers(self):
+        for key in KEYS:
+            waiters = [self.read(*KEYS) for _ in range(4)]
+            self.client.xadd(key, {"f": "v"}, "7-1")
+            for waiter in waiters:
+                self.expect(waiter, self.entry(key, "7-1"))
+            self.client.flushall()
+
+    def test_the_last_id_is_that_of_the_beginning(self):
+        self.client.xadd("alpha", {"f": "v"}, "5-1")
+        waiter = self.read("alpha", "beta")
+        self.client.delete("alpha")
+        self.client.xadd("alpha", {"f": "v"}, "2-1")  # behind what it has seen, so not for it
+        self.client.set("beta", "no stream")
+        self.blocked(1)
+        self.client.xadd("alpha", {"f": "v"}, "5-2")
+        self.expect(waiter, self.entry("alpha", "5-2"))
+
+    def test_an_entry_is_for_one_consumer(self):
+        first = self.read_group(*KEYS)
+        second = self.waiter("XREADGROUP", "GROUP", "g", "d", "BLOCK", 0, "STREAMS", "beta", ">")
+        self.client.xadd("beta", {"f": "v"}, "1-1")
+        self.expect(first, self.entry("beta", "1-1"))
+        self.client.xadd("beta", {"f": "v"}, "1-2")
+        self.expect(second, self.entry("beta", "1-2"))
+        pending = self.client.xpending_range("beta", "g", "-", "+", 9)
+        self.assertEqual([p["consumer"] for p in pending], [b"c", b"d"])
+
+    def test_a_stream_that_goes_ends_the_wait_of_a_group(self):
+        gone = b"-UNBLOCKED the stream key no longer exists\r\n"
+        for end in (lambda: self.client.delete("alpha"),
+                    lambda: self.client.set("alpha", "no stream"),
+                    lambda: self.client.rename("alpha", "omega"),
+                    lambda: self.client.pexpire("alpha", 10),
+                    self.client.flushall):
+            waiter = self.read_group("beta", "alpha")
+            end()
+            self.expect(waiter, gone)
+            self.client.flushall()
+
+    def test_a_group_that_goes_ends_its_waits(self):
+        waiter = self.read_group("alpha")
+        self.client.xgroup_destroy("alpha", "g")
+        self.expect(waiter, b"-NOGROUP the consumer group this client was blocked on no longer "
+                            b"exists\r\n")
+
+    def test_timeouts(self):
+        waiter = Raw(self.server)
+        self.addCleanup(waiter.socket.close)
+        for timeout, answer in ((20, b"*-1\r\n"), (-1, b"-ERR timeout is negative\r\n"),
+                                ("1.5", b"-ERR timeout is not an integer or out of range\r\n")):
+            waiter.send(encode("XREAD", "BLOCK", timeout, "STREAMS", "alpha", "$"))
+            self.expect(waiter, answer)
+        waiter.send(encode("MULTI") + encode("XREAD", "BLOCK", 0, "STREAMS", "alpha", "$") +
+                    encode("EXEC"))
+        self.expect(waiter, b"+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n")
 
 
 class Queues(Case):

@@ -1,0 +1,381 @@
+"""What people use such a server for, with redis-py: eight clients at once, and at the end something
+that must hold. tests/integration/node/ has the same uses for ioredis and node-redis."""
+
+import random
+import threading
+import time
+
+import redis
+
+from case import QUICK, ServerCase
+
+CLIENTS = 8
+ROUNDS = 10 if QUICK else 60
+
+
+class Use(ServerCase):
+
+    def together(self, work, clients=CLIENTS):
+        """Runs work(client, number) on as many threads, each with a connection of its own; what
+        they return, in order. Fails with the first thing that went wrong in one of them."""
+        results, wrong = [None] * clients, []
+
+        def run(number):
+            client = self.server.redis(decode_responses=True)
+            try:
+                results[number] = work(client, number)
+            except Exception as error:  # pylint: disable=broad-except
+                wrong.append(error)
+            finally:
+                client.close()
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            self.assertFalse(thread.is_alive(), "a client hangs")
+        if wrong:
+            raise wrong[0]
+        return results
+
+    def text(self):
+        """A client whose replies are str."""
+        client = self.server.redis(decode_responses=True)
+        self.addCleanup(client.close)
+        return client
+
+
+class Database:
+    """The slow thing behind a cache: rows with versions that only grow."""
+
+    def __init__(self, rows):
+        self.versions = [0] * rows
+        self.lock = threading.Lock()
+        self.reads = 0
+
+    def read(self, row):
+        with self.lock:
+            self.reads += 1
+            return self.versions[row]
+
+    def write(self, row):
+        with self.lock:
+            self.versions[row] += 1
+            return self.versions[row]
+
+
+class CacheAside(Use):
+
+    def test_nothing_stale_stays(self):
+        """Read through the cache, fill with WATCH, invalidate after writing: a fill that raced with
+        an invalidation must not stay."""
+        rows = 5
+        database = Database(rows)
+
+        def read(client, row):
+            key = "row:%d" % row
+            cached = client.get(key)
+            if cached is not None:
+                return int(cached)
+            with client.pipeline() as pipe:
+                pipe.watch(key, "gen:" + key)
+                value = database.read(row)
+                pipe.multi()
+                pipe.set(key, value, px=5000)
+                try:
+                    pipe.execute()
+                except redis.WatchError:
+                    pass
+            return value
+
+        def work(client, number):
+            rng = random.Random(number)
+            for _ in range(ROUNDS * 5):
+                row = rng.randrange(rows)
+                if rng.random() < 0.2:
+                    database.write(row)
+                    with client.pipeline() as pipe:
+                        pipe.incr("gen:row:%d" % row).delete("row:%d" % row).execute()
+                else:
+                    read(client, row)
+
+        self.together(work)
+        client = self.text()
+        for row in range(rows):
+            cached = client.get("row:%d" % row)
+            if cached is not None:
+                self.assertEqual(int(cached), database.versions[row], "row %d is stale" % row)
+        self.assertLess(database.reads, CLIENTS * ROUNDS * 5, "nothing was answered by the cache")
+
+    def test_entries_end_with_their_time(self):
+        client = self.text()
+        client.set("short", "v", px=40)
+        self.assertEqual(client.get("short"), "v")
+        self.eventually(lambda: client.get("short") is None, 5, "expiry")
+        self.assertEqual(client.dbsize(), 0)
+
+
+class Sessions(Use):
+
+    def test_renewed_sessions_live_and_forgotten_ones_end(self):
+        forgotten = ["session:forgotten:%d" % n for n in range(50)]
+        client = self.text()
+        for name in forgotten:
+            client.hset(name, mapping={"user": "u", "csrf": "t"})
+            client.pexpire(name, 300)
+
+        def work(client, number):
+            name = "session:%d" % number
+            for step in range(ROUNDS):
+                with client.pipeline() as pipe:
+                    pipe.hincrby(name, "requests", 1).hset(name, "last", step).pexpire(name, 3000)
+                    requests = pipe.execute()[0]
+                self.assertEqual(requests, step + 1, "the session was lost on the way")
+                time.sleep(0.005)
+            return client.hgetall(name)
+
+        for session in self.together(work):
+            self.assertEqual(session, {"requests": str(ROUNDS), "last": str(ROUNDS - 1)})
+        self.eventually(lambda: not any(client.exists(n) for n in forgotten), 5, "their end")
+
+
+class RateLimits(Use):
+
+    def test_fixed_window_lets_just_the_limit_through(self):
+        limit = 100
+
+        def work(client, _):
+            passed = 0
+            for _ in range(ROUNDS):
+                with client.pipeline() as pipe:
+                    pipe.set("limit:api", 0, ex=60, nx=True).incr("limit:api")
+                    passed += 1 if pipe.execute()[1] <= limit else 0
+            return passed
+
+        self.assertEqual(sum(self.together(work)), min(limit, CLIENTS * ROUNDS))
+        self.assertGreater(self.text().ttl("limit:api"), 0)
+
+    def test_sliding_window(self):
+        limit = 40
+
+        def work(client, number):
+            passed = 0
+            for step in range(ROUNDS):
+                name = "%d:%d" % (number, step)
+                while True:
+                    with client.pipeline() as pipe:
+                        pipe.watch("window")
+                        now = time.time()
+                        pipe.zremrangebyscore("window", "-inf", now - 60)
+                        if pipe.zcard("window") >= limit:
+                            break
+                        pipe.multi()
+                        pipe.zadd("window", {name: now}).expire("window", 60)
+                        try:
+                            pipe.execute()
+                            passed += 1
+                            break
+                        except redis.WatchError:
+                            continue
+            return passed
+
+        self.assertEqual(sum(self.together(work)), min(limit, CLIENTS * ROUNDS))
+        self.assertEqual(self.text().zcard("window"), min(limit, CLIENTS * ROUNDS))
+
+
+class Leaderboard(Use):
+
+    def test_scores_and_ranks_agree(self):
+        players = ["player:%03d" % n for n in range(100)]
+
+        def work(client, number):
+            rng = random.Random(number)
+            points = {}
+            for _ in range(ROUNDS * 4):
+                player, gain = rng.choice(players), rng.randrange(1, 50)
+                client.zincrby("board", gain, player)
+                points[player] = points.get(player, 0) + gain
+                top = client.zrevrange("board", 0, 9, withscores=True)
+                self.assertEqual(top, sorted(top, key=lambda e: (e[1], e[0]), reverse=True))
+            return points
+
+        expected = {}
+        for points in self.together(work):
+            for player, gain in points.items():
+                expected[player] = expected.get(player, 0) + gain
+        order = sorted(expected, key=lambda p: (expected[p], p), reverse=True)
+        client = self.text()
+        board = client.zrevrange("board", 0, -1, withscores=True)
+        self.assertEqual(board, [(p, float(expected[p])) for p in order])
+        for rank in range(0, len(order), 7):
+            self.assertEqual(client.zrevrank("board", order[rank]), rank)
+        middle = sorted(expected.values())[len(expected) // 2]
+        self.assertEqual(client.zcount("board", middle, "+inf"),
+                         sum(1 for v in expected.values() if v >= middle))
+
+
+class Locks(Use):
+
+    @staticmethod
+    def release(client, token):
+        """Deletes the lock if it is still ours."""
+        while True:
+            with client.pipeline() as pipe:
+                pipe.watch("lock")
+                if pipe.get("lock") != token:
+                    return False
+                pipe.multi()
+                pipe.delete("lock")
+                try:
+                    pipe.execute()
+                    return True
+                except redis.WatchError:
+                    continue
+
+    def test_one_at_a_time(self):
+        inside, most = [0], [0]
+
+        def work(client, number):
+            backoff = random.Random(number)
+            for step in range(max(ROUNDS // 4, 3)):
+                token, wait = "%d:%d" % (number, step), 0.0005
+                while not client.set("lock", token, nx=True, px=20000):
+                    time.sleep(wait * (0.5 + backoff.random()))  # throttled clients back off
+                    wait = min(wait * 2, 0.01)
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                value = int(client.get("guarded") or 0)
+                time.sleep(0.0005)
+                client.set("guarded", value + 1)
+                inside[0] -= 1
+                self.assertTrue(self.release(client, token), "the lock was lost")
+
+        self.together(work)
+        self.assertEqual(most[0], 1)
+        self.assertEqual(int(self.text().get("guarded")), CLIENTS * max(ROUNDS // 4, 3))
+
+    def test_a_dead_owners_lock_ends_and_its_late_release_does_no_harm(self):
+        client = self.text()
+        self.assertTrue(client.set("lock", "dead", nx=True, px=50))
+        self.assertFalse(client.set("lock", "heir", nx=True, px=20000))
+        self.eventually(lambda: client.set("lock", "heir", nx=True, px=20000), 5, "the end")
+        self.assertFalse(self.release(client, "dead"))
+        self.assertEqual(client.get("lock"), "heir")
+
+
+class Analytics(Use):
+
+    def test_counters_and_visitors(self):
+        def work(client, number):
+            for step in range(ROUNDS):
+                with client.pipeline(transaction=False) as pipe:
+                    pipe.hincrby("hits", "page:%d" % (step % 5), 1)
+                    pipe.pfadd("visitors:%d" % (step % 2), "u%d" % (number * ROUNDS + step))
+                    pipe.setbit("active", number * ROUNDS + step, 1)
+                    pipe.incrbyfloat("revenue", 0.25)
+                    pipe.execute()
+
+        self.together(work)
+        client, total = self.text(), CLIENTS * ROUNDS
+        self.assertEqual(sum(int(v) for v in client.hvals("hits")), total)
+        self.assertEqual(client.bitcount("active"), total)
+        self.assertEqual(float(client.get("revenue")), total * 0.25)
+        both = client.pfcount("visitors:0", "visitors:1")
+        self.assertLess(abs(both - total), max(total * 0.04, 2))
+        client.pfmerge("visitors", "visitors:0", "visitors:1")
+        self.assertEqual(client.pfcount("visitors"), both)
+
+
+class Queues(Use):
+
+    def test_stream_with_workers_that_crash(self):
+        """Every job is done, though some workers take jobs and never acknowledge them."""
+        jobs = CLIENTS * ROUNDS
+        client = self.text()
+        client.xgroup_create("jobs", "workers", id="0", mkstream=True)
+        done, lock = {}, threading.Lock()
+
+        def work(client, number):
+            if number < 2:
+                for step in range(jobs // 2):
+                    client.xadd("jobs", {"job": number * (jobs // 2) + step}, maxlen=100000)
+                return
+            crashes = number >= CLIENTS - 2
+            deadline = time.monotonic() + 40
+            while len(done) < jobs and time.monotonic() < deadline:
+                if crashes:
+                    client.xreadgroup("workers", "w%d" % number, {"jobs": ">"}, count=3, block=5)
+                    time.sleep(0.05)
+                    continue
+                taken = client.xreadgroup("workers", "w%d" % number, {"jobs": ">"}, count=5,
+                                          block=20)
+                entries = taken[0][1] if taken else \
+                    client.xautoclaim("jobs", "workers", "w%d" % number, 100, "0-0", count=5)[1]
+                for entry, fields in entries:
+                    with lock:
+                        done[fields["job"]] = done.get(fields["job"], 0) + 1
+                    client.xack("jobs", "workers", entry)
+
+        self.together(work)
+        self.assertEqual(sorted(int(job) for job in done), list(range(jobs)))
+        self.assertEqual(client.xlen("jobs"), jobs)
+
+    def test_list_with_blocked_workers(self):
+        jobs = CLIENTS * ROUNDS
+
+        def work(client, number):
+            if number == 0:
+                for step in range(jobs):
+                    client.rpush("todo", step)
+                for _ in range(CLIENTS - 1):
+                    client.rpush("todo", "end")
+                return []
+            taken = []
+            while True:
+                job = client.blmove("todo", "doing:%d" % number, 30, "LEFT", "RIGHT")
+                self.assertIsNotNone(job, "a worker waited for nothing")
+                if job == "end":
+                    return taken
+                taken.append(int(job))
+
+        taken = self.together(work)
+        for one in taken:
+            self.assertEqual(one, sorted(one), "not in order")
+        self.assertEqual(sorted(sum(taken, [])), list(range(jobs)))
+        client = self.text()
+        self.assertEqual(client.exists("todo"), 0)
+        self.assertEqual(sum(client.llen("doing:%d" % n) for n in range(1, CLIENTS)),
+                         jobs + CLIENTS - 1)
+
+
+class Events(Use):
+
+    def test_every_subscriber_hears_all_in_order(self):
+        subscribers, publishers = CLIENTS - 2, 2
+        ready = threading.Barrier(CLIENTS)
+
+        def work(client, number):
+            if number < publishers:
+                ready.wait(20)
+                return [client.publish("events", "%d:%d" % (number, step))
+                        for step in range(ROUNDS)]
+            heard = []
+            with client.pubsub() as listener:
+                listener.subscribe("events")
+                self.assertEqual(listener.get_message(timeout=10)["type"], "subscribe")
+                ready.wait(20)
+                while len(heard) < publishers * ROUNDS:
+                    message = listener.get_message(timeout=10)
+                    self.assertIsNotNone(message, "a message is missing")
+                    heard.append(message["data"])
+            return heard
+
+        results = self.together(work)
+        for counts in results[:publishers]:
+            self.assertEqual(counts, [subscribers] * ROUNDS)
+        for heard in results[publishers:]:
+            self.assertEqual(heard, results[publishers], "one order for all")
+            for publisher in range(publishers):
+                own = [int(m.split(":")[1]) for m in heard if m.startswith("%d:" % publisher)]
+                self.assertEqual(own, list(range(ROUNDS)))
