@@ -202,7 +202,7 @@ void Stream::append(StreamId id, StreamFields fields, const EncodingLimits& limi
     }
     view.append(plan, id, fields, tail->bytes);
   } else {
-    start_block(id, fields, limits);
+    start_block(id, fields);
   }
   ++entries_added_;
   last_id_ = id;
@@ -224,18 +224,21 @@ Stream::Block* Stream::tail_for(StreamFields fields, const EncodingLimits& limit
                                                                                      : nullptr;
 }
 
-void Stream::start_block(StreamId id, StreamFields fields, const EncodingLimits& limits) {
+void Stream::start_block(StreamId id, StreamFields fields) {
+  size_t expected = 0;
   if (!blocks_.empty()) {
     Block& full = blocks_.last().value();
-    const size_t wanted = Arena::usable(Listpack(full.bytes).bytes());
+    expected = Listpack(full.bytes).bytes();
+    const size_t wanted = Arena::usable(expected);
     if (wanted < full.capacity - full.capacity / 8) {
       reblock(full, wanted);
     }
   }
-  // An eighth of the stream is room at most, so that a short one takes what it needs.
+  // It will be like the last one. But an eighth of the stream is room at most, so that a short one
+  // takes what it needs.
   const size_t bytes = BlockView::bytes_of_first(fields);
-  const size_t share = std::min(block_bytes_ / 8, block_bytes_max(limits));
-  const Block block = new_block(Arena::usable(std::max(bytes, share)));
+  const Block block =
+      new_block(Arena::usable(std::max(bytes, std::min(block_bytes_ / 8, expected))));
   BlockView::write_first(fields, block.bytes);
   blocks_.insert(id, block);
 }

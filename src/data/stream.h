@@ -149,7 +149,7 @@ class Stream final : public Collection {
   void free_block(const Block& block);
   void reblock(Block& block, size_t capacity);
   Block* tail_for(StreamFields fields, const EncodingLimits& limits) const;
-  void start_block(StreamId id, StreamFields fields, const EncodingLimits& limits);
+  void start_block(StreamId id, StreamFields fields);
   void set_counts(StreamId id, Block& block, uint64_t live, uint64_t deleted);
 
   // --- trimming ---

@@ -96,8 +96,8 @@ class StreamGroup final : public Collection {
   StreamPending* find(StreamId id) const { return pending_.find(id); }
   // Pending with `consumer` from here on, delivered once, whether it was pending or not.
   void deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms);
-  // Requires that it is not pending. One without a consumer (a dump names them later) must be handed
-  // over before anything else is asked of the group.
+  // Requires that it is not pending. One without a consumer (a dump names them later) must be
+  // handed over before anything else is asked of the group.
   StreamPending& add(StreamId id, const StreamPending& pending);
   // To another consumer, if it is another. `pending` is the entry of `id`.
   void hand_over(StreamId id, StreamPending& pending, StreamConsumer& to);
