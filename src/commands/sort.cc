@@ -508,7 +508,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Sorts the elements of a list, set or sorted set; may store them.",
      .complexity = kComplexity,
      .syntax = "key#0 [BY pattern:pattern#1] [LIMIT offset_count=(offset:integer count:integer)] "
-               "[GET pattern:pattern#1&...] order=[ASC|DESC] [sorting=ALPHA] [STORE destination#2]"},
+               "[GET pattern:pattern#1&...] order=[ASC|DESC] [sorting=ALPHA] "
+               "[STORE destination#2]"},
     {.name = "sort_ro",
      .arity = -2,
      .flags = kReadonly | kMovableKeys,

@@ -14,6 +14,8 @@ constexpr size_t kFooterBytes = kSumBytes + kVersionBytes;
 // Types, the first byte.
 constexpr char kSet = 2;
 constexpr char kHash = 4;
+constexpr char kZset2 = 5;
+constexpr char kZsetListpack = 17;
 constexpr char kListQuicklist2 = 18;
 constexpr char kSetListpack = 20;
 constexpr char kStreamListpacks3 = 21;
@@ -107,8 +109,11 @@ bool payloads_agree(std::string_view redis, std::string_view pollux) {
   if (redis == pollux) {
     return true;
   }
-  if (redis.size() < kFooterBytes || pollux.size() < kFooterBytes || redis[0] != pollux[0]) {
+  if (redis.size() < kFooterBytes || pollux.size() < kFooterBytes) {
     return false;
+  }
+  if (redis[0] != pollux[0]) {
+    return redis[0] == kZset2 && pollux[0] == kZsetListpack;
   }
   const auto sorted = [](std::string_view payload) {
     std::string bytes(payload.substr(0, payload.size() - kSumBytes));
