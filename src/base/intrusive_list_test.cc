@@ -73,6 +73,23 @@ TEST(IntrusiveListTest, ForEachMayUnlinkTheItemAtHand) {
   EXPECT_EQ(numbers(list), std::vector<int>({2}));
 }
 
+TEST(IntrusiveListTest, AWalkMayEndEarly) {
+  Item a(1);
+  Item b(2);
+  Item c(3);
+  IntrusiveList<Item> list;
+  list.push_back(a);
+  list.push_back(b);
+  list.push_back(c);
+  EXPECT_EQ(&list.back(), &c);
+  std::vector<int> seen;
+  list.for_each_while([&seen](Item& item) {
+    seen.push_back(item.number);
+    return item.number < 2;
+  });
+  EXPECT_EQ(seen, std::vector<int>({1, 2}));
+}
+
 TEST(IntrusiveListTest, RandomStepsEqualStdList) {
   Rng rng(5);
   std::vector<std::unique_ptr<Item>> items;

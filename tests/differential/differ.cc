@@ -527,6 +527,9 @@ class Shrinker {
   }
 
   void drop_commands(size_t step) {
+    if (steps_[step].kind == Step::Kind::kBlocking) {
+      return;  // it counts who waits
+    }
     size_t chunk = std::max<size_t>(steps_[step].commands.size() / 2, 1);
     for (;; chunk /= 2) {
       for (size_t begin = 0; begin < steps_[step].commands.size();) {

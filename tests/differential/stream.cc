@@ -111,7 +111,7 @@ class RoundMaker {
       transaction();
     } else if (dice < 126) {
       tracking();
-    } else if (dice < 132) {
+    } else if (dice < 150) {
       blocking();
     } else if (dice < 182) {
       restore();
