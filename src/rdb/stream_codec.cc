@@ -9,9 +9,9 @@
 //       active time (8 bytes)                                only in kStreamListpacks3
 //       n ids (16 bytes) of what is pending with it
 //
-// Ids as bytes have the most significant byte first, others are two lengths; times are Unix times in
-// ms, little-endian. Blocks and what is pending stand in ascending order, as every server that we
-// know of writes them; we insist on it.
+// Ids as bytes have the most significant byte first, others are two lengths; times are Unix times
+// in ms, little-endian. Blocks and what is pending stand in ascending order, as every server that
+// we know of writes them; we insist on it.
 #include <algorithm>
 #include <bit>
 #include <cstring>

@@ -262,7 +262,8 @@ const CommandSpec kCommandTable[] = {
      Mutilate::kNever},
     {3, Rule::kExact, "SORT <set> BY nosort [DESC|GET #|LIMIT <index> <int>]* STORE <lkey>",
      Mutilate::kNever},
-    {5, Rule::kExact, "SORT <lexset> BY nosort [DESC|LIMIT <index> <int>|GET #]*", Mutilate::kNever},
+    {5, Rule::kExact, "SORT <lexset> BY nosort [DESC|LIMIT <index> <int>|GET #]*",
+     Mutilate::kNever},
     {4, Rule::kSort, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*"},
     // Streams. Nobody waits (BLOCK), and idle times are either of now or far beyond a minimum.
     {70, Rule::kExact,

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 
 #include "tests/differential/payloads.h"
 
@@ -399,6 +400,105 @@ void skip_blanks(std::string_view text, size_t* at) {
   }
 }
 
+// What stands for a <kind>. `edge` is below 12: 0 asks for a value at the edge; `now_ms` is when
+// the test began.
+using Maker = std::string (*)(Rng& rng, uint64_t edge, uint64_t now_ms);
+const std::map<std::string_view, Maker> kMakers = {
+    {"key", [](Rng& rng, uint64_t, uint64_t) { return key(rng); }},
+    {"hash", [](Rng& rng, uint64_t, uint64_t) { return key_of_type('h', rng); }},
+    {"set", [](Rng& rng, uint64_t, uint64_t) { return key_of_type('s', rng); }},
+    {"zset", [](Rng& rng, uint64_t, uint64_t) { return key_of_type('z', rng); }},
+    {"hll",
+     [](Rng& rng, uint64_t, uint64_t) {
+       return rng.chance(15) ? key(rng) : "p" + std::to_string(rng.below(4));
+     }},
+    // of one score; no other command knows these keys
+    {"lexset", [](Rng& rng, uint64_t, uint64_t) { return "x" + std::to_string(rng.below(3)); }},
+    // a list for ever, as a table's order is nobody's
+    {"sortlist", [](Rng& rng, uint64_t, uint64_t) { return "y" + std::to_string(rng.below(3)); }},
+    {"score", [](Rng& rng, uint64_t, uint64_t) { return score(rng); }},
+    {"scorebound", [](Rng& rng, uint64_t, uint64_t) { return score_bound(rng); }},
+    {"lex", [](Rng& rng, uint64_t, uint64_t) { return lex_bound(rng); }},
+    {"geo", [](Rng& rng, uint64_t, uint64_t) { return geo_key(rng); }},
+    {"place", [](Rng& rng, uint64_t, uint64_t) { return "q" + std::to_string(rng.below(30)); }},
+    {"lon", [](Rng& rng, uint64_t, uint64_t) { return degrees(20, rng); }},
+    {"lat", [](Rng& rng, uint64_t, uint64_t) { return degrees(40, rng); }},
+    {"distance", [](Rng& rng, uint64_t, uint64_t) { return distance(rng); }},
+    {"unit", [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kUnits)); }},
+    {"sortpattern",
+     [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kSortPatterns)); }},
+    {"field", [](Rng& rng, uint64_t, uint64_t) { return element('f', rng); }},
+    {"member", [](Rng& rng, uint64_t, uint64_t) { return element('m', rng); }},
+    {"stream", [](Rng& rng, uint64_t, uint64_t) { return key_of_type('t', rng); }},
+    {"newid", [](Rng& rng, uint64_t, uint64_t) { return new_id(rng); }},
+    {"id", [](Rng& rng, uint64_t, uint64_t) { return known_id(rng); }},
+    {"bound", [](Rng& rng, uint64_t, uint64_t) { return id_bound(rng); }},
+    {"group",
+     [](Rng& rng, uint64_t edge, uint64_t) {
+       return edge == 0 ? any_value(rng) : "g" + std::to_string(rng.below(2));
+     }},
+    {"consumer",
+     [](Rng& rng, uint64_t edge, uint64_t) {
+       return edge == 0 ? any_value(rng) : "c" + std::to_string(rng.below(3));
+     }},
+    {"lkey", [](Rng& rng, uint64_t, uint64_t) { return list_key(rng); }},
+    {"element", [](Rng& rng, uint64_t, uint64_t) { return list_element(rng); }},
+    {"value", [](Rng& rng, uint64_t, uint64_t) { return any_value(rng); }},
+    {"int", [](Rng& rng, uint64_t, uint64_t) { return integer(rng); }},
+    {"float",
+     [](Rng& rng, uint64_t, uint64_t) {
+       return rng.chance(3) ? small_integer(rng) + "." + small_integer(rng) : rng.pick(kFloats);
+     }},
+    {"ttl",
+     [](Rng& rng, uint64_t edge, uint64_t) {
+       return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_seconds(rng);
+     }},
+    {"pttl",
+     [](Rng& rng, uint64_t edge, uint64_t) {
+       return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_ms(rng);
+     }},
+    {"at",
+     [](Rng& rng, uint64_t edge, uint64_t now_ms) {
+       uint64_t now_s = now_ms / 1000;
+       return edge == 0   ? time_edge(rng)
+              : edge == 1 ? std::to_string(now_s - rng.below(1000))
+                          : std::to_string(now_s + 100000 + rng.below(900000000));
+     }},
+    {"pat",
+     [](Rng& rng, uint64_t edge, uint64_t now_ms) {
+       return edge == 0   ? time_edge(rng)
+              : edge == 1 ? std::to_string(now_ms - rng.below(1000000))
+                          : std::to_string(now_ms + 100000000 + rng.below(900000000000));
+     }},
+    {"pattern", [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kPatterns)); }},
+    {"bit",
+     [](Rng& rng, uint64_t edge, uint64_t) {
+       return edge == 0 ? integer(rng) : std::to_string(rng.below(2));
+     }},
+    {"bitoffset", [](Rng& rng, uint64_t, uint64_t) { return bit_offset(rng); }},
+    {"fieldoffset",
+     [](Rng& rng, uint64_t, uint64_t) {
+       return rng.chance(3) ? "#" + std::to_string(rng.below(30)) : bit_offset(rng);
+     }},
+    {"fieldtype",
+     [](Rng& rng, uint64_t, uint64_t) {
+       return rng.chance(3) ? (rng.chance(2) ? "i" : "u") + std::to_string(1 + rng.below(63))
+                            : rng.pick(kBitfieldTypes);
+     }},
+    {"offset", [](Rng& rng, uint64_t, uint64_t) { return byte_offset(rng); }},
+    {"index", [](Rng& rng, uint64_t, uint64_t) { return index(rng); }},
+    {"db", [](Rng& rng, uint64_t, uint64_t) { return database(rng); }},
+    {"option", [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kOptions)); }},
+    {"setting",
+     [](Rng& rng, uint64_t, uint64_t) {
+       return rng.chance(4) ? integer(rng) : rng.pick(kSettings);
+     }},
+    {"word", [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kWords)); }},
+    {"payload", [](Rng& rng, uint64_t, uint64_t) { return some_payload(rng); }},
+    {"name", [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kNames)); }},
+    {"command", [](Rng& rng, uint64_t, uint64_t) { return std::string(rng.pick(kCommandNames)); }},
+};
+
 }  // namespace
 
 const Request& exists_all_keys() {
@@ -493,159 +593,13 @@ void Grammar::expand(const Node& node, Rng& rng, Request& out) const {
 }
 
 std::string Grammar::value(std::string_view kind, Rng& rng) const {
-  uint64_t edge = rng.below(12);
-  if (kind == "key") {
-    return key(rng);
+  const uint64_t edge = rng.below(12);
+  const auto maker = kMakers.find(kind);
+  if (maker == kMakers.end()) {
+    std::fprintf(stderr, "differ: no kind <%s>\n", std::string(kind).c_str());
+    std::abort();
   }
-  if (kind == "hash") {
-    return key_of_type('h', rng);
-  }
-  if (kind == "set") {
-    return key_of_type('s', rng);
-  }
-  if (kind == "zset") {
-    return key_of_type('z', rng);
-  }
-  if (kind == "hll") {
-    return rng.chance(15) ? key(rng) : "p" + std::to_string(rng.below(4));
-  }
-  if (kind == "lexset") {  // of one score; no other command knows these keys
-    return "x" + std::to_string(rng.below(3));
-  }
-  if (kind == "sortlist") {  // a list for ever, as a table's order is nobody's
-    return "y" + std::to_string(rng.below(3));
-  }
-  if (kind == "score") {
-    return score(rng);
-  }
-  if (kind == "scorebound") {
-    return score_bound(rng);
-  }
-  if (kind == "lex") {
-    return lex_bound(rng);
-  }
-  if (kind == "geo") {
-    return geo_key(rng);
-  }
-  if (kind == "place") {
-    return "q" + std::to_string(rng.below(30));
-  }
-  if (kind == "lon") {
-    return degrees(20, rng);
-  }
-  if (kind == "lat") {
-    return degrees(40, rng);
-  }
-  if (kind == "distance") {
-    return distance(rng);
-  }
-  if (kind == "unit") {
-    return rng.pick(kUnits);
-  }
-  if (kind == "sortpattern") {
-    return rng.pick(kSortPatterns);
-  }
-  if (kind == "field") {
-    return element('f', rng);
-  }
-  if (kind == "member") {
-    return element('m', rng);
-  }
-  if (kind == "stream") {
-    return key_of_type('t', rng);
-  }
-  if (kind == "newid") {
-    return new_id(rng);
-  }
-  if (kind == "id") {
-    return known_id(rng);
-  }
-  if (kind == "bound") {
-    return id_bound(rng);
-  }
-  if (kind == "group") {
-    return edge == 0 ? any_value(rng) : "g" + std::to_string(rng.below(2));
-  }
-  if (kind == "consumer") {
-    return edge == 0 ? any_value(rng) : "c" + std::to_string(rng.below(3));
-  }
-  if (kind == "lkey") {
-    return list_key(rng);
-  }
-  if (kind == "element") {
-    return list_element(rng);
-  }
-  if (kind == "value") {
-    return any_value(rng);
-  }
-  if (kind == "int") {
-    return integer(rng);
-  }
-  if (kind == "float") {
-    return rng.chance(3) ? small_integer(rng) + "." + small_integer(rng) : rng.pick(kFloats);
-  }
-  if (kind == "ttl") {
-    return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_seconds(rng);
-  }
-  if (kind == "pttl") {
-    return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_ms(rng);
-  }
-  if (kind == "at") {
-    uint64_t now_s = base_time_ms_ / 1000;
-    return edge == 0   ? time_edge(rng)
-           : edge == 1 ? std::to_string(now_s - rng.below(1000))
-                       : std::to_string(now_s + 100000 + rng.below(900000000));
-  }
-  if (kind == "pat") {
-    return edge == 0   ? time_edge(rng)
-           : edge == 1 ? std::to_string(base_time_ms_ - rng.below(1000000))
-                       : std::to_string(base_time_ms_ + 100000000 + rng.below(900000000000));
-  }
-  if (kind == "pattern") {
-    return rng.pick(kPatterns);
-  }
-  if (kind == "bit") {
-    return edge == 0 ? integer(rng) : std::to_string(rng.below(2));
-  }
-  if (kind == "bitoffset") {
-    return bit_offset(rng);
-  }
-  if (kind == "fieldoffset") {
-    return rng.chance(3) ? "#" + std::to_string(rng.below(30)) : bit_offset(rng);
-  }
-  if (kind == "fieldtype") {
-    return rng.chance(3) ? (rng.chance(2) ? "i" : "u") + std::to_string(1 + rng.below(63))
-                         : rng.pick(kBitfieldTypes);
-  }
-  if (kind == "offset") {
-    return byte_offset(rng);
-  }
-  if (kind == "index") {
-    return index(rng);
-  }
-  if (kind == "db") {
-    return database(rng);
-  }
-  if (kind == "option") {
-    return rng.pick(kOptions);
-  }
-  if (kind == "setting") {
-    return rng.chance(4) ? integer(rng) : rng.pick(kSettings);
-  }
-  if (kind == "word") {
-    return rng.pick(kWords);
-  }
-  if (kind == "payload") {
-    return some_payload(rng);
-  }
-  if (kind == "name") {
-    return rng.pick(kNames);
-  }
-  if (kind == "command") {
-    return rng.pick(kCommandNames);
-  }
-  std::fprintf(stderr, "differ: no kind <%s>\n", std::string(kind).c_str());
-  std::abort();
+  return maker->second(rng, edge, base_time_ms_);
 }
 
 void Grammar::mutilate(Request& request, bool may_swap, Rng& rng) const {

@@ -17,6 +17,7 @@ constexpr char kHash = 4;
 constexpr char kZset2 = 5;
 constexpr char kZsetListpack = 17;
 constexpr char kListQuicklist2 = 18;
+constexpr char kStreamListpacks2 = 19;
 constexpr char kSetListpack = 20;
 constexpr char kStreamListpacks3 = 21;
 
@@ -123,6 +124,8 @@ bool payloads_agree(std::string_view redis, std::string_view pollux) {
   switch (redis[0]) {
     case kListQuicklist2:
       return true;
+    case kStreamListpacks2:
+      return redis.size() == pollux.size();
     case kSet:
     case kHash:
       return sorted(redis) == sorted(pollux);

@@ -19,8 +19,8 @@ std::string mutated_payload(std::string_view payload, Rng& rng);
 bool only_ours(std::string_view payload);
 
 // Whether two payloads hold the same elements: byte for byte, but for sets and hashes, whose order
-// is each server's own, lists, whose nodes are, and small sorted sets, which SORT makes large on
-// redis-server (what is in them is read at the end).
+// is each server's own, lists, whose nodes are, streams, whose times are, and small sorted sets,
+// which SORT makes large on redis-server (what is in all of them is read at the end).
 bool payloads_agree(std::string_view redis, std::string_view pollux);
 
 }  // namespace pollux

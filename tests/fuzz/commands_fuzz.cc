@@ -30,7 +30,8 @@ void require(bool condition) {
 constexpr std::string_view kNames[] = {
     "geoadd", "geoadd", "geopos", "geodist", "geohash", "geosearch", "geosearchstore",
     "georadius", "georadiusbymember", "georadius_ro", "georadiusbymember_ro", "zadd",
-    "bitfield", "bitfield_ro", "bitop", "increx", "msetex", "delex", "setrange", "set", "get", "del",
+    "bitfield", "bitfield_ro", "bitop", "increx", "msetex", "delex", "setrange",
+    "set", "get", "del",
     "pfadd", "pfcount", "pfmerge", "pfdebug", "append",
     "sort", "sort_ro", "rpush", "sadd", "hset", "zunionstore", "zrange",
 };
@@ -43,7 +44,8 @@ constexpr std::string_view kWords[] = {
     "GET", "SET", "INCRBY", "OVERFLOW", "WRAP", "SAT", "FAIL", "u1", "u8", "u63", "i64", "i5",
     "u64", "#0", "#100", "#9223372036854775807", "63", "4294967295", "-9223372036854775808",
     "9223372036854775807", "BY", "LIMIT", "ALPHA", "#", "*", "h*->a", "nosort", "*->", "->*",
-    "DECODE", "GETREG", "TODENSE", "ENCODING", "HYLL", "WEIGHTS", "AGGREGATE", "MIN", "DIFF", "DIFF1", "ONE",
+    "DECODE", "GETREG", "TODENSE", "ENCODING", "HYLL", "WEIGHTS", "AGGREGATE", "MIN",
+    "DIFF", "DIFF1", "ONE",
     "BYINT", "BYFLOAT", "LBOUND", "UBOUND", "SATURATE", "EX", "ENX", "IFEQ", "IFDNE",
     std::string_view("HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff", 18),
 };
