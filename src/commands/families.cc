@@ -9,6 +9,8 @@ void add_command_families(CommandTable& table) {
   table.add(substring_commands());
   table.add(lcs_commands());
   table.add(counter_commands());
+  table.add(increx_commands());
+  table.add(conditional_commands());
   table.add(bitmap_commands());
   table.add(bitfield_commands());
   table.add(generic_commands());

@@ -14,6 +14,8 @@ std::span<const CommandRow> string_commands();
 std::span<const CommandRow> substring_commands();
 std::span<const CommandRow> lcs_commands();
 std::span<const CommandRow> counter_commands();
+std::span<const CommandRow> increx_commands();
+std::span<const CommandRow> conditional_commands();
 std::span<const CommandRow> bitmap_commands();
 std::span<const CommandRow> bitfield_commands();
 std::span<const CommandRow> generic_commands();

@@ -7,48 +7,13 @@
 #include "src/commands/command_table.h"
 #include "src/commands/families.h"
 #include "src/commands/rows.h"
+#include "src/commands/string_args.h"
 
 namespace pollux {
 
 namespace {
 
 // --- options of SET and GETEX ---
-
-enum class ExpiryForm : uint8_t { kNone, kEx, kPx, kExat, kPxat };
-
-struct SetOptions {
-  bool only_absent = false;   // NX
-  bool only_present = false;  // XX
-  bool get = false;
-  bool keep_ttl = false;
-  bool persist = false;
-  ExpiryForm form = ExpiryForm::kNone;
-  size_t expiry_index = 0;  // argument that holds the time
-};
-
-// Takes an EX, PX, EXAT or PXAT at `index`; false if the word is another one or may not stand
-// beside those before. The same form may come twice, the last counts.
-bool take_expiry_option(Args args, size_t& index, SetOptions& options) {
-  const std::string_view word = args[index];
-  ExpiryForm form = ExpiryForm::kNone;
-  if (is_word(word, "ex")) {
-    form = ExpiryForm::kEx;
-  } else if (is_word(word, "px")) {
-    form = ExpiryForm::kPx;
-  } else if (is_word(word, "exat")) {
-    form = ExpiryForm::kExat;
-  } else if (is_word(word, "pxat")) {
-    form = ExpiryForm::kPxat;
-  }
-  const bool alone = options.form == ExpiryForm::kNone || options.form == form;
-  if (form == ExpiryForm::kNone || !alone || options.keep_ttl || options.persist ||
-      index + 1 >= args.size()) {
-    return false;
-  }
-  options.form = form;
-  options.expiry_index = ++index;
-  return true;
-}
 
 bool parse_set_options(Args args, SetOptions& options) {
   for (size_t i = 3; i < args.size(); ++i) {
@@ -61,11 +26,12 @@ bool parse_set_options(Args args, SetOptions& options) {
       options.get = true;
     } else if (is_word(word, "keepttl") && options.form == ExpiryForm::kNone) {
       options.keep_ttl = true;
-    } else if (!take_expiry_option(args, i, options)) {
+    } else if (!take_condition(args, i, options.condition) &&
+               !take_expiry_option(args, i, options)) {
       return false;
     }
   }
-  return true;
+  return !options.condition || !(options.only_absent || options.only_present);
 }
 
 bool parse_getex_options(Args args, SetOptions& options) {
@@ -76,26 +42,6 @@ bool parse_getex_options(Args args, SetOptions& options) {
       return false;
     }
   }
-  return true;
-}
-
-// The moment that the expiry argument names, in Unix ms; answers the error and returns false if
-// it is no integer, not positive, or out of range.
-bool read_expiry(Context& ctx, ExpiryForm form, size_t index, int64_t& at_ms) {
-  int64_t ms = 0;
-  if (!read_int64(ctx, index, ms)) {
-    return false;
-  }
-  const bool seconds = form == ExpiryForm::kEx || form == ExpiryForm::kExat;
-  const bool relative = form == ExpiryForm::kEx || form == ExpiryForm::kPx;
-  const bool overflow =
-      (seconds && __builtin_mul_overflow(ms, int64_t{1000}, &ms)) ||
-      (relative && ms > 0 && __builtin_add_overflow(ms, ctx.keys.now().ms(), &ms));
-  if (overflow || ms <= 0) {
-    reply_invalid_expire(ctx);
-    return false;
-  }
-  at_ms = ms;
   return true;
 }
 
@@ -129,15 +75,20 @@ void set_with_options(Context& ctx) {
   }
   int64_t expire_at_ms = 0;
   const bool expires = options.form != ExpiryForm::kNone;
-  if (expires && !read_expiry(ctx, options.form, options.expiry_index, expire_at_ms)) {
+  if ((expires && !read_expiry(ctx, options.form, options.expiry_index, expire_at_ms)) ||
+      (options.condition && !check_condition(ctx, *options.condition))) {
     return;
   }
   Edit edit(ctx.keys, ctx.key(1));
+  const bool found = edit.entry() != nullptr;
+  if (options.condition && found && !check_string(ctx, *edit.entry())) {
+    return;
+  }
   if (options.get && !reply_old_value(ctx, edit.entry())) {
     return;
   }
-  const bool found = edit.entry() != nullptr;
-  if ((options.only_absent && found) || (options.only_present && !found)) {
+  if ((options.only_absent && found) || (options.only_present && !found) ||
+      (options.condition && !meets(*options.condition, edit.entry()))) {
     if (!options.get) {
       ctx.reply.null();
     }
@@ -310,10 +261,11 @@ void msetnx(Context& ctx) {
   ctx.reply.integer(1);
 }
 
-// SET reads the old value only to return it.
+// SET reads the old value only to return it, or to compare it.
 std::string_view set_key_flags(Args args) {
+  std::optional<StringCondition> condition;
   for (size_t i = 3; i < args.size(); ++i) {
-    if (is_word(args[i], "get")) {
+    if (is_word(args[i], "get") || take_condition(args, i, condition)) {
       return "RW access update";
     }
   }
@@ -334,7 +286,9 @@ constexpr CommandRow kRows[] = {
      .since = "1.0.0",
      .summary = "Stores a string under a key.",
      .complexity = "O(1)",
-     .syntax = "key#0 value condition=[NX|XX]@2.6.12 [GET]@6.2.0 expiration=[EX seconds:integer"
+     .syntax = "key#0 value condition=[NX@2.6.12|XX@2.6.12|IFEQ ifeq-value@8.4.0|"
+               "IFNE ifne-value@8.4.0|IFDEQ ifdeq-digest@8.4.0|IFDNE ifdne-digest@8.4.0] "
+               "[GET]@6.2.0 expiration=[EX seconds:integer"
                "@2.6.12|PX milliseconds:integer@2.6.12|EXAT unix-time-seconds:unix-time@6.2.0|"
                "PXAT unix-time-milliseconds:unix-time@6.2.0|KEEPTTL@6.0.0]",
      .history = "2.6.12 EX, PX, NX and XX came in;6.0.0 KEEPTTL came in;"
