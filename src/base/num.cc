@@ -126,6 +126,21 @@ std::optional<uint64_t> parse_uint64(std::string_view text) {
   return value;
 }
 
+std::optional<uint64_t> parse_wrapping_uint64(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) {
+    text.remove_prefix(1);
+  }
+  uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9' || __builtin_mul_overflow(value, uint64_t{10}, &value) ||
+        __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) {
+      return std::nullopt;
+    }
+  }
+  return text.empty() ? std::nullopt : std::optional(negative ? 0 - value : value);
+}
+
 std::optional<long double> parse_long_double(std::string_view text) {
   if (text.size() >= kLongDoubleTextMax) {
     return std::nullopt;

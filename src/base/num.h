@@ -18,6 +18,8 @@ inline constexpr size_t kLongDoubleTextMax = 5 * 1024;  // %.17Lf of LDBL_MAX fi
 std::optional<int64_t> parse_int64(std::string_view text);
 // The same for uint64 (cursors, client ids): digits only.
 std::optional<uint64_t> parse_uint64(std::string_view text);
+// Digits, with a sign or none, as strtoull takes them: what is negative wraps around 2^64.
+std::optional<uint64_t> parse_wrapping_uint64(std::string_view text);
 
 // A finite or infinite long double in any spelling strtold takes as a whole, without leading
 // space; not NaN, not over or under the range (the rule of INCRBYFLOAT). At most

@@ -15,4 +15,30 @@ bool read_timeout(Context& ctx, size_t index, int64_t& until_ms);
 // The same in whole milliseconds (XREAD BLOCK).
 bool read_timeout_ms(Context& ctx, size_t index, int64_t& until_ms);
 
+// A command of "key... timeout": pop(edit, i) answers from the first key that is there, argument i,
+// whatever type it is of. Where none is, it waits for one of `type`.
+template <typename Pop>
+void pop_first_or_wait(Context& ctx, ValueType type, Pop pop) {
+  const size_t timeout_at = ctx.args.size() - 1;
+  int64_t until_ms = 0;
+  if (!read_timeout(ctx, timeout_at, until_ms)) {
+    return;
+  }
+  for (size_t i = 1; i < timeout_at; ++i) {
+    if (!ctx.looks_at(i)) {
+      continue;
+    }
+    Edit edit(ctx.keys, ctx.key(i));
+    if (edit.entry() != nullptr) {
+      pop(edit, i);
+      return;
+    }
+  }
+  const Wait wait{
+      .first_key = 1, .key_count = timeout_at - 1, .type = type, .until_ms = until_ms};
+  if (!ctx.host.wait(ctx, wait)) {
+    ctx.reply.null_array();
+  }
+}
+
 }  // namespace pollux

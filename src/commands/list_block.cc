@@ -12,32 +12,16 @@ namespace pollux {
 namespace {
 
 void pop_or_wait(Context& ctx, ListEnd end) {
-  const size_t timeout_at = ctx.args.size() - 1;
-  int64_t until_ms = 0;
-  if (!read_timeout(ctx, timeout_at, until_ms)) {
-    return;
-  }
-  for (size_t i = 1; i < timeout_at; ++i) {
-    if (!ctx.looks_at(i)) {
-      continue;
+  pop_first_or_wait(ctx, ValueType::kList, [&ctx, end](Edit& edit, size_t key_at) {
+    if (!check_list(ctx, *edit.entry())) {
+      return;
     }
-    Edit edit(ctx.keys, ctx.key(i));
-    if (edit.entry() == nullptr) {
-      continue;
-    }
-    if (check_list(ctx, *edit.entry())) {
-      ListEdit list(edit, ctx.config.encoding);
-      ctx.reply.array(2);
-      ctx.reply.bulk(ctx.args[i]);
-      reply_element(ctx.reply, list.view().end_value(end));
-      drop_elements(edit, list, end, 1, pop_event(end));
-    }
-    return;
-  }
-  const Wait wait{.first_key = 1, .key_count = timeout_at - 1, .until_ms = until_ms};
-  if (!ctx.host.wait(ctx, wait)) {
-    ctx.reply.null_array();
-  }
+    ListEdit list(edit, ctx.config.encoding);
+    ctx.reply.array(2);
+    ctx.reply.bulk(ctx.args[key_at]);
+    reply_element(ctx.reply, list.view().end_value(end));
+    drop_elements(edit, list, end, 1, pop_event(end));
+  });
 }
 
 void blpop(Context& ctx) {

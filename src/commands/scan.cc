@@ -14,24 +14,11 @@ namespace pollux {
 
 std::optional<ScanCursor> parse_scan_cursor(std::string_view text) {
   text = up_to_nul(text);
-  const bool negative = text.starts_with('-');
-  if (negative || text.starts_with('+')) {
-    text.remove_prefix(1);
-    if (text.empty()) {
-      return std::nullopt;
-    }
+  const std::optional<uint64_t> cursor = text.empty() ? 0 : parse_wrapping_uint64(text);
+  if (!cursor) {
+    return std::nullopt;
   }
-  uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9' || __builtin_mul_overflow(value, uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) {
-      return std::nullopt;
-    }
-  }
-  if (negative) {
-    value = 0 - value;
-  }
-  return ScanCursor{static_cast<uint32_t>(value >> 32), static_cast<uint32_t>(value)};
+  return ScanCursor{static_cast<uint32_t>(*cursor >> 32), static_cast<uint32_t>(*cursor)};
 }
 
 namespace {

@@ -75,39 +75,20 @@ void zpopmax(Context& ctx) {
 }
 
 void pop_or_wait(Context& ctx, bool max) {
-  const size_t timeout_at = ctx.args.size() - 1;
-  int64_t until_ms = 0;
-  if (!read_timeout(ctx, timeout_at, until_ms)) {
-    return;
-  }
-  for (size_t i = 1; i < timeout_at; ++i) {
-    if (!ctx.looks_at(i)) {
-      continue;
+  pop_first_or_wait(ctx, ValueType::kZset, [&ctx, max](Edit& edit, size_t key_at) {
+    if (!check_zset(ctx, edit.entry())) {
+      return;
     }
-    Edit edit(ctx.keys, ctx.key(i));
-    if (edit.entry() == nullptr) {
-      continue;
-    }
-    if (check_zset(ctx, edit.entry())) {
-      const ZsetView zset(edit.entry());
-      const RankRange range = range_at_end(zset, 1, max);
-      ctx.reply.array(3);
-      ctx.reply.bulk(ctx.args[i]);
-      zset.visit(range, max, [&](std::string_view member, double score) {
-        ctx.reply.bulk(member);
-        ctx.reply.real(score);
-      });
-      erase_popped(ctx, edit, range, max);
-    }
-    return;
-  }
-  const Wait wait{.first_key = 1,
-                  .key_count = timeout_at - 1,
-                  .type = ValueType::kZset,
-                  .until_ms = until_ms};
-  if (!ctx.host.wait(ctx, wait)) {
-    ctx.reply.null_array();
-  }
+    const ZsetView zset(edit.entry());
+    const RankRange range = range_at_end(zset, 1, max);
+    ctx.reply.array(3);
+    ctx.reply.bulk(ctx.args[key_at]);
+    zset.visit(range, max, [&](std::string_view member, double score) {
+      ctx.reply.bulk(member);
+      ctx.reply.real(score);
+    });
+    erase_popped(ctx, edit, range, max);
+  });
 }
 
 void bzpopmin(Context& ctx) {

@@ -19,21 +19,7 @@ std::optional<uint64_t> parse_part(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) {
     text.remove_prefix(1);
   }
-  const bool negative = !text.empty() && text.front() == '-';
-  if (!text.empty() && (negative || text.front() == '+')) {
-    text.remove_prefix(1);
-  }
-  if (text.empty()) {
-    return std::nullopt;
-  }
-  uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9' || __builtin_mul_overflow(value, uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) {
-      return std::nullopt;
-    }
-  }
-  return negative ? 0 - value : value;
+  return parse_wrapping_uint64(text);
 }
 
 // The text up to its NUL, if it is short enough to be looked at.
