@@ -1,5 +1,5 @@
-// INCREX: a counter with bounds and an expiry in one command, as rate limiters want it. Of Redis 8.8
-// and Valkey 9.2, by their documentation.
+// INCREX: a counter with bounds and an expiry in one command, as rate limiters want it. Of Redis
+// 8.8 and Valkey 9.2, by their documentation.
 //
 // The reply is the new value and what was added. A sum beyond the bounds changes nothing (0 was
 // added) unless SATURATE says that the bound itself will do.
