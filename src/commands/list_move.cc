@@ -3,13 +3,14 @@
 // LMOVEM is Redis 8.10's, built from its documentation: the elements go as one block, which stands
 // at the destination in the order of the source, or, one by one (OBO), as so many LMOVE would leave
 // it: turned around if it is taken and put at the same end. That holds for one key as for two.
+#include "src/commands/list_move.h"
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <span>
 
 #include "src/commands/families.h"
-#include "src/commands/list_move.h"
 #include "src/commands/rows.h"
 
 namespace pollux {
