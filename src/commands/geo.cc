@@ -10,71 +10,31 @@ namespace {
 
 // --- GEOADD ---
 
-struct AddOptions {
-  ZsetEditor::Rules rules;
-  bool count_changed = false;
-  size_t first = 2;  // argument of the first longitude
-};
-
-bool read_add_options(Context& ctx, AddOptions& options) {
-  ZsetEditor::Rules& rules = options.rules;
-  size_t& i = options.first;
-  for (; i < ctx.args.size(); ++i) {
-    const std::string_view word = ctx.args[i];
-    if (is_word(word, "nx")) {
-      rules.only_new = true;
-    } else if (is_word(word, "xx")) {
-      rules.only_old = true;
-    } else if (is_word(word, "ch")) {
-      options.count_changed = true;
-    } else {
-      break;
-    }
+bool read_add_options(Context& ctx, ZsetAddOptions& options) {
+  while (options.first < ctx.args.size() && take_add_word(ctx.args[options.first], options)) {
+    ++options.first;
   }
-  const size_t rest = ctx.args.size() - i;
-  if (rest == 0 || rest % 3 != 0 || (rules.only_new && rules.only_old)) {
+  const size_t rest = ctx.args.size() - options.first;
+  if (rest == 0 || rest % 3 != 0 || (options.rules.only_new && options.rules.only_old)) {
     ctx.reply.error(error_text::kSyntax);
     return false;
   }
   return true;
 }
 
-// All places are read before the first is added, and those behind the first once more then, rather
-// than kept.
 void geoadd(Context& ctx) {
-  AddOptions options;
+  ZsetAddOptions options;
   if (!read_add_options(ctx, options)) {
     return;
   }
-  const Args args = ctx.args;
-  GeoPoint first{};
-  for (size_t i = options.first; i < args.size(); i += 3) {
+  add_elements(ctx, options, 3, [&ctx](size_t index, double& score) {
     GeoPoint place{};
-    if (!read_place(ctx, i, place)) {
-      return;
+    if (!read_place(ctx, index, place)) {
+      return false;
     }
-    if (i == options.first) {
-      first = place;
-    }
-  }
-  Edit edit(ctx.keys, ctx.key(1));
-  if (!check_zset(ctx, edit.entry())) {
-    return;
-  }
-  ZsetEditor editor(edit, ctx.config.encoding);
-  int64_t added = 0;
-  int64_t updated = 0;
-  for (size_t i = options.first; i < args.size(); i += 3) {
-    const GeoPoint place =
-        i == options.first ? first : GeoPoint{*parse_double(args[i]), *parse_double(args[i + 1])};
-    const auto outcome = editor.add(Key::of(args[i + 2]), geo_score(place), options.rules).outcome;
-    added += outcome == ZsetEditor::Outcome::kAdded ? 1 : 0;
-    updated += outcome == ZsetEditor::Outcome::kUpdated ? 1 : 0;
-  }
-  if (added + updated > 0) {
-    edit.notify(KeyEvent::kZAdd);
-  }
-  ctx.reply.integer(options.count_changed ? added + updated : added);
+    score = geo_score(place);
+    return true;
+  });
 }
 
 // --- of members ---

@@ -19,24 +19,15 @@ using Outcome = ZsetEditor::Outcome;
 
 // --- ZADD, ZINCRBY, ZREM ---
 
-struct AddOptions {
-  ZsetEditor::Rules rules;
-  bool count_changed = false;
-  size_t first = 2;  // argument of the first score
-};
-
-bool read_add_options(Context& ctx, AddOptions& options) {
+bool read_add_options(Context& ctx, ZsetAddOptions& options) {
   ZsetEditor::Rules& rules = options.rules;
   size_t i = 2;
   for (; i < ctx.args.size(); ++i) {
     const std::string_view word = ctx.args[i];
-    if (is_word(word, "nx")) {
-      rules.only_new = true;
-    } else if (is_word(word, "xx")) {
-      rules.only_old = true;
-    } else if (is_word(word, "ch")) {
-      options.count_changed = true;
-    } else if (is_word(word, "incr")) {
+    if (take_add_word(word, options)) {
+      continue;
+    }
+    if (is_word(word, "incr")) {
       rules.increment = true;
     } else if (is_word(word, "gt")) {
       rules.only_greater = true;
@@ -92,47 +83,17 @@ void add_one(Context& ctx, size_t score_at, const ZsetEditor::Rules& rules) {
   ctx.reply.real(added.score);
 }
 
-// Pairs of score and member. The bytes of the scores are read twice, rather than kept.
-void add_pairs(Context& ctx, const AddOptions& options) {
-  const Args args = ctx.args;
-  double first_score = 0;
-  for (size_t i = options.first; i < args.size(); i += 2) {
-    double score = 0;
-    if (!read_score(ctx, i, score)) {
-      return;
-    }
-    if (i == options.first) {
-      first_score = score;
-    }
-  }
-  Edit edit(ctx.keys, ctx.key(1));
-  if (!check_zset(ctx, edit.entry())) {
-    return;
-  }
-  ZsetEditor editor(edit, ctx.config.encoding);
-  int64_t added = 0;
-  int64_t updated = 0;
-  for (size_t i = options.first; i < args.size(); i += 2) {
-    const double score = i == options.first ? first_score : *parse_double(args[i]);
-    const Outcome outcome = editor.add(Key::of(args[i + 1]), score, options.rules).outcome;
-    added += outcome == Outcome::kAdded ? 1 : 0;
-    updated += outcome == Outcome::kUpdated ? 1 : 0;
-  }
-  if (added + updated > 0) {
-    edit.notify(KeyEvent::kZAdd);
-  }
-  ctx.reply.integer(options.count_changed ? added + updated : added);
-}
-
 void zadd(Context& ctx) {
-  AddOptions options;
+  ZsetAddOptions options;
   if (!read_add_options(ctx, options)) {
     return;
   }
   if (options.rules.increment) {
     add_one(ctx, options.first, options.rules);
   } else {
-    add_pairs(ctx, options);
+    add_elements(ctx, options, 2, [&ctx](size_t index, double& score) {
+      return read_score(ctx, index, score);
+    });
   }
 }
 

@@ -28,6 +28,66 @@ bool read_score(Context& ctx, size_t index, double& score);
 bool read_score_range(Context& ctx, std::string_view min, std::string_view max, ScoreRange& range);
 bool read_lex_range(Context& ctx, std::string_view min, std::string_view max, LexRange& range);
 
+// What ZADD and GEOADD are asked for.
+struct ZsetAddOptions {
+  ZsetEditor::Rules rules;
+  bool count_changed = false;
+  size_t first = 2;  // argument of the first element
+};
+
+// NX, XX or CH; false if it is another word.
+inline bool take_add_word(std::string_view word, ZsetAddOptions& options) {
+  if (is_word(word, "nx")) {
+    options.rules.only_new = true;
+  } else if (is_word(word, "xx")) {
+    options.rules.only_old = true;
+  } else if (is_word(word, "ch")) {
+    options.count_changed = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// Adds the elements from options.first on, each of `width` arguments, the last of which is the
+// member; replies how many. read(index, score) finds the score of one, or answers its error and
+// returns false. All are read before the first is added, and those behind the first once more
+// then, rather than kept.
+template <typename Read>
+void add_elements(Context& ctx, const ZsetAddOptions& options, size_t width, Read read) {
+  const Args args = ctx.args;
+  double first_score = 0;
+  for (size_t i = options.first; i < args.size(); i += width) {
+    double score = 0;
+    if (!read(i, score)) {
+      return;
+    }
+    if (i == options.first) {
+      first_score = score;
+    }
+  }
+  Edit edit(ctx.keys, ctx.key(1));
+  if (!check_zset(ctx, edit.entry())) {
+    return;
+  }
+  ZsetEditor editor(edit, ctx.config.encoding);
+  int64_t added = 0;
+  int64_t updated = 0;
+  for (size_t i = options.first; i < args.size(); i += width) {
+    double score = first_score;
+    if (i != options.first) {
+      read(i, score);
+    }
+    const auto outcome = editor.add(Key::of(args[i + width - 1]), score, options.rules).outcome;
+    added += outcome == ZsetEditor::Outcome::kAdded ? 1 : 0;
+    updated += outcome == ZsetEditor::Outcome::kUpdated ? 1 : 0;
+  }
+  if (added + updated > 0) {
+    edit.notify(KeyEvent::kZAdd);
+  }
+  ctx.reply.integer(options.count_changed ? added + updated : added);
+}
+
 // The header of so many elements, and one of them. With scores: pairs in RESP3, flat in RESP2.
 inline void reply_elements(Context& ctx, size_t count, bool with_scores) {
   ctx.reply.array(with_scores && ctx.reply.protocol() == 2 ? 2 * count : count);

@@ -7,20 +7,13 @@
 #include <vector>
 
 #include "src/data/stream.h"
-#include "src/rdb/test_sink.h"
-#include "src/rdb/value_codec.h"
+#include "src/rdb/test_codec.h"
 
 namespace pollux {
 namespace {
 
-class StreamCodec : public testing::Test {
+class StreamCodec : public CodecTest {
  protected:
-  StreamCodec() { keys_.bind(ShardId{0}, 0, now_); }
-  ~StreamCodec() override {
-    store_.flush(0);
-    store_.tick(now_, INT64_MAX);
-  }
-
   // A stream of entries 10-0, 10-1, ..., every fifth deleted, and two groups.
   const Entry* make(int entries) {
     Edit edit(keys_, Key::of("k"));
@@ -48,36 +41,8 @@ class StreamCodec : public testing::Test {
   }
 
   static std::string bytes_of(const Entry& entry) {
-    TestSink sink;
-    RdbWriter out(sink, /*compress=*/false);
-    write_rdb_value(entry, out);
-    return sink.take();
+    return CodecTest::bytes_of(entry, /*compress=*/false);
   }
-
-  // Null if it is refused.
-  const Entry* read(RdbType type, const std::string& bytes) {
-    const std::vector<char> exact(bytes.begin(), bytes.end());
-    const std::string_view view(exact.data(), exact.size());
-    RdbReader frame(view);
-    RdbReader in(view);
-    Edit edit(keys_, Key::of("read"));
-    LooseValue value(edit.memory());
-    const bool framed = skip_rdb_value(type, frame) && frame.at_end();
-    const bool right = read_rdb_value(type, in, limits_, value) && in.at_end();
-    EXPECT_TRUE(framed || !right);
-    if (!right) {
-      return nullptr;
-    }
-    value.give_to(edit);
-    edit.notify(KeyEvent::kRestore);
-    return edit.entry();
-  }
-
-  EncodingLimits limits_;
-  ShardStore store_{ShardId{0}, 4};
-  ShardStore* stores_[1] = {&store_};
-  Keyspace keys_{stores_};
-  Instant now_{1'700'000'000'000'000};
 };
 
 constexpr RdbType kType = RdbType::kStreamListpacks2;

@@ -17,7 +17,7 @@
 #include "src/data/set_value.h"
 #include "src/data/zset_value.h"
 #include "src/rdb/pack_builder.h"
-#include "src/rdb/test_sink.h"
+#include "src/rdb/test_codec.h"
 
 namespace pollux {
 namespace {
@@ -61,14 +61,8 @@ Texts content_of(const Entry& entry) {
   return all;
 }
 
-class ValueCodec : public testing::Test {
+class ValueCodec : public CodecTest {
  protected:
-  ValueCodec() { keys_.bind(ShardId{0}, 0, now_); }
-  ~ValueCodec() override {
-    store_.flush(0);
-    store_.tick(now_, INT64_MAX);
-  }
-
   const Entry* at(std::string_view name) { return keys_.peek(Key::of(name)); }
   template <typename Change>
   const Entry* make(std::string_view name, Change change) {
@@ -79,30 +73,8 @@ class ValueCodec : public testing::Test {
   }
 
   static std::string bytes_of(const Entry& entry) {
-    TestSink sink;
-    RdbWriter out(sink, /*compress=*/true);
-    write_rdb_value(entry, out);
-    return sink.take();
+    return CodecTest::bytes_of(entry, /*compress=*/true);
   }
-  // Reads a value from a block of its exact size into the key "read"; null if it is refused.
-  const Entry* read(RdbType type, const std::string& bytes, const EncodingLimits& limits) {
-    const std::vector<char> exact(bytes.begin(), bytes.end());
-    const std::string_view view(exact.data(), exact.size());
-    RdbReader frame(view);
-    RdbReader in(view);
-    Edit edit(keys_, Key::of("read"));
-    LooseValue value(edit.memory());
-    const bool framed = skip_rdb_value(type, frame) && frame.at_end();
-    const bool right = read_rdb_value(type, in, limits, value) && in.at_end();
-    EXPECT_TRUE(framed || !right);
-    if (!right) {
-      return nullptr;
-    }
-    value.give_to(edit);
-    edit.notify(KeyEvent::kRestore);
-    return edit.entry();
-  }
-  const Entry* read(RdbType type, const std::string& bytes) { return read(type, bytes, limits_); }
 
   // Through its bytes and back, under its limits and all others; nothing is read of less.
   void round_trip(const Entry& entry, Encoding encoding) {
@@ -130,12 +102,6 @@ class ValueCodec : public testing::Test {
       EXPECT_EQ(read(type, bytes.substr(0, size)), nullptr) << size;
     }
   }
-
-  EncodingLimits limits_;
-  ShardStore store_{ShardId{0}, 4};
-  ShardStore* stores_[1] = {&store_};
-  Keyspace keys_{stores_};
-  Instant now_{1'700'000'000'000'000};
 };
 
 // Of many lengths, some of them integers, all different.
