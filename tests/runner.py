@@ -2,7 +2,8 @@
 """Builds and runs the test suites of ./tests/run, and counts single tests.
 
 One line a suite; the output of everything in build/logs; the tail of a log where something failed.
-The last line is "N passed, N failed" (", N skipped" if there are any); status 1 if any failed.
+At the end the names of all that failed, and as the last line "N passed, N failed" (", N skipped" if
+there are any); status 1 if any failed.
 """
 
 import argparse
@@ -28,46 +29,68 @@ CLANG = "clang++-14"
 TAIL_LINES = 60
 
 # Command lines of meson for each build directory.
+SANITIZED = ["-Doptimization=1", "-Ddebug=false", "-Db_lundef=false", "-Dtests=enabled",
+             "-Dperf=disabled"]
 BUILDS = {
     "release": ["--buildtype=release", "-Dtests=enabled", "-Dperf=enabled"],
-    "asan": ["-Doptimization=1", "-Db_sanitize=address,undefined", "-Dtests=enabled",
-             "-Dperf=disabled"],
-    "tsan": ["-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false", "-Dtests=enabled",
-             "-Dperf=disabled"],
-    "fuzz": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dtests=disabled",
-             "-Dperf=disabled", "-Dfuzz=true"],
+    "asan": [*SANITIZED, "-Db_sanitize=address,undefined", "-Dfuzz=true"],
+    "tsan": [*SANITIZED, "-Db_sanitize=thread"],
 }
+# Sanitizers are clang's: its build takes half of GCC's time, and the tests in it a third (unit
+# tests under AddressSanitizer 145 s instead of 667 s); and the code has met a second compiler.
 BUILD_ENV = {
-    # Coverage feedback in every library that a target is linked with.
-    "fuzz": {"CXX": CLANG, "CXXFLAGS": "-fsanitize=fuzzer-no-link"},
+    # Coverage feedback in every library that a fuzz target is linked with.
+    "asan": {"CXX": CLANG, "CXXFLAGS": "-gline-tables-only -fsanitize=fuzzer-no-link"},
+    "tsan": {"CXX": CLANG, "CXXFLAGS": "-gline-tables-only"},
+}
+UNIT_TESTS = {
+    "abi": "src/abi/abi_test", "protocol": "src/protocol/protocol_test",
+    "base": "src/base/base_test", "rdb": "src/rdb/rdb_test",
+    "commands": "src/commands/commands_test", "data": "src/data/data_test",
+    "storage": "storage/storage_test", "engine": "dataplane/engine/engine_test",
+    "kernel": "dataplane/kernel/kernel_test", "server": "dataplane/server/server_test",
+    "sim": "dataplane/sim/sim_test",
 }
 # Of a build directory where not all is run: the tests, each with its program. ThreadSanitizer has
-# something to find only where there are threads.
+# something to find only where there are threads; AddressSanitizer meets the same code in plays that
+# run in steps.
 SOME_TESTS = {
+    "asan": {
+        **UNIT_TESTS,
+        "sim_linear": "tests/sim/sim_linear_test", "sim_story": "tests/sim/sim_story_test",
+        "sim_stepped": "tests/sim/sim_stepped_test",
+    },
     "tsan": {
-        "base": "src/base/base_test", "storage": "storage/storage_test",
-        "engine": "dataplane/engine/engine_test", "kernel": "dataplane/kernel/kernel_test",
-        "server": "dataplane/server/server_test", "sim": "dataplane/sim/sim_test",
+        **{name: UNIT_TESTS[name] for name in ("base", "storage", "engine", "kernel", "server",
+                                               "sim")},
         "sim_threads": "tests/sim/sim_threads_test",
     },
 }
+SYMBOLIZER = ":external_symbolizer_path=" + (shutil.which("llvm-symbolizer-14") or "")
 SANITIZER_ENV = {
-    "ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1",
-    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1" + SYMBOLIZER,
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1" + SYMBOLIZER,
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1" + SYMBOLIZER,
 }
 
 
 class Count:
-    """Results of single tests."""
+    """Results of single tests, and the names of those that failed."""
 
-    def __init__(self, passed=0, failed=0, skipped=0):
+    def __init__(self, passed=0, failed=0, skipped=0, names=()):
         self.passed, self.failed, self.skipped = passed, failed, skipped
+        self.names = list(names)
+
+    @staticmethod
+    def one(passed, name):
+        """The result of the test `name`."""
+        return Count(passed=1) if passed else Count(failed=1, names=[name])
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.names += other.names
 
     def __str__(self):
         text = "%d passed, %d failed" % (self.passed, self.failed)
@@ -106,11 +129,15 @@ def end_group(process):
     process.wait()
 
 
-def tail(name):
+def ends_of(name):
+    """The last lines of a log."""
     with open(os.path.join(LOGS, name + ".log"), encoding="utf-8", errors="replace") as f:
-        lines = f.read().splitlines()
+        return f.read().splitlines()[-TAIL_LINES:]
+
+
+def tail(name):
     print("---- end of build/logs/%s.log" % name)
-    print("\n".join(lines[-TAIL_LINES:]))
+    print("\n".join(ends_of(name)))
     print("----", flush=True)
 
 
@@ -149,7 +176,7 @@ def count_gtest(path):
     count = Count()
     for case in ET.parse(path).getroot().iter("testcase"):
         if case.find("failure") is not None:
-            count.failed += 1
+            count.add(Count.one(False, "%s.%s" % (case.get("classname"), case.get("name"))))
         elif case.get("result") in ("skipped", "suppressed") or case.get("status") == "notrun":
             count.skipped += 1
         else:
@@ -177,7 +204,7 @@ def meson_tests(kind, suite):
     run_logged(suite, command, env=env)
     count = Count()
     if not os.path.exists(testlog):
-        return Count(failed=1)  # meson itself failed
+        return Count.one(False, "meson itself")
     with open(testlog) as f:
         for line in f:
             test = json.loads(line)
@@ -195,7 +222,8 @@ def meson_tests(kind, suite):
             elif test["result"] in ("OK", "EXPECTEDFAIL"):
                 single.passed += 0 if files else 1
             elif single.failed == 0:
-                single.failed += 1  # crashed, or took too long, before it could say
+                # Crashed, or took too long, before it could say.
+                single.add(Count.one(False, "%s (%s)" % (program, test["result"])))
             count.add(single)
     return count
 
@@ -204,11 +232,13 @@ def counted_script(suite, command, seconds, env=None):
     """A script of ours whose last line is its count."""
     status = run_logged(suite, command, seconds, env)
     with open(os.path.join(LOGS, suite + ".log"), encoding="utf-8", errors="replace") as f:
-        found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", f.read(), re.M)
+        text = f.read()
+    found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.M)
     if not found:
-        return Count(failed=1)
+        return Count.one(False, "no count (status %s)" % status)
     passed, failed, skipped = (int(n or 0) for n in found[-1])
-    return Count(passed, failed or (1 if status != 0 else 0), skipped)
+    names = re.findall(r"^FAILED +(.+?)(?: \([\d.]+ s\))?$", text, re.M)  # at once, and at the end
+    return Count(passed, failed or (1 if status != 0 else 0), skipped, dict.fromkeys(names))
 
 
 def server(kind):
@@ -225,8 +255,8 @@ def tidy():
     count = Count()
     for check in sorted(glob.glob(os.path.join(ROOT, "tests", "tidy", "*.py"))):
         if os.path.basename(check) != "source.py":
-            ok = run_logged("tidy", ["/usr/bin/python3", check, ROOT]) == 0
-            count.add(Count(passed=1) if ok else Count(failed=1))
+            status = run_logged("tidy", ["/usr/bin/python3", check, ROOT])
+            count.add(Count.one(status == 0, os.path.basename(check)))
     return count
 
 
@@ -249,25 +279,29 @@ def micro():
     for program in sorted(glob.glob(os.path.join(BUILD, "release", "perf", "micro_*"))):
         if os.path.isfile(program) and os.access(program, os.X_OK):
             status = run_logged("micro", [program, "--benchmark_min_time=0.001"], 120)
-            count.add(Count(passed=1) if status == 0 else Count(failed=1))
+            count.add(Count.one(status == 0, os.path.basename(program)))
     return count
 
 
 def fuzz():
-    """Each target for a short while, on its corpus if it has one."""
+    """Each target for a short while, on its corpus if it has one. What libFuzzer says (it is much)
+    is kept in a log of each target; in the suite's are the ends of those that failed."""
     count = Count()
     for name in fuzz_targets():
-        grown = os.path.join(BUILD, "fuzz", "corpus", name)
+        grown = os.path.join(BUILD, "asan", "corpus", name)
         os.makedirs(grown, exist_ok=True)
         corpora = [grown]
         seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name)
         if os.path.isdir(seeds):
             corpora.append(seeds)
-        status = run_logged("fuzz", [os.path.join(BUILD, "fuzz", "tests", name),
-                                     "-max_total_time=15", "-timeout=10",
-                                     "-artifact_prefix=%s/" % LOGS, *corpora], 120,
-                            SANITIZER_ENV)
-        count.add(Count(passed=1) if status == 0 else Count(failed=1))
+        start_log(name)
+        status = run_logged(name, [os.path.join(BUILD, "asan", "tests", name),
+                                   "-max_total_time=15", "-timeout=10",
+                                   "-artifact_prefix=%s/" % LOGS, *corpora], 120, SANITIZER_ENV)
+        count.add(Count.one(status == 0, name))
+        with open(os.path.join(LOGS, "fuzz.log"), "a", encoding="utf-8") as log:
+            log.write("%s: %s\n" % (name, "ok" if status == 0 else "FAILED, %s" % status))
+            log.write("" if status == 0 else "\n".join(ends_of(name)) + "\n")
     return count
 
 
@@ -306,7 +340,7 @@ def fuzz_targets():
 STAGES = [
     [[(unit, "release")],
      [(tidy, None), (integration, "release"), (differential, "release"), (micro, "release")]],
-    [[(asan, "asan")], [(asan_integration, "asan"), (fuzz, "fuzz")]],
+    [[(asan, "asan"), (fuzz, "asan")], [(asan_integration, "asan")]],
     [[(tsan, "tsan")], [(tsan_integration, "tsan")]],
 ]
 SUITES = [suite.__name__ for stage in STAGES for lane in stage for suite, _ in lane]
@@ -314,11 +348,10 @@ SUITES = [suite.__name__ for stage in STAGES for lane in stage for suite, _ in l
 
 def targets(kind):
     """What is built of a build directory; nothing: all."""
-    if kind == "fuzz":
-        return ["tests/" + name for name in fuzz_targets()]
-    if kind in SOME_TESTS:
-        return [*SOME_TESTS[kind].values(), "pollux-server"]
-    return []
+    if kind not in SOME_TESTS:
+        return []
+    fuzzers = ["tests/" + name for name in fuzz_targets()] if kind == "asan" else []
+    return [*SOME_TESTS[kind].values(), *fuzzers, "pollux-server"]
 
 
 def run_lane(lane, total, lock):
@@ -328,11 +361,13 @@ def run_lane(lane, total, lock):
         start_log(name)
         started = time.monotonic()
         built = kind is None or BUILT[kind]
-        count = Count(failed=1)
+        count = Count.one(False, "not built")
         try:
             count = suite() if built else count
         except Exception:  # pylint: disable=broad-except  # a suite that can't run has failed
             traceback.print_exc()
+            count = Count.one(False, "could not run")
+        count.names = ["%s: %s" % (name, failed) for failed in count.names]
         with lock:
             total.add(count)
             print("%-16s %s (%.0f s)" % (name, count, time.monotonic() - started), flush=True)
@@ -368,6 +403,8 @@ def main():
             thread.start()
         for thread in threads:
             thread.join()
+    for failed in total.names:
+        print("failed: " + failed)
     print(total)
     return 1 if total.failed or not total.passed else 0
 

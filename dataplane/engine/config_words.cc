@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "dataplane/engine/config_options.h"
+#include "dataplane/engine/key_events.h"
 #include "src/base/cpu.h"
 #include "src/base/num.h"
 
@@ -128,7 +129,7 @@ bool parse_output_limits(Words words, OptionValue& value, std::string& reason) {
 // notify-keyspace-events. Written back in a fixed order; 'A' stands for "g$lshzxetd". Redis forgets
 // to write an 'n' beside it, so `number` tells of that.
 bool parse_event_classes(Words words, OptionValue& value, std::string& reason) {
-  constexpr std::string_view kAll = "g$lshzxetd";
+  constexpr auto& kAll = EventClasses::kAll;
   constexpr std::string_view kOrder = "g$lshzxetdn";
   std::string seen = words.empty() ? "" : words[0];
   if (words.size() > 1 || seen.find_first_not_of("Ag$lshzxeKEtmdn") != std::string::npos) {
@@ -143,7 +144,8 @@ bool parse_event_classes(Words words, OptionValue& value, std::string& reason) {
   } else {
     std::copy_if(kOrder.begin(), kOrder.end(), std::back_inserter(value.text), has);
   }
-  std::copy_if(&"KEm"[0], &"KEm"[3], std::back_inserter(value.text), has);
+  constexpr std::string_view kOutsideAll = "KEm";
+  std::copy_if(kOutsideAll.begin(), kOutsideAll.end(), std::back_inserter(value.text), has);
   return true;
 }
 

@@ -16,7 +16,8 @@ class Worker;
 
 class EventClasses {
  public:
-  static constexpr std::string_view kAll = "g$lshzxetd";  // what 'A' stands for
+  // What 'A' stands for.
+  static constexpr std::array kAll{'g', '$', 'l', 's', 'h', 'z', 'x', 'e', 't', 'd'};
 
   EventClasses() = default;
   // From the letters of the option.

@@ -199,10 +199,9 @@ const Entry* ShardStore::random(int db, Rng& rng, Instant now) const {
 // --- background ---
 
 uint64_t ShardStore::deadline(int64_t budget_us) const {
-  if (budget_us == INT64_MAX) {
-    return UINT64_MAX;
-  }
-  return tsc() + static_cast<uint64_t>(static_cast<double>(budget_us) * cycles_per_us_);
+  constexpr double kForever = 1e18;  // cycles: years
+  const double cycles = static_cast<double>(budget_us) * cycles_per_us_;
+  return cycles < kForever ? tsc() + static_cast<uint64_t>(cycles) : UINT64_MAX;
 }
 
 bool ShardStore::tick(Instant now, int64_t budget_us) {

@@ -5,7 +5,7 @@ import time
 
 import redis
 
-from case import Case, ServerCase, not_quick
+from case import Case, Loaded, ServerCase, fill, not_quick
 
 KEYS = 60000
 
@@ -54,7 +54,7 @@ class Expiry(ServerCase):
         self.assertEqual(self.client.ttl("k2"), -1)
 
 
-class MaxMemory(Case):
+class MaxMemory(Loaded):
 
     def test_noeviction(self):
         server = self.start(maxmemory="30mb")
@@ -78,15 +78,10 @@ class MaxMemory(Case):
 
     def fill_up(self, client, size):
         """Stores values of that size until one is refused; how many there are."""
-        stored = 0
-        while True:
-            pipe = client.pipeline(transaction=False)
-            for i in range(1000):
-                pipe.set("f%d" % (stored + i), b"v" * size)
-            refused = [r for r in pipe.execute(raise_on_error=False) if r is not True]
-            stored += 1000 - len(refused)
-            if refused:
-                return stored
+        count = 200000
+        refused = fill(client, count, "f", size)
+        self.assertGreater(refused, 0)
+        return count - refused
 
     def test_small_keys_that_are_deleted_make_room(self):
         server = self.start(maxmemory="10mb")
