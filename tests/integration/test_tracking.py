@@ -1,6 +1,7 @@
 """CLIENT TRACKING: who is told what, when and in which order. redis-server answers the same."""
 
-from case import ServerCase
+import harness
+from case import ServerCase, pollux_only
 from resp_client import Error, Push, Resp
 
 
@@ -86,6 +87,32 @@ class Default(TrackingCase):
         self.assertEqual(one.pushes(), [invalidate("k")])
         one("FLUSHALL")
         self.assertEqual(one.pushes(), [ALL])
+
+    @pollux_only  # redis-server counts evictions as changes by whoever wrote, and tells nothing
+    def test_noloop_does_not_spare_what_ones_own_writes_evict(self):
+        one = self.tracking("NOLOOP")
+        marks = ["mark%d" % i for i in range(200)]
+        for mark in marks:
+            self.writer("SET", mark, "v" * 200)
+        one("MGET", *marks)
+        self.addCleanup(self.client.config_set, "maxmemory", "0")
+        self.client.config_set("maxmemory-policy", "allkeys-lru")
+        self.addCleanup(self.client.config_set, "maxmemory-policy", "noeviction")
+        self.client.config_set("maxmemory", self.client.info("memory")["used_memory"] + (2 << 20))
+        for first in range(0, 20000, 500):
+            one.socket.sendall(b"".join(harness.encode("SET", "own%d" % i, "v" * 200)
+                                        for i in range(first, first + 500)))
+            for _ in range(500):
+                self.assertEqual(one.reply(), "OK")
+
+        def told():
+            one.pushed = one.pushes()
+            return {push[1][0] for push in one.pushed}
+
+        self.client.config_set("maxmemory", "0")
+        gone = {mark for mark in marks if not self.client.exists(mark)}
+        self.assertGreater(len(gone), 100)
+        self.eventually(lambda: told() == gone, what="all that was evicted is told")
 
     def test_commands_that_change(self):
         one = self.tracking()
