@@ -35,7 +35,7 @@ enum class CellKind : uint8_t {
   kPark,     // acknowledge lease `lease_ticket` and touch the shard no more until its release
 };
 
-struct alignas(64) Cell : ListNode {
+struct alignas(64) Cell : ListLink {
   Cell(WorkerId home, WorkerId target, ChunkPool& pool)
       : home(home), target(target), reply(pool) {}
 

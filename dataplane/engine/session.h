@@ -43,8 +43,8 @@ enum class Stall : uint8_t {
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping };
 
 // Tags for the lists a session may be in.
-struct StallNode : ListNode {};
-struct DirtyNode : ListNode {};
+struct StallNode : ListLink {};
+struct DirtyNode : ListLink {};
 
 // A push that waits for replies begun before it: it leaves when `behind` of the session's requests
 // that ran elsewhere are answered.

@@ -23,7 +23,7 @@ struct TourLuggage {
   virtual ~TourLuggage() = default;
 };
 
-struct Tour : ListNode {
+struct Tour : ListLink {
   explicit Tour(ChunkPool& pool) : body(pool) {}
 
   const CommandRow* row = nullptr;

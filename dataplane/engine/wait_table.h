@@ -40,8 +40,8 @@ struct Want {
 class WaitTable {
  public:
   struct Queue;
-  struct ByQueue : ListNode {};
-  struct ByWaiter : ListNode {};
+  struct ByQueue : ListLink {};
+  struct ByWaiter : ListLink {};
 
   struct Record : ByQueue, ByWaiter {
     Queue* queue;

@@ -7,8 +7,8 @@ namespace pollux {
 
 namespace {
 
-struct ByKey : ListNode {};
-struct ByWatcher : ListNode {};
+struct ByKey : ListLink {};
+struct ByWatcher : ListLink {};
 
 }  // namespace
 

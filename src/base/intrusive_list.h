@@ -6,14 +6,14 @@
 
 namespace pollux {
 
-struct ListNode {
-  ListNode* prev = nullptr;
-  ListNode* next = nullptr;
+struct ListLink {
+  ListLink* prev = nullptr;
+  ListLink* next = nullptr;
 
-  ListNode() = default;
-  ListNode(const ListNode&) = delete;
-  ListNode& operator=(const ListNode&) = delete;
-  ~ListNode() { unlink(); }
+  ListLink() = default;
+  ListLink(const ListLink&) = delete;
+  ListLink& operator=(const ListLink&) = delete;
+  ~ListLink() { unlink(); }
 
   bool linked() const { return next != nullptr; }
   void unlink() {
@@ -26,8 +26,8 @@ struct ListNode {
   }
 };
 
-// T derives from ListNode, or from Tag-ed nodes that do (one base per list a T may be in).
-template <typename T, typename Node = ListNode>
+// T derives from ListLink, or from Tag-ed nodes that do (one base per list a T may be in).
+template <typename T, typename Node = ListLink>
 class IntrusiveList {
  public:
   IntrusiveList() { root_.prev = root_.next = &root_; }
@@ -70,8 +70,8 @@ class IntrusiveList {
   // The same until fn returns false.
   template <typename Fn>
   void for_each_while(Fn fn) {
-    for (ListNode* node = root_.next; node != &root_;) {
-      ListNode* next = node->next;
+    for (ListLink* node = root_.next; node != &root_;) {
+      ListLink* next = node->next;
       if (!fn(static_cast<T&>(*static_cast<Node*>(node)))) {
         return;
       }
@@ -80,7 +80,7 @@ class IntrusiveList {
   }
 
  private:
-  struct Root : ListNode {
+  struct Root : ListLink {
     ~Root() { prev = next = nullptr; }
   };
   Root root_;

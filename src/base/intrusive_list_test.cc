@@ -11,7 +11,7 @@
 namespace pollux {
 namespace {
 
-struct Item : ListNode {
+struct Item : ListLink {
   explicit Item(int n) : number(n) {}
   int number;
 };

@@ -14,13 +14,11 @@ namespace {
 using Store = std::vector<std::optional<std::string>>;
 using Kind = LinearStep::Kind;
 
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
-
 // What the store answers to the step, which takes effect.
 std::string perform(const LinearStep& step, std::optional<std::string>& value) {
   switch (step.kind) {
     case Kind::kGet:
-      return value ? quoted(*value) : "nil";
+      return value ? in_quotes(*value) : "nil";
     case Kind::kSet:
       value = step.value;
       return "+OK";

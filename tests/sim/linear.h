@@ -32,6 +32,9 @@ struct LinearOperation {
   uint64_t end = UINT64_MAX;  // UINT64_MAX: no answer came
 };
 
+// A string as Answer::shown writes it.
+inline std::string in_quotes(const std::string& text) { return '"' + text + '"'; }
+
 // What is wrong with the history, for people; empty if it is linearizable. All keys are absent at
 // first.
 std::string check_linearizable(const std::vector<LinearOperation>& history);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tests/sim/linear.h"
+
 namespace pollux {
 
 namespace {
@@ -18,8 +20,6 @@ int64_t to_int(const std::string& text) {
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
 }
-
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 }  // namespace
 
@@ -274,7 +274,7 @@ void Loner::act() {
 
 std::string Loner::shown(const std::string& key) {
   const auto at = data().find(key);
-  return at == data().end() ? "nil" : quoted(at->second);
+  return at == data().end() ? "nil" : in_quotes(at->second);
 }
 
 std::string Loner::some_value() {
@@ -416,7 +416,7 @@ void Loner::session_command() {
       break;
     default: {
       const std::string word = some_value();
-      expect({"ECHO", word}, quoted(word));
+      expect({"ECHO", word}, in_quotes(word));
       break;
     }
   }
@@ -435,7 +435,7 @@ void Loner::any_in_multi() {
       move_one();
       break;
     case 3:
-      expect({"ECHO", name_}, quoted(name_));
+      expect({"ECHO", name_}, in_quotes(name_));
       break;
     case 4:
       if (below(2) == 0) {
