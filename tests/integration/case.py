@@ -78,18 +78,13 @@ class Loaded(Case):
 def fill(client, count, prefix="k", size=200, ttl=None, batch=1000):
     """SETs prefix0 ... and so on to values of `size` bytes, in pipelines of `batch`; how many were
     refused. Past redis-py, which would take more time than the server."""
-    value = b"$%d\r\n%b\r\n" % (size, b"v" * size)
-    if ttl is not None:
-        value += b"$2\r\nEX\r\n$%d\r\n%d\r\n" % (len(str(ttl)), ttl)
-    head = b"*%d\r\n$3\r\nSET\r\n" % (3 if ttl is None else 5)
+    rest = [b"v" * size] if ttl is None else [b"v" * size, "EX", ttl]
     where = client.connection_pool.connection_kwargs
     refused = 0
     with socket.create_connection((where["host"], where["port"]), 30) as s:
         for first in range(0, count, batch):
-            keys = [b"%b%d" % (prefix.encode(), i)
-                    for i in range(first, min(first + batch, count))]
-            s.sendall(b"".join(b"%b$%d\r\n%b\r\n%b" % (head, len(key), key, value)
-                               for key in keys))
+            keys = ["%s%d" % (prefix, i) for i in range(first, min(first + batch, count))]
+            s.sendall(b"".join(harness.encode("SET", key, *rest) for key in keys))
             replies = b""
             while replies.count(b"\r\n") < len(keys):
                 piece = s.recv(65536)

@@ -7,7 +7,7 @@ namespace pollux {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kSlowness = 20;
+constexpr uint64_t kSlowness = 4;
 #else
 constexpr uint64_t kSlowness = 1;
 #endif
