@@ -94,8 +94,8 @@ class Policies(Loaded):
             self.assertTrue(client.set("big%d" % i, b"v" * (700000 + i * 1000)))
             self.check_used(client)
             fill(client, 200, "small%d:" % i)
-        # The coldest of a sample goes, so now and then it is a warm one; and in an instrumented build
-        # all are old.
+        # The coldest of a sample goes, so now and then it is a warm one; and where all is slow
+        # (instrumented builds) all are old.
         if not QUICK:
             self.assertGreaterEqual(client.exists(*["big%d" % i for i in range(75, 80)]), 3)
         there = [client.strlen("big%d" % i) in (0, 700000 + i * 1000) for i in range(80)]
