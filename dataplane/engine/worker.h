@@ -499,6 +499,7 @@ class Worker {
   uint64_t share_tsc_end_ = UINT64_MAX;
   uint64_t share_cycles_max_ = UINT64_MAX;  // stepped by hand, a turn must not depend on the clock
   uint64_t last_call_tsc_ = 0;              // the end of the newest command
+  bool back_to_back_ = false;  // the next command of this part begins there
   Burst burst_;
   std::string_view kept_rest_;  // what feed goes on with after execute_burst
   std::vector<std::string_view> scratch_args_;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
+#include "src/base/prefetch.h"
 #include "src/base/time.h"
 
 namespace pollux {

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "src/base/prefetch.h"
 #include "src/base/rng.h"
 #include "src/data/entry.h"
 #include "src/data/key.h"
@@ -48,7 +47,7 @@ class MemberTable {
   // As ShardStore's of the same names.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
   void prefetch_entry(uint64_t hash) const {
-    table_.prefetch_entries(hash, [this](Handle handle) { prefetch(member(handle)); });
+    table_.prefetch_entries(hash, [this](Handle handle) { memory_.prefetch_entry(handle); });
   }
   const Entry* member(Handle handle) const { return memory_.entry_at(handle); }
   Place find(const Key& name) const {
@@ -104,7 +103,7 @@ void MemberTable::for_each(Visit visit) const {
     if (begun - done == kAhead) {
       visit_next();
     }
-    prefetch(member(handle));
+    memory_.prefetch_entry(handle);
     asked[begun++ % kAhead] = handle;
   };
   uint64_t cursor = 0;

@@ -1,5 +1,6 @@
 #include "src/data/shard_memory.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "src/base/assert.h"
@@ -37,6 +38,14 @@ Handle ShardMemory::new_entry_named_as(const Entry& from, const Shape& shape) {
   entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp);
   entry->copy_key(from);
   return handle;
+}
+
+void ShardMemory::tune_prefetch() {
+  const auto blocks = static_cast<int64_t>(heap_.block_count());
+  if (blocks > 0) {
+    const int64_t mean = (heap_.used_bytes() - heap_.hole_bytes()) / blocks;
+    prefetch_bytes_ = std::clamp(static_cast<size_t>(mean), size_t{1}, kPrefetchBytesMax);
+  }
 }
 
 void ShardMemory::free_entry(Handle handle) {

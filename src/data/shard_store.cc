@@ -206,6 +206,7 @@ uint64_t ShardStore::deadline(int64_t budget_us) const {
 
 bool ShardStore::tick(Instant now, int64_t budget_us) {
   last_tick_ms_ = now.ms();
+  memory_.tune_prefetch();
   const bool dead = has_dead();
   bool more = false;
   const uint64_t until = deadline(budget_us);

@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "src/base/prefetch.h"
 #include "src/base/rng.h"
 #include "src/base/types.h"
 #include "src/data/entry.h"
@@ -80,11 +79,8 @@ class ShardStore {
   void prefetch_bucket(int db, uint64_t hash) const { database(db).table.prefetch_bucket(hash); }
   // Looks at the bucket, so it waits for that line unless it was asked for some time before.
   void prefetch_entry(int db, uint64_t hash) const {
-    database(db).table.prefetch_entries(hash, [this](Handle handle) {
-      const char* entry = memory_.heap().address(handle);
-      prefetch(entry);
-      prefetch(entry + kPrefetchBytes - 1);
-    });
+    database(db).table.prefetch_entries(
+        hash, [this](Handle handle) { memory_.prefetch_entry(handle); });
   }
   // Looks at the entry. What finds members of the value at a key with this hash (another key's, by
   // a rare chance); null if that is no large collection with members. For no more than prefetching.
@@ -157,9 +153,6 @@ class ShardStore {
   friend class Keyspace;
   friend class Edit;
   friend class Evictor;
-
-  // An entry's second cache line is asked for as if it had this size.
-  static constexpr size_t kPrefetchBytes = 64;
 
   struct Database {
     explicit Database(ShardMemory& memory) : table(memory.arena(), memory.table_pool()) {}
