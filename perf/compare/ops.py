@@ -2,9 +2,10 @@
 
 import random
 
+from loads import RAND
+
 VALUE = "v" * 64
 ZSET_MEMBERS = 1000000
-RAND = "__rand_int__"  # redis-benchmark makes 12 digits of it, below its -r
 
 
 class Op:
