@@ -66,3 +66,40 @@ OPS = [
     Op("GEOSEARCH, 10 of 100,000", ["GEOSEARCH", "geo", "FROMLONLAT", "10", "50", "BYRADIUS", "20",
                                     "km", "ASC", "COUNT", "10"], 0.5, places, share=0.02),
 ]
+
+
+def in_commands(head, words_of, count, at_once):
+    """Commands that begin with `head` and add elements 0 to count-1, each by words_of(i)."""
+    for first in range(0, count, at_once):
+        yield [*head, *(word for i in range(first, min(first + at_once, count))
+                        for word in words_of(i))]
+
+
+def scored(i):
+    # Scores in an order that has nothing to do with that of the members.
+    return str(i * 7919 % 1000003), "member%010d" % i
+
+
+def small_hashes(count):
+    for i in range(count):
+        yield ["HSET", "hash:%011d" % i, *(word for field in range(10)
+                                           for word in ("name%02d" % field, "%08d" % (i + field)))]
+
+
+class Held:
+    """What `count` of something take in resident memory, each. `fill(count)` yields commands."""
+
+    def __init__(self, label, count, goal, fill):
+        self.label, self.count, self.goal, self.fill = label, count, goal, fill
+
+
+HELD = [
+    Held("member of a sorted set, a million of 16 B", 1000000, "pollux <= 50",
+         lambda count: in_commands(["ZADD", "zset"], scored, count, 20)),
+    Held("field of a hash, a million of 16 B with 32 B", 1000000, "pollux <= 70",
+         lambda count: in_commands(["HSET", "hash"],
+                                   lambda i: ("field:%010d" % i, VALUE[:32]), count, 20)),
+    Held("hash of 10 fields, a million of 6 B with 8 B", 1000000, "pollux <= 225", small_hashes),
+    Held("element of a list, 10 million of 32 B", 10000000, "ratio <= 1",
+         lambda count: in_commands(["RPUSH", "list"], lambda i: ["%032d" % i], count, 100)),
+]
