@@ -206,6 +206,53 @@ TEST_P(BlockingTest, WhoeverLeavesIsForgotten) {
   }
 }
 
+// So much that the server reads no more of it until the wait is over.
+TEST_P(BlockingTest, WhoeverLeavesWithMuchBehindTheWaitIsForgotten) {
+  const std::string a = key_on(0, "a");
+  const std::string b = key_on(1, "b");
+  MemoryClient pusher = connect(2);
+  for (const bool reset : {true, false}) {
+    for (const bool over_shards : {true, false}) {
+      MemoryClient waiter = connect(0);
+      const Request wait =
+          over_shards ? Request{"BLPOP", a, b, "0"} : Request{"BLPOP", a, "0"};
+      EXPECT_EQ(run(waiter, wait), "");
+      for (int i = 0; i < 10; ++i) {
+        EXPECT_EQ(run(waiter, {"SET", b, std::string(100'000, 'x')}), "");
+      }
+      reset ? waiter.reset() : waiter.half_close();
+      settle();
+      EXPECT_TRUE(waiter.closed());
+      EXPECT_EQ(records(), 0U);
+      EXPECT_EQ(sum(&CoreBlock::blocked_clients), 0);
+      EXPECT_EQ(run_all(pusher, {{"RPUSH", a, "x"}, {"LLEN", a}, {"DEL", a, b}}),
+                ":1\r\n:1\r\n:1\r\n");
+    }
+  }
+}
+
+// What it sent before it ended its side is done, if nothing blocks it.
+TEST_P(BlockingTest, WhoeverEndsItsSideWithMuchToDoGetsAllAnswers) {
+  const std::string a = key_on(0, "a");
+  const std::string b = key_on(1, "b");
+  MemoryClient pusher = connect(2);
+  MemoryClient waiter = connect(0);
+  EXPECT_EQ(run(waiter, {"BLPOP", a, b, "0"}), "");
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(run(waiter, {"SET", b, std::string(100'000, 'x')}), "");
+  }
+  waiter.send_whole(encode({"APPEND", b, "y"}));
+  pusher.send_whole(encode({"RPUSH", a, "x"}));
+  EXPECT_EQ(more(pusher), ":1\r\n");
+  waiter.half_close();
+  std::string answers = popped(a, "x");
+  for (int i = 0; i < 10; ++i) {
+    answers += "+OK\r\n";
+  }
+  EXPECT_EQ(more(waiter), answers + ":100001\r\n");
+  EXPECT_TRUE(waiter.closed());
+}
+
 TEST_P(BlockingTest, TransactionsServeAtTheirEnd) {
   const std::string a = key_on(0, "a");
   const std::string b = key_on(1, "b");

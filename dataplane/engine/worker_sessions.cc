@@ -419,7 +419,7 @@ void Worker::on_sent(Session& session, size_t bytes) {
   if (session.soft_limit_since_ms != 0) {
     over_output_limit(session);
   }
-  if (!session.out.empty() || session.closing || session.ended) {
+  if (!session.out.empty() || session.closing || session.has_left()) {
     mark_dirty(session);
   }
 }
@@ -435,8 +435,8 @@ void Worker::on_end(Session& session) {
 
 void Worker::close_if_done(Session& session) {
   // Who leaves while it is blocked leaves at once, as in Redis; what it sent is not run.
-  const bool last =
-      session.closing || (session.ended && (session.stall == Stall::kNone || session.is_blocked()));
+  const bool last = session.closing || (session.ended && session.stall == Stall::kNone) ||
+                    (session.has_left() && session.is_blocked());
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
       session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);

@@ -1,5 +1,7 @@
 """Blocking commands on real sockets: who is served, how waits end, what is seen meanwhile."""
 
+import socket
+import struct
 import threading
 import time
 
@@ -126,6 +128,28 @@ class Blocking(Waits):
                 self.blocked(0)
                 self.client.rpush(key, "x")
                 self.assertEqual(self.client.lpop(key), b"x")
+
+    def test_who_leaves_with_much_behind_the_wait_takes_nothing(self):
+        much = encode("SET", "after", "x" * 600000)
+        for key in (KEYS[0], KEYS[1]):
+            for leave in ("close", "reset", "half"):
+                waiter = self.waiter("BLPOP", key, 0)
+                waiter.socket.settimeout(0.3)
+                try:
+                    waiter.send(much)
+                except OSError:
+                    pass  # more than the server takes now
+                if leave == "half":
+                    waiter.socket.shutdown(1)
+                else:
+                    if leave == "reset":
+                        waiter.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                                 struct.pack("ii", 1, 0))
+                    waiter.socket.close()
+                self.blocked(0)
+                self.client.rpush(key, "x")
+                self.assertEqual(self.client.lpop(key), b"x")
+                self.assertFalse(self.client.exists("after"))
 
     def test_events_come_in_order(self):
         self.client.config_set("notify-keyspace-events", "Elgz")
