@@ -97,6 +97,7 @@ void range_of_100(benchmark::State& state) {
 BENCHMARK(range_of_100);
 
 // One entry a time to one of a few consumers, acknowledged when 1,000 more have been delivered.
+// Argument 1: in a group that keeps the order of deliveries, for XREADGROUP CLAIM.
 void deliver_and_acknowledge(benchmark::State& state) {
   constexpr uint64_t kBehind = 1000;
   Filled filled(1'000'000);
@@ -105,11 +106,15 @@ void deliver_and_acknowledge(benchmark::State& state) {
   for (int i = 0; i < 8; ++i) {
     consumers.push_back(&group.add_consumer("consumer" + std::to_string(i), 0));
   }
+  if (state.range(0) != 0) {
+    group.by_time();
+  }
   uint64_t delivered = 0;
   for (auto _ : state) {
     filled.stream().walk_on(group.last_id(), group.place, [&](const StreamEntry& entry) {
       filled.stream().note_read(group, entry.id);
-      group.deliver(entry.id, *consumers[delivered % consumers.size()], 0);
+      group.deliver(entry.id, *consumers[delivered % consumers.size()],
+                    static_cast<int64_t>(delivered / 64));
       return false;
     });
     if (++delivered > kBehind) {
@@ -117,7 +122,52 @@ void deliver_and_acknowledge(benchmark::State& state) {
     }
   }
 }
-BENCHMARK(deliver_and_acknowledge)->Iterations(900'000);
+BENCHMARK(deliver_and_acknowledge)->Iterations(900'000)->Arg(0)->Arg(1);
+
+// What the first XREADGROUP CLAIM of a group with a million pending entries costs beyond others.
+// Argument: how many of 1,000 were delivered again since, at random.
+void make_order_of_time(benchmark::State& state) {
+  constexpr uint64_t kCount = 1'000'000;
+  Rng rng(3);
+  for (auto _ : state) {
+    state.PauseTiming();
+    Filled filled(0);
+    StreamGroup& group = filled.stream().add_group("group", kStreamIdMin, 0);
+    StreamConsumer& consumer = group.add_consumer("consumer", 0);
+    for (uint64_t n = 1; n <= kCount; ++n) {
+      const bool again = rng.below(1000) < static_cast<uint64_t>(state.range(0));
+      const uint64_t at = again ? n + rng.below(kCount) : n;
+      group.deliver({n, 0}, consumer, static_cast<int64_t>(at / 64));
+    }
+    const size_t before = group.bytes();
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(group.by_time().size());
+    state.PauseTiming();
+    state.counters["bytes_each"] =
+        static_cast<double>(group.bytes() - before) / static_cast<double>(kCount);
+    state.ResumeTiming();
+  }
+}
+BENCHMARK(make_order_of_time)->Iterations(3)->Arg(0)->Arg(10)->Arg(1000);
+
+// The oldest of `count` pending entries is claimed, again and again.
+void claim_the_oldest(benchmark::State& state) {
+  Filled filled(0);
+  StreamGroup& group = filled.stream().add_group("group", kStreamIdMin, 0);
+  StreamConsumer* consumers[] = {&group.add_consumer("a", 0), &group.add_consumer("b", 0)};
+  const auto count = static_cast<uint64_t>(state.range(0));
+  for (uint64_t n = 1; n <= count; ++n) {
+    group.deliver({n, 0}, *consumers[0], static_cast<int64_t>(n / 64));
+  }
+  uint64_t claims = 0;
+  for (auto _ : state) {
+    const StreamId oldest = group.by_time().first().key().id;
+    group.hand_over(oldest, *group.find(oldest), *consumers[(claims / count + 1) % 2],
+                    static_cast<int64_t>((count + claims) / 64));
+    ++claims;
+  }
+}
+BENCHMARK(claim_the_oldest)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 
 void pending_bytes(benchmark::State& state) {
   constexpr uint64_t kCount = 1'000'000;

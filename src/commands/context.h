@@ -45,6 +45,9 @@ struct Wait {
   bool gone_too = false;  // it is looked at, too, when it was deleted or holds something else
   size_t target = 0;      // argument: the key that elements will move to; 0: none
   int64_t until_ms = 0;   // Unix time; 0: for ever
+  // Unix time; 0: never. Each key is looked at again then, whether it has changed or not; what is
+  // said when that finds nothing holds for this key from then on.
+  int64_t again_ms = 0;
   // Arguments that will read otherwise when the command is run again (XREAD: what $ stood for).
   struct Rewritten {
     size_t index;
@@ -58,8 +61,8 @@ struct Wait {
 class Host {
  public:
   virtual ~Host() = default;
-  // For a command that has found nothing, has changed and answered nothing, and returns right
-  // behind this. True: it waits. Whenever one of its keys may have something for it the handler is
+  // For a command that has found and answered nothing, changed nothing that others wait for, and
+  // returns right behind this. True: it waits. Whenever a key may have something, the handler is
   // run again, with Context::ready_key set, until it answers; or it is answered null when the time
   // is up. False: it must not wait (in a transaction), and answers as if the time were up.
   virtual bool wait(Context&, const Wait&) { return false; }

@@ -165,12 +165,11 @@ bool claim(Context& ctx, const Target& target, const ClaimOptions& options, Stre
     StreamConsumer& consumer = claimer.get();
     pending = &target.group->add(id, {options.delivered_ms, 1, &consumer});
   } else if (options.min_idle_ms != 0 &&
-             ctx.keys.now().ms() - pending->delivered_ms < options.min_idle_ms) {
+             pending->idle_ms(ctx.keys.now().ms()) < options.min_idle_ms) {
     return false;
   } else {
-    target.group->hand_over(id, *pending, claimer.get());
+    target.group->hand_over(id, *pending, claimer.get(), options.delivered_ms);
   }
-  pending->delivered_ms = options.delivered_ms;
   if (options.deliveries >= 0) {
     pending->deliveries = static_cast<uint64_t>(options.deliveries);
   } else if (!options.just_ids) {
@@ -271,9 +270,8 @@ AutoClaimed auto_claim(Context& ctx, Edit& edit, const Target& target,
       at = target.group->pending().from(id);
       continue;
     }
-    if (options.min_idle_ms == 0 || now_ms - pending.delivered_ms >= options.min_idle_ms) {
-      target.group->hand_over(id, pending, claimer.get());
-      pending.delivered_ms = now_ms;
+    if (options.min_idle_ms == 0 || pending.idle_ms(now_ms) >= options.min_idle_ms) {
+      target.group->hand_over(id, pending, claimer.get(), now_ms);
       pending.deliveries += options.just_ids ? 0 : 1;
       result.claimed.push_back(id);
       --left;

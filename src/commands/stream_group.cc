@@ -289,7 +289,7 @@ template <typename Visit>
 void walk_pending(const StreamGroup& group, const StreamConsumer* consumer,
                   const PendingRange& range, int64_t now_ms, Visit visit) {
   const auto look = [&](StreamId id, const StreamPending& pending) {
-    const int64_t idle = now_ms - pending.delivered_ms;
+    const int64_t idle = pending.idle_ms(now_ms);
     return (range.min_idle_ms != 0 && idle < range.min_idle_ms) || visit(id, pending);
   };
   if (consumer == nullptr) {
@@ -332,8 +332,8 @@ void reply_pending_range(Context& ctx, const StreamGroup& group, const PendingRa
   walk_pending(group, consumer, range, now_ms, [&](StreamId id, const StreamPending& pending) {
     ctx.reply.array(4);
     reply_stream_id(ctx.reply, id);
-    ctx.reply.bulk(pending.consumer->name());
-    ctx.reply.integer(std::max<int64_t>(now_ms - pending.delivered_ms, 0));
+    ctx.reply.bulk(pending.consumer()->name());
+    ctx.reply.integer(pending.idle_ms(now_ms));
     ctx.reply.integer(static_cast<int64_t>(pending.deliveries));
     return --count > 0;
   });

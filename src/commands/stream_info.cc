@@ -89,7 +89,7 @@ void reply_consumer(Reply& reply, const StreamGroup& group, const StreamConsumer
     const StreamPending& pending = *group.find(at.key());
     reply.array(3);
     reply_stream_id(reply, at.key());
-    reply.integer(pending.delivered_ms);
+    reply.integer(pending.delivered_ms());
     reply.integer(static_cast<int64_t>(pending.deliveries));
   }
 }
@@ -106,8 +106,8 @@ void reply_group(Reply& reply, const Stream& stream, const StreamGroup& group, u
   for (auto at = group.pending().first(); left > 0; at.next(), --left) {
     reply.array(4);
     reply_stream_id(reply, at.key());
-    reply.bulk(at.value().consumer->name());
-    reply.integer(at.value().delivered_ms);
+    reply.bulk(at.value().consumer()->name());
+    reply.integer(at.value().delivered_ms());
     reply.integer(static_cast<int64_t>(at.value().deliveries));
   }
   reply.bulk("consumers");

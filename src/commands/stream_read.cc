@@ -3,6 +3,9 @@
 // A request is served in two steps. First every stream is looked up and all errors are found; then
 // those that have something are served, one after the other. If none has, and BLOCK was asked for,
 // it waits, and is run again for each stream that changes (Context::ready_key).
+//
+// XREADGROUP CLAIM, as Redis 8.4 has it, takes first what has been pending for long, whoever had
+// it; such a wait is looked at again when the next entry has been pending for so long.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -28,6 +31,8 @@ struct ReadRequest {
   std::string_view group;
   std::string_view consumer;
   bool no_ack = false;
+  bool claims = false;      // CLAIM: also what has been pending
+  int64_t min_idle_ms = 0;  // for so long
   uint64_t count = UINT64_MAX;
   bool block = false;
   int64_t until_ms = 0;  // Wait::until_ms
@@ -43,6 +48,10 @@ struct StreamRead {
 
   StreamId after;       // what comes behind it is asked for
   bool serves = false;  // there is something to answer
+  // CLAIM: what is taken over, the oldest delivery first, and what was met on the way that is
+  // pending, but gone from the stream.
+  std::vector<StreamId> claimed;
+  std::vector<StreamId> gone;
 };
 
 // One for each stream; of a few streams they need no memory.
@@ -63,7 +72,7 @@ class StreamReads {
 // passed over here, so that both find the same keys.
 size_t find_keys(Args args) {
   for (size_t at = 1; at < args.size(); ++at) {
-    if (is_word(args[at], "block") || is_word(args[at], "count")) {
+    if (is_word(args[at], "block") || is_word(args[at], "count") || is_word(args[at], "claim")) {
       at += 1;
     } else if (is_word(args[at], "group")) {
       at += 2;
@@ -100,27 +109,44 @@ bool set_streams(Context& ctx, size_t first, ReadRequest& request) {
   return true;
 }
 
+// The min-idle-time of CLAIM.
+bool read_min_idle(Context& ctx, size_t index, ReadRequest& request) {
+  request.claims = true;
+  if (!read_int64(ctx, index, request.min_idle_ms, "ERR min-idle-time is not an integer")) {
+    return false;
+  }
+  if (request.min_idle_ms < 0) {
+    ctx.reply.error("ERR min-idle-time must be a positive integer");
+    return false;
+  }
+  return true;
+}
+
 // One option of a group; false if it is none, or, with the error answered, not allowed.
 bool read_group_option(Context& ctx, size_t& at, ReadRequest& request) {
-  const bool group = is_word(ctx.args[at], "group") && at + 2 < ctx.args.size();
-  if (!group && !is_word(ctx.args[at], "noack")) {
+  const size_t more = ctx.args.size() - at - 1;
+  const std::string_view name = is_word(ctx.args[at], "group") && more >= 2   ? "GROUP"
+                                : is_word(ctx.args[at], "claim") && more >= 1 ? "CLAIM"
+                                : is_word(ctx.args[at], "noack")              ? "NOACK"
+                                                                              : "";
+  if (name.empty()) {
     ctx.reply.error(error_text::kSyntax);
     return false;
   }
   if (!request.grouped) {
-    ctx.reply.error(group ? "ERR The GROUP option is only supported by XREADGROUP. You called "
-                            "XREAD instead."
-                          : "ERR The NOACK option is only supported by XREADGROUP. You called "
-                            "XREAD instead.");
+    ctx.reply.error("ERR The " + std::string(name) +
+                    " option is only supported by XREADGROUP. You called XREAD instead.");
     return false;
   }
-  if (group) {
+  if (name == "GROUP") {
     request.has_group = true;
     request.group = ctx.args[at + 1];
     request.consumer = ctx.args[at + 2];
     at += 2;
-  } else {
+  } else if (name == "NOACK") {
     request.no_ack = true;
+  } else if (!read_min_idle(ctx, ++at, request)) {
+    return false;
   }
   return true;
 }
@@ -159,20 +185,35 @@ bool read_request(Context& ctx, ReadRequest& request) {
   return true;
 }
 
+// "$" stands for what comes behind all that was ever there, "+" (Redis 7.4) for the last entry.
+bool is_end_of_stream(std::string_view arg) { return arg == "$" || arg == "+"; }
+
+// `stream` may be null.
+StreamId last_id_of(const Stream* stream) {
+  return stream == nullptr ? kStreamIdMin : stream->last_id();
+}
+StreamId before_last_entry_of(const Stream* stream) {
+  return stream == nullptr || stream->length() == 0
+             ? kStreamIdMin
+             : previous_stream_id(stream->last_entry_id()).value_or(kStreamIdMin);
+}
+
 // The id that stream number `i` is read from. `stream` may be null.
 bool read_after(Context& ctx, const ReadRequest& request, const Stream* stream, size_t i,
                 StreamId& after) {
   const size_t index = request.keys_at + request.streams + i;
   const std::string_view arg = up_to_nul(ctx.args[index]);
-  if (arg == "$") {
+  if (is_end_of_stream(arg)) {
     if (request.grouped) {
-      ctx.reply.error(
-          "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history "
-          "of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ "
-          "ID would just return an empty result set.");
+      const std::string id = "The " + std::string(arg) + " ID ";
+      ctx.reply.error("ERR " + id +
+                      "is meaningless in the context of XREADGROUP: you want to read the history "
+                      "of this consumer by specifying a proper ID, or use the > ID to get new "
+                      "messages. " +
+                      id + "would just return an empty result set.");
       return false;
     }
-    after = stream == nullptr ? kStreamIdMin : stream->last_id();
+    after = arg == "$" ? last_id_of(stream) : before_last_entry_of(stream);
     return true;
   }
   if (arg == ">") {
@@ -191,24 +232,35 @@ bool read_after(Context& ctx, const ReadRequest& request, const Stream* stream, 
 // --- looking up ---
 
 // How many earlier streams of the request have the same key and ask for what is new, too: those are
-// served first, and leave less. Empty if that cannot be.
-std::vector<size_t> repetitions(Context& ctx, const ReadRequest& request, StreamReads& reads) {
+// served first, and leave less. With CLAIM, the first of them takes over what has been pending.
+struct Repetition {
+  size_t before = 0;
+  size_t first = 0;  // if there is one before
+};
+
+// One for each stream. Empty if there can be none.
+std::vector<Repetition> repetitions(Context& ctx, const ReadRequest& request, StreamReads& reads) {
   if (request.streams < 2 || !request.grouped) {
     return {};
   }
-  std::vector<size_t> before(request.streams, 0);
+  std::vector<Repetition> all(request.streams);
   std::vector<size_t> order(request.streams);
   std::iota(order.begin(), order.end(), 0);
   const Args keys = ctx.args.subspan(request.keys_at);
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return keys[a] < keys[b]; });
-  size_t count = 0;
+  Repetition now;
   for (size_t n = 0; n < order.size(); ++n) {
-    count = n > 0 && keys[order[n]] == keys[order[n - 1]] ? count : 0;
-    before[order[n]] = count;
-    count += reads[order[n]].after == StreamRead::kNew ? 1 : 0;
+    if (n == 0 || keys[order[n]] != keys[order[n - 1]]) {
+      now = {};
+    }
+    all[order[n]] = now;
+    if (reads[order[n]].after == StreamRead::kNew) {
+      now.first = now.before == 0 ? order[n] : now.first;
+      ++now.before;
+    }
   }
-  return before;
+  return all;
 }
 
 // Whether a stream has more to read than `taken`, which is what will be read before.
@@ -222,6 +274,22 @@ bool has_new(const Stream& stream, StreamId after, uint64_t taken) {
 uint64_t times(uint64_t count, size_t n) {
   uint64_t product = 0;
   return __builtin_mul_overflow(count, uint64_t{n}, &product) ? UINT64_MAX - 1 : product;
+}
+
+// Of entries that are gone from their stream, a look at what is pending forgets at most so many;
+// there may be millions (XADD MAXLEN beside a consumer that died).
+constexpr size_t kGoneMax = 4096;
+
+// Finds what is to be claimed, the oldest delivery first. Changes nothing.
+void find_claims(Context& ctx, const ReadRequest& request, const Stream& stream, StreamRead& read) {
+  const int64_t until_ms =
+      request.min_idle_ms == 0 ? INT64_MAX : ctx.keys.now().ms() - request.min_idle_ms;
+  for (auto at = stream.group(request.group)->by_time().first();
+       !at.at_end() && at.key().delivered_ms <= until_ms && read.gone.size() < kGoneMax &&
+       read.claimed.size() < request.count;
+       at.next()) {
+    (stream.contains(at.key().id) ? read.claimed : read.gone).push_back(at.key().id);
+  }
 }
 
 // The group of a stream, or the stream, is not there; perhaps not any more.
@@ -256,7 +324,7 @@ bool look_up(Context& ctx, const ReadRequest& request, StreamReads& reads, size_
       return false;
     }
   }
-  const std::vector<size_t> before = repetitions(ctx, request, reads);
+  const std::vector<Repetition> repeated = repetitions(ctx, request, reads);
   served = 0;
   for (size_t i = 0; i < request.streams; ++i) {
     const Entry* entry = ctx.looks_at(request.keys_at + i)
@@ -268,9 +336,14 @@ bool look_up(Context& ctx, const ReadRequest& request, StreamReads& reads, size_
     const Stream& stream = Stream::of(*entry);
     const bool for_new = request.grouped && reads[i].after == StreamRead::kNew;
     const StreamId after = for_new ? stream.group(request.group)->last_id() : reads[i].after;
-    reads[i].serves =
-        (request.grouped && !for_new) ||
-        has_new(stream, after, before.empty() ? 0 : times(request.count, before[i]));
+    uint64_t taken = 0;
+    if (!repeated.empty() && repeated[i].before > 0) {
+      taken = times(request.count, repeated[i].before) - reads[repeated[i].first].claimed.size();
+    } else if (for_new && request.claims) {
+      find_claims(ctx, request, stream, reads[i]);
+    }
+    reads[i].serves = (request.grouped && !for_new) || !reads[i].claimed.empty() ||
+                      has_new(stream, after, taken);
     served += reads[i].serves ? 1 : 0;
   }
   return true;
@@ -302,25 +375,59 @@ void reply_history(Context& ctx, const ReadRequest& request, const Stream& strea
       continue;
     }
     StreamPending& pending = *group.find(id);
-    pending.delivered_ms = ctx.keys.now().ms();
+    group.hand_over(id, pending, consumer, ctx.keys.now().ms());
     ++pending.deliveries;
   }
 }
 
+// An entry as CLAIM has it: with the time since its last delivery and how often there was one.
+void reply_with_past(Reply& reply, const StreamEntry& entry, int64_t idle_ms, uint64_t deliveries) {
+  reply.array(4);
+  reply_stream_id(reply, entry.id);
+  reply_fields(reply, entry);
+  reply.integer(idle_ms);
+  reply.integer(static_cast<int64_t>(deliveries));
+}
+
+void reply_claimed(Context& ctx, const Stream& stream, StreamGroup& group, StreamConsumer& consumer,
+                   const std::vector<StreamId>& claimed) {
+  const int64_t now_ms = ctx.keys.now().ms();
+  for (const StreamId id : claimed) {
+    StreamPending& pending = *group.find(id);
+    stream.walk(id, id, [&](const StreamEntry& entry) {
+      reply_with_past(ctx.reply, entry, pending.idle_ms(now_ms), pending.deliveries);
+      return false;
+    });
+    group.hand_over(id, pending, consumer, now_ms);
+    ++pending.deliveries;
+  }
+}
+
+// What is claimed, and behind it what nobody has got yet.
 void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, StreamGroup& group,
-               StreamConsumer& consumer) {
+               StreamConsumer& consumer, const std::vector<StreamId>& claimed) {
   const int64_t now_ms = ctx.keys.now().ms();
   const StreamId after = group.last_id();
-  uint64_t count = 1;  // there is one, or this stream would not be served
-  if (request.count > 1) {
+  const uint64_t most = request.count - claimed.size();
+  uint64_t count = 0;
+  if (most == 1 && claimed.empty()) {
+    count = 1;  // there is one, or this stream would not be served
+  } else if (most > 0) {
     StreamPlace place = group.place;
-    count = 0;
-    stream.walk_on(after, place, [&](const StreamEntry&) { return ++count < request.count; });
+    stream.walk_on(after, place, [&](const StreamEntry&) { return ++count < most; });
   }
-  ctx.reply.array(count);
+  ctx.reply.array(claimed.size() + count);
+  reply_claimed(ctx, stream, group, consumer, claimed);
+  if (count == 0) {
+    return;
+  }
   stream.walk_on(after, group.place, [&](const StreamEntry& entry) {
     stream.note_read(group, entry.id);
-    reply_stream_entry(ctx.reply, entry);
+    if (request.claims) {
+      reply_with_past(ctx.reply, entry, 0, 0);
+    } else {
+      reply_stream_entry(ctx.reply, entry);
+    }
     if (!request.no_ack) {
       group.deliver(entry.id, consumer, now_ms);
     }
@@ -328,7 +435,7 @@ void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, S
   });
 }
 
-void serve_group(Context& ctx, const ReadRequest& request, size_t i, StreamId after) {
+void serve_group(Context& ctx, const ReadRequest& request, size_t i, const StreamRead& read) {
   Edit edit(ctx.keys, ctx.key(request.keys_at + i));
   Stream& stream = writable_stream(edit);
   StreamGroup& group = *stream.group(request.group);
@@ -339,12 +446,47 @@ void serve_group(Context& ctx, const ReadRequest& request, size_t i, StreamId af
     edit.notify(KeyEvent::kXGroupCreateConsumer);
   }
   consumer->seen_ms = now_ms;
-  if (after == StreamRead::kNew) {
-    reply_new(ctx, request, stream, group, *consumer);
+  if (read.after == StreamRead::kNew) {
+    reply_new(ctx, request, stream, group, *consumer, read.claimed);
   } else {
-    reply_history(ctx, request, stream, group, *consumer, after);
+    reply_history(ctx, request, stream, group, *consumer, read.after);
   }
   edit.notify(KeyEvent::kXGroupUse);
+}
+
+// What is gone from a stream is pending no more once somebody has asked for it, as with XAUTOCLAIM.
+void forget_gone(Context& ctx, const ReadRequest& request, StreamReads& reads) {
+  for (size_t i = 0; i < request.streams; ++i) {
+    if (reads[i].gone.empty()) {
+      continue;
+    }
+    Edit edit(ctx.keys, ctx.key(request.keys_at + i));
+    StreamGroup& group = *writable_stream(edit).group(request.group);
+    for (const StreamId id : reads[i].gone) {
+      group.acknowledge(id);
+    }
+    edit.notify(KeyEvent::kXGroupUse);
+  }
+}
+
+// When the first entry of a group will have been pending for long enough (Wait::again_ms).
+int64_t next_claim_ms(Context& ctx, const ReadRequest& request, StreamReads& reads) {
+  int64_t next_ms = 0;
+  for (size_t i = 0; request.claims && i < request.streams; ++i) {
+    if (reads[i].after != StreamRead::kNew || !ctx.looks_at(request.keys_at + i)) {
+      continue;
+    }
+    const Entry* entry = ctx.keys.peek(ctx.key(request.keys_at + i));
+    const auto oldest = Stream::of(*entry).group(request.group)->by_time().first();
+    int64_t at_ms = 0;
+    if (oldest.at_end() ||
+        __builtin_add_overflow(oldest.key().delivered_ms, request.min_idle_ms, &at_ms)) {
+      continue;
+    }
+    at_ms = std::max<int64_t>(at_ms, ctx.keys.now().ms());
+    next_ms = next_ms == 0 ? at_ms : std::min(next_ms, at_ms);
+  }
+  return next_ms;
 }
 
 // False if it must not wait.
@@ -352,13 +494,13 @@ bool wait_for_streams(Context& ctx, const ReadRequest& request, StreamReads& rea
   if (!request.block) {
     return false;
   }
-  // "$" is what a stream ends with now, not when something comes.
+  // "$" and "+" are what a stream ends with now, not when something comes.
   std::vector<std::string> ids;
   std::vector<Wait::Rewritten> rewritten;
   ids.reserve(request.streams);
   for (size_t i = 0; i < request.streams; ++i) {
     const size_t index = request.keys_at + request.streams + i;
-    if (ctx.ready_key == 0 && up_to_nul(ctx.args[index]) == "$") {
+    if (ctx.ready_key == 0 && is_end_of_stream(up_to_nul(ctx.args[index]))) {
       char text[kStreamIdTextMax];
       rewritten.push_back({index, ids.emplace_back(text, format_stream_id(reads[i].after, text))});
     }
@@ -368,6 +510,7 @@ bool wait_for_streams(Context& ctx, const ReadRequest& request, StreamReads& rea
                              .type = ValueType::kStream,
                              .gone_too = request.grouped,
                              .until_ms = request.until_ms,
+                             .again_ms = next_claim_ms(ctx, request, reads),
                              .rewritten = rewritten});
 }
 
@@ -387,7 +530,7 @@ void serve(Context& ctx, const ReadRequest& request, StreamReads& reads, size_t 
     }
     ctx.reply.bulk(ctx.args[request.keys_at + i]);
     if (request.grouped) {
-      serve_group(ctx, request, i, reads[i].after);
+      serve_group(ctx, request, i, reads[i]);
       continue;
     }
     const Entry* entry = ctx.keys.peek(ctx.key(request.keys_at + i));
@@ -407,6 +550,7 @@ void read_streams(Context& ctx, bool grouped) {
   if (!look_up(ctx, request, reads, served)) {
     return;
   }
+  forget_gone(ctx, request, reads);
   if (served > 0) {
     serve(ctx, request, reads, served);
   } else if (!wait_for_streams(ctx, request, reads)) {
@@ -444,7 +588,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Returns the entries of streams that come behind given ids.",
      .complexity = "O(N) where N is the number of entries returned",
      .syntax = "[COUNT count:integer] [BLOCK milliseconds:integer] "
-               "STREAMS streams=(key#0... id...)"},
+               "STREAMS streams=(key#0... id...)",
+     .history = "7.4.0 The id `+` for the last entry"},
     {.name = "xreadgroup",
      .arity = -7,
      .flags = kWrite | kBlocking | kMovableKeys,
@@ -458,7 +603,9 @@ constexpr CommandRow kRows[] = {
                 "one has got and not acknowledged.",
      .complexity = "O(N) where N is the number of entries returned",
      .syntax = "GROUP group-consumer=(group consumer) [COUNT count:integer] "
-               "[BLOCK milliseconds:integer] [NOACK] STREAMS streams=(key#0... id...)"},
+               "[BLOCK milliseconds:integer] [CLAIM min-idle-time:integer]@8.4.0 [NOACK] "
+               "STREAMS streams=(key#0... id...)",
+     .history = "8.4.0 CLAIM: what has been pending for long comes first"},
 };
 
 }  // namespace

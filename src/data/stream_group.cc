@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "src/base/assert.h"
 #include "src/base/time.h"
@@ -38,6 +39,10 @@ StreamGroup::StreamGroup(ShardMemory& memory, std::string_view name)
 
 StreamGroup::~StreamGroup() {
   POLLUX_ASSERT(size() == 0);
+  if (by_time_ != nullptr) {
+    by_time_->~ByTime();
+    arena_.free(by_time_, sizeof(ByTime));
+  }
   arena_.free(name_, block_for_name(name_bytes_));
 }
 
@@ -52,13 +57,18 @@ StreamGroup* StreamGroup::clone(ShardMemory& memory) const {
   }
   for (auto at = pending_.first(); !at.at_end(); at.next()) {
     StreamPending pending = at.value();
-    pending.consumer = copy->consumer(pending.consumer->name());
+    pending.consumer_ = copy->consumer(pending.consumer_->name());
     copy->add(at.key(), pending);
   }
   return copy;
 }
 
 bool StreamGroup::free_some(uint64_t until) {
+  while (by_time_ != nullptr && by_time_->drop_leaf([](const StreamPendingTime&, Nothing) {})) {
+    if (out_of_time(until)) {
+      return true;
+    }
+  }
   while (pending_.drop_leaf([](StreamId, StreamPending&) {})) {
     if (out_of_time(until)) {
       return true;
@@ -93,7 +103,13 @@ StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms)
 
 size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
   const size_t count = consumer.pending_.size();
-  while (consumer.pending_.drop_leaf([this](StreamId id, Nothing) { pending_.erase(id); })) {
+  const auto forget = [this](StreamId id, Nothing) {
+    if (by_time_ != nullptr) {
+      leave_order(id, *pending_.find(id));
+    }
+    pending_.erase(id);
+  };
+  while (consumer.pending_.drop_leaf(forget)) {
   }
   consumers_.erase(consumer.name());
   free_consumer(&consumer);
@@ -114,26 +130,34 @@ void StreamGroup::deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms)
     add(id, {now_ms, 1, &consumer});
     return;
   }
-  hand_over(id, *known, consumer);
-  known->delivered_ms = now_ms;
+  hand_over(id, *known, consumer, now_ms);
   known->deliveries = 1;
 }
 
 StreamPending& StreamGroup::add(StreamId id, const StreamPending& pending) {
-  if (pending.consumer != nullptr) {
-    pending.consumer->pending_.insert(id, {});
+  if (pending.consumer_ != nullptr) {
+    pending.consumer_->pending_.insert(id, {});
+  }
+  if (by_time_ != nullptr) {
+    by_time_->insert({pending.delivered_ms_, id}, {});
   }
   return pending_.insert(id, pending);
 }
 
-void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer& to) {
-  if (pending.consumer != &to) {
-    if (pending.consumer != nullptr) {
-      pending.consumer->pending_.erase(id);
+void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer& to,
+                            int64_t delivered_ms) {
+  if (pending.consumer_ != &to) {
+    if (pending.consumer_ != nullptr) {
+      pending.consumer_->pending_.erase(id);
     }
     to.pending_.insert(id, {});
-    pending.consumer = &to;
+    pending.consumer_ = &to;
   }
+  if (by_time_ != nullptr && pending.delivered_ms_ != delivered_ms) {
+    leave_order(id, pending);
+    by_time_->insert({delivered_ms, id}, {});
+  }
+  pending.delivered_ms_ = delivered_ms;
 }
 
 bool StreamGroup::acknowledge(StreamId id) {
@@ -141,9 +165,29 @@ bool StreamGroup::acknowledge(StreamId id) {
   if (pending == nullptr) {
     return false;
   }
-  pending->consumer->pending_.erase(id);
+  pending->consumer_->pending_.erase(id);
+  leave_order(id, *pending);
   pending_.erase(id);
   return true;
+}
+
+const StreamGroup::ByTime& StreamGroup::by_time() {
+  if (by_time_ != nullptr) {
+    return *by_time_;
+  }
+  std::vector<StreamPendingTime> order;
+  order.reserve(pending_.size());
+  for (auto at = pending_.first(); !at.at_end(); at.next()) {
+    order.push_back({at.value().delivered_ms_, at.key()});
+  }
+  if (!std::is_sorted(order.begin(), order.end())) {
+    std::sort(order.begin(), order.end());
+  }
+  by_time_ = new (arena_.allocate(sizeof(ByTime))) ByTime(arena_);
+  for (const StreamPendingTime& pending : order) {
+    by_time_->insert(pending, {});
+  }
+  return *by_time_;
 }
 
 }  // namespace pollux

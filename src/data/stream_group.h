@@ -3,6 +3,8 @@
 //
 //   pending     of the group, by id: when, how often, to whom
 //   consumers   by name; each has the ids that are pending with it
+//   by time     the ids that are pending, the oldest delivery first; of groups that were asked for
+//               it once (XREADGROUP CLAIM), so that all others pay a pointer for it
 //
 // Every id that is pending stands once in the group and once with its consumer. A group is an
 // object of its own in the arena, so that one with millions of pending entries is freed in slices
@@ -39,10 +41,36 @@ class StreamConsumer {
 };
 
 // An entry that was delivered and not acknowledged.
-struct StreamPending {
-  int64_t delivered_ms;  // Unix time
+class StreamPending {
+ public:
+  StreamPending(int64_t delivered_ms, uint64_t times, StreamConsumer* consumer)
+      : deliveries(times), delivered_ms_(delivered_ms), consumer_(consumer) {}
+
+  int64_t delivered_ms() const { return delivered_ms_; }  // Unix time
+  // Since then; 0 if the clock was put back meanwhile. Whatever time a dump came with.
+  int64_t idle_ms(int64_t now_ms) const {
+    int64_t idle = 0;
+    return __builtin_sub_overflow(now_ms, delivered_ms_, &idle) ? INT64_MAX : idle < 0 ? 0 : idle;
+  }
+  StreamConsumer* consumer() const { return consumer_; }
+
   uint64_t deliveries;
-  StreamConsumer* consumer;
+
+ private:
+  friend class StreamGroup;  // which keeps the order of times, and what is pending with whom
+  int64_t delivered_ms_;
+  StreamConsumer* consumer_;
+};
+
+// What is pending, in the order of its last delivery.
+struct StreamPendingTime {
+  int64_t delivered_ms;
+  StreamId id;
+
+  friend bool operator==(const StreamPendingTime&, const StreamPendingTime&) = default;
+  friend bool operator<(const StreamPendingTime& a, const StreamPendingTime& b) {
+    return a.delivered_ms != b.delivered_ms ? a.delivered_ms < b.delivered_ms : a.id < b.id;
+  }
 };
 
 // A place behind an entry of a stream, to go on from without a search. Stream::walk_on says when
@@ -99,13 +127,24 @@ class StreamGroup final : public Collection {
   // Requires that it is not pending. One without a consumer (a dump names them later) must be
   // handed over before anything else is asked of the group.
   StreamPending& add(StreamId id, const StreamPending& pending);
-  // To another consumer, if it is another. `pending` is the entry of `id`.
-  void hand_over(StreamId id, StreamPending& pending, StreamConsumer& to);
+  // To `to`, who may have it already, as delivered at `delivered_ms`. `pending` is the entry of
+  // `id`.
+  void hand_over(StreamId id, StreamPending& pending, StreamConsumer& to, int64_t delivered_ms);
   // False if it was not pending.
   bool acknowledge(StreamId id);
 
+  // All that is pending, the oldest delivery first. The first call of a group makes the order (see
+  // README.md for what that costs), from then on it is kept.
+  using ByTime = OrderedTree<StreamPendingTime, Nothing>;
+  const ByTime& by_time();
+
  private:
   void free_consumer(StreamConsumer* consumer);
+  void leave_order(StreamId id, const StreamPending& pending) {
+    if (by_time_ != nullptr) {
+      by_time_->erase({pending.delivered_ms_, id});
+    }
+  }
 
   CountedArena arena_;
   char* name_;
@@ -113,6 +152,7 @@ class StreamGroup final : public Collection {
   StreamId last_id_;
   OrderedTree<StreamId, StreamPending> pending_{arena_};
   OrderedTree<std::string_view, StreamConsumer*> consumers_{arena_};
+  ByTime* by_time_ = nullptr;  // in the arena; null: nobody has asked
 };
 
 }  // namespace pollux

@@ -129,9 +129,23 @@ void expect_same_group(const StreamGroup& group, const ModelGroup& model) {
   auto at = group.pending().first();
   for (const auto& [id, pending] : model.pending) {
     ASSERT_EQ(at.key(), id);
-    EXPECT_EQ(at.value().consumer->name(), pending.consumer);
-    EXPECT_EQ(at.value().delivered_ms, pending.delivered_ms);
+    EXPECT_EQ(at.value().consumer()->name(), pending.consumer);
+    EXPECT_EQ(at.value().delivered_ms(), pending.delivered_ms);
     EXPECT_EQ(at.value().deliveries, pending.deliveries);
+    at.next();
+  }
+}
+
+// By now and then, so that groups go for some time without an order; from then on it is kept.
+void expect_same_order(StreamGroup& group, const ModelGroup& model) {
+  std::set<std::pair<int64_t, StreamId>> order;
+  for (const auto& [id, pending] : model.pending) {
+    order.emplace(pending.delivered_ms, id);
+  }
+  ASSERT_EQ(group.by_time().size(), order.size());
+  auto at = group.by_time().first();
+  for (const auto& [delivered_ms, id] : order) {
+    ASSERT_EQ(at.key(), (StreamPendingTime{delivered_ms, id}));
     at.next();
   }
 }
@@ -316,9 +330,11 @@ TEST_P(StreamModelTest, GroupsAndReferences) {
         random_group([&](StreamGroup& group, ModelGroup& known) {
           if (StreamPending* pending = group.find(some)) {
             StreamConsumer& to = random_consumer(group, known);
-            group.hand_over(some, *pending, to);
+            const int64_t at_ms = rng.below(3) == 0 ? i - static_cast<int64_t>(rng.below(99)) : i;
+            group.hand_over(some, *pending, to, at_ms);
             ++pending->deliveries;
             known.pending[some].consumer = to.name();
+            known.pending[some].delivered_ms = at_ms;
             ++known.pending[some].deliveries;
           }
         });
@@ -363,9 +379,17 @@ TEST_P(StreamModelTest, GroupsAndReferences) {
     }
     if (i % 101 == 0) {
       expect_same(stream(), model);
+      if (rng.below(5) == 0) {
+        random_group([](StreamGroup& group, const ModelGroup& known) {
+          expect_same_order(group, known);
+        });
+      }
     }
   }
   expect_same(stream(), model);
+  for (const auto& [name, known] : model.groups) {
+    expect_same_order(*writable().group(name), known);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(BlockSizes, StreamModelTest,
@@ -491,7 +515,7 @@ TEST_F(StreamTest, CopiesHaveAllAndStandAlone) {
   EXPECT_EQ(copied.entries_read, 7);
   EXPECT_EQ(copied.consumer("")->seen_ms, 43);
   EXPECT_EQ(copied.find({4, 0})->deliveries, 5U);
-  EXPECT_EQ(copied.find({4, 0})->consumer, copied.consumer("c"));
+  EXPECT_EQ(copied.find({4, 0})->consumer(), copied.consumer("c"));
   remove(other);
 }
 
@@ -508,6 +532,13 @@ TEST_F(StreamTest, TheAccountIsExact) {
     group.deliver({n, 0}, consumer == nullptr ? group.add_consumer(name, 0) : *consumer, 0);
   }
   EXPECT_EQ(store_.used_bytes() - before, static_cast<int64_t>(stream().bytes() - empty));
+  const size_t without_order = group.bytes();
+  EXPECT_EQ(group.by_time().size(), 5000U);
+  const size_t order = group.bytes() - without_order;
+  EXPECT_LT(order, 5000U * 27);
+  EXPECT_EQ(store_.used_bytes() - before, static_cast<int64_t>(stream().bytes() - empty));
+  EXPECT_EQ(group.remove_consumer(*group.consumer("consumer7")), 125U);
+  EXPECT_EQ(group.by_time().size(), 4875U);
   writable().trim({.by = StreamTrim::By::kLength});
   writable().remove_group(*writable().group("group"));
   tick_to_the_end();
@@ -522,6 +553,7 @@ TEST_F(StreamTest, LargeOnesAreFreedInSlices) {
   for (uint64_t n = 1; n <= 20000; ++n) {
     group.deliver({n, 0}, consumer, 0);
   }
+  EXPECT_EQ(group.by_time().last().key(), (StreamPendingTime{0, {20000, 0}}));
   const int64_t full = store_.used_bytes();
   remove(key_);
   EXPECT_GT(store_.dying_bytes(), full * 9 / 10);

@@ -82,7 +82,7 @@ void write_group(const StreamGroup& group, RdbWriter& out) {
   out.length(group.pending().size());
   for (auto at = group.pending().first(); !at.at_end(); at.next()) {
     out.bytes(id_bytes(at.key()));
-    write_time(at.value().delivered_ms, out);
+    write_time(at.value().delivered_ms(), out);
     out.length(at.value().deliveries);
   }
   out.length(group.consumers().size());
