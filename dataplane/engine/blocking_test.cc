@@ -412,5 +412,258 @@ TEST_P(BlockingTest, StatisticsCountACallOnce) {
   EXPECT_EQ(run(pusher, {"LLEN", key}), ":1\r\n") << "what could not be moved has stayed";
 }
 
+// --- XREADGROUP CLAIM: a wait that time ends, too ---
+
+class ClaimTest : public BlockingTest {
+ protected:
+  // A stream with a group g; the entries 1-0 up to `delivered` are pending with somebody.
+  void make(MemoryClient& client, const std::string& key, int delivered) {
+    run(client, {"XGROUP", "CREATE", key, "g", "0", "MKSTREAM"});
+    for (int i = 1; i <= delivered; ++i) {
+      run(client, {"XADD", key, std::to_string(i) + "-0", "f", "v"});
+    }
+    run(client, {"XREADGROUP", "GROUP", "g", "somebody", "STREAMS", key, ">"});
+  }
+  // As consumer `name`, waits for ever.
+  void wait_for_claim(MemoryClient& client, const std::string& name, const std::string& idle_ms,
+                      const std::vector<std::string>& keys, const std::string& block = "0") {
+    Request request = {"XREADGROUP", "GROUP", "g", name, "BLOCK", block, "CLAIM", idle_ms,
+                       "STREAMS"};
+    request.insert(request.end(), keys.begin(), keys.end());
+    request.insert(request.end(), keys.size(), ">");
+    EXPECT_EQ(run(client, request), "");
+  }
+  // What has come: of each stream its name, and for each entry its id and how often it had been
+  // delivered; the idle time of the first one is kept.
+  std::string claimed(MemoryClient& client) {
+    const std::string bytes = client.take();
+    size_t at = 0;
+    Answer answer;
+    if (take_answer(bytes, at, answer) != TakeStatus::kTaken || at != bytes.size()) {
+      return bytes;
+    }
+    std::string text = answer.elements.empty() ? answer.shown() : "";
+    for (const Answer& stream : answer.elements) {
+      text += (text.empty() ? "" : " ") + stream.elements.at(0).text;
+      for (const Answer& entry : stream.elements.at(1).elements) {
+        text += " " + entry.elements.at(0).text + "*" +
+                std::to_string(entry.elements.at(3).number);
+      }
+      idle_ms = stream.elements.at(1).elements.at(0).elements.at(2).number;
+    }
+    return text;
+  }
+
+  int64_t idle_ms = 0;
+};
+INSTANTIATE_TEST_SUITE_P(Workers, ClaimTest, testing::Values(1, 3));
+
+TEST_P(ClaimTest, WhatIsPendingComesWhenItsTimeHasCome) {
+  for (int home = 0; home < workers(); ++home) {
+    for (int shard = 0; shard < workers(); ++shard) {
+      const std::string key = key_on(shard, "at" + std::to_string(home));
+      MemoryClient client = connect(home);
+      make(client, key, 2);
+      wait_for_claim(client, "c", "1000", {key});
+      wait_ms(800);
+      EXPECT_EQ(claimed(client), "");
+      wait_ms(300);
+      EXPECT_EQ(claimed(client), key + " 1-0*1 2-0*1");
+      EXPECT_GE(idle_ms, 1000);
+      EXPECT_LT(idle_ms, 1300);
+      EXPECT_EQ(records(), 0U);
+      EXPECT_EQ(sum(&CoreBlock::blocked_clients), 0);
+    }
+  }
+}
+
+TEST_P(ClaimTest, WhatIsNewComesAtOnce) {
+  const std::string key = key_on(1);
+  MemoryClient client = connect(0);
+  MemoryClient other = connect(1);
+  make(other, key, 1);
+  wait_for_claim(client, "c", "1000", {key});
+  wait_ms(500);
+  run(other, {"XADD", key, "2-0", "f", "v"});
+  EXPECT_EQ(claimed(client), key + " 2-0*0");
+  wait_for_claim(client, "c", "1000", {key});
+  wait_ms(600);
+  EXPECT_EQ(claimed(client), key + " 1-0*1");
+}
+
+TEST_P(ClaimTest, WhoCameFirstIsServedFirst) {
+  const std::string key = key_on(0);
+  std::vector<MemoryClient> waiting;
+  MemoryClient other = connect(1);
+  make(other, key, 1);
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(connect(i));
+    wait_for_claim(waiting.back(), "c" + std::to_string(i), "1000", {key});
+  }
+  MemoryClient hasty = connect(2);
+  wait_for_claim(hasty, "hasty", "400", {key});
+  // Who needs less patience has it first; for the others its time begins anew, each time.
+  wait_ms(600);
+  EXPECT_EQ(claimed(hasty), key + " 1-0*1");
+  for (int i = 0; i < 3; ++i) {
+    wait_ms(600);
+    for (MemoryClient& client : waiting) {
+      EXPECT_EQ(claimed(client), "");
+    }
+    wait_ms(600);
+    for (int j = 0; j < 3; ++j) {
+      EXPECT_EQ(claimed(waiting[static_cast<size_t>(j)]),
+                i == j ? key + " 1-0*" + std::to_string(i + 2) : "");
+    }
+  }
+}
+
+// Each change of what is pending is a change of the time.
+TEST_P(ClaimTest, ItsTimeMayBePutOff) {
+  const std::string key = key_on(1);
+  MemoryClient client = connect(0);
+  MemoryClient other = connect(2);
+  make(other, key, 3);
+  wait_for_claim(client, "c", "1000", {key});
+  wait_ms(500);
+  run(other, {"XACK", key, "g", "1"});
+  run(other, {"XCLAIM", key, "g", "d", "0", "2"});
+  run(other, {"XREADGROUP", "GROUP", "g", "somebody", "STREAMS", key, "2"});
+  wait_ms(600);
+  EXPECT_EQ(claimed(client), "");
+  wait_ms(600);
+  EXPECT_EQ(claimed(client), key + " 2-0*2 3-0*2");
+  // It may also be brought forward.
+  wait_for_claim(client, "c", "100000", {key});
+  run(other, {"XCLAIM", key, "g", "d", "0", "3", "IDLE", "100000", "JUSTID"});
+  EXPECT_EQ(claimed(client), key + " 3-0*3");
+  // With nothing pending, what somebody else gets meanwhile counts from then on.
+  run(other, {"XACK", key, "g", "2", "3"});
+  wait_for_claim(client, "c", "1000", {key});
+  wait_ms(700);
+  run(other, {"MULTI"});
+  run(other, {"XADD", key, "4-0", "f", "v"});
+  run(other, {"XREADGROUP", "GROUP", "g", "d", "STREAMS", key, ">"});
+  run(other, {"EXEC"});
+  wait_ms(700);
+  EXPECT_EQ(claimed(client), "");
+  wait_ms(500);
+  EXPECT_EQ(claimed(client), key + " 4-0*1");
+}
+
+TEST_P(ClaimTest, SeveralStreamsOnSeveralShards) {
+  const std::string a = key_on(0, "a");
+  const std::string b = key_on(1, "b");
+  const std::string c = key_on(2, "c");
+  MemoryClient client = connect(1);
+  MemoryClient other = connect(2);
+  make(other, a, 0);
+  make(other, b, 1);
+  wait_ms(300);
+  make(other, c, 1);
+  wait_for_claim(client, "c", "1000", {a, b, c});
+  wait_ms(500);
+  EXPECT_EQ(claimed(client), "");
+  wait_ms(300);
+  EXPECT_EQ(claimed(client), b + " 1-0*1");
+  EXPECT_EQ(records(), 0U);
+  wait_for_claim(client, "c", "1000", {a, b, c});
+  EXPECT_EQ(records(), 3U);
+  wait_ms(300);
+  EXPECT_EQ(claimed(client), c + " 1-0*1");
+  EXPECT_EQ(records(), 0U);
+}
+
+TEST_P(ClaimTest, WaitsThatEndOtherwise) {
+  const std::string key = key_on(1);
+  MemoryClient client = connect(0);
+  MemoryClient leaver = connect(2);
+  MemoryClient other = connect(1);
+  make(other, key, 1);
+  const std::string id = id_of(client);
+  wait_for_claim(leaver, "leaver", "1000", {key});
+  wait_for_claim(client, "c", "1000", {key}, "500");
+  leaver.reset();
+  wait_ms(600);
+  EXPECT_EQ(claimed(client), "nil");
+  wait_for_claim(client, "c", "1000", {key});
+  run(other, {"CLIENT", "UNBLOCK", id});
+  EXPECT_EQ(claimed(client), "nil");
+  EXPECT_EQ(records(), 0U);
+  wait_ms(600);
+  EXPECT_EQ(run(other, {"XPENDING", key, "g", "IDLE", "1000", "-", "+", "9", "somebody"})
+                .starts_with("*1\r\n"),
+            true);
+  wait_for_claim(client, "c", "5000", {key});
+  run(other, {"XGROUP", "DESTROY", key, "g"});
+  EXPECT_EQ(client.take(),
+            "-NOGROUP the consumer group this client was blocked on no longer exists\r\n");
+  // A transaction does not wait.
+  make(other, key, 0);
+  EXPECT_EQ(run_all(client, {{"MULTI"},
+                             {"XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "CLAIM", "100000",
+                              "STREAMS", key, ">"},
+                             {"EXEC"}}),
+            "+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n");
+}
+
+// Claiming is a write, though nobody writes at that moment.
+TEST_P(ClaimTest, APauseHoldsItBack) {
+  const std::string key = key_on(1);
+  MemoryClient client = connect(0);
+  MemoryClient other = connect(2);
+  make(other, key, 1);
+  wait_for_claim(client, "c", "500", {key});
+  run(other, {"CLIENT", "PAUSE", "2000", "WRITE"});
+  wait_ms(1000);
+  EXPECT_EQ(claimed(client), "");
+  wait_ms(1200);
+  EXPECT_EQ(claimed(client), key + " 1-0*1");
+}
+
+TEST_P(ClaimTest, WhatIsGoneFromTheStreamIsForgotten) {
+  const std::string key = key_on(1);
+  MemoryClient client = connect(0);
+  MemoryClient other = connect(2);
+  make(other, key, 2);
+  run(other, {"XTRIM", key, "MAXLEN", "0"});
+  wait_for_claim(client, "c", "500", {key});
+  wait_ms(700);
+  EXPECT_EQ(claimed(client), "");
+  EXPECT_EQ(run(other, {"XPENDING", key, "g"}), "*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n");
+  // Also when there are more than one look forgets.
+  client.reset();
+  settle();
+  MemoryClient near = connect(1);
+  std::vector<Request> many;
+  for (int i = 3; i < 10'000; ++i) {
+    many.push_back({"XADD", key, std::to_string(i) + "-0", "f", "v"});
+  }
+  many.push_back({"XREADGROUP", "GROUP", "g", "d", "STREAMS", key, ">"});
+  many.push_back({"XTRIM", key, "MAXLEN", "1"});
+  run_all(near, many);
+  MemoryClient late = connect(0);
+  wait_for_claim(late, "late", "500", {key});
+  for (int i = 0; i < 4; ++i) {
+    wait_ms(300);
+  }
+  EXPECT_EQ(claimed(late), key + " 9999-0*1");
+  EXPECT_EQ(run(near, {"XPENDING", key, "g", "-", "+", "9", "d"}), "*0\r\n");
+}
+
+TEST_P(BlockingTest, TheLastEntryOfAStreamThatIsEmpty) {
+  const std::string key = key_on(1);
+  MemoryClient client = connect(0);
+  MemoryClient other = connect(2);
+  run(other, {"XADD", key, "5-0", "f", "v"});
+  run(other, {"XDEL", key, "5"});
+  EXPECT_EQ(run(client, {"XREAD", "BLOCK", "0", "STREAMS", key, "+"}), "");
+  run_all(other, {{"MULTI"}, {"XADD", key, "6-0", "f", "v"}, {"XADD", key, "7-0", "f", "v"},
+                  {"EXEC"}});
+  const std::string entry = "-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n";
+  EXPECT_EQ(more(client), "*1\r\n*2\r\n$" + std::to_string(key.size()) + "\r\n" + key +
+                              "\r\n*2\r\n*2\r\n$3\r\n6" + entry + "*2\r\n$3\r\n7" + entry);
+}
+
 }  // namespace
 }  // namespace pollux

@@ -22,6 +22,7 @@ struct EngineHost final : Host {
   std::string_view peer;  // without a session: whose command it is, while somebody uses MONITOR
   Waiter* waiter = nullptr;  // without a session: what its command may wait with
   bool waits = false;        // it does; who has called the handler looks, and takes it back
+  int64_t again_ms = 0;      // it waits on, and this is the Wait::again_ms it has said
 
   bool wait(Context& ctx, const Wait& wait) override;
 };

@@ -37,6 +37,16 @@ void ShardSide::make_ready(WaitTable::Queue& queue) {
   }
 }
 
+// Whoever waits for such a key is looked at in the order in which they came, as if it had changed,
+// and says anew when it is to be looked at.
+void ShardSide::look_again(Instant now) {
+  while (next_again_ms() <= now.ms()) {
+    WaitTable::Record& record = *waits_.first_again();
+    waits_.set_again(record, 0);
+    make_ready(*record.queue);
+  }
+}
+
 void ShardSide::before(int, const Key&, const Entry*) {}
 
 void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {

@@ -45,6 +45,14 @@ class ShardSide final : public ChangeObserver {
   // The bytes that the record takes.
   size_t wait(Waiter& waiter, int db, const Key& key, uint32_t argument, const Want& want);
 
+  // When a key is to be looked at again first (Want::again_ms); INT64_MAX: never.
+  int64_t next_again_ms() const {
+    const WaitTable::Record* first = waits_.first_again();
+    return first == nullptr ? INT64_MAX : first->due_ms();
+  }
+  // Those keys whose time has come become ready.
+  void look_again(Instant now);
+
   // Drops the records of a watch or a wait.
   void forget(uint64_t id);
 

@@ -40,6 +40,7 @@ size_t WaitTable::add(Waiter& waiter, int db, const Key& key, uint32_t argument,
   record->id = waiter.id();
   record->argument = argument;
   record->want = want;
+  set_again(*record, want.again_ms);
   queue.records.push_back(*record);
   by_id_[record->id].records.push_back(*record);
   ++records_;
@@ -78,6 +79,7 @@ void WaitTable::unlink(Record& record) {
       targets_ = {};
     }
   }
+  again_.remove(record);
   delete &record;  // its nodes unlink themselves
   if (queue.count == 0 && !queue.ready) {
     queues_.erase(queue.key);
@@ -102,6 +104,14 @@ void WaitTable::drop(Record& record) {
   unlink(record);
   if (waits->second.records.empty()) {
     by_id_.erase(waits);
+  }
+}
+
+void WaitTable::set_again(Record& record, int64_t again_ms) {
+  again_.remove(record);
+  record.want.again_ms = again_ms;
+  if (again_ms > 0) {
+    again_.add(record);
   }
 }
 

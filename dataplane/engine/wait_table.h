@@ -6,6 +6,9 @@
 // word when the wait is over. So however many clients have waited for a key, there are records of
 // those who wait now, and of those whose end is on its way here.
 //
+// A record may say when its key is to be looked at again though nothing has changed it (XREADGROUP
+// CLAIM: an entry has been pending for long enough); the shard's owner does so in its tick.
+//
 // Costs: a change of a key is one lookup while anybody waits on this shard for anything, and
 // nothing else while nobody does.
 #pragma once
@@ -21,6 +24,7 @@
 #include <vector>
 
 #include "dataplane/engine/db_key.h"
+#include "dataplane/engine/deadline_heap.h"
 #include "dataplane/engine/lease.h"
 #include "src/base/intrusive_list.h"
 #include "src/data/entry.h"
@@ -35,6 +39,7 @@ struct Want {
   ValueType type = ValueType::kList;  // that it is of this type,
   bool gone_too = false;              // or that it is gone, or of another
   std::optional<ShardId> target;      // where elements of it will be moved
+  int64_t again_ms = 0;  // Unix time, 0: never; then it is looked at, whatever has become of it
 };
 
 class WaitTable {
@@ -49,7 +54,9 @@ class WaitTable {
     uint64_t id;        // of the wait
     uint32_t argument;  // of its command: the key
     Want want;
+    size_t heap_place = kNotInHeap;  // among those to be looked at again
 
+    int64_t due_ms() const { return want.again_ms; }
     bool wants(const Entry* entry) const {
       return want.gone_too || (entry != nullptr && entry->type() == want.type);
     }
@@ -89,6 +96,11 @@ class WaitTable {
   // A record whose wait is over. May free its queue.
   void drop(Record& record);
 
+  // When the record's key is to be looked at again; 0: not until it changes.
+  void set_again(Record& record, int64_t again_ms);
+  // The record that is due first; null if none ever is.
+  Record* first_again() const { return again_.first(); }
+
   // Null if nobody waits for the key.
   Queue* find(int db, const Key& key);
   template <typename Fn>
@@ -119,6 +131,7 @@ class WaitTable {
 
   std::unordered_map<uint64_t, Waits> by_id_;
   std::unordered_map<DbKey, std::unique_ptr<Queue>, DbKeyHash> queues_;
+  DeadlineHeap<Record> again_;
   size_t records_ = 0;
   size_t moves_ = 0;
   std::vector<size_t> moves_of_db_;

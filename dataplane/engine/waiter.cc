@@ -1,7 +1,5 @@
 #include "dataplane/engine/waiter.h"
 
-#include <utility>
-
 #include "src/base/arena.h"
 #include "src/base/assert.h"
 
@@ -104,58 +102,6 @@ void WaiterPool::drop_replies() {
     waiter->reply.set_pool(chunks_);
     waiter->reply.clear();
   }
-}
-
-// --- deadlines ---
-
-void WaiterDeadlines::put(size_t place, Waiter& waiter) {
-  heap_[place] = &waiter;
-  waiter.place = place;
-}
-
-void WaiterDeadlines::add(Waiter& waiter) {
-  POLLUX_ASSERT(waiter.place == Waiter::kNoPlace);
-  heap_.push_back(&waiter);
-  sift_up(heap_.size() - 1);
-}
-
-void WaiterDeadlines::remove(Waiter& waiter) {
-  const size_t place = std::exchange(waiter.place, Waiter::kNoPlace);
-  if (place == Waiter::kNoPlace) {
-    return;
-  }
-  Waiter& last = *heap_.back();
-  heap_.pop_back();
-  if (&last != &waiter) {
-    put(place, last);
-    sift_up(place);
-    sift_down(last.place);
-  }
-}
-
-void WaiterDeadlines::sift_up(size_t place) {
-  Waiter& waiter = *heap_[place];
-  while (place > 0 && waiter.until_ms < heap_[(place - 1) / 2]->until_ms) {
-    put(place, *heap_[(place - 1) / 2]);
-    place = (place - 1) / 2;
-  }
-  put(place, waiter);
-}
-
-void WaiterDeadlines::sift_down(size_t place) {
-  Waiter& waiter = *heap_[place];
-  for (;;) {
-    size_t child = 2 * place + 1;
-    if (child + 1 < heap_.size() && heap_[child + 1]->until_ms < heap_[child]->until_ms) {
-      ++child;
-    }
-    if (child >= heap_.size() || heap_[child]->until_ms >= waiter.until_ms) {
-      break;
-    }
-    put(place, *heap_[child]);
-    place = child;
-  }
-  put(place, waiter);
 }
 
 }  // namespace pollux

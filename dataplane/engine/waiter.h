@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "dataplane/engine/client_ref.h"
+#include "dataplane/engine/deadline_heap.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
@@ -79,6 +80,7 @@ class Waiter : public Push {
   Args args() const { return args_; }
   // What it takes, with its records.
   size_t bytes() const;
+  int64_t due_ms() const { return until_ms; }
 
   // --- the command; written by home, and read by who has claimed it ---
   const CommandRow* row = nullptr;
@@ -106,8 +108,7 @@ class Waiter : public Push {
   bool with_cell = false;      // the command is under way, and nobody knows yet whether it waits
   bool came_home = false;      // before its cell did
   int64_t counted_bytes = 0;   // in the account of clients
-  static constexpr size_t kNoPlace = SIZE_MAX;
-  size_t place = kNoPlace;     // in WaiterDeadlines
+  size_t heap_place = kNotInHeap;  // in WaiterDeadlines
 
  private:
   enum State : uint64_t { kIdle, kWaiting, kClaimed };
@@ -138,23 +139,7 @@ class WaiterPool {
   std::vector<Waiter*> free_;
 };
 
-// Who waits until when: a binary heap that knows each waiter's place, so that one that is served
-// leaves it in O(log n).
-class WaiterDeadlines {
- public:
-  void add(Waiter& waiter);
-  // Nothing if it is not there.
-  void remove(Waiter& waiter);
-  // Whose time is up first; null if there is none.
-  Waiter* first() const { return heap_.empty() ? nullptr : heap_.front(); }
-  size_t size() const { return heap_.size(); }
-
- private:
-  void put(size_t place, Waiter& waiter);
-  void sift_up(size_t place);
-  void sift_down(size_t place);
-
-  std::vector<Waiter*> heap_;
-};
+// Who waits until when.
+using WaiterDeadlines = DeadlineHeap<Waiter>;
 
 }  // namespace pollux

@@ -77,7 +77,7 @@ TEST_F(WaiterTest, DeadlinesComeInTheirOrder) {
   for (int step = 0; step < 20'000; ++step) {
     const auto which = rng.below(60);
     Waiter& waiter = *out[which];
-    if (waiter.place == Waiter::kNoPlace) {
+    if (waiter.heap_place == kNotInHeap) {
       waiter.until_ms = static_cast<int64_t>(rng.below(50));
       deadlines.add(waiter);
       model.emplace(waiter.until_ms, &waiter);
@@ -166,6 +166,28 @@ TEST_F(WaitTableTest, KnowsWhereElementsMayGo) {
   EXPECT_FALSE(table.any_moves());
   EXPECT_EQ(table.targets().words, ShardSet{}.words);
   table.forget(1);
+}
+
+TEST_F(WaitTableTest, KnowsWhatIsToBeLookedAtAgain) {
+  EXPECT_EQ(table.first_again(), nullptr);
+  table.add(waiting(1), 0, key("a"), 1, {.again_ms = 30});
+  table.add(waiting(2), 0, key("a"), 1, {.again_ms = 10});
+  table.add(waiting(3), 0, key("b"), 1, list);
+  table.add(waiting(4), 1, key("b"), 1, {.again_ms = 20});
+  EXPECT_EQ(table.first_again()->id, 2U);
+  table.set_again(*table.first_again(), 25);
+  EXPECT_EQ(table.first_again()->id, 4U);
+  table.set_again(*table.first_again(), 0);
+  EXPECT_EQ(table.first_again()->id, 2U);
+  table.forget(2);
+  EXPECT_EQ(table.first_again()->id, 1U);
+  table.set_again(table.find(0, key("b"))->records.front(), 5);
+  EXPECT_EQ(table.first_again()->id, 3U);
+  table.drop(*table.first_again());
+  table.forget(4);
+  EXPECT_EQ(table.first_again()->id, 1U);
+  table.forget(1);
+  EXPECT_EQ(table.first_again(), nullptr);
 }
 
 TEST_F(WaitTableTest, EqualsAModel) {

@@ -308,6 +308,9 @@ bool Worker::tick_phase() {
   core_.ticks_cut_short.add(tick_more_ ? 1 : 0);
   watch_.note_event(LatencyEvent::kExpireCycle, cycles, now_);
   tick_more_ |= evict_slice();
+  if (!paused()) {
+    side_.look_again(now_);
+  }
   serve_waiters();
   if (!wait_memory_.empty()) {
     resume_all(wait_memory_);
@@ -378,6 +381,8 @@ void Worker::idle(bool worked) {
   int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
   if (paused()) {
     wake_ms = std::min(wake_ms, config_->pause.end_ms);
+  } else if (!parked_) {
+    wake_ms = std::min(wake_ms, side_.next_again_ms());
   }
   if (deadlines_.size() > 0) {
     wake_ms = std::min(wake_ms, deadlines_.first()->until_ms);

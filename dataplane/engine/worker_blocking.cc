@@ -50,6 +50,7 @@ Waiter& Worker::new_waiter(Session& session, const CommandRow& row, Args args) {
 bool Worker::wait_for(Context& ctx, const Wait& wait) {
   if (serving_) {
     host_.waits = true;  // it waits on, as it is registered
+    host_.again_ms = wait.again_ms;
     return true;
   }
   if (host_.in_exec) {
@@ -57,7 +58,10 @@ bool Worker::wait_for(Context& ctx, const Wait& wait) {
   }
   const bool at_home = host_.session != nullptr;
   Waiter& waiter = at_home ? new_waiter(*host_.session, ctx.row, ctx.args) : *host_.waiter;
-  Want want{.type = wait.type, .gone_too = wait.gone_too, .target = std::nullopt};
+  Want want{.type = wait.type,
+            .gone_too = wait.gone_too,
+            .target = std::nullopt,
+            .again_ms = wait.again_ms};
   if (wait.target != 0) {
     want.target = ctx.keys.store_of(ctx.key(wait.target)).id();
   }
@@ -173,6 +177,7 @@ void Worker::serve(ShardSide& side, WaitTable::Record& record) {
     return;
   }
   if (!run_again(waiter, record.argument)) {
+    side.waits().set_again(record, host_.again_ms);
     waiter.unclaim();
     return;
   }
