@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,6 +12,9 @@
 namespace pollux {
 
 using Keys = std::vector<std::string>;
+
+// Rounds of those who go on until the others are done.
+inline constexpr int kUntilRetired = std::numeric_limits<int>::max();
 
 // Moves money among accounts by MSETs that keep the sum.
 class Banker final : public Actor {

@@ -370,6 +370,7 @@ constexpr Play kPlays[] = {
     {"queues", set_queues},
     {"queue_order", set_queue_order},
     {"belts", set_belts},
+    {"claims", set_claims},
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.

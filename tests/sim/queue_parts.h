@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,9 +13,6 @@
 #include "tests/sim/parts.h"
 
 namespace pollux {
-
-// For those who go on until the others are done.
-inline constexpr int kUntilRetired = std::numeric_limits<int>::max();
 
 // What all who work on the queues of one play know together. Any thread.
 class Yard {
