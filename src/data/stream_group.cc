@@ -171,19 +171,34 @@ bool StreamGroup::acknowledge(StreamId id) {
   return true;
 }
 
+// Adds all that is pending to the order, as long as times and ids go together, which they mostly
+// do; false if they don't.
+bool StreamGroup::add_in_order() {
+  for (auto at = pending_.first(); !at.at_end(); at.next()) {
+    const StreamPendingTime pending{at.value().delivered_ms_, at.key()};
+    if (!by_time_->behind_all(pending)) {
+      return false;
+    }
+    by_time_->insert(pending, {});
+  }
+  return true;
+}
+
 const StreamGroup::ByTime& StreamGroup::by_time() {
   if (by_time_ != nullptr) {
     return *by_time_;
   }
+  by_time_ = new (arena_.allocate(sizeof(ByTime))) ByTime(arena_);
+  if (add_in_order()) {
+    return *by_time_;
+  }
+  by_time_->clear();
   std::vector<StreamPendingTime> order;
   order.reserve(pending_.size());
   for (auto at = pending_.first(); !at.at_end(); at.next()) {
     order.push_back({at.value().delivered_ms_, at.key()});
   }
-  if (!std::is_sorted(order.begin(), order.end())) {
-    std::sort(order.begin(), order.end());
-  }
-  by_time_ = new (arena_.allocate(sizeof(ByTime))) ByTime(arena_);
+  std::sort(order.begin(), order.end());
   for (const StreamPendingTime& pending : order) {
     by_time_->insert(pending, {});
   }

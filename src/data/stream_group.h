@@ -140,6 +140,7 @@ class StreamGroup final : public Collection {
 
  private:
   void free_consumer(StreamConsumer* consumer);
+  bool add_in_order();
   void leave_order(StreamId id, const StreamPending& pending) {
     if (by_time_ != nullptr) {
       by_time_->erase({pending.delivered_ms_, id});

@@ -263,6 +263,37 @@ class Streams(Waits):
                     encode("EXEC"))
         self.expect(waiter, b"+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n")
 
+    @pollux_only
+    def test_what_is_pending_comes_when_its_time_has_come(self):
+        for key in KEYS[:3]:
+            self.client.xgroup_create(key, "g", "0", mkstream=True)
+            self.client.xadd(key, {"f": "v"})
+            self.client.xreadgroup("g", "somebody", {key: ">"})
+        waiter = Raw(self.server)
+        self.addCleanup(waiter.socket.close)
+        waiter.send(encode("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "CLAIM", 1000, "COUNT", 1,
+                           "STREAMS", *KEYS[:3], ">", ">", ">"))
+        self.blocked(1)
+        self.eventually(lambda: self.client.info("clients")["blocked_clients"] == 0)
+        self.assertEqual(len(self.client.xpending_range(KEYS[0], "g", "-", "+", 9, "c")), 1)
+
+    @not_quick
+    @pollux_only
+    def test_times_of_claims_are_exact(self):
+        self.client.xgroup_create("beta", "g", "0", mkstream=True)
+        self.client.xadd("beta", {"f": "v"})
+        self.client.xreadgroup("g", "c", {"beta": ">"})
+        self.client.set_response_callback("XREADGROUP", lambda reply, **_: reply)
+        late = []
+        for number in range(1, 21):
+            reply = self.client.execute_command(
+                "XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "CLAIM", 30, "STREAMS", "beta", ">")
+            _, _, idle_ms, before = reply[0][1][0]
+            self.assertEqual(before, number)
+            late.append(idle_ms - 30)
+        self.assertGreaterEqual(min(late), 0)
+        self.assertLess(sorted(late)[10], 10)
+
 
 class Queues(Case):
     """Producers and consumers all at once: nothing is lost, nothing comes twice."""

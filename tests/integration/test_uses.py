@@ -321,6 +321,42 @@ class Queues(Use):
         self.assertEqual(sorted(int(job) for job in done), list(range(jobs)))
         self.assertEqual(client.xlen("jobs"), jobs)
 
+    def test_stream_whose_workers_die(self):
+        """One command reads jobs and takes over those of workers that are gone: each job is done
+        once it was delivered to one who lives, and each delivery has been counted."""
+        jobs, min_idle_ms = CLIENTS * ROUNDS, 150
+        client = self.text()
+        client.xgroup_create("jobs", "workers", id="0", mkstream=True)
+        for job in range(jobs):
+            client.xadd("jobs", {"job": job})
+        for victim in range(3):  # takes jobs, and dies with them
+            dying = self.server.redis()
+            dying.xreadgroup("workers", "v%d" % victim, {"jobs": ">"}, count=5)
+            dying.connection_pool.disconnect()
+        self.assertEqual(client.xpending("jobs", "workers")["pending"], 15)
+        done, lock = {}, threading.Lock()
+
+        def work(client, number):
+            client.set_response_callback("XREADGROUP", lambda reply, **_: reply)
+            while len(done) < jobs:
+                reply = client.execute_command(
+                    "XREADGROUP", "GROUP", "workers", "w%d" % number, "COUNT", 3, "BLOCK", 400,
+                    "CLAIM", min_idle_ms, "STREAMS", "jobs", ">")
+                for entry, fields, idle_ms, before in (reply[0][1] if reply else []):
+                    self.assertTrue(idle_ms >= min_idle_ms if before else idle_ms == 0, reply)
+                    with lock:
+                        done.setdefault(fields[1], []).append(before)
+                    client.xack("jobs", "workers", entry)
+
+        self.together(work)
+        self.assertEqual(sorted(int(job) for job in done), list(range(jobs)))
+        self.assertEqual(client.xpending("jobs", "workers")["pending"], 0)
+        # One that is slow loses its jobs to others, too; but no two are told the same number.
+        for job in range(jobs):
+            counts = sorted(done[str(job)])
+            first = 1 if job < 15 else 0
+            self.assertEqual(counts, list(range(first, first + len(counts))), job)
+
     def test_list_with_blocked_workers(self):
         jobs = CLIENTS * ROUNDS
 
