@@ -13,6 +13,9 @@ namespace pollux {
 
 namespace {
 
+// A size class of the arena; the next is 224.
+static_assert(sizeof(StreamGroup) <= 192);
+
 // The arena gives no block of no bytes.
 size_t block_for_name(size_t bytes) { return std::max<size_t>(bytes, 1); }
 
