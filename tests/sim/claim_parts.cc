@@ -231,8 +231,10 @@ void set_claims(Stage& stage) {
   enter(Mode::kNegligent).may_be_closed();
   enter(Mode::kPatient);
   enter(Mode::kPatient);
-  enter(Mode::kHurried);
-  enter(Mode::kNewOnly);
+  // Where all have patience nothing but time brings back a job that was let lie.
+  const bool hurry = stage.rng.below(2) == 0;
+  enter(hurry ? Mode::kHurried : Mode::kPatient);
+  enter(hurry ? Mode::kNewOnly : Mode::kPatient);
   for (int i = 0; i < 2; ++i) {
     stage.enter<Employer>(stage.any_worker(), stage.rounds * 2, *book, streams,
                           "e" + std::to_string(i));
