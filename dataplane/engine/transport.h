@@ -73,8 +73,8 @@ class Transport {
   // bytes must stay unchanged until kSent. May do nothing before flush.
   virtual void send(ConnId conn, std::span<const TxSlice> slices) = 0;
 
-  // No more kData until resume (data that was already taken from the wire may still come once). That
-  // the peer leaves is told all the same: kLeaving.
+  // No more kData until resume (data that was already taken from the wire may still come once).
+  // That the peer leaves is told all the same: kLeaving.
   virtual void pause(ConnId conn) = 0;
   virtual void resume(ConnId conn) = 0;
 
