@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 
@@ -48,10 +49,7 @@ int RecvBuffers::create(io_uring* ring, unsigned count, size_t bytes) {
   if (rc < 0) {
     return -rc;
   }
-  for (unsigned id = 0; id < count; ++id) {
-    put(static_cast<uint16_t>(id), id);
-  }
-  io_uring_buf_ring_advance(ring_, static_cast<int>(count));
+  provide(std::min(count, kProvidedFirst));
   lent_.reserve(count);
   return 0;
 }
@@ -64,7 +62,20 @@ void RecvBuffers::give_back() {
     put(lent_[i], i);
   }
   io_uring_buf_ring_advance(ring_, static_cast<int>(lent_.size()));
+  if (lent_.size() >= provided_ / 2 && provided_ < count_) {
+    provide(std::min(2 * provided_, count_));
+  }
   lent_.clear();
+}
+
+// The next ones that were never needed go to the kernel, until it has `total`.
+void RecvBuffers::provide(unsigned total) {
+  const unsigned more = total - provided_;
+  for (unsigned i = 0; i < more; ++i) {
+    put(static_cast<uint16_t>(provided_ + i), i);
+  }
+  io_uring_buf_ring_advance(ring_, static_cast<int>(more));
+  provided_ = total;
 }
 
 void RecvBuffers::put(uint16_t id, unsigned offset) {

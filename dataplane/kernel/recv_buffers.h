@@ -1,7 +1,10 @@
 // The receive buffers of a worker: a ring of provided buffers from which the kernel takes one
 // whenever bytes come, so that an idle connection holds none. One thread.
 //
-// A buffer is with the kernel, or lent to the engine until the next give_back().
+// A buffer is with the kernel, or lent to the engine until the next give_back(), or was never
+// needed. The kernel goes through all that it has in a circle, so it gets few first, and more when
+// a turn has lent half of them: what is in the circle stays in the caches, and a worker with little
+// to do keeps 1 MB resident instead of 8.
 #pragma once
 
 #include <liburing.h>
@@ -22,6 +25,9 @@ class RecvBuffers {
   RecvBuffers(const RecvBuffers&) = delete;
   RecvBuffers& operator=(const RecvBuffers&) = delete;
 
+  // So many go to the kernel at the start.
+  static constexpr unsigned kProvidedFirst = 64;
+
   // `count` is a power of two up to 32,768. Returns 0 or an errno. The ring must outlive its use
   // by requests, not this object's destruction.
   int create(io_uring* ring, unsigned count, size_t bytes);
@@ -36,6 +42,9 @@ class RecvBuffers {
   // All lent buffers return to the kernel.
   void give_back();
 
+  // How many are with the kernel or lent.
+  unsigned provided() const { return provided_; }
+
  private:
   // Buffers are not a power of two apart, so that their first lines, which are all that small
   // requests touch, fall into different sets of the caches.
@@ -43,12 +52,14 @@ class RecvBuffers {
 
   const char* address(uint16_t id) const { return memory_ + id * (bytes_ + kColour); }
   void put(uint16_t id, unsigned offset);
+  void provide(unsigned total);
 
   io_uring_buf_ring* ring_ = nullptr;
   char* memory_ = nullptr;
   size_t mapped_bytes_ = 0;
   size_t bytes_ = 0;
   unsigned count_ = 0;
+  unsigned provided_ = 0;
   std::vector<uint16_t> lent_;
 };
 
