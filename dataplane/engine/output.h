@@ -100,7 +100,9 @@ class Output final : public ByteSink {
   // What a client of `protocol` gets of the payload (see Payload): small ones are copied, of large
   // ones the output keeps a reference until they are consumed.
   void append_payload(Payload& payload, int protocol);
-  static constexpr size_t kPayloadCopyMax = 1024;
+  // A reference costs two chunks and two slices, of which a send takes 16: messages of 1 KiB to 100
+  // subscribers, 16 in a pipeline, cost 0.82 us each by reference and 0.44 copied.
+  static constexpr size_t kPayloadCopyMax = 4096;
 
   // The first bytes as slices, at most kTxSlicesMax; returns how many slices. They stay valid
   // until consume.
