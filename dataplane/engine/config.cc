@@ -207,6 +207,9 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
     return failure(listening_option(pairs), refused);
   }
   log_set_level(next->log_level);
+  if (next->save != now.save && !next->save.empty()) {
+    log_line(LogLevel::kWarning, "%s", memory_only_warning(*next).c_str());
+  }
   publish(std::move(next));
   return {};
 }
@@ -316,6 +319,17 @@ bool ConfigStore::include(Config& config, const std::string& pattern, ConfigProb
     }
   }
   return true;
+}
+
+std::string memory_only_warning(const Config& config) {
+  if (config.save.empty()) {
+    return {};
+  }
+  const bool by_default = config.save == find_option("save")->initial;
+  return "WARNING: all data is in memory only and IS LOST WHEN THE SERVER ENDS: this version of "
+         "Pollux writes nothing to disk, whatever save points are set (save " +
+         config.save + (by_default ? ", the default" : "") +
+         "). If that is meant, say so with: save \"\"";
 }
 
 std::vector<std::string_view> ConfigStore::idle_options() const {

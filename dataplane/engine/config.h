@@ -207,6 +207,10 @@ bool split_config_line(std::string_view line, std::vector<std::string>& words);
 // The whole file; false with errno.
 bool read_whole_file(const std::string& path, std::string& out);
 
+// What a log must say while save points are set, because nothing is written to disk; empty without
+// save points, by which an operator says that this is meant.
+std::string memory_only_warning(const Config& config);
+
 // How `--name value value --name ...` becomes configuration text (the rules of redis-server 7.0).
 std::string options_text(std::span<const std::string_view> args);
 

@@ -304,7 +304,7 @@ constexpr OptionRow kRows[] = {
      parse_replica_of},
     {"requirepass", "", kText, kSecret | kEmptyIsNone, "", 0, 0, {}, put<&Config::requirepass>},
     {"sanitize-dump-payload", "", kChoice, kIdle, "no", 0, 0, "no, yes, clients"},
-    {"save", "", kWords, 0, "", 0, 0, {}, put<&Config::save>, parse_save},
+    {"save", "", kWords, 0, "3600 1 300 100 60 10000", 0, 0, {}, put<&Config::save>, parse_save},
     {"server_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
     {"set-max-intset-entries", "", kInt, 0, "512", 0, kLongMax, {},
      put_encoding<&EncodingLimits::set_intset_entries>},

@@ -355,7 +355,7 @@ TEST(ConfigLoad, NothingIsKeptOfATextThatFails) {
 
 TEST(ConfigLoad, SavePointsCollect) {
   ConfigStore store;
-  EXPECT_EQ(value_of(store, "save"), "");
+  EXPECT_EQ(value_of(store, "save"), "3600 1 300 100 60 10000");
   EXPECT_EQ(load(store, "save 3600 1\nsave 300 100 60 10000"), "");
   EXPECT_EQ(value_of(store, "save"), "3600 1 300 100 60 10000");
   EXPECT_EQ(load(store, "save 5 5"), "");
@@ -365,6 +365,19 @@ TEST(ConfigLoad, SavePointsCollect) {
   EXPECT_EQ(load(store, "save \"900 1\""), "");
   EXPECT_EQ(value_of(store, "save"), "900 1");
   EXPECT_EQ(load(store, "save 5"), "1|save 5|Invalid save parameters");
+}
+
+// redis-server's defaults hold for a file without `save` too; the word that silences is `save ""`.
+TEST(ConfigLoad, WarnsOfDataInMemoryOnly) {
+  ConfigStore store;
+  EXPECT_NE(memory_only_warning(*store.current()).find("60 10000, the default)"),
+            std::string::npos);
+  EXPECT_EQ(load(store, "timeout 5"), "");
+  EXPECT_NE(memory_only_warning(*store.current()), "");
+  EXPECT_EQ(load(store, "save 900 1"), "");
+  EXPECT_NE(memory_only_warning(*store.current()).find("(save 900 1)"), std::string::npos);
+  EXPECT_EQ(load(store, "save \"\""), "");
+  EXPECT_EQ(memory_only_warning(*store.current()), "");
 }
 
 TEST(ConfigLoad, IncludesByGlob) {

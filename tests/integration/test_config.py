@@ -47,8 +47,28 @@ class ConfigFile(Case):
     @only_once
     @pollux_only
     def test_save_points_warn(self):
-        server = self.start(save="900 1")
-        self.assertRegex(server.log(), r"(?i)save.*(disk|persist)|(disk|persist).*save")
+        # A file without save lines, as Debian's is, has the default ones.
+        path = self.config_file("timeout 7\n")
+        warnings = []
+        for config, save in ((None, "900 1"), (None, None), (path, None), (path, "")):
+            server = self.start(config=config, save=save)
+            warnings.append(server.log().count("WARNING: all data is in memory only"))
+        self.assertEqual(warnings, [1, 1, 1, 0])
+        client = server.redis()
+        client.config_set("save", "")
+        client.config_set("save", "60 5")
+        self.assertRegex(server.log(), r"memory only.*\(save 60 5\).*save \"\"")
+
+    @only_once
+    def test_save_points_are_those_of_redis(self):
+        path = self.config_file("timeout 7\n")
+        for options in ({"save": None}, {"save": None, "config": path},
+                        {"save": "", "config": path}, {"save": ["900", "1"], "config": path}):
+            config = options.pop("config", None)
+            theirs = harness.start_redis(options, config=config)
+            self.addCleanup(theirs.stop)
+            self.assertEqual(self.start(config=config, **options).redis().config_get("save"),
+                             theirs.redis().config_get("save"))
 
     @only_once
     @pollux_only
@@ -196,6 +216,26 @@ class ConfigCommand(ServerCase):
         kind, when = timer.split(":")
         self.assertEqual(kind, "02")  # keepalive
         self.assertIn(int(when, 16) // os.sysconf("SC_CLK_TCK"), range(70, 78))
+
+    @only_once
+    def test_spellings_are_those_of_redis(self):
+        theirs = harness.start_redis()
+        self.addCleanup(theirs.stop)
+        for name, value in (("oom-score-adj", "Relative"), ("oom-score-adj", "yes"),
+                            ("maxmemory-clients", "0%"), ("maxmemory-clients", "05%"),
+                            ("bind", "127.0.0.1 127.0.0.1"), ("bind", "127.0.0.1 -127.0.0.1"),
+                            ("bind", "* 127.0.0.1")):
+            results = []
+            for client in (theirs.redis(), self.client):
+                try:
+                    client.config_set(name, value)
+                    results.append(None)
+                except redis.ResponseError as error:
+                    results.append(str(error))
+                results.append(client.config_get(name)[name])
+                client.config_set("oom-score-adj", "no")
+            with self.subTest(name, value=value):
+                self.assertEqual(results[:2], results[2:])
 
     def test_set_refuses(self):
         for name, value in (("nosuch", "1"), ("maxmemory", "lots"), ("port", "x")):
