@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,11 +16,50 @@
 
 namespace pollux {
 
+namespace {
+
+// A regular file that begins as a control page does, of whatever version, complete or not.
+bool is_control_page(int fd) {
+  struct stat status;
+  uint64_t magic = 0;
+  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+         pread(fd, &magic, sizeof magic, 0) == static_cast<ssize_t>(sizeof magic) &&
+         (magic == kControlPageMagic || magic == kControlPageDraft);
+}
+
+// Makes room for the file; what is wrong, if there is something that is not ours to delete.
+std::string remove_former_page(const std::string& path) {
+  // Not through a symbolic link, and not waiting for the other end of a pipe.
+  const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) {
+    return {};
+  }
+  const std::string subject = "control-page " + path + ": ";
+  if (fd < 0 && errno != ELOOP) {
+    return subject + "cannot read what is there: " + std::strerror(errno);
+  }
+  const bool ours = fd >= 0 && is_control_page(fd);
+  if (fd >= 0) {
+    close(fd);
+  }
+  if (!ours) {
+    return subject + (fd < 0 ? "is a symbolic link" : "there is something that is no control page") +
+           ", and Pollux deletes nothing that is not its own. Name a path where nothing is";
+  }
+  return unlink(path.c_str()) == 0
+             ? std::string()
+             : subject + "cannot remove the former one: " + std::strerror(errno);
+}
+
+}  // namespace
+
 ControlPageMap::~ControlPageMap() {
   if (page_ != nullptr) {
     munmap(page_, bytes_);
   }
-  if (!path_.empty()) {
+  struct stat status;
+  if (!path_.empty() && lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
+      status.st_ino == inode_) {
     unlink(path_.c_str());
   }
 }
@@ -31,15 +71,22 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
   bytes_ = (ControlPage::size_for(workers) + unit - 1) / unit * unit;
   int fd = -1;
   if (!path.empty()) {
-    unlink(path.c_str());
+    if (const std::string problem = remove_former_page(path); !problem.empty()) {
+      return problem;
+    }
     fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes_)) != 0) {
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0 || ftruncate(fd, static_cast<off_t>(bytes_)) != 0) {
       const int error = errno;
       if (fd >= 0) {
         close(fd);
+        unlink(path.c_str());
       }
       return "cannot make the control page " + path + ": " + std::strerror(error);
     }
+    path_ = path;
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
   }
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                       fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
@@ -50,8 +97,8 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
   if (memory == MAP_FAILED) {
     return std::string("cannot map the control page: ") + std::strerror(error);
   }
-  path_ = path;
   page_ = new (memory) ControlPage();
+  page_->magic.store(kControlPageDraft, std::memory_order_relaxed);
   for (int i = 1; i < workers; ++i) {
     new (&page_->cores[i]) CoreBlock();
   }

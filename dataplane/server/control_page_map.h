@@ -2,6 +2,8 @@
 // workers run, gone after them. One thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 
@@ -18,7 +20,8 @@ class ControlPageMap {
   ControlPageMap& operator=(const ControlPageMap&) = delete;
 
   // An empty path: anonymous. Returns what went wrong, empty if nothing. The file is made anew
-  // (readers of a former one keep theirs), readable by everybody.
+  // (readers of a former one keep theirs), readable by everybody. What stands at the path is only
+  // removed if it is a control page, and at the end only if it is this one.
   std::string create(const std::string& path, int workers);
   // Fills in what never changes and then declares the page complete.
   void complete(const CommandTable& commands, int port, int64_t now_ms);
@@ -30,6 +33,9 @@ class ControlPageMap {
   size_t bytes_ = 0;
   int workers_ = 0;
   std::string path_;
+  // Of the file that was made.
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
 };
 
 }  // namespace pollux
