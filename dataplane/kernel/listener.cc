@@ -120,10 +120,28 @@ void set_connection_options(int fd, int keepalive_s) {
   }
 }
 
+// Whether the second of two would meet the first. The kernel shares a port among all sockets of
+// SO_REUSEPORT, so it says nothing; an address that stands twice is a mistake all the same.
+bool same_address(const sockaddr_storage& a, const sockaddr_storage& b) {
+  if (a.ss_family != b.ss_family) {
+    return false;
+  }
+  if (a.ss_family == AF_INET) {
+    const auto first = reinterpret_cast<const sockaddr_in&>(a).sin_addr.s_addr;
+    const auto second = reinterpret_cast<const sockaddr_in&>(b).sin_addr.s_addr;
+    return first == second || first == INADDR_ANY || second == INADDR_ANY;
+  }
+  const in6_addr& first = reinterpret_cast<const sockaddr_in6&>(a).sin6_addr;
+  const in6_addr& second = reinterpret_cast<const sockaddr_in6&>(b).sin6_addr;
+  return IN6_ARE_ADDR_EQUAL(&first, &second) || IN6_IS_ADDR_UNSPECIFIED(&first) ||
+         IN6_IS_ADDR_UNSPECIFIED(&second);
+}
+
 // Binds every address of the options; take(fd) gets each socket and returns 0 or an errno.
 template <typename Take>
 std::string bind_all(const UringOptions& options, bool shared, Take take) {
   int port = options.port == kEphemeralPort ? 0 : options.port;
+  std::vector<sockaddr_storage> taken;
   for (const std::string& text : options.bind) {
     BindAddress bind = parse_bind_address(text);
     if (bind.text.empty()) {
@@ -140,8 +158,13 @@ std::string bind_all(const UringOptions& options, bool shared, Take take) {
     UniqueFd fd = bound_socket(*list, shared);
     int failed = fd ? 0 : errno;
     if (failed == 0) {
+      sockaddr_storage& mine = taken.emplace_back();
+      std::memcpy(&mine, list->ai_addr, std::min<size_t>(list->ai_addrlen, sizeof(mine)));
+      const auto others = std::count_if(taken.begin(), taken.end(), [&mine](const auto& other) {
+        return same_address(mine, other);
+      });
       port = socket_port(fd.get());  // an ephemeral port is the same for all addresses
-      failed = take(std::move(fd));
+      failed = others > 1 ? EADDRINUSE : take(std::move(fd));
     }
     if (failed == 0 || protocol_missing(failed) || (failed == EADDRNOTAVAIL && bind.optional)) {
       continue;

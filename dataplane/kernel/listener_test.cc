@@ -47,6 +47,22 @@ TEST(Listener, PortZeroMeansNoTcp) {
   EXPECT_TRUE(listeners.empty());
 }
 
+// As in redis-server, where the second bind fails; an optional address is no excuse.
+TEST(Listener, AnAddressStandsOnce) {
+  const std::vector<std::vector<std::string>> twice = {{"127.0.0.1", "127.0.0.1"},
+                                                       {"127.0.0.1", "-127.0.0.1"},
+                                                       {"*", "127.0.0.1"},
+                                                       {"127.0.0.1", "*"}};
+  for (const std::vector<std::string>& bind : twice) {
+    std::vector<Listener> listeners;
+    const std::string error = open_tcp_listeners(options_for(bind, kEphemeralPort), listeners);
+    EXPECT_TRUE(contains(error, "in use")) << bind[0] << " " << bind[1] << ": " << error;
+  }
+  std::vector<Listener> listeners;
+  EXPECT_EQ(open_tcp_listeners(options_for({"127.0.0.1", "127.0.0.2"}, kEphemeralPort), listeners),
+            "");
+}
+
 TEST(Listener, OptionalAddressMayBeMissing) {
   std::vector<Listener> listeners;
   // TEST-NET-1 (RFC 5737) is no interface's address.

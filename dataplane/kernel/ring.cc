@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 
+#include "dataplane/kernel/refusal_text.h"
 #include "src/base/assert.h"
 
 namespace pollux {
@@ -20,47 +20,6 @@ constexpr unsigned kFeatureNoIowait = 1U << 17;
 constexpr unsigned kEnterNoIowait = 1U << 7;
 
 constexpr int64_t kLongTimeUs = 86'400'000'000;
-
-int io_uring_disabled_sysctl() {
-  std::FILE* file = std::fopen("/proc/sys/kernel/io_uring_disabled", "re");
-  if (file == nullptr) {
-    return 0;
-  }
-  int value = 0;
-  int fields = std::fscanf(file, "%d", &value);
-  std::fclose(file);
-  return fields == 1 ? value : 0;
-}
-
-std::string setup_error(int error) {
-  std::string text = std::string("io_uring cannot be used here: ") + std::strerror(error) + ". ";
-  if (error == EPERM && io_uring_disabled_sysctl() != 0) {
-    return text +
-           "The host has switched it off; set `sysctl -w kernel.io_uring_disabled=0` (and"
-           " keep it in /etc/sysctl.d), or run as a user whom its value 1 permits";
-  }
-  if (error == EPERM || error == EACCES) {
-    return text +
-           "A seccomp filter forbids it, as the default profile of many containers does; run"
-           " with a profile that allows io_uring_setup, io_uring_enter and"
-           " io_uring_register (docker, podman: --security-opt seccomp=PROFILE)";
-  }
-  if (error == ENOSYS) {
-    return text +
-           "The kernel was built without it, or a sandbox hides it; Linux 6.1 or newer with"
-           " CONFIG_IO_URING is needed";
-  }
-  if (error == EINVAL) {
-    return text + "The kernel is too old; Linux 6.1 or newer is needed";
-  }
-  if (error == ENOMEM) {
-    return text + "Raise the limit of locked memory (`ulimit -l`, LimitMEMLOCK= of a unit)";
-  }
-  if (error == EMFILE || error == ENFILE) {
-    return text + "Raise the limit of open files (`ulimit -n`, LimitNOFILE= of a unit)";
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -85,9 +44,15 @@ std::string Ring::setup(unsigned submission_entries, unsigned completion_entries
   params.cq_entries = completion_entries;
   int rc = io_uring_queue_init_params(submission_entries, &ring_, &params);
   if (rc < 0) {
-    return setup_error(-rc);
+    return uring_refusal(-rc);
   }
   set_up_ = true;
+  // A filter may allow one call and not another, and a worker's first turn is too late to hear of
+  // it. The ring is not enabled yet, so that the kernel's own answer to the call is EBADFD.
+  rc = io_uring_enter(static_cast<unsigned>(ring_.ring_fd), 0, 0, 0, nullptr);
+  if (rc < 0 && rc != -EBADFD) {
+    return uring_refusal(-rc);
+  }
   // Entry i of the queue is always SQE i, so handing over is one store.
   for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) {
     ring_.sq.array[i] = i;

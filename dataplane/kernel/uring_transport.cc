@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "dataplane/kernel/refusal_text.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
 #include "src/base/time.h"
@@ -66,15 +67,19 @@ std::string UringTransport::start() {
   }
   wake_fd_.reset(eventfd(0, EFD_CLOEXEC));
   if (!wake_fd_) {
-    return "cannot make an eventfd: " + std::string(std::strerror(errno));
+    return descriptor_refusal("eventfd2", errno);
   }
   error = ring_.setup(options_.queue_entries, options_.queue_entries * kCompletionsPerSubmission);
   if (!error.empty()) {
     return error;
   }
   int failed = buffers_.create(ring_.raw(), options_.buffers, options_.buffer_bytes);
+  if (failed == ENOMEM) {
+    return "there is no memory for the receive buffers. Raise the limits of memory (`ulimit -v`, "
+           "`ulimit -l`, MemoryMax= of a unit), or run with fewer workers";
+  }
   if (failed != 0) {
-    return "cannot make the receive buffers: " + std::string(std::strerror(failed));
+    return uring_refusal(failed);
   }
   return "";
 }

@@ -7,7 +7,9 @@
 
 namespace pollux {
 
-AdminThread::AdminThread() : thread_([this] { loop(); }) {}
+int AdminThread::start() {
+  return thread_.start([this] { loop(); });
+}
 
 AdminThread::~AdminThread() {
   {

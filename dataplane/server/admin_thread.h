@@ -6,20 +6,22 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <thread>
 
 #include "dataplane/engine/errands.h"
+#include "dataplane/server/thread.h"
 
 namespace pollux {
 
 class AdminThread final : public Errands {
  public:
-  AdminThread();
+  AdminThread() = default;
   // Runs what is still waiting, then ends.
   ~AdminThread() override;
   AdminThread(const AdminThread&) = delete;
   AdminThread& operator=(const AdminThread&) = delete;
 
+  // Before the first errand. 0, or an errno.
+  int start();
   void run(std::function<void()> errand) override;
 
  private:
@@ -30,7 +32,7 @@ class AdminThread final : public Errands {
   std::condition_variable work_;
   std::deque<std::function<void()>> errands_;
   bool ending_ = false;
-  std::thread thread_;  // last, so that it finds the others made
+  Thread thread_;
 };
 
 }  // namespace pollux

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <thread>
 
@@ -23,6 +24,7 @@
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/signals.h"
+#include "dataplane/server/thread.h"
 #include "src/base/assert.h"
 #include "src/base/cpu.h"
 #include "src/base/hash.h"
@@ -97,11 +99,10 @@ class Boot {
   Boot(const CommandLine& line, ConfigStore& store) : line_(line), store_(store) {}
 
   int run() {
-    if (!prepare() || !build()) {
+    if (!prepare() || !build() || !start_threads()) {
       remove_files();
       return 1;
     }
-    start_threads();
     wait_for_end();
     remove_files();
     log_line(LogLevel::kNotice, "Pollux is now ready to exit, bye bye...");
@@ -121,7 +122,9 @@ class Boot {
   bool build();
   bool rename_commands();
   bool make_transports(std::vector<std::unique_ptr<Transport>>& transports);
-  void start_threads();
+  bool fail_thread(int error);
+  bool start_threads();
+  void join_threads();
   void work(int index);
   void wait_for_end();
   void remove_files();
@@ -133,7 +136,7 @@ class Boot {
   Config settled_;  // as at the start; for options that can't be changed later
   int workers_ = 1;
   std::vector<int> cpus_;
-  std::unique_ptr<Signals> signals_;
+  Signals signals_;
   std::unique_ptr<CrashStack> crash_stack_;  // the main thread's
   ControlPageMap page_map_;
   CommandTable commands_;
@@ -142,8 +145,10 @@ class Boot {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
   UniqueFd unix_listener_;
-  std::vector<std::thread> threads_;
-  std::thread warmer_thread_;
+  std::deque<Thread> threads_;  // which stay where they are
+  Thread warmer_thread_;
+  enum class Gate : unsigned char { kClosed, kOpen, kGiveUp };
+  std::atomic<Gate> gate_{Gate::kClosed};  // before the first turn of the workers
   std::atomic<int> running_{0};
   bool pid_file_written_ = false;
 };
@@ -177,7 +182,9 @@ bool Boot::prepare() {
   if (!enter_background()) {
     return false;
   }
-  signals_ = std::make_unique<Signals>();
+  if (const std::string problem = signals_.open(); !problem.empty()) {
+    return fail(config(), problem);
+  }
   if (config().crash_log) {
     report_crashes(config().log_file);
     crash_stack_ = std::make_unique<CrashStack>();
@@ -237,11 +244,8 @@ void Boot::fit_clients() {
 }
 
 void Boot::warn() {
-  if (!config().save.empty()) {
-    log_line(LogLevel::kWarning,
-             "WARNING: save points are set (save %s), but this version of Pollux writes nothing "
-             "to disk: ALL DATA IS GONE when the server ends. Set save \"\" if that is meant",
-             config().save.c_str());
+  if (const std::string lost = memory_only_warning(config()); !lost.empty()) {
+    log_line(LogLevel::kWarning, "%s", lost.c_str());
   }
   const std::vector<std::string_view> idle = store_.idle_options();
   if (!idle.empty()) {
@@ -316,9 +320,12 @@ bool Boot::build() {
   parts.clock = &clock_;
   parts.warmer = &warmer_;
   admin_ = std::make_unique<AdminThread>();
+  if (const int error = admin_->start(); error != 0) {
+    return fail_thread(error);
+  }
   parts.errands = admin_.get();
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
-  engine_->set_stop_listener([this] { signals_->notify(); });
+  engine_->set_stop_listener([this] { signals_.notify(); });
   if (!config().pid_file.empty() && !config().supervised) {
     pid_file_written_ = write_pid_file(config().pid_file);
     if (!pid_file_written_) {
@@ -351,33 +358,62 @@ bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) 
   return true;
 }
 
-void Boot::start_threads() {
+bool Boot::fail_thread(int error) {
+  // The workers, the page warmer, the administrator and the main thread.
+  return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
+                            std::to_string(workers_ + 3) +
+                            " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
+                            "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
+                            "profile, or run with fewer workers");
+}
+
+// No worker runs before all threads are there, so that a start that fails leaves nothing under way.
+bool Boot::start_threads() {
   running_.store(workers_);
-  for (int i = 0; i < workers_; ++i) {
-    threads_.emplace_back([this, i] { work(i); });
-  }
-  warmer_thread_ = std::thread([this] {
+  int error = warmer_thread_.start([this] {
     name_thread("page-warmer");
     const CrashStack crash_stack;
     warmer_.run();
   });
+  for (int i = 0; error == 0 && i < workers_; ++i) {
+    error = threads_.emplace_back().start([this, i] { work(i); });
+  }
+  gate_.store(error == 0 ? Gate::kOpen : Gate::kGiveUp);
+  gate_.notify_all();
+  if (error != 0) {
+    join_threads();
+    return fail_thread(error);
+  }
   log_line(LogLevel::kNotice, "Ready to accept connections");
   if (settled_.supervised) {
     notify_service_manager("READY=1\n");
   }
+  return true;
+}
+
+void Boot::join_threads() {
+  for (Thread& thread : threads_) {
+    thread.join();
+  }
+  warmer_.stop();
+  warmer_thread_.join();
 }
 
 void Boot::work(int index) {
   const int cpu = cpus_[static_cast<size_t>(index) % cpus_.size()];
   name_thread(("worker-" + std::to_string(index)).c_str());
   const CrashStack crash_stack;
+  gate_.wait(Gate::kClosed);
+  if (gate_.load() == Gate::kGiveUp) {
+    return;
+  }
   if (!pin_thread(cpu)) {
     log_line(LogLevel::kWarning, "worker %d can't be pinned to processor %d: %s", index, cpu,
              std::strerror(errno));
   }
   engine_->worker(index).run();
   running_.fetch_sub(1);
-  signals_->notify();
+  signals_.notify();
 }
 
 // The first signal ends cleanly. A second SIGINT, from somebody who waits at a terminal, ends at
@@ -386,7 +422,7 @@ void Boot::work(int index) {
 void Boot::wait_for_end() {
   bool told = false;
   while (running_.load() > 0) {
-    const StopSignal signal = signals_->wait();
+    const StopSignal signal = signals_.wait();
     if (signal == StopSignal::kInterrupt && engine_->stopping()) {
       log_line(LogLevel::kWarning, "You insist... exiting now.");
       remove_files();
@@ -405,11 +441,7 @@ void Boot::wait_for_end() {
       }
     }
   }
-  for (std::thread& thread : threads_) {
-    thread.join();
-  }
-  warmer_.stop();
-  warmer_thread_.join();
+  join_threads();
 }
 
 void Boot::remove_files() {

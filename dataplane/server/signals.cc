@@ -7,12 +7,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 
 #include "dataplane/engine/version.h"
+#include "dataplane/kernel/refusal_text.h"
 #include "src/base/assert.h"
 
 namespace pollux {
@@ -70,33 +72,31 @@ void on_crash(int number, siginfo_t* info, void*) {
 
 }  // namespace
 
-Signals::Signals() {
+std::string Signals::open() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
-  signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
-  event_fd_ = eventfd(0, EFD_CLOEXEC);
-  POLLUX_ASSERT(signal_fd_ >= 0 && event_fd_ >= 0);
-}
-
-Signals::~Signals() {
-  close(signal_fd_);
-  close(event_fd_);
+  signal_fd_.reset(signalfd(-1, &set, SFD_CLOEXEC));
+  if (!signal_fd_) {
+    return descriptor_refusal("signalfd4", errno);
+  }
+  event_fd_.reset(eventfd(0, EFD_CLOEXEC));
+  return event_fd_ ? std::string() : descriptor_refusal("eventfd2", errno);
 }
 
 StopSignal Signals::wait() {
-  pollfd fds[2] = {{signal_fd_, POLLIN, 0}, {event_fd_, POLLIN, 0}};
+  pollfd fds[2] = {{signal_fd_.get(), POLLIN, 0}, {event_fd_.get(), POLLIN, 0}};
   while (poll(fds, 2, -1) < 0) {
   }
   if ((fds[0].revents & POLLIN) != 0) {
     signalfd_siginfo info;
-    if (read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (read(signal_fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       return info.ssi_signo == SIGINT ? StopSignal::kInterrupt : StopSignal::kTerminate;
     }
   }
   uint64_t count = 0;
-  if ((fds[1].revents & POLLIN) != 0 && read(event_fd_, &count, sizeof count) < 0) {
+  if ((fds[1].revents & POLLIN) != 0 && read(event_fd_.get(), &count, sizeof count) < 0) {
     return StopSignal::kNone;
   }
   return StopSignal::kNone;
@@ -105,7 +105,7 @@ StopSignal Signals::wait() {
 void Signals::notify() {
   const uint64_t one = 1;
   // The counter can't overflow: at most one per thread and stop.
-  POLLUX_ASSERT(write(event_fd_, &one, sizeof one) == static_cast<ssize_t>(sizeof one));
+  POLLUX_ASSERT(write(event_fd_.get(), &one, sizeof one) == static_cast<ssize_t>(sizeof one));
 }
 
 void report_crashes(const std::string& log_path) {

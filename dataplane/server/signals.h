@@ -6,27 +6,29 @@
 #include <memory>
 #include <string>
 
+#include "dataplane/kernel/listener.h"
+
 namespace pollux {
 
 enum class StopSignal : unsigned char { kNone, kTerminate, kInterrupt };
 
 class Signals {
  public:
-  // Blocks SIGTERM and SIGINT in the calling thread and those it makes from now on; ignores SIGPIPE
-  // and SIGHUP.
-  Signals();
-  ~Signals();
+  Signals() = default;
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
+  // Blocks SIGTERM and SIGINT in the calling thread and those it makes from now on; ignores SIGPIPE
+  // and SIGHUP. Once, before all else. Returns what went wrong, empty if nothing.
+  std::string open();
   // Waits until a stop signal or notify(). kNone after a notify.
   StopSignal wait();
   // Any thread.
   void notify();
 
  private:
-  int signal_fd_ = -1;
-  int event_fd_ = -1;
+  UniqueFd signal_fd_;
+  UniqueFd event_fd_;
 };
 
 // From now on SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT write signal, address, version and a

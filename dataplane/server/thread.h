@@ -1,0 +1,31 @@
+// A thread whose start can fail: std::thread says so by an exception, which this build doesn't have.
+#pragma once
+
+#include <pthread.h>
+
+#include <functional>
+
+namespace pollux {
+
+class Thread {
+ public:
+  Thread() = default;
+  ~Thread();  // Requires that it was joined, or never started.
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+
+  // Runs `body` on a thread of its own. 0, or an errno. Once; the thread looks at this object, so it
+  // stays where it is.
+  int start(std::function<void()> body);
+  // Waits for its end; nothing if it was never started.
+  void join();
+
+ private:
+  static void* run(void* self);
+
+  std::function<void()> body_;
+  pthread_t handle_{};
+  bool started_ = false;
+};
+
+}  // namespace pollux

@@ -1,0 +1,93 @@
+"""What the system refuses at the start: one sentence that says what to change, status 1, and nothing
+of a crash."""
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import harness
+from case import QUICK, Case, only_once, pollux_only
+
+DENY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "deny.py")
+URING = "seccomp.*profile that allows io_uring_setup, io_uring_enter and io_uring_register"
+
+
+class Start(Case):
+
+    def assert_says(self, server, pattern):
+        status = server.wait()
+        log = server.log()
+        self.assertEqual(status, 1, log)
+        self.assertRegex(log, pattern)
+        self.assertNotRegex(log, "(?i)BUG|crash|backtrace|terminate|Ready to accept")
+        self.assertRegex(log.splitlines()[-1], pattern)
+
+    def refused(self, call, error, **options):
+        wrapper = (sys.executable, DENY, call, str(error))
+        server = harness.start_pollux(options, workers=Case.workers, wrapper=wrapper,
+                                      expect_start=False)
+        self.addCleanup(server.stop)
+        return server
+
+    @pollux_only
+    def test_io_uring(self):
+        for call in ("io_uring_setup", "io_uring_register", "io_uring_enter"):
+            for error in (errno.EPERM, errno.EACCES):
+                with self.subTest(call, error=error):
+                    self.assert_says(self.refused(call, error), URING)
+            with self.subTest(call, error=errno.ENOSYS):
+                self.assert_says(self.refused(call, errno.ENOSYS), "Linux 6.1 or newer")
+
+    @pollux_only
+    def test_descriptors(self):
+        for call in ("signalfd4", "eventfd2"):
+            for error, what in ((errno.EPERM, "a profile that allows " + call),
+                                (errno.ENOSYS, "a profile that allows " + call),
+                                (errno.EMFILE, "limit of open files")):
+                with self.subTest(call, error=error):
+                    self.assert_says(self.refused(call, error), call + ".*" + what)
+
+    @pollux_only
+    def test_threads(self):
+        server = self.refused("clone3", errno.EAGAIN, **{"control-page": "page", "pidfile": "pid"})
+        self.assert_says(server, "can't start a thread.*ulimit -u.*pids-limit")
+        left = sorted(os.listdir(server.directory))
+        self.assertEqual(left, ["stdout.log"])
+
+    @pollux_only
+    @only_once
+    def test_some_threads(self):
+        # However many may start, the others are missed in time and those that run end.
+        if QUICK or os.geteuid() != 0:
+            self.skipTest("the limit of threads needs a user of its own, and no sanitizer's threads")
+        user = 64_321  # nobody else's
+        directory = tempfile.mkdtemp(prefix="pollux-test-")
+        self.addCleanup(shutil.rmtree, directory)
+        os.chmod(directory, 0o755)
+        binary = shutil.copy(os.environ.get("POLLUX_SERVER") or harness.POLLUX, directory)
+        sentences = 0
+        for limit in range(1, 9):
+            def limited():
+                os.setgid(user)
+                os.setuid(user)
+                resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+            process = subprocess.Popen(
+                [binary, "--port", str(harness.free_port()), "--workers", "4"], cwd="/",
+                preexec_fn=limited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            try:
+                out = process.communicate(timeout=2)[0].decode()
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                out = process.communicate()[0].decode()
+                self.assertIn("Ready to accept connections", out)
+                continue
+            with self.subTest(limit=limit):
+                self.assertEqual(process.returncode, 1, out)
+                self.assertIn("can't start a thread", out.splitlines()[-1])
+                self.assertNotIn("Ready", out)
+                sentences += 1
+        self.assertEqual(sentences, 6)  # four workers, the page warmer, the administrator
