@@ -44,7 +44,7 @@ bool parse_memory_option(const OptionRow& row, const std::string& word, OptionVa
       return false;
     }
     value.number = -*percent;
-    value.text = word;
+    value.text = *percent == 0 ? "0" : word;
     return true;
   }
   const std::optional<uint64_t> bytes = parse_memory(word);
@@ -148,6 +148,9 @@ bool parse_option(const OptionRow& row, Words words, OptionValue& value, std::st
     case OptionKind::kChoice: {
       const std::optional<int64_t> index = parse_choice(row.choices, word, value.text);
       value.number = index.value_or(0);
+      if (row.name == "oom-score-adj" && value.text == "relative") {
+        value.text = "yes";  // two names of one choice; redis-server gives back this one
+      }
       reason = "argument(s) must be one of the following: " + std::string(row.choices);
       return index.has_value();
     }

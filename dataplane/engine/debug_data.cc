@@ -293,11 +293,13 @@ void debug_digest_value(Context& ctx) {
 void debug_populate(Context& ctx) {
   int64_t count = 0;
   int64_t size = 0;
-  if (!read_int64(ctx, 2, count) || (ctx.args.size() > 4 && !read_int64(ctx, 4, size))) {
+  constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
+  if (!read_int64(ctx, 2, count, kNotPositive) ||
+      (ctx.args.size() > 4 && !read_int64(ctx, 4, size, kNotPositive))) {
     return;
   }
   if (count < 0 || size < 0 || size > ctx.config.bulk_bytes_max) {
-    ctx.reply.error(error_text::kOutOfRange);
+    ctx.reply.error(kNotPositive);
     return;
   }
   const std::string prefix(ctx.args.size() > 3 ? ctx.args[3] : "key");

@@ -8,9 +8,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 #include <string>
 
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/config_options.h"
 #include "dataplane/engine/debug_data.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
@@ -155,6 +157,17 @@ void debug_no_disk(Context& ctx) {
 // Test suites turn parts of Redis off by these that Pollux does not have.
 void debug_nothing(Context& ctx) { ctx.reply.ok(); }
 
+// As debug_nothing, but of a size that redis-server would take.
+void debug_packed_threshold(Context& ctx) {
+  constexpr uint64_t kBytesMax = (uint64_t{4} << 30) - (uint64_t{1} << 20);
+  const std::optional<uint64_t> bytes = parse_memory(ctx.args[2]);
+  if (!bytes || *bytes > kBytesMax) {
+    ctx.reply.error("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+    return;
+  }
+  ctx.reply.ok();
+}
+
 void debug_client_eviction(Context& ctx) {
   const Config& config = engine_host(ctx).worker->config();
   if (config.clients_bytes_max == 0 && config.clients_percent == 0) {
@@ -233,7 +246,7 @@ constexpr DebugRow kDebugRows[] = {
     {"change-repl-id", 2, 2, debug_change_repl_id},
     {"client-eviction", 2, 2, debug_client_eviction},
     {"digest", 2, 2, debug_digest},
-    {"digest-value", 3, kAnyNumber, debug_digest_value},
+    {"digest-value", 2, kAnyNumber, debug_digest_value},
     {"error", 3, 3, debug_error},
     {"htstats", 3, 3, debug_table_stats},
     {"listpack", 3, 3, debug_listpack},
@@ -244,7 +257,7 @@ constexpr DebugRow kDebugRows[] = {
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
-    {"quicklist-packed-threshold", 3, 3, debug_nothing},
+    {"quicklist-packed-threshold", 3, 3, debug_packed_threshold},
     {"reload", 2, kAnyNumber, debug_no_disk},
     {"replybuffer", 4, 4, debug_reply_buffer},
     {"sdslen", 3, 3, debug_sds_length},

@@ -95,8 +95,8 @@ class Sky {
 void lolwut(Context& ctx) {
   size_t at = 1;
   int64_t version = 0;
-  if (ctx.args.size() > 2 && is_word(ctx.args[1], "version")) {
-    if (!read_int64(ctx, 2, version)) {
+  if (ctx.args.size() > 1 && is_word(ctx.args[1], "version")) {
+    if (ctx.args.size() > 2 && !read_int64(ctx, 2, version)) {
       return;
     }
     at = 3;

@@ -210,6 +210,9 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
 void Worker::refuse(Session& session, const BurstItem& item, Args args) {
+  const bool known = item.problem == BurstItem::Problem::kNone ||
+                     item.problem == BurstItem::Problem::kArity;
+  session.last_command = known ? item.row : nullptr;
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);
   switch (item.problem) {

@@ -67,6 +67,7 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
     run_here(session, item, args);
     return true;
   }
+  session.last_command = item.row;
   Transaction& transaction = *session.transaction;
   if (!transaction.failed()) {  // else EXEC will not look at it
     const size_t before = transaction.bytes();

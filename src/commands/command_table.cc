@@ -75,7 +75,11 @@ std::string CommandTable::rename(std::string_view name, std::string_view new_nam
   if (row == nullptr) {
     return "no such command";
   }
-  if (!new_name.empty() && find(new_name) != nullptr) {
+  const CommandRow* bearer = new_name.empty() ? nullptr : find(new_name);
+  if (bearer == row) {
+    return {};  // its own name, in whatever case
+  }
+  if (bearer != nullptr) {
     return "there is already a command '" + std::string(new_name) + "'";
   }
   size_t i = slot_of(fold_name(name));

@@ -4,7 +4,8 @@ it has only in later versions is marked."""
 import re
 import time
 
-from case import Case, ServerCase, pollux_only
+import harness
+from case import Case, Raw, ServerCase, pollux_only
 from resp_client import Error, Resp
 
 FIELDS_OF_7_0 = ["id", "addr", "laddr", "fd", "name", "age", "idle", "flags", "db", "sub", "psub",
@@ -57,6 +58,25 @@ class List(ClientCase):
         self.assertEqual(int(line["qbuf"]), 4 + 12 + 10 + 8 + len("$\r\n\r\n") + 1 + len(number))
         self.assertEqual(int(line["argv-mem"]), 12 + len(number))
         self.assertGreater(int(line["tot-mem"]), 0)
+
+    def test_the_last_command_is_that_of_redis(self):
+        theirs = harness.start_redis()
+        self.addCleanup(theirs.stop)
+        seen = []
+        for server in (self.server, theirs):
+            client = server.redis()
+            seen.append([])
+            with Raw(server) as raw:
+                raw.send(b"CLIENT SETNAME last\r\n")
+                raw.read_exactly(b"+OK\r\n")
+                for request in ("GET", "FOO", "PING", "CLIENT FOO", "MULTI", "SET a 1", "SET",
+                                "CONFIG GET x", "FOO", "DISCARD", "MULTI", "SET a 1", "EXEC",
+                                "SUBSCRIBE x", "GET a"):
+                    raw.send(request.encode() + b"\r\n")
+                    raw.socket.recv(4096)
+                    seen[-1] += [(request, row["cmd"]) for row in client.client_list()
+                                 if row["name"] == "last"]
+        self.assertEqual(*seen)
 
     def test_half_a_request_is_counted(self):
         one, two = self.resp(), self.resp()

@@ -42,6 +42,17 @@ class Debug(Case):
         self.assertEqual(ours.dbsize(), theirs.dbsize())
         self.assertEqual(ask(ours, "DEBUG", "DIGEST"), ask(theirs, "DEBUG", "DIGEST"))
 
+    def test_errors_are_those_of_redis(self):
+        ours, theirs = self.both()
+        for request in ("POPULATE x", "POPULATE -1", "POPULATE 1 a x", "POPULATE 1 a -1",
+                        "DIGEST-VALUE", "QUICKLIST-PACKED-THRESHOLD x",
+                        "QUICKLIST-PACKED-THRESHOLD -1", "QUICKLIST-PACKED-THRESHOLD 0",
+                        "QUICKLIST-PACKED-THRESHOLD 1kb", "QUICKLIST-PACKED-THRESHOLD 4293918720",
+                        "QUICKLIST-PACKED-THRESHOLD 4293918721"):
+            with self.subTest(request):
+                self.assertEqual(ask(ours, "DEBUG", *request.split()),
+                                 ask(theirs, "DEBUG", *request.split()))
+
     @only_once
     def test_string_match(self):
         client = self.start(enable_debug_command="yes").redis()
@@ -90,4 +101,5 @@ class Lolwut(Case):
         self.assertEqual(len(small), 14)
         self.assertLessEqual(max(map(len, small[:12])), 30)
         self.assertIn("not an integer", ask(client, "LOLWUT", "VERSION", "x"))
+        self.assertIn(b"ver.", ask(client, "LOLWUT", "VERSION"))
         self.assertEqual(len(ask(client, "LOLWUT", "-5", "99999999").decode().splitlines()), 402)
