@@ -77,6 +77,25 @@ class ConfigFile(Case):
         self.assertRegex(message, r"(?i)appendonly|append.only")
 
     @only_once
+    @pollux_only
+    def test_a_control_page_deletes_no_foreign_file(self):
+        path = self.config_file("timeout 7\n")
+        self.assertRegex(self.refused(control_page=path), "no control page.*deletes nothing")
+        link = path + ".link"
+        os.symlink(path, link)
+        self.addCleanup(os.unlink, link)
+        self.assertRegex(self.refused(control_page=link), "symbolic link.*deletes nothing")
+        with open(path) as f:
+            self.assertEqual(f.read(), "timeout 7\n")
+        # What a killed server left is taken over, and goes with the next one's end.
+        server = self.start()
+        page = os.path.join(server.directory, "page")
+        self.start(control_page=page).stop()
+        self.assertTrue(os.path.exists(page))
+        self.assertEqual(self.start(control_page=page).terminate(), 0)
+        self.assertFalse(os.path.exists(page))
+
+    @only_once
     def test_unknown_directive(self):
         message = self.refused("timeout 10\n\nnosuchdirective 1\n")
         self.assertIn("at line 3", message)

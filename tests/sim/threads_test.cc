@@ -1,11 +1,13 @@
 // The plays on real threads: 8 workers and 2 threads of clients, more than there are cores, so that
-// threads are interrupted anywhere. Under ThreadSanitizer this shows data races; anywhere it shows
-// wake-ups that get lost, as a play that doesn't end.
+// threads are interrupted anywhere; and, shorter, 4 workers and 1, who meet otherwise. Under
+// ThreadSanitizer this shows data races; anywhere it shows wake-ups that get lost, as a play that
+// doesn't end.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <tuple>
 
 #include "dataplane/sim/threaded_engine.h"
 #include "src/base/log.h"
@@ -18,9 +20,15 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr int kWorkers = 8;
 constexpr size_t kClientThreads = 2;
-constexpr auto kTimePerPlay = std::chrono::seconds(3);
+// How long each play goes on with so many workers.
+struct Crew {
+  int workers;
+  std::chrono::milliseconds time;
+};
+constexpr Crew kCrews[] = {{1, std::chrono::milliseconds(500)},
+                           {4, std::chrono::milliseconds(1000)},
+                           {8, std::chrono::milliseconds(3000)}};
 constexpr auto kHangs = std::chrono::seconds(60);
 
 // One thread's share of the cast; false if it does not come to an end.
@@ -68,11 +76,11 @@ bool prepare(ThreadedEngine& engine, const std::vector<Request>& requests) {
   return true;
 }
 
-std::string play_threaded(const Play& play, uint64_t seed) {
+std::string play_threaded(const Play& play, int workers, uint64_t seed) {
   Rng rng(seed);
   // Not `poll-mode busy`: with more threads than cores each step of a lease would wait for the
   // operating system to take turns, and a play would take a minute.
-  ThreadedEngine engine({.workers = kWorkers,
+  ThreadedEngine engine({.workers = workers,
                          .seed = seed,
                          .config = std::string(play.config) +
                                    (rng.below(2) == 0 ? "\npoll-spin-us 0" : "\npoll-spin-us 20"),
@@ -120,22 +128,30 @@ std::string play_threaded(const Play& play, uint64_t seed) {
   return engine.sim().leaks();
 }
 
-class ThreadsTest : public testing::TestWithParam<Play> {};
+class ThreadsTest : public testing::TestWithParam<std::tuple<Crew, Play>> {};
 
 TEST_P(ThreadsTest, NothingImpossibleIsSeen) {
   log_open("/dev/null");
   const Seeds seeds = seeds_to_run(1'000'000);
-  const auto end = SteadyClock::now() + kTimePerPlay;
+  const auto& [crew, play] = GetParam();
+  const auto end = SteadyClock::now() + crew.time;
   uint64_t seed = seeds.first;
   for (; seed < seeds.first + seeds.count && SteadyClock::now() < end; ++seed) {
-    const std::string wrong = play_threaded(GetParam(), seed);
+    const std::string wrong = play_threaded(play, crew.workers, seed);
     ASSERT_EQ(wrong, "") << "with POLLUX_SEED=" << seed << " (threads: it may not come again)";
   }
   RecordProperty("runs", std::to_string(seed - seeds.first));
 }
 
-INSTANTIATE_TEST_SUITE_P(Plays, ThreadsTest, testing::ValuesIn(plays().begin(), plays().end()),
-                         [](const auto& play) { return std::string(play.param.name); });
+std::string name_of(const testing::TestParamInfo<ThreadsTest::ParamType>& test) {
+  const auto& [crew, play] = test.param;
+  return std::string(play.name) + "_" + std::to_string(crew.workers);
+}
+
+INSTANTIATE_TEST_SUITE_P(Plays, ThreadsTest,
+                         testing::Combine(testing::ValuesIn(kCrews),
+                                          testing::ValuesIn(plays().begin(), plays().end())),
+                         name_of);
 
 }  // namespace
 }  // namespace pollux
