@@ -43,7 +43,8 @@ std::string remove_former_page(const std::string& path) {
     close(fd);
   }
   if (!ours) {
-    return subject + (fd < 0 ? "is a symbolic link" : "there is something that is no control page") +
+    return subject +
+           (fd < 0 ? "is a symbolic link" : "there is something that is no control page") +
            ", and Pollux deletes nothing that is not its own. Name a path where nothing is";
   }
   return unlink(path.c_str()) == 0

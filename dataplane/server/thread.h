@@ -1,4 +1,5 @@
-// A thread whose start can fail: std::thread says so by an exception, which this build doesn't have.
+// A thread whose start can fail: std::thread says so by an exception, which this build does not
+// have.
 #pragma once
 
 #include <pthread.h>
@@ -14,8 +15,8 @@ class Thread {
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
 
-  // Runs `body` on a thread of its own. 0, or an errno. Once; the thread looks at this object, so it
-  // stays where it is.
+  // Runs `body` on a thread of its own. 0, or an errno. Once; the thread looks at this object, so
+  // it stays where it is.
   int start(std::function<void()> body);
   // Waits for its end; nothing if it was never started.
   void join();

@@ -1,5 +1,5 @@
-"""deny.py CALL ERRNO COMMAND...: runs COMMAND with one system call refused by a seccomp filter, as a
-container or a sandbox may do."""
+"""deny.py CALL ERRNO COMMAND...: runs COMMAND with one system call refused by a seccomp filter, as
+a container or a sandbox may do."""
 
 import ctypes
 import os

@@ -1,5 +1,5 @@
-"""What the system refuses at the start: one sentence that says what to change, status 1, and nothing
-of a crash."""
+"""What the system refuses at the start: one sentence that says what to change, status 1, and
+nothing of a crash."""
 
 import errno
 import os
@@ -63,7 +63,7 @@ class Start(Case):
     def test_some_threads(self):
         # However many may start, the others are missed in time and those that run end.
         if QUICK or os.geteuid() != 0:
-            self.skipTest("the limit of threads needs a user of its own, and no sanitizer's threads")
+            self.skipTest("needs a user of its own, and no sanitizer's threads")
         user = 64_321  # nobody else's
         directory = tempfile.mkdtemp(prefix="pollux-test-")
         self.addCleanup(shutil.rmtree, directory)
