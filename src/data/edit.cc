@@ -20,6 +20,11 @@ size_t capacity_for_growth(size_t size) {
   return size < kDoubleMax ? 2 * size : size + std::max(kDoubleMax, size / 8);
 }
 
+// Whether an entry may stay if its value becomes one of this type: it loses no timer.
+bool stays_timed(const Entry& entry, ValueType type) {
+  return !entry.has_field_timer() || type == ValueType::kHash;
+}
+
 // memmove that takes null for no bytes.
 void move_bytes(char* to, std::string_view from) {
   if (!from.empty()) {
@@ -30,19 +35,32 @@ void move_bytes(char* to, std::string_view from) {
 }  // namespace
 
 Edit::Edit(Keyspace& keys, int db, const Key& key)
-    : keys_(keys), store_(keys.store_of(key)), data_(store_.database(db)), key_(key), db_(db) {
-  position_ = store_.find(data_, key_);
-  if (!position_) {
+    : stamps_(&keys.stamps_),
+      store_(keys.store_of(key)),
+      data_(store_.database(db)),
+      key_(key),
+      db_(db) {
+  KeyTable::Position position = store_.find(data_, key_);
+  if (!position) {
     return;
   }
-  if (store_.entry_at(position_.handle())->expired_at(keys.now_.ms())) {
-    ++store_.stats_.expired_by_access;
-    store_.expire(db_, key_, position_);
+  if (store_.entry_at(position.handle())->has_timer() &&
+      !store_.settle(db, key_, position, keys.now_.ms())) [[unlikely]] {
     return;
   }
-  handle_ = position_.handle();
+  enter(position);
+  writable()->set_stamp(stamps_->next(writable()->stamp()));
+}
+
+Edit::Edit(ShardStore& store, int db, const Key& key, KeyTable::Position position)
+    : stamps_(nullptr), store_(store), data_(store_.database(db)), key_(key), db_(db) {
+  enter(position);
+}
+
+void Edit::enter(KeyTable::Position position) {
+  position_ = position;
+  handle_ = position.handle();
   version_ = data_.table.version();
-  writable()->set_stamp(keys.stamps_.next(writable()->stamp()));
   entry_ = writable();
 }
 
@@ -105,8 +123,7 @@ Collection* Edit::collection() {
 
 void Edit::set_collection(ValueType type, Encoding encoding, Collection* collection) {
   before_change();
-  const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
-  const Handle fresh = new_block(has_expiry, sizeof(collection));
+  const Handle fresh = new_block(timers_for(type), sizeof(collection));
   store_.entry_at(fresh)->set_value_collection(type, encoding, collection);
   adopt(fresh);
 }
@@ -123,7 +140,7 @@ void Edit::set_expiry(int64_t at_ms) {
   if (entry_->has_expiry()) {
     store_.unlink_expiry(data_, handle_);
   } else {
-    reshape(/*has_expiry=*/true);
+    reshape({/*expiry=*/true, entry_->has_field_timer()});
   }
   store_.link_expiry(data_, handle_, at_ms);
 }
@@ -134,8 +151,26 @@ bool Edit::clear_expiry() {
   }
   before_change();
   store_.unlink_expiry(data_, handle_);
-  reshape(/*has_expiry=*/false);
+  reshape({/*expiry=*/false, entry_->has_field_timer()});
   return true;
+}
+
+void Edit::set_field_timer(int64_t at_ms) {
+  POLLUX_ASSERT(entry_ != nullptr);
+  if (entry_->field_timer_ms() == at_ms) {
+    return;
+  }
+  before_change();
+  const bool wanted = at_ms >= 0;
+  if (entry_->has_field_timer()) {
+    data_.field_wheel->unschedule(handle_);
+  }
+  if (entry_->has_field_timer() != wanted) {
+    reshape({entry_->has_expiry(), wanted});
+  }
+  if (wanted) {
+    store_.link_fields(data_, handle_, at_ms);
+  }
 }
 
 void Edit::remove() {
@@ -161,7 +196,8 @@ void Edit::take(Edit& from) {
   }
   const Entry& source = *from.entry_;
   const bool has_expiry = source.has_expiry();
-  const Handle fresh = new_block(has_expiry, source.value_area_bytes());
+  const bool has_field_timer = source.has_field_timer();
+  const Handle fresh = new_block({has_expiry, has_field_timer}, source.value_area_bytes());
   Entry* entry = store_.entry_at(fresh);
   entry->copy_value(source);
   entry->set_stamp(source.stamp());
@@ -170,6 +206,10 @@ void Edit::take(Edit& from) {
     const int64_t at_ms = source.expiry_ms();
     store_.unlink_expiry(from.data_, from.handle_);
     store_.link_expiry(data_, fresh, at_ms);
+  }
+  if (has_field_timer) {
+    from.data_.field_wheel->unschedule(from.handle_);
+    store_.link_fields(data_, fresh, source.field_timer_ms());
   }
   // What is left of the other entry: its key and its block.
   from.data_.table.erase(from.key_.hash, from.position());
@@ -185,6 +225,7 @@ void Edit::copy(const Entry& source) {
   POLLUX_ASSERT(&source != entry_);
   const int64_t at_ms = source.expiry_ms();
   const bool has_expiry = source.has_expiry();
+  const int64_t field_timer_ms = source.field_timer_ms();
   // What it replaces counts as removed, without an event.
   const bool replaced = entry_ != nullptr;
   before_change();
@@ -204,6 +245,7 @@ void Edit::copy(const Entry& source) {
   } else {
     clear_expiry();
   }
+  set_field_timer(field_timer_ms);
 }
 
 void Edit::notify(KeyEvent event) {
@@ -228,14 +270,13 @@ void Edit::before_change() {
 
 // `area` is what the value area will hold: the bytes of a value or of an int64.
 void Edit::write_inside(std::string_view area, ValueType type, Encoding encoding) {
-  const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
-  if (entry_ != nullptr && entry_->fits_in_place(area.size())) {
+  if (entry_ != nullptr && entry_->fits_in_place(area.size()) && stays_timed(*entry_, type)) {
     Entry* entry = writable();
     move_bytes(entry->value_area(), area);
     entry->set_value_inside(type, encoding, area.size());
     return;
   }
-  const Handle fresh = new_block(has_expiry, area.size());
+  const Handle fresh = new_block(timers_for(type), area.size());
   Entry* entry = store_.entry_at(fresh);
   entry->set_value_inside(type, encoding, area.size());
   move_bytes(entry->value_area(), area);
@@ -243,7 +284,7 @@ void Edit::write_inside(std::string_view area, ValueType type, Encoding encoding
 }
 
 void Edit::write_outside(std::string_view bytes, ValueType type, Encoding encoding) {
-  if (entry_ != nullptr && entry_->value_is_outside()) {
+  if (entry_ != nullptr && entry_->value_is_outside() && stays_timed(*entry_, type)) {
     Entry::Outside outside = entry_->value_outside();
     // In place, unless half of it would lie idle.
     if (outside.capacity >= bytes.size() && outside.capacity / 2 <= bytes.size()) {
@@ -257,8 +298,7 @@ void Edit::write_outside(std::string_view bytes, ValueType type, Encoding encodi
 }
 
 void Edit::adopt_outside(const Entry::Outside& outside, ValueType type, Encoding encoding) {
-  const bool has_expiry = entry_ != nullptr && entry_->has_expiry();
-  const Handle fresh = new_block(has_expiry, sizeof(outside));
+  const Handle fresh = new_block(timers_for(type), sizeof(outside));
   store_.entry_at(fresh)->set_value_outside(type, encoding, outside);
   adopt(fresh);
 }
@@ -314,34 +354,45 @@ std::span<char> Edit::resize_outside(std::string_view old, ValueType type, Encod
   return {outside.data, size};
 }
 
-// The same entry with or without an expiry block; its links are the caller's.
-void Edit::reshape(bool has_expiry) {
+// The same entry with or without timers; the links of the one that comes or goes are the caller's.
+void Edit::reshape(Timers timers) {
   const Handle fresh = store_.memory_.new_entry_named_as(
-      *entry_, {entry_->type(), has_expiry, entry_->stamp(), entry_->value_area_bytes()});
+      *entry_, {entry_->type(), timers.expiry, entry_->stamp(), entry_->value_area_bytes(),
+                timers.fields});
   Entry* entry = store_.entry_at(fresh);
   entry->copy_value(*entry_);
+  if (timers.expiry && entry_->has_expiry()) {
+    entry->expiry() = entry_->expiry();
+    data_.wheel->moved(fresh);
+  }
+  if (timers.fields && entry_->has_field_timer()) {
+    entry->field_timer() = entry_->field_timer();
+    data_.field_wheel->moved(fresh);
+  }
   data_.table.replace(position(), fresh);
   store_.memory_.heap().free(handle_);
   handle_ = fresh;
   entry_ = entry;
 }
 
-// A block for this key with room for a value; key and expiry block are filled in.
-Handle Edit::new_block(bool has_expiry, size_t value_area_bytes) {
-  ShardMemory::Shape shape{ValueType::kString, has_expiry, 0, value_area_bytes};
+// A block for this key with room for a value; key and expiry block are filled in. (The field timer
+// is adopt's: where it stands, the value tells.)
+Handle Edit::new_block(Timers timers, size_t value_area_bytes) {
+  ShardMemory::Shape shape{ValueType::kString, timers.expiry, 0, value_area_bytes, timers.fields};
   if (entry_ == nullptr) {
-    shape.stamp = keys_.stamps_.first();
+    shape.stamp = stamps_->first();
     return store_.memory_.new_entry(key_.bytes, shape);
   }
   shape.stamp = entry_->stamp();
   const Handle fresh = store_.memory_.new_entry_named_as(*entry_, shape);
-  if (has_expiry) {
+  if (timers.expiry && entry_->has_expiry()) {
     store_.entry_at(fresh)->expiry() = entry_->expiry();
   }
   return fresh;
 }
 
-// `fresh`, of the same shape as to expiry, becomes the key's entry; the old one and its value go.
+// `fresh`, of the same shape as to expiry, becomes the key's entry; the old one and its value go,
+// and its field timer, if `fresh` has none.
 void Edit::adopt(Handle fresh) {
   if (entry_ == nullptr) {
     position_ = data_.table.insert(key_.hash, fresh);
@@ -350,6 +401,14 @@ void Edit::adopt(Handle fresh) {
   } else {
     if (entry_->has_expiry()) {
       data_.wheel->moved(fresh);
+    }
+    if (entry_->has_field_timer()) [[unlikely]] {
+      if (Entry* entry = store_.entry_at(fresh); entry->has_field_timer()) {
+        entry->field_timer() = entry_->field_timer();
+        data_.field_wheel->moved(fresh);
+      } else {
+        data_.field_wheel->unschedule(handle_);
+      }
     }
     data_.table.replace(position(), fresh);
     if (entry_->value_is_elsewhere()) {

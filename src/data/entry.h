@@ -2,13 +2,16 @@
 // 16 bytes with a value of 32 takes 56:
 //
 //   0  kind          type in the low 4 bits, encoding in the high 4
-//   1  flags         has expiry, key outside, value outside, value is a collection
+//   1  flags         has expiry, key outside, value outside, value is a collection, field timer
 //   2  value bytes   of a value inside, 12 bits; above them the 4 high bits of the access stamp
 //   4  stamp, key    the 24 low bits of the access stamp; length of a key inside, 8 bits
 //   8  Expiry        16 bytes, only with a TTL
 //      key           up to 255 bytes, or an Outside (24 bytes)
 //      value         up to kInlineValueMax bytes of a string or of a small collection, an int64,
 //                    an Outside, or the address of a large collection
+//      field timer   16 bytes like Expiry, from a multiple of 8 on: of a hash some fields of which
+//                    have TTLs, when the first of them ends. Last, so that nobody else has to step
+//                    over it
 //
 // The members of large collections have the same shape (member_table.h): a name, a value, perhaps
 // a TTL; in place of the access stamp they say whose they are.
@@ -49,6 +52,15 @@ class Entry {
   int64_t expiry_ms() const { return has_expiry() ? expiry().at_ms : -1; }
   // Redis' rule: the millisecond of the expiry itself is still alive.
   bool expired_at(int64_t now_ms) const { return has_expiry() && now_ms > expiry().at_ms; }
+
+  // Of a hash some fields of which have TTLs: when the first of them ends, by the same rule.
+  bool has_field_timer() const { return (flags_ & kFieldTimer) != 0; }
+  int64_t field_timer_ms() const { return has_field_timer() ? field_timer().at_ms : -1; }
+  bool fields_due_at(int64_t now_ms) const {
+    return has_field_timer() && now_ms > field_timer().at_ms;
+  }
+  // Either of them.
+  bool has_timer() const { return (flags_ & (kHasExpiry | kFieldTimer)) != 0; }
 
   // The bytes of a string value; an int is formatted into `scratch`. Requires kString.
   std::string_view string(char (&scratch)[kInt64TextMax]) const {
@@ -97,7 +109,8 @@ class Entry {
     uint64_t size;      // bytes that count
     uint64_t capacity;  // bytes as asked of the arena
   };
-  // The time a key dies and its neighbours in the expiry wheel.
+  // The time a key dies and its neighbours in the expiry wheel. (Of a member, the time alone, and
+  // in place of the links what MemberCollection needs.)
   struct Expiry {
     int64_t at_ms;
     uint32_t prev;
@@ -105,25 +118,30 @@ class Entry {
   };
 
   // What a block must hold. `key_bytes`: the key's length, wherever it will stand.
-  static constexpr size_t bytes_for(size_t key_bytes, bool has_expiry, size_t value_area_bytes) {
-    return kHeaderBytes + (has_expiry ? sizeof(Expiry) : 0) +
-           (key_bytes <= kInlineKeyMax ? key_bytes : sizeof(Outside)) + value_area_bytes;
+  static constexpr size_t bytes_for(size_t key_bytes, bool has_expiry, size_t value_area_bytes,
+                                    bool has_field_timer = false) {
+    const size_t bytes = kHeaderBytes + (has_expiry ? sizeof(Expiry) : 0) +
+                         (key_bytes <= kInlineKeyMax ? key_bytes : sizeof(Outside)) +
+                         value_area_bytes;
+    return has_field_timer ? EntryHeap::rounded(bytes) + sizeof(Expiry) : bytes;
   }
   size_t block_bytes() const {
-    return bytes_for(key_area_bytes(), has_expiry(), value_area_bytes());
+    return bytes_for(key_area_bytes(), has_expiry(), value_area_bytes(), has_field_timer());
   }
 
   // Whether a value area of that many bytes takes the place of this one in the same block.
   bool fits_in_place(size_t value_area_bytes) const {
     return !value_is_elsewhere() &&
-           EntryHeap::rounded(bytes_for(key_area_bytes(), has_expiry(), value_area_bytes)) ==
-               EntryHeap::rounded(block_bytes());
+           EntryHeap::rounded(bytes_for(key_area_bytes(), has_expiry(), value_area_bytes,
+                                        has_field_timer())) == EntryHeap::rounded(block_bytes());
   }
 
   // Makes the header in a fresh block; key, expiry and value areas are the caller's to fill.
-  void format(ValueType type, Encoding encoding, bool has_expiry, uint32_t stamp) {
+  void format(ValueType type, Encoding encoding, bool has_expiry, uint32_t stamp,
+              bool has_field_timer = false) {
     set_kind(type, encoding);
-    flags_ = has_expiry ? kHasExpiry : 0;
+    flags_ = static_cast<uint8_t>((has_expiry ? kHasExpiry : 0) |
+                                  (has_field_timer ? kFieldTimer : 0));
     value_bytes_ = static_cast<uint16_t>(stamp >> kStampLowBits << kValueBits);
     stamp_and_key_ = stamp & kStampLowMask;
   }
@@ -201,6 +219,14 @@ class Entry {
   Expiry& expiry() { return *reinterpret_cast<Expiry*>(after_header()); }
   const Expiry& expiry() const { return const_cast<Entry*>(this)->expiry(); }
 
+  // Requires has_field_timer(), and that the value area has its shape. It stays where it is while
+  // the value changes in place.
+  Expiry& field_timer() {
+    return *reinterpret_cast<Expiry*>(reinterpret_cast<char*>(this) + block_bytes() -
+                                      sizeof(Expiry));
+  }
+  const Expiry& field_timer() const { return const_cast<Entry*>(this)->field_timer(); }
+
   // Writes only if it changes, so that reads leave the cache line clean.
   void set_stamp(uint32_t stamp) {
     if (this->stamp() != stamp) {
@@ -222,6 +248,7 @@ class Entry {
   static constexpr uint8_t kKeyOutside = 2;
   static constexpr uint8_t kValueOutside = 4;
   static constexpr uint8_t kValueCollection = 16;
+  static constexpr uint8_t kFieldTimer = 32;
   // Bit 8 is kept for the snapshot walk.
 
   static Outside load_outside(const char* from) {
@@ -246,7 +273,7 @@ class Entry {
 };
 static_assert(sizeof(Entry) == 8);
 static_assert(Entry::bytes_for(16, false, 32) == 56, "the figure that memory goals stand on");
-static_assert(Entry::bytes_for(Entry::kInlineKeyMax, true, Entry::kInlineValueMax) <=
+static_assert(Entry::bytes_for(Entry::kInlineKeyMax, true, Entry::kInlineValueMax, true) <=
               EntryHeap::kBlockBytesMax);
 
 }  // namespace pollux

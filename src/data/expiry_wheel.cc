@@ -11,7 +11,8 @@ namespace pollux {
 // Links: `next` is a handle or kNoHandle, `prev` a handle or, for the first of a slot, a mark that
 // is no block and names the slot; so an entry leaves without being searched for.
 
-void ExpiryWheel::schedule(Handle handle) {
+template <typename Timer>
+void TimerWheel<Timer>::schedule(Handle handle) {
   const int64_t at_ms = expiry_of(handle).at_ms;
   // What is already past counts as due at once.
   const uint64_t at = std::max(at_ms < 0 ? 0 : static_cast<uint64_t>(at_ms), time_);
@@ -23,7 +24,8 @@ void ExpiryWheel::schedule(Handle handle) {
   ++size_;
 }
 
-void ExpiryWheel::link(Handle handle, uint32_t slot) {
+template <typename Timer>
+void TimerWheel<Timer>::link(Handle handle, uint32_t slot) {
   Entry::Expiry& expiry = expiry_of(handle);
   const Handle first = first_[slot];
   expiry.prev = EntryHeap::not_a_block(slot);
@@ -36,7 +38,8 @@ void ExpiryWheel::link(Handle handle, uint32_t slot) {
   levels_in_use_ |= 1U << (slot / kSlots);
 }
 
-void ExpiryWheel::unschedule(Handle handle) {
+template <typename Timer>
+void TimerWheel<Timer>::unschedule(Handle handle) {
   const Entry::Expiry& expiry = expiry_of(handle);
   if (expiry.next != kNoHandle) {
     expiry_of(expiry.next).prev = expiry.prev;
@@ -60,7 +63,8 @@ void ExpiryWheel::unschedule(Handle handle) {
   --size_;
 }
 
-void ExpiryWheel::moved(Handle to) {
+template <typename Timer>
+void TimerWheel<Timer>::moved(Handle to) {
   const Entry::Expiry& expiry = expiry_of(to);
   if (expiry.next != kNoHandle) {
     expiry_of(expiry.next).prev = to;
@@ -72,7 +76,8 @@ void ExpiryWheel::moved(Handle to) {
   }
 }
 
-uint32_t ExpiryWheel::first_slot(uint64_t& begins) const {
+template <typename Timer>
+uint32_t TimerWheel<Timer>::first_slot(uint64_t& begins) const {
   const unsigned level = static_cast<unsigned>(std::countr_zero(levels_in_use_));
   POLLUX_ASSERT(level < kLevels);
   const unsigned digit = static_cast<unsigned>(std::countr_zero(slots_in_use_[level]));
@@ -83,7 +88,8 @@ uint32_t ExpiryWheel::first_slot(uint64_t& begins) const {
   return level * kSlots + digit;
 }
 
-Handle ExpiryWheel::next_due(int64_t limit_ms, int64_t& steps) {
+template <typename Timer>
+Handle TimerWheel<Timer>::next_due(int64_t limit_ms, int64_t& steps) {
   const uint64_t limit = limit_ms < 0 ? 0 : static_cast<uint64_t>(limit_ms);
   while (size_ > 0) {
     if (moving_ == kNoSlot) {
@@ -114,7 +120,8 @@ Handle ExpiryWheel::next_due(int64_t limit_ms, int64_t& steps) {
   return kNoHandle;
 }
 
-int64_t ExpiryWheel::next_ms() const {
+template <typename Timer>
+int64_t TimerWheel<Timer>::next_ms() const {
   if (size_ == 0) {
     return INT64_MAX;
   }
@@ -126,21 +133,24 @@ int64_t ExpiryWheel::next_ms() const {
   return static_cast<int64_t>(begins);
 }
 
-size_t ExpiryWheel::entries_of(uint32_t slot, std::span<Handle> out) const {
+template <typename Timer>
+size_t TimerWheel<Timer>::entries_of(uint32_t slot, std::span<Handle> out) const {
   size_t count = 0;
   for (Handle handle = first_[slot]; handle != kNoHandle && count < out.size(); ++count) {
     out[count] = handle;
-    handle = reinterpret_cast<const Entry*>(heap_.address(handle))->expiry().next;
+    handle = expiry_of(handle).next;
   }
   return count;
 }
 
-size_t ExpiryWheel::soonest(std::span<Handle> out) const {
+template <typename Timer>
+size_t TimerWheel<Timer>::soonest(std::span<Handle> out) const {
   uint64_t begins = 0;
   return size_ == 0 ? 0 : entries_of(first_slot(begins), out);
 }
 
-size_t ExpiryWheel::some(Rng& rng, std::span<Handle> out) const {
+template <typename Timer>
+size_t TimerWheel<Timer>::some(Rng& rng, std::span<Handle> out) const {
   if (size_ == 0) {
     return 0;
   }
@@ -153,5 +163,8 @@ size_t ExpiryWheel::some(Rng& rng, std::span<Handle> out) const {
   const unsigned level = any_bit(levels_in_use_);
   return entries_of(level * kSlots + any_bit(slots_in_use_[level]), out);
 }
+
+template class TimerWheel<KeyTimer>;
+template class TimerWheel<FieldTimer>;
 
 }  // namespace pollux

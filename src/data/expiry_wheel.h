@@ -1,5 +1,6 @@
 // When the keys of one database die: a hierarchical timing wheel (Varghese and Lauck 1987) of
-// milliseconds over entries, linked through the expiry blocks in them. 11 levels of 64 slots reach
+// milliseconds over entries, linked through the expiry blocks in them. A second one goes by their
+// field timers: which hash loses a field next. 11 levels of 64 slots reach
 // over all of int64, so there is no overflow list and no longest TTL.
 //
 // A time stands at the level of the highest digit (6 bits) in which it differs from the wheel's
@@ -19,18 +20,27 @@
 
 namespace pollux {
 
-class ExpiryWheel {
+// By which block of theirs entries are linked.
+struct KeyTimer {
+  static Entry::Expiry& of(Entry& entry) { return entry.expiry(); }
+};
+struct FieldTimer {
+  static Entry::Expiry& of(Entry& entry) { return entry.field_timer(); }
+};
+
+template <typename Timer>
+class TimerWheel {
  public:
   // `time_ms`: a time that nothing to come is due before; 0 will do.
-  ExpiryWheel(EntryHeap& heap, int64_t time_ms)
+  TimerWheel(EntryHeap& heap, int64_t time_ms)
       : heap_(heap), time_(time_ms < 0 ? 0 : static_cast<uint64_t>(time_ms)) {}
-  ExpiryWheel(const ExpiryWheel&) = delete;
-  ExpiryWheel& operator=(const ExpiryWheel&) = delete;
+  TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
 
-  // Links an entry by the at_ms in its expiry block. Requires that it has one and isn't linked.
+  // Links an entry by the at_ms in its block. Requires that it has one and isn't linked.
   void schedule(Handle handle);
   void unschedule(Handle handle);
-  // The linked entry now stands in another block, into which its expiry block was copied.
+  // The linked entry now stands in another place, to which its block was copied.
   void moved(Handle to);
 
   // An entry whose time is `limit_ms` or before, still linked (removing it is the caller's), in
@@ -56,8 +66,8 @@ class ExpiryWheel {
   static constexpr unsigned kLevels = 11;  // 66 bits
   static constexpr uint32_t kNoSlot = kLevels * kSlots;
 
-  Entry::Expiry& expiry_of(Handle handle) {
-    return reinterpret_cast<Entry*>(heap_.address(handle))->expiry();
+  Entry::Expiry& expiry_of(Handle handle) const {
+    return Timer::of(*reinterpret_cast<Entry*>(heap_.address(handle)));
   }
   void link(Handle handle, uint32_t slot);
   size_t entries_of(uint32_t slot, std::span<Handle> out) const;
@@ -72,5 +82,8 @@ class ExpiryWheel {
   uint64_t slots_in_use_[kLevels] = {};
   Handle first_[kLevels * kSlots] = {};
 };
+
+using ExpiryWheel = TimerWheel<KeyTimer>;
+using FieldWheel = TimerWheel<FieldTimer>;
 
 }  // namespace pollux

@@ -4,6 +4,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/hash.h"
+#include "src/data/hash_value.h"
 
 namespace pollux {
 
@@ -31,16 +32,17 @@ ShardStore& Keyspace::store_of(const Key& key) {
 
 const Entry* Keyspace::lookup(int db, const Key& key, bool touch) {
   ShardStore& store = store_of(key);
-  const KeyTable::Position position = store.find(store.database(db), key);
+  KeyTable::Position position = store.find(store.database(db), key);
   Entry* entry = nullptr;
   if (position) {
     entry = store.entry_at(position.handle());
-    if (entry->expired_at(now_.ms())) [[unlikely]] {
-      if (!frozen_) {
-        ++store.stats_.expired_by_access;
-        store.expire(db, key, position);
+    if (entry->has_timer()) [[unlikely]] {
+      const bool there = frozen_ ? !entry->expired_at(now_.ms())
+                                 : store.settle(db, key, position, now_.ms());
+      entry = there ? store.entry_at(position.handle()) : nullptr;
+      if (frozen_ && there && entry->fields_due_at(now_.ms())) {
+        hide_hash_fields(*entry, ended_ms());
       }
-      entry = nullptr;
     }
   }
   if (touch) {

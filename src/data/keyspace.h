@@ -3,7 +3,8 @@
 // runs a handler; reaching for a shard that is not held is a bug and asserts.
 //
 // Reading: find, peek. Changing: Edit, the only way, with a hook before and a hook after.
-// An expired key is never seen: whoever touches it first removes it (event "expired").
+// An expired key is never seen: whoever touches it first removes it (event "expired"). Nor is an
+// expired field of a hash: whoever touches the key first removes them (event "hexpired").
 // One thread at a time, with the hold. Pointers to entries live until the next change of that
 // key, or the next tick of its shard.
 #pragma once
@@ -51,8 +52,11 @@ class Keyspace {
   }
   // The shards of a lease, as a bit per shard; keys find theirs by their slot.
   void bind_leased(std::span<const uint64_t> held, int db, Instant now, bool touching = true);
-  // While set, what has expired is not seen, and stays where it is (CLIENT PAUSE).
+  // While set, what has expired is not seen, and stays where it is (CLIENT PAUSE). Of hashes that
+  // means fields: see HashView.
   void set_frozen(bool frozen) { frozen_ = frozen; }
+  // Up to when a field has ended that may still be there; -1: there is none.
+  int64_t ended_ms() const { return frozen_ ? now_.ms() - 1 : -1; }
 
   // How accesses are stamped from now on (the policy of eviction).
   void set_access(const AccessRules& rules) { stamps_.set_rules(rules); }
@@ -169,6 +173,9 @@ class Edit {
   void set_expiry(int64_t at_ms);
   // True if there was one.
   bool clear_expiry();
+  // When the first field of a hash ends; -1: none does. (For HashEditor; the timer stays while the
+  // value is a hash.) Requires an entry.
+  void set_field_timer(int64_t at_ms);
 
   // When or how often it was used (access.h). Requires an entry.
   void set_stamp(uint32_t stamp) { writable()->set_stamp(stamp); }
@@ -189,6 +196,22 @@ class Edit {
   void keep_quiet() { notified_ = true; }
 
  private:
+  friend class ShardStore;
+  // For the store's own changes of a key that is there.
+  Edit(ShardStore& store, int db, const Key& key, KeyTable::Position position);
+
+  // Which blocks of timers an entry has.
+  struct Timers {
+    bool expiry = false;
+    bool fields = false;
+  };
+  // Those that stay if the value becomes one of this type.
+  Timers timers_for(ValueType type) const {
+    return {entry_ != nullptr && entry_->has_expiry(),
+            type == ValueType::kHash && entry_ != nullptr && entry_->has_field_timer()};
+  }
+  void enter(KeyTable::Position position);
+
   void before_change();
   void write_bytes(std::string_view bytes, ValueType type, Encoding encoding);
   void write_inside(std::string_view area, ValueType type, Encoding encoding);
@@ -199,15 +222,15 @@ class Edit {
   std::span<char> resize_outside(std::string_view old, ValueType type, Encoding encoding,
                                  size_t size);
   void adopt_outside(const Entry::Outside& outside, ValueType type, Encoding encoding);
-  void reshape(bool has_expiry);
-  Handle new_block(bool has_expiry, size_t value_area_bytes);
+  void reshape(Timers timers);
+  Handle new_block(Timers timers, size_t value_area_bytes);
   void adopt(Handle fresh);
   void erase_entry();
   void tell_added();
   Entry* writable() { return store_.entry_at(handle_); }
   KeyTable::Position position();
 
-  Keyspace& keys_;
+  AccessStamps* const stamps_;  // null: of the store itself
   ShardStore& store_;
   ShardStore::Database& data_;
   const Key key_;

@@ -9,14 +9,17 @@
 namespace pollux {
 
 // A block with name and value; the name is `former`'s, which gives it up, if there is one.
-Handle MemberTable::new_member(std::string_view name, const Entry* former,
-                               std::string_view value) {
+Handle MemberTable::new_member(std::string_view name, const Entry* former, std::string_view value,
+                               const Entry::Expiry* expiry) {
   const bool inside = value.size() <= Entry::kInlineValueMax;
-  const ShardMemory::Shape shape{ValueType::kMember, /*has_expiry=*/false, owner_,
+  const ShardMemory::Shape shape{ValueType::kMember, expiry != nullptr, owner_,
                                  inside ? value.size() : sizeof(Entry::Outside)};
   const Handle handle = former != nullptr ? memory_.new_entry_named_as(*former, shape)
                                           : memory_.new_entry(name, shape);
   Entry* member = memory_.entry_at(handle);
+  if (expiry != nullptr) {
+    member->expiry() = *expiry;
+  }
   if (inside) {
     member->set_value_inside(ValueType::kMember, Encoding::kRaw, value.size());
     if (!value.empty()) {
@@ -28,8 +31,8 @@ Handle MemberTable::new_member(std::string_view name, const Entry* former,
   return handle;
 }
 
-Handle MemberTable::insert(const Key& name, std::string_view value) {
-  const Handle handle = new_member(name.bytes, nullptr, value);
+Handle MemberTable::insert(const Key& name, std::string_view value, const Entry::Expiry* expiry) {
+  const Handle handle = new_member(name.bytes, nullptr, value, expiry);
   member_bytes_ += memory_.entry_at(handle)->own_bytes();
   table_.insert(name.hash, handle);
   return handle;
@@ -38,7 +41,7 @@ Handle MemberTable::insert(const Key& name, std::string_view value) {
 Handle MemberTable::set_value(Place place, std::string_view value) {
   const Handle handle = place.handle();
   Entry* member = memory_.entry_at(handle);
-  if (value.size() <= Entry::kInlineValueMax && member->fits_in_place(value.size())) {
+  if (fits_in_place(*member, value.size())) {
     if (!value.empty()) {
       std::memmove(member->value_area(), value.data(), value.size());
     }
@@ -46,13 +49,35 @@ Handle MemberTable::set_value(Place place, std::string_view value) {
     return handle;
   }
   member_bytes_ -= member->own_bytes();
-  const Handle fresh = new_member({}, member, value);  // `value` may be the old one's
+  const Entry::Expiry* const expiry = member->has_expiry() ? &member->expiry() : nullptr;
+  const Handle fresh = new_member({}, member, value, expiry);  // `value` may be the old one's
   if (member->value_is_elsewhere()) {
     memory_.free_value(*member);
   }
   memory_.heap().free(handle);
   table_.replace(place.position_, fresh);
   member_bytes_ += memory_.entry_at(fresh)->own_bytes();
+  return fresh;
+}
+
+Handle MemberTable::set_expiry(Place place, const Entry::Expiry* expiry) {
+  const Handle handle = place.handle();
+  Entry* member = memory_.entry_at(handle);
+  if (expiry != nullptr && member->has_expiry()) {
+    member->expiry() = *expiry;
+    return handle;
+  }
+  member_bytes_ -= member->own_bytes();
+  const Handle fresh = memory_.new_entry_named_as(
+      *member, {ValueType::kMember, expiry != nullptr, owner_, member->value_area_bytes()});
+  Entry* copy = memory_.entry_at(fresh);
+  if (expiry != nullptr) {
+    copy->expiry() = *expiry;
+  }
+  copy->copy_value(*member);
+  memory_.heap().free(handle);
+  table_.replace(place.position_, fresh);
+  member_bytes_ += copy->own_bytes();
   return fresh;
 }
 

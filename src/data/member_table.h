@@ -57,10 +57,17 @@ class MemberTable {
     return place;
   }
 
-  // A member with a value of these bytes. Requires that the name is not there.
-  Handle insert(const Key& name, std::string_view value);
-  // Another value for it. The member may move; returns where it is.
+  // A member with a value of these bytes, and a copy of this expiry block, if any. Requires that
+  // the name is not there.
+  Handle insert(const Key& name, std::string_view value, const Entry::Expiry* expiry = nullptr);
+  // Another value for it; its expiry block stays. The member may move; returns where it is.
   Handle set_value(Place place, std::string_view value);
+  // A copy of this expiry block for it, or none; the same otherwise.
+  Handle set_expiry(Place place, const Entry::Expiry* expiry);
+  // Whether a value of so many bytes takes the place of the member's own.
+  static bool fits_in_place(const Entry& member, size_t value_bytes) {
+    return value_bytes <= Entry::kInlineValueMax && member.fits_in_place(value_bytes);
+  }
   void erase(const Key& name, Place place);
 
   // Some member, each with nearly the same chance. Requires size() > 0.
@@ -82,7 +89,8 @@ class MemberTable {
   void moved(Handle from, Handle to);
 
  private:
-  Handle new_member(std::string_view name, const Entry* former, std::string_view value);
+  Handle new_member(std::string_view name, const Entry* former, std::string_view value,
+                    const Entry::Expiry* expiry);
 
   ShardMemory& memory_;
   const uint32_t owner_;

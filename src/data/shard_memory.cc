@@ -18,9 +18,10 @@ ShardMemory::~ShardMemory() { POLLUX_ASSERT(!has_collections() && outside_count_
 
 Handle ShardMemory::new_entry(std::string_view name, const Shape& shape) {
   const Handle handle = heap_.allocate(
-      Entry::bytes_for(name.size(), shape.has_expiry, shape.value_area_bytes));
+      Entry::bytes_for(name.size(), shape.has_expiry, shape.value_area_bytes,
+                       shape.has_field_timer));
   Entry* entry = entry_at(handle);
-  entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp);
+  entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp, shape.has_field_timer);
   if (name.size() <= Entry::kInlineKeyMax) {
     entry->set_key(name);
   } else {
@@ -33,9 +34,10 @@ Handle ShardMemory::new_entry_named_as(const Entry& from, const Shape& shape) {
   const size_t name_bytes =
       from.key_is_outside() ? Entry::kInlineKeyMax + 1 : from.key_area_bytes();
   const Handle handle = heap_.allocate(
-      Entry::bytes_for(name_bytes, shape.has_expiry, shape.value_area_bytes));
+      Entry::bytes_for(name_bytes, shape.has_expiry, shape.value_area_bytes,
+                       shape.has_field_timer));
   Entry* entry = entry_at(handle);
-  entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp);
+  entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp, shape.has_field_timer);
   entry->copy_key(from);
   return handle;
 }

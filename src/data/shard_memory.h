@@ -47,13 +47,14 @@ class ShardMemory {
   void tune_prefetch();
 
   // --- entries and members ---
-  // A block with header and name; of `shape` it has the room for a value of that many bytes and an
-  // expiry block. Both are the caller's to fill; the value is a raw string until it is set.
+  // A block with header and name; of `shape` it has the room for a value of that many bytes and for
+  // timers. All are the caller's to fill; the value is a raw string until it is set.
   struct Shape {
     ValueType type = ValueType::kString;
     bool has_expiry = false;
     uint32_t stamp = 0;
     size_t value_area_bytes = 0;
+    bool has_field_timer = false;
   };
   Handle new_entry(std::string_view name, const Shape& shape);
   // The same with the name of `from`, which gives it up: of that entry only the block may be freed.

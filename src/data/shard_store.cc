@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <climits>
 #include <new>
+#include <string>
 
 #include "src/base/hash.h"
 #include "src/base/time.h"
 #include "src/data/collection.h"
+#include "src/data/hash_value.h"
 
 namespace pollux {
 
@@ -32,11 +34,24 @@ ShardStore::~ShardStore() {
 
 // --- parts of a change ---
 
-void ShardStore::link_expiry(Database& data, Handle handle, int64_t at_ms) {
-  if (data.wheel == nullptr) {
-    data.wheel = new (memory_.arena().allocate(sizeof(ExpiryWheel)))
-        ExpiryWheel(memory_.heap(), last_tick_ms_ - 1);
+template <typename Wheel>
+void ShardStore::need_wheel(Wheel*& wheel) {
+  if (wheel == nullptr) {
+    wheel = new (memory_.arena().allocate(sizeof(Wheel))) Wheel(memory_.heap(), last_tick_ms_ - 1);
   }
+}
+
+template <typename Wheel>
+void ShardStore::free_wheel(Wheel*& wheel) {
+  if (wheel != nullptr) {
+    wheel->~Wheel();
+    memory_.arena().free(wheel, sizeof(Wheel));
+    wheel = nullptr;
+  }
+}
+
+void ShardStore::link_expiry(Database& data, Handle handle, int64_t at_ms) {
+  need_wheel(data.wheel);
   entry_at(handle)->expiry().at_ms = at_ms;
   data.wheel->schedule(handle);
   data.expiry_sum += at_ms;
@@ -47,17 +62,25 @@ void ShardStore::unlink_expiry(Database& data, Handle handle) {
   data.expiry_sum -= entry_at(handle)->expiry().at_ms;
 }
 
-void ShardStore::free_wheel(Database& data) {
-  data.wheel->~ExpiryWheel();
-  memory_.arena().free(data.wheel, sizeof(ExpiryWheel));
-  data.wheel = nullptr;
+void ShardStore::link_fields(Database& data, Handle handle, int64_t at_ms) {
+  need_wheel(data.field_wheel);
+  entry_at(handle)->field_timer().at_ms = at_ms;
+  data.field_wheel->schedule(handle);
+}
+
+// Of an entry that goes.
+void ShardStore::unlink_timers(Database& data, Handle handle) {
+  if (entry_at(handle)->has_expiry()) {
+    unlink_expiry(data, handle);
+  }
+  if (entry_at(handle)->has_field_timer()) {
+    data.field_wheel->unschedule(handle);
+  }
 }
 
 void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position position) {
   const Handle handle = position.handle();
-  if (entry_at(handle)->has_expiry()) {
-    unlink_expiry(data, handle);
-  }
+  unlink_timers(data, handle);
   data.table.erase(hash, position);
   memory_.free_entry(handle);
 }
@@ -69,14 +92,53 @@ void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position,
   }
   const Handle handle = position.handle();
   Database& data = database(db);
-  if (entry_at(handle)->has_expiry()) {
-    unlink_expiry(data, handle);
-  }
+  unlink_timers(data, handle);
   data.table.erase(key.hash, position);
   if (observer_ != nullptr) {
     observer_->after(db, key, event, nullptr);
   }
   memory_.free_entry(handle);  // Last: in the tick, `key` is the entry's own.
+}
+
+void ShardStore::expire_fields(int db, const Key& key, KeyTable::Position position,
+                               int64_t limit_ms, size_t fields_max) {
+  Edit edit(*this, db, key, position);
+  size_t left = hash_fields(*edit.entry());
+  if (hash_is_all_due(*edit.entry(), limit_ms)) {
+    stats_.expired_fields += left;  // however many they are, this is one step
+    left = 0;
+  } else {
+    const size_t expired = expire_hash_fields(edit, limit_ms, fields_max);
+    POLLUX_ASSERT(expired > 0);
+    stats_.expired_fields += expired;
+    left -= expired;
+  }
+  if (left > 0) {
+    edit.notify(KeyEvent::kHExpired);
+    return;
+  }
+  edit.remove();
+  edit.notify(KeyEvent::kHExpired);
+  edit.notify(KeyEvent::kDel);
+}
+
+bool ShardStore::settle(int db, const Key& key, KeyTable::Position& position, int64_t now_ms) {
+  const Entry* entry = entry_at(position.handle());
+  if (entry->expired_at(now_ms)) {
+    ++stats_.expired_by_access;
+    expire(db, key, position);
+    return false;
+  }
+  if (entry->fields_due_at(now_ms)) {
+    // As many as no client would notice; the rest waits for the tick, out of sight.
+    constexpr size_t kFieldsAtOnce = 256;
+    expire_fields(db, key, position, now_ms - 1, kFieldsAtOnce);
+    position = find(database(db), key);
+    if (position && entry_at(position.handle())->fields_due_at(now_ms)) {
+      hide_hash_fields(*entry_at(position.handle()), now_ms - 1);
+    }
+  }
+  return static_cast<bool>(position);
 }
 
 // --- whole databases ---
@@ -93,7 +155,10 @@ uint64_t ShardStore::key_count(int db) const {
 
 DbCounts ShardStore::counts(int db) const {
   const Database& data = database(db);
-  DbCounts counts{data.table.size(), 0, 0};
+  DbCounts counts{data.table.size(), 0, 0, 0};
+  if (data.field_wheel != nullptr) {
+    counts.keys_with_field_ttls = data.field_wheel->size();
+  }
   if (data.wheel != nullptr && data.wheel->size() > 0) {
     counts.keys_with_expiry = data.wheel->size();
     const double mean =
@@ -108,6 +173,9 @@ DbOverhead ShardStore::overhead(int db) const {
   DbOverhead overhead{data.table.bytes(), 0};
   if (data.wheel != nullptr) {
     overhead.expiry = sizeof(ExpiryWheel) + data.wheel->size() * sizeof(Entry::Expiry);
+  }
+  if (data.field_wheel != nullptr) {
+    overhead.expiry += sizeof(FieldWheel) + data.field_wheel->size() * sizeof(Entry::Expiry);
   }
   return overhead;
 }
@@ -141,9 +209,8 @@ uint64_t ShardStore::flush(int db) {
 }
 
 void ShardStore::bury(std::unique_ptr<Database> data) {
-  if (data->wheel != nullptr) {
-    free_wheel(*data);
-  }
+  free_wheel(data->wheel);
+  free_wheel(data->field_wheel);
   dead_databases_.push_back(std::move(data));
 }
 
@@ -223,35 +290,63 @@ bool ShardStore::tick(Instant now, int64_t budget_us) {
   return more;
 }
 
-// Removes keys whose time has come; true if some may be left.
-bool ShardStore::expire_due(Instant now, uint64_t until) {
-  constexpr int kKeysBetweenLooks = 8;
+// Calls end(handle) for what is due by this wheel, which must unlink it or move it on; true if the
+// time was up before the end.
+template <typename Wheel, typename End>
+bool ShardStore::run_due(Wheel*& wheel, int64_t limit_ms, uint64_t until, End end) {
+  constexpr int kEndsBetweenLooks = 8;
   constexpr int64_t kStepsBetweenLooks = 64;
+  for (int done = 1; wheel != nullptr; ++done) {
+    int64_t steps = kStepsBetweenLooks;
+    const Handle handle = wheel->next_due(limit_ms, steps);
+    if (handle == kNoHandle && steps >= 0) {
+      break;
+    }
+    if (handle != kNoHandle) {
+      end(handle);
+    }
+    if ((handle == kNoHandle || done % kEndsBetweenLooks == 0) && until != UINT64_MAX &&
+        tsc() >= until) {
+      return true;
+    }
+  }
+  if (wheel != nullptr && wheel->size() == 0) {
+    free_wheel(wheel);
+  }
+  return false;
+}
+
+// Removes keys and fields whose time has come; true if some may be left.
+bool ShardStore::expire_due(Instant now, uint64_t until) {
+  constexpr size_t kFieldsAtOnce = 32;
   const int64_t limit_ms = now.ms() - 1;
   for (size_t i = 0; i < databases_.size(); ++i) {
-    const size_t db = (expire_first_ + i) % databases_.size();
-    Database& data = *databases_[db];
-    for (int done = 1; data.wheel != nullptr; ++done) {
-      int64_t steps = kStepsBetweenLooks;
-      const Handle handle = data.wheel->next_due(limit_ms, steps);
-      if (handle == kNoHandle && steps >= 0) {
-        break;
-      }
-      if (handle != kNoHandle) {
+    const auto db = static_cast<int>((expire_first_ + i) % databases_.size());
+    Database& data = database(db);
+    const auto position_of = [&data](const Key& key, Handle handle) {
+      const KeyTable::Position position =
+          data.table.find(key.hash, [handle](Handle there) { return there == handle; });
+      POLLUX_ASSERT(position);
+      return position;
+    };
+    const auto end_keys = [&] {
+      return run_due(data.wheel, limit_ms, until, [&](Handle handle) {
         const Key key = Key::of(entry_at(handle)->key());
-        const KeyTable::Position position =
-            data.table.find(key.hash, [handle](Handle there) { return there == handle; });
-        POLLUX_ASSERT(position);
-        expire(static_cast<int>(db), key, position);
-      }
-      if ((handle == kNoHandle || done % kKeysBetweenLooks == 0) && until != UINT64_MAX &&
-          tsc() >= until) {
-        expire_first_ = (db + 1) % databases_.size();
-        return true;
-      }
-    }
-    if (data.wheel != nullptr && data.wheel->size() == 0) {
-      free_wheel(data);
+        expire(db, key, position_of(key, handle));
+      });
+    };
+    const auto end_fields = [&] {
+      return run_due(data.field_wheel, limit_ms, until, [&](Handle handle) {
+        const std::string name(entry_at(handle)->key());  // the entry may move
+        const Key key = Key::of(name);
+        expire_fields(db, key, position_of(key, handle), limit_ms, kFieldsAtOnce);
+      });
+    };
+    if (fields_first_ ? end_fields() || end_keys() : end_keys() || end_fields()) {
+      // The other of the two comes first next time, and then the next database.
+      fields_first_ = !fields_first_;
+      expire_first_ = (static_cast<size_t>(db) + (fields_first_ ? 0 : 1)) % databases_.size();
+      return true;
     }
   }
   return false;
@@ -354,6 +449,9 @@ bool ShardStore::move_block(uint64_t hash, Handle from) {
     if (entry_at(to)->has_expiry()) {
       data->wheel->moved(to);
     }
+    if (entry_at(to)->has_field_timer()) {
+      data->field_wheel->moved(to);
+    }
     data->table.replace(position, to);
     memory_.heap().free(from);
     ++stats_.moved_blocks;
@@ -378,6 +476,9 @@ int64_t ShardStore::next_expiry_ms() const {
   for (const std::unique_ptr<Database>& data : databases_) {
     if (data->wheel != nullptr) {
       next_ms = std::min(next_ms, data->wheel->next_ms());
+    }
+    if (data->field_wheel != nullptr) {
+      next_ms = std::min(next_ms, data->field_wheel->next_ms());
     }
   }
   // A key lives through the millisecond of its expiry.

@@ -51,12 +51,14 @@ struct DbOverhead {
 struct DbCounts {
   uint64_t keys = 0;
   uint64_t keys_with_expiry = 0;
+  uint64_t keys_with_field_ttls = 0;
   double avg_ttl_ms = 0;  // as INFO keyspace prints it; an estimate
 };
 
 struct ShardStats {
   uint64_t expired_keys = 0;       // removed because their time had come
   uint64_t expired_by_access = 0;  // of these, found by a command rather than by the tick
+  uint64_t expired_fields = 0;     // of hashes
   uint64_t evicted_keys = 0;       // removed to make room
   uint64_t moved_blocks = 0;       // by compaction
   uint64_t freed_objects = 0;      // entries and blocks that tick freed
@@ -121,7 +123,7 @@ class ShardStore {
   // most about `budget_us` microseconds (measured by the time stamp counter); INT64_MAX asks no
   // clock and does all there is.
   bool tick(Instant now, int64_t budget_us);
-  // The next moment a key falls due, or INT64_MAX: a sleeping worker must wake by then.
+  // The next moment a key or a field falls due, or INT64_MAX: a sleeping worker must wake by then.
   int64_t next_expiry_ms() const;
   void set_active_expiry(bool on) { active_expiry_ = on; }
   // Deleted data waits to be freed; free_some frees some of it (see tick for the budget).
@@ -159,6 +161,7 @@ class ShardStore {
     KeyTable table;
     ExpiryWheel* wheel = nullptr;  // made with the first TTL, from the arena
     __int128 expiry_sum = 0;       // of at_ms of all keys with a TTL
+    FieldWheel* field_wheel = nullptr;  // the same for hashes with TTLs of fields
   };
 
   Database& database(int db) { return *databases_[static_cast<size_t>(db)]; }
@@ -172,16 +175,30 @@ class ShardStore {
   // What Edit and the tick are made of; none of them tells the observer, but for expire.
   void link_expiry(Database& data, Handle handle, int64_t at_ms);
   void unlink_expiry(Database& data, Handle handle);
-  void free_wheel(Database& data);
+  void link_fields(Database& data, Handle handle, int64_t at_ms);
+  void unlink_timers(Database& data, Handle handle);
+  template <typename Wheel>
+  void need_wheel(Wheel*& wheel);
+  template <typename Wheel>
+  void free_wheel(Wheel*& wheel);
   void erase(Database& data, uint64_t hash, KeyTable::Position position);
   void remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event);
   void expire(int db, const Key& key, KeyTable::Position position) {
     ++stats_.expired_keys;
     remove_key(db, key, position, KeyEvent::kExpired);
   }
+  // Of a hash, those fields whose time is `limit_ms` or before, the first ones first, at most
+  // `fields_max` of them. The key goes with its last field.
+  void expire_fields(int db, const Key& key, KeyTable::Position position, int64_t limit_ms,
+                     size_t fields_max);
+  // On access to a key that has a timer: what is due goes. False if that is the key, else
+  // `position` is where it stands now.
+  bool settle(int db, const Key& key, KeyTable::Position& position, int64_t now_ms);
 
   uint64_t deadline(int64_t budget_us) const;
   bool expire_due(Instant now, uint64_t until);
+  template <typename Wheel, typename End>
+  bool run_due(Wheel*& wheel, int64_t limit_ms, uint64_t until, End end);
   bool free_dead(uint64_t until);
   void free_dead_part(uint64_t until);
   bool compact(uint64_t until);
@@ -199,6 +216,7 @@ class ShardStore {
   ShardMemory memory_;
   std::vector<std::unique_ptr<Database>> databases_;
   size_t expire_first_ = 0;  // the database that the next tick begins with
+  bool fields_first_ = false;  // and whether with its hashes' fields
   std::deque<std::unique_ptr<Database>> dead_databases_;  // deleted, to be freed
   Evictor evictor_{*this};
 };

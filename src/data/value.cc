@@ -44,6 +44,8 @@ std::string_view encoding_name(Encoding encoding) {
       return "skiplist";
     case Encoding::kStream:
       return "stream";
+    case Encoding::kListpackEx:
+      return "listpackex";
   }
   POLLUX_ASSERT(false);
 }

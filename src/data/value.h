@@ -26,6 +26,7 @@ enum class Encoding : uint8_t {
   kHashtable,
   kSkiplist,
   kStream,
+  kListpackEx,  // a small hash some of whose fields have, or had, TTLs (timed_pack.h)
 };
 
 // Redis' embstr limit: a string of at most this many bytes is created as embstr.
