@@ -103,12 +103,6 @@ bool read_payload(Context& ctx, LooseValue& value) {
   uint8_t byte = 0;
   const bool typed = frame.byte(byte);
   const auto type = static_cast<RdbType>(byte);
-  if (typed && has_field_ttls(type)) {
-    ctx.reply.error(
-        "ERR The payload is a hash whose fields have TTLs, which this version of Pollux does not "
-        "keep. Remove them (HPERSIST) before DUMP");
-    return false;
-  }
   RdbReader in(frame.rest(), text_bytes_max);
   if (!typed || !skip_rdb_value(type, frame) || !frame.at_end() ||
       !read_rdb_value(type, in, ctx.config.encoding, value)) {

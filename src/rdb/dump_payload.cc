@@ -41,14 +41,14 @@ class CountingSink final : public ByteSink {
 DumpPayload::DumpPayload(const Entry& entry, bool compress) {
   open_window(first_, kFirstBytes);
   RdbWriter out(*this, compress);
-  out.byte(static_cast<uint8_t>(rdb_type_of(entry)));
+  const RdbType type = rdb_type_of(entry);
+  out.byte(static_cast<uint8_t>(type));
   write_rdb_value(entry, out);
-  seal();
+  seal(rdb_version_of(type));
 }
 
-void DumpPayload::seal() {
-  char* const version = reserve(kVersionBytes);
-  std::memcpy(version, &kRdbVersion, kVersionBytes);
+void DumpPayload::seal(uint16_t version) {
+  std::memcpy(reserve(kVersionBytes), &version, kVersionBytes);
   commit(kVersionBytes);
   settle();
   uint64_t sum = crc64(first());

@@ -37,7 +37,7 @@ class DumpPayload final : public ByteSink {
   void open_window(char* bytes, size_t capacity);
   // Writes down how far the present window was used.
   void settle();
-  void seal();
+  void seal(uint16_t version);
   std::string_view first() const { return {first_, first_used_}; }
 
   char first_[kFirstBytes];  // most payloads are short

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "src/data/hash_value.h"
 #include "src/data/keyspace.h"
 #include "src/data/shard_memory.h"
 #include "src/rdb/rdb_text.h"
@@ -55,6 +56,9 @@ class LooseValue {
       edit.set_string(bytes_.view());
     } else {
       edit.set_flat(type_, encoding_, bytes_.view());
+    }
+    if (type_ == ValueType::kHash) {
+      renew_field_timer(edit);
     }
   }
 

@@ -46,10 +46,11 @@ enum class RdbType : uint8_t {
   kStreamListpacks2 = 19,  // Redis 7.0
   kSetListpack = 20,       // p, Redis 7.2
   kStreamListpacks3 = 21,  // Redis 7.2
-  kHashMetadataPreGa = 22,  // hashes with TTLs on fields, Redis 7.4
-  kHashListpackExPreGa = 23,
-  kHashMetadata = 24,
-  kHashListpackEx = 25,
+  // Hashes whose fields have TTLs, Redis 7.4; 22 and 23 are those of its release candidates.
+  // t is a time in ms (8 bytes, little-endian), of the field that ends first; d, a length, how much
+  // later a field ends, and 1; 0 if it does not.
+  kHashMetadata = 24,    // t n (d s s)...
+  kHashListpackEx = 25,  // t p; p has the time itself behind each value
 };
 
 // What a node of kListQuicklist2 is; told as a length.
@@ -69,6 +70,8 @@ inline constexpr uint8_t kRdbEncodedString = 0xc0;
 
 // What we write: that of Redis 7.0, which 7.0 and all later ones read.
 inline constexpr uint16_t kRdbVersion = 10;
+// The same of values that 7.0 has no type for: that of Redis 7.4.
+inline constexpr uint16_t kRdbVersionFieldTtls = 12;
 // What we read.
 inline constexpr uint16_t kRdbVersionMax = 12;
 

@@ -130,13 +130,22 @@ bool RdbReader::skip_text() {
   return stored(ignored);
 }
 
-bool RdbReader::real(double& value) {
-  std::string_view number;
-  if (!bytes(sizeof value, number)) {
+template <typename Number>
+bool RdbReader::number(Number& value) {
+  std::string_view stored;
+  if (!bytes(sizeof value, stored)) {
     return false;
   }
-  std::memcpy(&value, number.data(), sizeof value);
+  std::memcpy(&value, stored.data(), sizeof value);
   return true;
+}
+
+bool RdbReader::real(double& value) {
+  return number(value);
+}
+
+bool RdbReader::time(int64_t& value) {
+  return number(value);
 }
 
 bool RdbReader::real_text(double& value) {

@@ -33,6 +33,8 @@ class RdbReader {
   // Goes over a text without looking into it.
   bool skip_text();
   bool real(double& value);
+  // A time in ms, 8 bytes.
+  bool time(int64_t& value);
   // So many bytes as they stand.
   bool bytes(size_t size, std::string_view& bytes);
   // A score as RdbType::kZset has it: a length byte and its text, or 253, 254, 255 for NaN,
@@ -48,6 +50,8 @@ class RdbReader {
     int64_t integer = 0;
   };
   bool stored(Stored& out);
+  template <typename Number>
+  bool number(Number& value);
   bool stored_integer(size_t size, int64_t& value);
 
   std::string_view rest_;

@@ -106,4 +106,8 @@ void RdbWriter::real(double value) {
   sink_.commit(sizeof value);
 }
 
+void RdbWriter::time(int64_t value) {
+  bytes({reinterpret_cast<const char*>(&value), sizeof value});
+}
+
 }  // namespace pollux

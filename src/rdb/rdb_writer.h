@@ -28,6 +28,8 @@ class RdbWriter {
     value.is_integer() ? integer(value.integer()) : text(value.string());
   }
   void real(double value);
+  // A time in ms, 8 bytes.
+  void time(int64_t value);
   // As they are, without a length.
   void bytes(std::string_view bytes) { sink_.append(bytes); }
 

@@ -47,6 +47,11 @@ bool skip_scored_by_text(RdbReader& in) {
   return in.skip_text() && in.real_text(score);
 }
 
+bool skip_timed(RdbReader& in) {
+  uint64_t later = 0;
+  return in.length(later) && skip_pair(in);
+}
+
 bool skip_node(RdbReader& in) {
   uint64_t container = 0;
   return in.length(container) && in.skip_text();
@@ -65,6 +70,13 @@ bool skip_elements(RdbReader& in) {
     }
   }
   return true;
+}
+
+// What stands behind a time.
+template <bool (*kSkip)(RdbReader&)>
+bool skip_behind_time(RdbReader& in) {
+  int64_t time = 0;
+  return in.time(time) && kSkip(in);
 }
 
 template <RdbType kType>
@@ -99,6 +111,8 @@ constexpr ReadRow kReadRows[] = {
     {RdbType::kStreamListpacks2, skip_stream<RdbType::kStreamListpacks2>, read_rdb_stream},
     {RdbType::kSetListpack, skip_text, read_rdb_set},
     {RdbType::kStreamListpacks3, skip_stream<RdbType::kStreamListpacks3>, read_rdb_stream},
+    {RdbType::kHashMetadata, skip_behind_time<skip_elements<skip_timed>>, read_rdb_hash},
+    {RdbType::kHashListpackEx, skip_behind_time<skip_text>, read_rdb_hash},
 };
 
 struct WriteRow {

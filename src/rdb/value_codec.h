@@ -1,6 +1,6 @@
 // The byte form of a value in RDB format: what DUMP and RESTORE, files and migration share. The
-// bytes are those that redis-server 7.0 writes of a value with the same encoding; what is read may
-// come from any Redis from 1.0 to 8.
+// bytes are those that redis-server 7.0 (of hashes with TTLs of fields: 7.4) writes of a value with
+// the same encoding; what is read may come from any Redis from 1.0 to 8.
 //
 // Writing: the type (rdb_type_of), then, in files behind the key, the value.
 // Reading: bytes may be hostile. What is made of them costs time and memory in proportion to them,
@@ -31,9 +31,10 @@ bool skip_rdb_value(RdbType type, RdbReader& in);
 // Reads a value of any type that we know; false if it is not right. `out` is fresh.
 bool read_rdb_value(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out);
 
-// Hashes whose fields have TTLs, which we do not read.
-inline bool has_field_ttls(RdbType type) {
-  return type >= RdbType::kHashMetadataPreGa && type <= RdbType::kHashListpackEx;
+// The version of the format that a value of this type is told in.
+inline uint16_t rdb_version_of(RdbType type) {
+  const bool field_ttls = type == RdbType::kHashMetadata || type == RdbType::kHashListpackEx;
+  return field_ttls ? kRdbVersionFieldTtls : kRdbVersion;
 }
 
 }  // namespace pollux

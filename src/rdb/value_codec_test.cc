@@ -179,6 +179,40 @@ TEST_F(ValueCodec, Hashes) {
   }), Encoding::kHashtable);
 }
 
+TEST_F(ValueCodec, HashesWithTtlsOfFields) {
+  for (const int fields : {1, 300, 512, 513, 5000}) {
+    const Entry* entry = make("k" + std::to_string(fields), [&](Edit& edit) {
+      HashEditor hash(edit, limits_);
+      for (int i = 0; i < fields; ++i) {
+        hash.set(element(i, 50), element(i * 3, 30));
+        if (i % 5 != 1) {
+          hash.set_expiry(element(i, 50), now_.ms() + i * 7919 % 1000);
+        }
+      }
+    });
+    const bool small = fields <= 512;
+    EXPECT_EQ(rdb_type_of(*entry), small ? RdbType::kHashListpackEx : RdbType::kHashMetadata);
+    const std::string before = CodecTest::bytes_of(*entry, false);
+    round_trip(*entry, small ? Encoding::kListpackEx : Encoding::kHashtable);
+    const Entry* again = read(rdb_type_of(*entry), before);
+    EXPECT_EQ(again->field_timer_ms(), now_.ms());
+    HashView(entry).for_each([&](const HashView::Pair& pair) {
+      const std::string field = text_of(pair.field);
+      EXPECT_EQ(HashView(again).expiry_ms(field), HashView(entry).expiry_ms(field));
+    });
+  }
+  // Without times any server can read it.
+  const Entry* entry = make("p", [&](Edit& edit) {
+    HashEditor hash(edit, limits_);
+    hash.set("f", "v");
+    hash.set_expiry("f", now_.ms() + 10);
+    hash.set_expiry("f", -1);
+  });
+  EXPECT_EQ(entry->encoding(), Encoding::kListpackEx);
+  EXPECT_EQ(rdb_type_of(*entry), RdbType::kHash);
+  round_trip(*entry, Encoding::kListpack);
+}
+
 TEST_F(ValueCodec, SortedSets) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   for (const int elements : {1, 128, 129, 5000}) {
@@ -209,6 +243,10 @@ class Body {
   }
   Body& score(double value) {
     out_.real(value);
+    return *this;
+  }
+  Body& time(int64_t ms) {
+    out_.time(ms);
     return *this;
   }
   Body& raw(std::string_view bytes) {
@@ -312,15 +350,49 @@ TEST_F(ValueCodec, FlatFormsAreWhole) {
   EXPECT_EQ(read(RdbType::kSetIntset, intset("\2\0\0\0\3\0\0\0"sv, "\1\0\2\0"sv)), nullptr);
 }
 
+TEST_F(ValueCodec, TimesOfFieldsAreTimesInOrder) {
+  const auto packed = [this](const Texts& texts) {
+    return read(RdbType::kHashListpackEx, Body().time(1).pack(texts));
+  };
+  const std::string now = std::to_string(now_.ms());
+  const std::string later = std::to_string(now_.ms() + 1);
+  EXPECT_NE(packed({"a", "1", now, "b", "2", later, "c", "3", "0"}), nullptr);
+  EXPECT_NE(packed({"a", "1", "0", "b", "2", "0"}), nullptr);
+  EXPECT_EQ(packed({"a", "1", later, "b", "2", now}), nullptr);
+  EXPECT_EQ(packed({"a", "1", "0", "b", "2", now}), nullptr);
+  EXPECT_EQ(packed({"a", "1", "x"}), nullptr);
+  EXPECT_EQ(packed({"a", "1", "-1"}), nullptr);
+  EXPECT_EQ(packed({"a", "1", "281474976710656"}), nullptr);
+  EXPECT_NE(packed({"a", "1", "281474976710655"}), nullptr);
+  EXPECT_EQ(packed({"a", "1"}), nullptr);
+  EXPECT_EQ(packed({"a", "1", now, "b"}), nullptr);
+  EXPECT_EQ(packed({"a", "1", now, "a", "2", now}), nullptr);
+  EXPECT_EQ(packed({}), nullptr);
+
+  const auto told = [this](int64_t first_ms, uint64_t later_by, std::string_view field = "b") {
+    return read(RdbType::kHashMetadata,
+                Body().time(first_ms).n(2).n(1).s("a").s("1").n(later_by).s(field).s("2"));
+  };
+  EXPECT_NE(told(now_.ms(), 0), nullptr);
+  EXPECT_EQ(HashView(told(now_.ms(), 5)).expiry_ms("b"), now_.ms() + 4);
+  EXPECT_EQ(told(now_.ms(), 5, "a"), nullptr);
+  EXPECT_EQ(told(0, 5), nullptr);
+  EXPECT_EQ(told(-7, 5), nullptr);
+  EXPECT_EQ(told(INT64_MAX, 5), nullptr);
+  EXPECT_EQ(told(now_.ms(), UINT64_MAX), nullptr);
+  EXPECT_EQ(told(1, uint64_t{1} << 48), nullptr);
+  EXPECT_NE(told(1, (uint64_t{1} << 48) - 1), nullptr);
+}
+
 TEST_F(ValueCodec, TypesThatAreNoneAreRefused) {
   for (int type = 0; type < 256; ++type) {
-    const bool known = type <= 5 || (type >= 9 && type <= 21);
+    const bool known = type <= 5 || (type >= 9 && type <= 21) || type == 24 || type == 25;
     if (!known) {
       EXPECT_EQ(read(static_cast<RdbType>(type), Body().n(1).s("a")), nullptr) << type;
     }
   }
-  EXPECT_TRUE(has_field_ttls(RdbType::kHashListpackEx));
-  EXPECT_FALSE(has_field_ttls(RdbType::kStreamListpacks3));
+  EXPECT_EQ(rdb_version_of(RdbType::kHashListpackEx), 12);
+  EXPECT_EQ(rdb_version_of(RdbType::kHash), 10);
 }
 
 // A payload that claims much takes no more memory than one that has it.
