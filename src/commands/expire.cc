@@ -1,6 +1,7 @@
 // Time to live: EXPIRE and its kin (NX XX GT LT), TTL and its kin, PERSIST. Times are Unix ms
 // inside; a time that has passed deletes the key at once, with event "del".
 #include "src/commands/args.h"
+#include "src/commands/expire_args.h"
 #include "src/commands/families.h"
 #include "src/commands/rows.h"
 
@@ -8,14 +9,7 @@ namespace pollux {
 
 namespace {
 
-struct Conditions {
-  bool absent = false;   // NX: only if the key has no expiry
-  bool present = false;  // XX: only if it has one
-  bool greater = false;  // GT: only if the new one is later; none counts as infinity
-  bool less = false;     // LT: only if the new one is earlier
-};
-
-bool parse_conditions(Context& ctx, Conditions& conditions) {
+bool parse_conditions(Context& ctx, ExpireConditions& conditions) {
   for (size_t i = 3; i < ctx.args.size(); ++i) {
     const std::string_view word = ctx.args[i];
     if (is_word(word, "nx")) {
@@ -42,21 +36,9 @@ bool parse_conditions(Context& ctx, Conditions& conditions) {
   return true;
 }
 
-// `current_ms` is -1 if the key has no expiry.
-bool conditions_hold(const Conditions& conditions, int64_t current_ms, int64_t at_ms) {
-  const bool has_expiry = current_ms != -1;
-  if ((conditions.absent && has_expiry) || (conditions.present && !has_expiry)) {
-    return false;
-  }
-  if (conditions.greater && (!has_expiry || at_ms <= current_ms)) {
-    return false;
-  }
-  return !(conditions.less && has_expiry && at_ms >= current_ms);
-}
-
 // `unit_ms` is the unit of the argument, `base_ms` what it counts from.
 void expire_generic(Context& ctx, int64_t unit_ms, int64_t base_ms) {
-  Conditions conditions;
+  ExpireConditions conditions;
   int64_t at_ms = 0;
   if (!parse_conditions(ctx, conditions) || !read_int64(ctx, 2, at_ms)) {
     return;
@@ -68,7 +50,7 @@ void expire_generic(Context& ctx, int64_t unit_ms, int64_t base_ms) {
   }
   Edit edit(ctx.keys, ctx.key(1));
   const Entry* entry = edit.entry();
-  if (entry == nullptr || !conditions_hold(conditions, entry->expiry_ms(), at_ms)) {
+  if (entry == nullptr || !conditions.hold(entry->expiry_ms(), at_ms)) {
     ctx.reply.integer(0);
     return;
   }

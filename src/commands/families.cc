@@ -18,6 +18,7 @@ void add_command_families(CommandTable& table) {
   table.add(expire_commands());
   table.add(scan_commands());
   table.add(hash_commands());
+  table.add(hash_ttl_commands());
   table.add(set_commands());
   table.add(set_algebra_commands());
   table.add(list_commands());

@@ -23,6 +23,7 @@ std::span<const CommandRow> dump_commands();
 std::span<const CommandRow> expire_commands();
 std::span<const CommandRow> scan_commands();
 std::span<const CommandRow> hash_commands();
+std::span<const CommandRow> hash_ttl_commands();
 std::span<const CommandRow> set_commands();
 std::span<const CommandRow> set_algebra_commands();
 std::span<const CommandRow> list_commands();

@@ -8,42 +8,13 @@
 #include "src/base/num.h"
 #include "src/commands/args.h"
 #include "src/commands/families.h"
+#include "src/commands/hash_args.h"
 #include "src/commands/member_scan.h"
 #include "src/commands/rows.h"
-#include "src/data/hash_value.h"
 
 namespace pollux {
 
 namespace {
-
-// The hash in args[1], empty if the key is absent; nothing, with WRONGTYPE answered, if it holds
-// something else.
-std::optional<HashView> find_hash(Context& ctx) {
-  const Entry* entry = ctx.keys.find(ctx.key(1));
-  if (entry != nullptr && !check_type(ctx, *entry, ValueType::kHash)) {
-    return std::nullopt;
-  }
-  return HashView(entry);
-}
-
-// The key in args[1] for a change of its hash; to be used if ok(), else WRONGTYPE is answered.
-class HashChange {
- public:
-  explicit HashChange(Context& ctx)
-      : edit(ctx.keys, ctx.key(1)),
-        ok_(edit.entry() == nullptr || check_type(ctx, *edit.entry(), ValueType::kHash)),
-        hash(edit, ctx.config.encoding) {}
-
-  bool ok() const { return ok_; }
-
-  Edit edit;
-
- private:
-  const bool ok_;
-
- public:
-  HashEditor hash;
-};
 
 // --- writing ---
 
@@ -140,7 +111,7 @@ void hincrby(Context& ctx) {
     return;
   }
   char text[kInt64TextMax];
-  change.hash.set(ctx.args[2], {text, format_int64(value, text)});
+  change.hash.set(ctx.args[2], {text, format_int64(value, text)}, HashEditor::Ttl::kKept);
   change.edit.notify(KeyEvent::kHIncrBy);
   ctx.reply.integer(value);
 }
@@ -175,20 +146,12 @@ void hincrbyfloat(Context& ctx) {
   }
   char text[kLongDoubleTextMax];
   const std::string_view digits(text, format_long_double(sum, text));
-  change.hash.set(ctx.args[2], digits);
+  change.hash.set(ctx.args[2], digits, HashEditor::Ttl::kKept);
   change.edit.notify(KeyEvent::kHIncrByFloat);
   ctx.reply.bulk(digits);
 }
 
 // --- reading ---
-
-void reply_field(Context& ctx, const HashView& hash, std::string_view field) {
-  if (const auto value = hash.find(field)) {
-    reply_packed(ctx.reply, *value);
-  } else {
-    ctx.reply.null();
-  }
-}
 
 void hget(Context& ctx) {
   if (const auto hash = find_hash(ctx)) {
@@ -287,6 +250,14 @@ void reply_random_fields(Context& ctx, const HashView& hash, int64_t count, bool
   }
 }
 
+// However many they are: what is drawn by chance must not come upon them.
+void remove_ended(Context& ctx) {
+  HashChange change(ctx);
+  ctx.keys.store_of(ctx.key(1)).stats().expired_fields +=
+      change.hash.expire(ctx.keys.now().ms() - 1, SIZE_MAX);
+  change.edit.notify(KeyEvent::kHExpired);
+}
+
 void hrandfield(Context& ctx) {
   const size_t argc = ctx.args.size();
   int64_t count = 0;
@@ -304,9 +275,13 @@ void hrandfield(Context& ctx) {
       return;
     }
   }
-  const auto hash = find_hash(ctx);
+  auto hash = find_hash(ctx);
   if (!hash) {
     return;
+  }
+  if (hash->has_hidden()) {
+    remove_ended(ctx);  // also in a pause
+    hash = HashView(ctx.keys.peek(ctx.key(1)), ctx.keys.ended_ms());
   }
   if (argc > 2) {
     reply_random_fields(ctx, *hash, count, argc == 4);
@@ -330,13 +305,15 @@ void hscan(Context& ctx) {
   std::vector<PackedValue> found;
   uint64_t next = 0;
   if (hash->size() > 0) {
-    if (!read_member_scan_options(ctx, scan)) {
+    if (!read_member_scan_options(ctx, scan, /*with_values=*/true)) {
       return;
     }
     next = hash->scan(*cursor, scan.count, [&](const HashView::Pair& pair) {
       if (passes(scan, pair.field)) {
         found.push_back(pair.field);
-        found.push_back(pair.value);
+        if (!scan.without_values) {
+          found.push_back(pair.value);
+        }
       }
     });
   }
@@ -540,7 +517,7 @@ constexpr CommandRow kRows[] = {
      .since = "2.8.0",
      .summary = "Walks over the fields of a hash, some at a time.",
      .complexity = "O(1) a call, O(N) for a walk over N fields",
-     .syntax = "key#0 cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
+     .syntax = "key#0 cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [NOVALUES]",
      .tips = "nondeterministic_output"},
 };
 

@@ -25,12 +25,12 @@ std::optional<uint64_t> read_member_cursor(Context& ctx) {
   return uint64_t{cursor->shard} << 32 | cursor->position;
 }
 
-bool read_member_scan_options(Context& ctx, MemberScan& scan) {
-  for (size_t i = 3; i < ctx.args.size(); i += 2) {
+bool read_member_scan_options(Context& ctx, MemberScan& scan, bool with_values) {
+  for (size_t i = 3; i < ctx.args.size(); ++i) {
     const bool has_value = i + 1 < ctx.args.size();
     if (is_word(ctx.args[i], "count") && has_value) {
       int64_t count = 0;
-      if (!read_int64(ctx, i + 1, count)) {
+      if (!read_int64(ctx, ++i, count)) {
         return false;
       }
       if (count < 1) {
@@ -39,8 +39,10 @@ bool read_member_scan_options(Context& ctx, MemberScan& scan) {
       }
       scan.count = static_cast<uint64_t>(std::min(count, kCountMax));
     } else if (is_word(ctx.args[i], "match") && has_value) {
-      scan.pattern = ctx.args[i + 1];
+      scan.pattern = ctx.args[++i];
       scan.has_pattern = scan.pattern != "*";
+    } else if (with_values && is_word(ctx.args[i], "novalues")) {
+      scan.without_values = true;
     } else {
       ctx.reply.error(error_text::kSyntax);
       return false;

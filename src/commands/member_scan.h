@@ -16,12 +16,13 @@ struct MemberScan {
   std::string_view pattern;
   bool has_pattern = false;
   uint64_t count = 10;
+  bool without_values = false;  // NOVALUES
 };
 
 // The cursor in args[2]. Otherwise nothing, with the error answered.
 std::optional<uint64_t> read_member_cursor(Context& ctx);
-// The options behind it. False with the error answered.
-bool read_member_scan_options(Context& ctx, MemberScan& scan);
+// The options behind it; NOVALUES is one where members have values. False with the error answered.
+bool read_member_scan_options(Context& ctx, MemberScan& scan, bool with_values = false);
 
 // Whether the pattern lets this element through.
 bool passes(const MemberScan& scan, std::string_view element);
