@@ -89,6 +89,21 @@ void append_stream(Digest& digest, const Stream& stream) {
   });
 }
 
+// Of the TTL of a field it counts that there is one, as of a key's.
+void append_fields(Digest& digest, const Entry& entry) {
+  const HashView hash(&entry);
+  hash.for_each([&](const HashView::Pair& pair) {
+    char scratch[kInt64TextMax];
+    char value_scratch[kInt64TextMax];
+    const std::string_view field = pair.field.text(scratch);
+    Digest one = digest_of(field, pair.value.text(value_scratch));
+    if (entry.has_field_timer() && hash.expiry_ms(field).value_or(-1) != -1) {
+      one.add("!!hexpire!!");
+    }
+    digest.add(one.text());
+  });
+}
+
 // What a value holds. Of sets, hashes and sorted sets the order of elements doesn't count.
 void append_content(Digest& digest, const Entry& entry) {
   char scratch[kInt64TextMax];
@@ -115,10 +130,7 @@ void append_content(Digest& digest, const Entry& entry) {
       });
       return;
     case ValueType::kHash:
-      HashView(&entry).for_each([&](const HashView::Pair& pair) {
-        char value_scratch[kInt64TextMax];
-        digest.add(digest_of(pair.field.text(scratch), pair.value.text(value_scratch)).text());
-      });
+      append_fields(digest, entry);
       return;
     case ValueType::kStream:
       append_stream(digest, Stream::of(entry));

@@ -156,6 +156,7 @@ void add_stats(InfoText& info, const InfoSource& from) {
   info.add("rejected_connections", from.sum(&CoreBlock::connections_rejected));
   add_zeros(info, {"sync_full", "sync_partial_ok", "sync_partial_err"});
   info.add("expired_keys", from.sum(&CoreBlock::expired_keys));
+  info.add("expired_subkeys", from.sum(&CoreBlock::expired_fields));
   info.add("expired_stale_perc", "0.00");
   info.add("expired_time_cap_reached_count", from.sum(&CoreBlock::ticks_cut_short));
   info.add("expire_cycle_cpu_milliseconds",
@@ -299,7 +300,8 @@ void add_keyspace(InfoText& info, const InfoSource& from) {
   for (const auto& [db, counts] : from.databases) {
     info.line("db" + std::to_string(db) + ":keys=" + std::to_string(counts.keys) +
               ",expires=" + std::to_string(counts.keys_with_expiry) + ",avg_ttl=" +
-              std::to_string(static_cast<int64_t>(counts.avg_ttl_ms)));
+              std::to_string(static_cast<int64_t>(counts.avg_ttl_ms)) + ",subexpiry=" +
+              std::to_string(counts.keys_with_field_ttls));
   }
 }
 
@@ -384,9 +386,11 @@ void info_visit(Worker& worker, Tour& tour) {
       continue;
     }
     const DbCounts counts = worker.shard().counts(db);
-    std::snprintf(line, sizeof line, "k %d %llu %llu %.0f\n", db,
+    std::snprintf(line, sizeof line, "k %d %llu %llu %llu %.0f\n", db,
                   static_cast<unsigned long long>(counts.keys),
-                  static_cast<unsigned long long>(counts.keys_with_expiry), counts.avg_ttl_ms);
+                  static_cast<unsigned long long>(counts.keys_with_expiry),
+                  static_cast<unsigned long long>(counts.keys_with_field_ttls),
+                  counts.avg_ttl_ms);
     tour.text += line;
   }
   const ShardId shard = worker.shard().id();
@@ -406,16 +410,19 @@ void gather(const std::string& text, InfoSource& into) {
     int db = 0;
     unsigned long long keys = 0;
     unsigned long long expiring = 0;
+    unsigned long long with_field_ttls = 0;
     double ttl = 0;
     char code[64];
     long long count = 0;
     long long topics[kTopicKinds];
-    if (std::sscanf(line, "k %d %llu %llu %lf", &db, &keys, &expiring, &ttl) == 4) {
+    if (std::sscanf(line, "k %d %llu %llu %llu %lf", &db, &keys, &expiring, &with_field_ttls,
+                    &ttl) == 5) {
       DbCounts& sum = into.databases[db];
       const double weight = static_cast<double>(sum.keys_with_expiry) * sum.avg_ttl_ms +
                             static_cast<double>(expiring) * ttl;
       sum.keys += keys;
       sum.keys_with_expiry += expiring;
+      sum.keys_with_field_ttls += with_field_ttls;
       sum.avg_ttl_ms =
           sum.keys_with_expiry > 0 ? weight / static_cast<double>(sum.keys_with_expiry) : 0;
     } else if (std::sscanf(line, "e %63s %lld", code, &count) == 2) {

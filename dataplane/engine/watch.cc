@@ -120,7 +120,8 @@ bool WatchTable::intact(uint64_t id, const ShardStore& store, Instant now) const
     const Name& name = record.key->name;
     if (intact && !record.due) {
       const Entry* entry = store.look(name.db, {name.bytes, name.hash});
-      intact = entry == nullptr || !entry->expired_at(now.ms());
+      intact = entry == nullptr ||
+               !(entry->expired_at(now.ms()) || entry->fields_due_at(now.ms()));
     }
   });
   return intact;

@@ -498,6 +498,7 @@ void Worker::publish_counters() {
     core_.dead_objects.set(static_cast<int64_t>(shard_.dead_objects()));
     core_.freed_objects.set(static_cast<int64_t>(shard_.stats().freed_objects));
     core_.expired_keys.set(static_cast<int64_t>(shard_.stats().expired_keys));
+    core_.expired_fields.set(static_cast<int64_t>(shard_.stats().expired_fields));
   }
   const int64_t bytes = core_.data_bytes.get() + core_.client_bytes.get();
   if (bytes > core_.memory_peak_bytes.get()) {

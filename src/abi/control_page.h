@@ -82,6 +82,7 @@ struct alignas(64) CoreBlock {
   Counter keyspace_hits;
   Counter keyspace_misses;
   Counter expired_keys;
+  Counter expired_fields;  // of hashes
   Counter tick_cycles;      // TSC in slices of expiry and freeing
   Counter ticks_cut_short;  // slices that ended with more to do
   Counter evicted_keys;
