@@ -98,9 +98,13 @@ def intset(numbers):
 
 
 def listpack(items):
-    """With short strings alone: readers take any form."""
-    elements = b"".join(struct.pack("B", 0x80 | len(item)) + item + struct.pack("B", len(item) + 1)
-                        for item in items)
+    """With short strings, and integers of 7 or 64 bits: readers take any form."""
+    def element(item):
+        if not isinstance(item, int):
+            return struct.pack("B", 0x80 | len(item)) + item + struct.pack("B", len(item) + 1)
+        return struct.pack("BB", item, 1) if 0 <= item < 128 else struct.pack("<BqB", 0xf4, item, 9)
+
+    elements = b"".join(element(item) for item in items)
     return struct.pack("<IH", 7 + len(elements), len(items)) + elements + b"\xff"
 
 
@@ -144,7 +148,16 @@ def samples():
 
 def newer_samples():
     """The same of types that redis-server 7.0 does not know."""
-    return {"set-listpack": b"\x14" + text(listpack([b"a", b"b", b"5"]))}
+    later = 4102444800000  # the year 2100
+    times = [b"a", 1, later, b"b", b"x" * 30, later + 70, b"c", 5, 0]
+    return {
+        "set-listpack": b"\x14" + text(listpack([b"a", b"b", b"5"])),
+        "hash-listpackex": b"\x19" + struct.pack("<q", later) + text(listpack(times)),
+        "hash-metadata": b"\x18" + struct.pack("<q", later) + length(3) +
+                         length(0) + text(b"c") + text(b"5") +
+                         length(71) + text(b"b") + text(b"x" * 30) +
+                         length(1) + text(b"a") + text(b"1"),
+    }
 
 
 def hostile():
@@ -166,6 +179,16 @@ def hostile():
         "listpack with an odd number": b"\x10" + text(listpack([b"a", b"b", b"c"])),
         "listpack cut": b"\x10" + text(listpack(PAIRS)[:-1]),
         "fields twice": b"\x10" + text(listpack([b"a", b"b", b"a", b"c"])),
+        "times not in order": b"\x19" + bytes(8) + text(listpack(
+            [b"a", 1, 5000000000001, b"b", 2, 5000000000000])),
+        "a time after none": b"\x19" + bytes(8) + text(listpack(
+            [b"a", 1, 0, b"b", 2, 5000000000000])),
+        "a time that is none": b"\x19" + bytes(8) + text(listpack([b"a", 1, b"5"])),
+        "a time too far": b"\x18" + struct.pack("<q", 2 ** 48 - 1) + length(1) + length(2) +
+                          text(b"a") + text(b"1"),
+        "times without fields": b"\x18" + bytes(8) + length(0),
+        "a timed field twice": b"\x18" + struct.pack("<q", 5) + length(2) +
+                               (length(1) + text(b"a") + text(b"1")) * 2,
         "no score": b"\x11" + text(listpack([b"a", b"b"])),
         "NaN": b"\x05\x01" + text(b"m") + struct.pack("<d", float("nan")),
         "ziplist cut": b"\x0a" + text(ziplist(ITEMS)[:-5]),

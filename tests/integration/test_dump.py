@@ -124,13 +124,21 @@ class Dump(Case):
     @only_once
     @pollux_only
     def test_types_of_newer_servers(self):
-        client = self.start(enable_debug_command="yes").redis()
+        client = self.start(rdbcompression="no").redis()
         for version in (11, 12):
             body = payloads.newer_samples()["set-listpack"]
             client.restore("k", 0, payloads.seal(body, version), replace=True)
             self.assertEqual(client.smembers("k"), {b"a", b"b", b"5"})
-        with self.assertRaisesRegex(redis.ResponseError, "fields have TTLs"):
-            client.restore("h", 0, payloads.seal(b"\x19\x00", 12))
+            for name in ("hash-listpackex", "hash-metadata"):
+                body = payloads.newer_samples()[name]
+                client.restore("h", 0, payloads.seal(body, version), replace=True)
+                self.assertEqual(client.hgetall("h"), {b"a": b"1", b"b": b"x" * 30, b"c": b"5"})
+                times = client.execute_command("HPEXPIRETIME", "h", "FIELDS", 3, "a", "b", "c")
+                self.assertEqual(times, [4102444800000, 4102444800070, -1])
+                self.assertEqual(client.object("encoding", "h"), b"listpackex")
+                dumped = client.dump("h")
+                self.assertEqual(dumped[-10:-8], b"\x0c\x00")
+                self.assertEqual(payloads.body(dumped), payloads.newer_samples()["hash-listpackex"])
 
     @only_once
     def test_what_is_no_value(self):

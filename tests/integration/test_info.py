@@ -25,6 +25,7 @@ def fields(text):
             name, _, value = line.partition(":")
             if re.match(r"cmdstat_|errorstat_|latency_percentiles_usec_|db\d+$", name):
                 value = re.sub(r"[0-9.]+", "N", value)
+                value = value.replace(",subexpiry=N", "")  # of Redis 7.4
                 name = re.sub(r"(cmdstat_|errorstat_|usec_|db).*", r"\1", name) + ":" + value
             found[section].append(name)
     return found
