@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import harness
-from case import QUICK, Case, only_once, pollux_only
+from case import QUICK, Case, not_quick, only_once, pollux_only
 
 DENY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "deny.py")
 URING = "seccomp.*profile that allows io_uring_setup, io_uring_enter and io_uring_register"
@@ -52,6 +52,7 @@ class Start(Case):
                     self.assert_says(self.refused(call, error), call + ".*" + what)
 
     @pollux_only
+    @not_quick  # a sanitizer has threads of its own
     def test_threads(self):
         server = self.refused("clone3", errno.EAGAIN, **{"control-page": "page", "pidfile": "pid"})
         self.assert_says(server, "can't start a thread.*ulimit -u.*pids-limit")
