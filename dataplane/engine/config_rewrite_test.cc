@@ -23,7 +23,8 @@ std::string rewritten(const std::string& old, std::vector<std::string_view> pair
   EXPECT_EQ(store.set(pairs), "");
   std::string text = rewritten_config(old, store.current()->texts);
   for (const std::string& always :
-       {std::string("save \"\"\n"), std::string("latency-tracking-info-percentiles 50 99 99.9\n"),
+       {std::string("save 3600 1\nsave 300 100\nsave 60 10000\n"),
+        std::string("latency-tracking-info-percentiles 50 99 99.9\n"),
         "dir " + quoted_word(store.current()->dir) + "\n"}) {
     const size_t at = text.rfind(always);
     if (at != std::string::npos && text.find("# Generated") < at) {
