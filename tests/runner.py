@@ -277,7 +277,8 @@ def integration():
 
 def differential():
     script = os.path.join(ROOT, "tests", "differential", "run")
-    return counted_script("differential", [script, "--commands", "1000000", "--shrink"], 900)
+    return counted_script("differential", [script, "--commands", "1000000", "--shrink",
+                                           "--events", "1"], 900)
 
 
 def micro():

@@ -68,12 +68,20 @@ class Run {
     }
     for (at_ = 0; at_ < steps_.size() && !found_; at_++) {
       run_step(steps_[at_]);
+      flushed_ = flushed_ || flushes(steps_[at_]);
       if (events_ && !found_ && (at_ % kStepsPerLook == 0 || at_ + 1 == steps_.size())) {
         compare_events();
+        if (flushed_) {
+          events_->forget_deaths();
+          flushed_ = false;
+        }
       }
     }
     if (!found_) {
       compare_data_sets();
+    }
+    if (events_ && !found_) {
+      compare_deaths();
     }
     return found_;
   }
@@ -443,6 +451,22 @@ class Run {
     }
   }
 
+  static bool flushes(const Step& step) {
+    return std::any_of(step.commands.begin(), step.commands.end(), [](const Command& command) {
+      return !command.request.empty() &&
+             strncasecmp(command.request[0].c_str(), "flush", 5) == 0;
+    });
+  }
+
+  // Behind compare_data_sets, which asks for all keys.
+  void compare_deaths() {
+    compare_events();
+    const auto difference = events_->compare_deaths();
+    if (difference && !found_) {
+      report(0, difference->what, difference->redis, difference->pollux);
+    }
+  }
+
   void compare_data_sets() {
     size_t connection = pairs_.size() - 1;
     at_ = steps_.size();
@@ -477,6 +501,7 @@ class Run {
   const std::vector<Step>& steps_;
   std::vector<Pair> pairs_;
   std::optional<EventStreams> events_;
+  bool flushed_ = false;  // since events were compared last
   Waiters waiters_;
   size_t at_ = 0;
   Answer redis_;

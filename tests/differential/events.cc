@@ -74,6 +74,11 @@ std::string EventStreams::Event::subject() const {
   return db + ":" + (channel.starts_with("__keyspace") ? channel.substr(colon + 1) : text);
 }
 
+std::string EventStreams::Event::key() const {
+  const std::string of = subject();
+  return of.substr(of.find(':') + 1);
+}
+
 std::string EventStreams::Event::name() const {
   return channel.starts_with("__keyspace") ? text : channel.substr(channel.find("__:") + 3);
 }
@@ -130,8 +135,10 @@ std::optional<EventStreams::Difference> EventStreams::compare(const std::string&
     const Event* wanted = i < redis.size() ? &redis[i] : nullptr;
     const Event* theirs = j < pollux.size() ? &pollux[j] : nullptr;
     if (wanted != nullptr && expired(*wanted)) {
+      deaths_[wanted->key()].redis++;
       i++;
     } else if (theirs != nullptr && expired(*theirs)) {
+      deaths_[theirs->key()].pollux++;
       dead[theirs->subject()]++;
       j++;
     } else if (wanted != nullptr && theirs != nullptr && wanted->shown() == theirs->shown()) {
@@ -139,12 +146,23 @@ std::optional<EventStreams::Difference> EventStreams::compare(const std::string&
       i++;
       j++;
     } else if (wanted != nullptr && wanted->name() == "del" && dead[wanted->subject()] > 0) {
+      deaths_[wanted->key()].redis++;
       dead[wanted->subject()]--;
       i++;
     } else {
       return Difference{"events of " + printable(subject, 100) + " differ",
                         wanted != nullptr ? wanted->shown() : "(no event)",
                         theirs != nullptr ? theirs->shown() : "(no event)"};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<EventStreams::Difference> EventStreams::compare_deaths() const {
+  for (const auto& [key, deaths] : deaths_) {
+    if (deaths.redis != deaths.pollux) {
+      return Difference{"how often " + printable(key, 100) + " expired differs (on two channels)",
+                        std::to_string(deaths.redis), std::to_string(deaths.pollux)};
     }
   }
   return std::nullopt;

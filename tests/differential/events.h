@@ -2,10 +2,13 @@
 // while the streams run. Events of a key must come in the same order with the same names, on the
 // key's channel and on the event's; with one worker, events of all keys must, too.
 //
-// "expired" is left out: when a key that nobody asks for is found to be dead is each server's own.
-// Where Redis says "del" of a key that Pollux says "expired" of (known.md), the two are one event.
+// "expired" has no place in that order: when a key that nobody asks for is found to be dead is each
+// server's own. But a key dies once: of each name the deaths are counted, and are as many on both
+// sides when all keys have been asked for. Where Redis says "del" of a key that Pollux says
+// "expired" of (known.md), the two are one event, and a death.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +35,11 @@ class EventStreams {
   };
   std::optional<Difference> take(const std::string& marker);
 
+  // Whether the deaths since forget_deaths are as many on both sides.
+  std::optional<Difference> compare_deaths() const;
+  // FLUSHALL: a dead key that nobody has found is gone with the others, and nobody tells.
+  void forget_deaths() { deaths_.clear(); }
+
  private:
   struct Event {
     std::string channel;
@@ -39,6 +47,8 @@ class EventStreams {
     std::string shown() const { return channel + " " + text; }
     // "db:key" that it is about.
     std::string subject() const;
+    // The key alone: what SWAPDB moves is found dead there or here.
+    std::string key() const;
     // What happened: del, expired, ...
     std::string name() const;
   };
@@ -49,13 +59,17 @@ class EventStreams {
   };
   static bool subscribe(Side& side);
   static bool read_to(Side& side, const std::string& marker, std::vector<Event>& events);
-  static std::optional<Difference> compare(const std::string& subject,
-                                           const std::vector<Event>& redis,
-                                           const std::vector<Event>& pollux);
+  std::optional<Difference> compare(const std::string& subject, const std::vector<Event>& redis,
+                                    const std::vector<Event>& pollux);
 
+  struct Deaths {
+    int redis = 0;
+    int pollux = 0;
+  };
   Side redis_;
   Side pollux_;
   bool one_order_;
+  std::map<std::string, Deaths> deaths_;  // by key
 };
 
 }  // namespace pollux

@@ -1,6 +1,8 @@
 """SLOWLOG and COMMANDLOG: entries of all workers as one log, arguments as redis-server keeps
 them."""
 
+import time
+
 import redis
 
 import harness
@@ -55,14 +57,21 @@ class SlowlogOracle(Case):
     def entries(self, server):
         client = server.redis(single_connection_client=True)
         self.addCleanup(client.close)
+        began = time.time()
         self.assertTrue(client.config_set("slowlog-log-slower-than", "0"))
         client.slowlog_reset()
         first = ask(client, "SLOWLOG", "GET", "1")[0][0]
         for command in self.COMMANDS:
             ask(client, *command)
         found = ask(client, "SLOWLOG", "GET", "-1")
+        ended = time.time()
+        # Commands do not overlap, and some of these take microseconds.
+        took_us = [entry[2] for entry in found]
+        self.assertGreaterEqual(min(took_us), 0)
+        self.assertGreater(sum(took_us), 0)
+        self.assertLessEqual(sum(took_us), (ended - began) * 1000000 + len(found))
         for entry in found:
-            self.assertGreaterEqual(entry[2], 0)
+            self.assertTrue(int(began) <= entry[1] <= ended, entry)
             self.assertRegex(entry[4], rb"^127\.0\.0\.1:\d+$")
         return [(entry[0] - first, entry[3], entry[5]) for entry in found]
 
