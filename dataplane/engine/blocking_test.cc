@@ -206,16 +206,14 @@ TEST_P(BlockingTest, WhoeverLeavesIsForgotten) {
   }
 }
 
-// So much that the server reads no more of it until the wait is over.
 TEST_P(BlockingTest, WhoeverLeavesWithMuchBehindTheWaitIsForgotten) {
   const std::string a = key_on(0, "a");
   const std::string b = key_on(1, "b");
   MemoryClient pusher = connect(2);
   for (const bool reset : {true, false}) {
-    for (const bool over_shards : {true, false}) {
+    for (const Request& wait : std::vector<Request>{
+             {"BLPOP", a, b, "0"}, {"BLPOP", a, "0"}, {"BLPOP", b, "0"}}) {
       MemoryClient waiter = connect(0);
-      const Request wait =
-          over_shards ? Request{"BLPOP", a, b, "0"} : Request{"BLPOP", a, "0"};
       EXPECT_EQ(run(waiter, wait), "");
       for (int i = 0; i < 10; ++i) {
         EXPECT_EQ(run(waiter, {"SET", b, std::string(100'000, 'x')}), "");
@@ -225,10 +223,28 @@ TEST_P(BlockingTest, WhoeverLeavesWithMuchBehindTheWaitIsForgotten) {
       EXPECT_TRUE(waiter.closed());
       EXPECT_EQ(records(), 0U);
       EXPECT_EQ(sum(&CoreBlock::blocked_clients), 0);
-      EXPECT_EQ(run_all(pusher, {{"RPUSH", a, "x"}, {"LLEN", a}, {"DEL", a, b}}),
+      EXPECT_EQ(run_all(pusher, {{"RPUSH", wait[1], "x"}, {"LLEN", wait[1]}, {"DEL", a, b}}),
                 ":1\r\n:1\r\n:1\r\n");
     }
   }
+}
+
+// Much has come, and the server reads no more of it, before the wait begins.
+TEST_P(BlockingTest, WhoeverWaitsIsReadFromAgain) {
+  const std::string a = key_on(0, "a");
+  MemoryClient waiter = connect(0);
+  MemoryClient other = connect(1);
+  EXPECT_EQ(run(other, {"CLIENT", "PAUSE", "100000", "WRITE"}), "+OK\r\n");
+  std::string bytes = encode({"SET", a, std::string(400'000, 'x')});
+  bytes += encode({"DEL", a}) + encode({"BLPOP", a, "0"});
+  waiter.send(bytes + encode({"SET", a, std::string(600'000, 'x')}));
+  settle();
+  EXPECT_EQ(run(other, {"CLIENT", "UNPAUSE"}), "+OK\r\n");
+  EXPECT_EQ(more(waiter), "+OK\r\n:1\r\n");
+  waiter.half_close();
+  settle();
+  EXPECT_TRUE(waiter.closed());
+  EXPECT_EQ(records(), 0U);
 }
 
 // What it sent before it ended its side is done, if nothing blocks it.

@@ -97,7 +97,6 @@ class Session : public StallNode, public DirtyNode {
   int protocol = 2;
   bool authenticated = true;
   bool ended = false;             // the peer sends no more: close once all that came is answered
-  bool leaving = false;           // it will have, when all that it sent has come (kLeaving)
   bool closing = false;           // close once all replies are out; read no more
   bool kill_after_exec = false;   // was killed in the middle of an EXEC, which goes first
   bool closed = false;            // transport.close was called
@@ -117,7 +116,6 @@ class Session : public StallNode, public DirtyNode {
   const CommandRow* last_command = nullptr;
 
   std::string_view unread() const { return std::string_view(input).substr(input_used); }
-  bool has_left() const { return ended || leaving; }
   // As CLIENT LIST and INFO count it: its next reply waits for other than its turn.
   bool is_blocked() const { return stall == Stall::kPaused || stall == Stall::kBlocked; }
 };

@@ -5,7 +5,6 @@
 //
 // Life of a connection: kOpen, any number of kData, then kEnd (the peer sends no more, or is gone)
 // unless the engine closed first; after close(), exactly one kClosed, and then the ConnId is dead.
-// While it is paused, kLeaving may come, at most once a pause.
 // Indices of ConnId are dense and reused, generations are not.
 //
 // Implementations: dataplane/kernel (io_uring), dataplane/sim (in memory, by seed).
@@ -35,8 +34,6 @@ struct TransportEvent {
     kOpen,    // a new connection; peer() tells who
     kData,    // `bytes` came; they live until the next poll
     kSent,    // the send() under way has ended: `sent` bytes are with the wire, the slices are free
-    kLeaving,  // it is paused, and its peer has ended or is gone: after resume comes what it has
-               // sent before, and kEnd
     kEnd,     // the peer will send no more, or the connection broke
     kClosed,  // after close(): nothing refers to it any more
   };
@@ -74,7 +71,6 @@ class Transport {
   virtual void send(ConnId conn, std::span<const TxSlice> slices) = 0;
 
   // No more kData until resume (data that was already taken from the wire may still come once).
-  // That the peer leaves is told all the same: kLeaving.
   virtual void pause(ConnId conn) = 0;
   virtual void resume(ConnId conn) = 0;
 

@@ -178,10 +178,6 @@ void Worker::on_event(const TransportEvent& event) {
     case TransportEvent::Kind::kSent:
       on_sent(*session, event.sent);
       break;
-    case TransportEvent::Kind::kLeaving:
-      session->leaving = true;
-      mark_dirty(*session);
-      break;
     default:
       on_end(*session);
       break;

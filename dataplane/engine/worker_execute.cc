@@ -83,7 +83,7 @@ size_t Worker::run_part(BurstPart& part) {
     }
     consumed = item.end;
   }
-  if (!session.closed && (!session.out.empty() || session.closing || session.has_left())) {
+  if (!session.closed && (!session.out.empty() || session.closing || session.ended)) {
     mark_dirty(session);
     over_output_limit(session);
   }

@@ -140,7 +140,8 @@ void Worker::on_data(Session& session, std::string_view bytes) {
     return;
   }
   if (session.stall != Stall::kNone) {
-    if (session.input.size() > kStalledInputMax && !session.receive_paused) {
+    if (session.input.size() > kStalledInputMax && !session.is_blocked() &&
+        !session.receive_paused) {
       session.receive_paused = true;
       transport_->pause(session.conn);
     }
@@ -301,10 +302,11 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
 
 // Receiving stands still only while the session does and much waits: then a client may send no
 // faster than it is served, and what waits stays in its kernel. (Not while the rest of a request is
-// to come.)
+// to come.) A blocked one reads on, up to client-query-buffer-limit as in Redis: its end comes
+// behind all that it has sent, and unheard it would wait for ever and take what it is given.
 void Worker::go_on_receiving(Session& session) {
-  const bool much_waits =
-      session.stall != Stall::kNone && session.unread().size() > kStalledInputMax / 2;
+  const bool much_waits = session.stall != Stall::kNone && !session.is_blocked() &&
+                          session.unread().size() > kStalledInputMax / 2;
   if (session.receive_paused && !much_waits) {
     session.receive_paused = false;
     transport_->resume(session.conn);
@@ -351,6 +353,7 @@ void Worker::stall(Session& session, Stall why) {
     default:
       break;
   }
+  go_on_receiving(session);  // perhaps nothing else would, if it is blocked
 }
 
 void Worker::resume(Session& session) {
@@ -419,7 +422,7 @@ void Worker::on_sent(Session& session, size_t bytes) {
   if (session.soft_limit_since_ms != 0) {
     over_output_limit(session);
   }
-  if (!session.out.empty() || session.closing || session.has_left()) {
+  if (!session.out.empty() || session.closing || session.ended) {
     mark_dirty(session);
   }
 }
@@ -435,8 +438,8 @@ void Worker::on_end(Session& session) {
 
 void Worker::close_if_done(Session& session) {
   // Who leaves while it is blocked leaves at once, as in Redis; what it sent is not run.
-  const bool last = session.closing || (session.ended && session.stall == Stall::kNone) ||
-                    (session.has_left() && session.is_blocked());
+  const bool last =
+      session.closing || (session.ended && (session.stall == Stall::kNone || session.is_blocked()));
   if (last && !session.closed && session.sending == 0 && session.out.empty() &&
       session.in_flight_count == 0 && session.tour == nullptr && !exec_under_way(session)) {
     kill(session);

@@ -95,8 +95,6 @@ class Echo {
         session.sending.clear();
         list(event.conn, session);
         break;
-      case TransportEvent::Kind::kLeaving:  // it never pauses
-        break;
       case TransportEvent::Kind::kEnd:
         transport_.close(event.conn);
         session.filling.clear();

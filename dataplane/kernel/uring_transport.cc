@@ -1,6 +1,5 @@
 #include "dataplane/kernel/uring_transport.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -233,10 +232,6 @@ void UringTransport::on_completion(const io_uring_cqe& cqe, Sink& sink) {
       POLLUX_ASSERT(conns_[tag.index].generation == tag.generation);
       on_recv(tag.index, cqe, sink);
       break;
-    case Op::kWatch:
-      POLLUX_ASSERT(conns_[tag.index].generation == tag.generation);
-      on_watch(tag.index, cqe.res, sink);
-      break;
     case Op::kSend:
       POLLUX_ASSERT(conns_[tag.index].generation == tag.generation);
       on_send(tag.index, cqe.res);
@@ -466,9 +461,6 @@ void UringTransport::pause(ConnId id) {
   if (conn.recv_armed) {
     cancel(pack(Op::kRecv, id.index, id.generation));
   }
-  if (!conn.recv_ended && !conn.watch_armed) {
-    arm_watch(id.index);
-  }
 }
 
 void UringTransport::resume(ConnId id) {
@@ -477,34 +469,9 @@ void UringTransport::resume(ConnId id) {
     return;
   }
   conn.paused = false;
-  if (conn.watch_armed) {
-    cancel(pack(Op::kWatch, id.index, id.generation));
-  }
   // If the request is still there, its cancellation is under way and on_recv arms the next one.
   if (!conn.recv_armed && !conn.recv_ended && !conn.starved) {
     arm_recv(id.index);
-  }
-}
-
-// Without a receive request nothing else tells that the peer has gone, and who waits for it in vain
-// keeps its place and what it would be given.
-void UringTransport::arm_watch(uint32_t index) {
-  Conn& conn = conns_[index];
-  io_uring_sqe* sqe = ring_.next_sqe();
-  io_uring_prep_poll_add(sqe, conn.fd, POLLRDHUP);
-  sqe->user_data = pack(Op::kWatch, index, conn.generation);
-  conn.watch_armed = true;
-}
-
-void UringTransport::on_watch(uint32_t index, int result, Sink& sink) {
-  Conn& conn = conns_[index];
-  conn.watch_armed = false;
-  if (conn.closing) {
-    close_if_free(index);
-  } else if (conn.paused && result > 0) {
-    sink.put(TransportEvent::Kind::kLeaving, id_of(index));
-  } else if (conn.paused) {
-    arm_watch(index);  // the one before was cancelled by a resume
   }
 }
 
@@ -651,7 +618,7 @@ void UringTransport::close(ConnId id) {
     return;
   }
   conn.closing = true;
-  if (conn.recv_armed || conn.watch_armed || conn.send_state == SendState::kSlow ||
+  if (conn.recv_armed || conn.send_state == SendState::kSlow ||
       conn.send_state == SendState::kQuick) {
     // Ends the requests that wait in the kernel: the receive with 0, the send with EPIPE.
     shutdown(conn.fd, SHUT_RDWR);
@@ -662,7 +629,7 @@ void UringTransport::close(ConnId id) {
 // The last step of close, once no request refers to the connection.
 void UringTransport::close_if_free(uint32_t index) {
   Conn& conn = conns_[index];
-  if (conn.recv_armed || conn.watch_armed || conn.send_state != SendState::kIdle) {
+  if (conn.recv_armed || conn.send_state != SendState::kIdle) {
     return;
   }
   if (conn.starved) {

@@ -71,7 +71,6 @@ class UringTransport final : public Transport {
     bool recv_armed = false;  // a receive request is with the kernel
     bool recv_ended = false;  // kEnd was delivered
     bool paused = false;
-    bool watch_armed = false;  // paused: a request that ends when the peer leaves is there
     bool starved = false;  // no buffer was left for it
     SendState send_state = SendState::kIdle;
     SliceBlock* block = nullptr;  // of the send under way, if it has several slices
@@ -89,7 +88,7 @@ class UringTransport final : public Transport {
   };
 
   // What a completion belongs to; packed into its user_data.
-  enum class Op : uint8_t { kAccept, kAcceptRetry, kRecv, kWatch, kSend, kWake, kIgnored };
+  enum class Op : uint8_t { kAccept, kAcceptRetry, kRecv, kSend, kWake, kIgnored };
   struct Tag {
     Op op;
     uint32_t index;
@@ -116,8 +115,6 @@ class UringTransport final : public Transport {
   void on_completion(const io_uring_cqe& cqe, Sink& sink);
   void on_accept(uint32_t listener, const io_uring_cqe& cqe, Sink& sink);
   void on_accept_error(uint32_t listener, int error);
-  void arm_watch(uint32_t index);
-  void on_watch(uint32_t index, int result, Sink& sink);
   void on_recv(uint32_t index, const io_uring_cqe& cqe, Sink& sink);
   void on_send(uint32_t index, int result);
   void open_connection(int fd, bool unix_socket, Sink& sink);

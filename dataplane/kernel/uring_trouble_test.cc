@@ -144,42 +144,6 @@ TEST(UringTrouble, PausedConnectionCanBeClosed) {
   ASSERT_TRUE(driver.until([&] { return driver.at(conn).closes == 1; }));
 }
 
-TEST(UringTrouble, WhoLeavesDuringAPauseIsHeard) {
-  for (const std::string how : {"close", "reset", "half_close"}) {
-    SCOPED_TRACE(how);
-    Driver driver(loopback_options());
-    UniqueFd client = connect_tcp(driver.transport->bound_port());
-    const ConnId conn = driver.wait_open();
-    // More pauses than one: a watch that a resume has cancelled is armed anew.
-    driver.transport->pause(conn);
-    driver.transport->resume(conn);
-    driver.transport->pause(conn);
-    driver.step(1'000);
-    write_all(client.get(), "sent before");
-    driver.step(1'000);
-    EXPECT_EQ(driver.at(conn).leavings, 0);
-    if (how == "half_close") {
-      shutdown(client.get(), SHUT_WR);
-    } else {
-      if (how == "reset") {
-        constexpr linger kReset{.l_onoff = 1, .l_linger = 0};
-        setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &kReset, sizeof(kReset));
-      }
-      client.reset(-1);
-    }
-    ASSERT_TRUE(driver.until([&] { return driver.at(conn).leavings == 1; }));
-    EXPECT_EQ(driver.at(conn).ends, 0);
-    driver.transport->resume(conn);
-    ASSERT_TRUE(driver.until([&] { return driver.at(conn).ends == 1; }));
-    if (how != "reset") {
-      EXPECT_EQ(driver.at(conn).data, "sent before");
-    }
-    EXPECT_EQ(driver.at(conn).leavings, 1);
-    driver.transport->close(conn);
-    ASSERT_TRUE(driver.until([&] { return driver.at(conn).closes == 1; }));
-  }
-}
-
 TEST(UringTrouble, FewBuffersSlowDownButLoseNothing) {
   UringOptions options = loopback_options();
   options.buffers = 2;

@@ -64,16 +64,8 @@ bool MemoryTransport::next_event(MemoryWire& wire, TransportEvent& event) {
 }
 
 bool MemoryTransport::next_data(MemoryWire& wire, TransportEvent& event) {
-  if (wire.end_told) {
+  if (wire.paused || wire.end_told) {
     return false;
-  }
-  if (wire.paused) {
-    if (!wire.leaves_unheard()) {
-      return false;
-    }
-    wire.leaving_told = true;
-    event.kind = TransportEvent::Kind::kLeaving;
-    return true;
   }
   if (wire.to_server.empty()) {
     if (!wire.half_closed && !wire.broken) {
@@ -193,9 +185,7 @@ void MemoryTransport::send(ConnId conn, std::span<const TxSlice> slices) {
 
 void MemoryTransport::pause(ConnId conn) {
   const std::lock_guard lock(mutex_);
-  MemoryWire& wire = wire_of(conn);
-  wire.paused = true;
-  wire.leaving_told = false;
+  wire_of(conn).paused = true;
 }
 
 void MemoryTransport::resume(ConnId conn) {
@@ -260,9 +250,6 @@ bool MemoryTransport::idle_locked() const {
     }
     const bool ended = wire->half_closed || wire->broken;
     if (!wire->paused && !wire->end_told && (ended || !wire->to_server.empty())) {
-      return false;
-    }
-    if (wire->leaves_unheard()) {
       return false;
     }
     if (wire->flushed && (wire->broken || wire->to_client.size() < wire->window_bytes)) {

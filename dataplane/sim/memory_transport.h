@@ -42,10 +42,6 @@ struct MemoryWire {
   bool broken = false;       // the client is gone: nothing is delivered any more, either way
   bool end_told = false;
   bool paused = false;
-  bool leaving_told = false;  // in this pause
-  bool leaves_unheard() const {
-    return paused && !end_told && !leaving_told && (half_closed || broken);
-  }
 
   // server to client
   std::vector<TxSlice> sending;
