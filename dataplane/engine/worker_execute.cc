@@ -83,6 +83,7 @@ size_t Worker::run_part(BurstPart& part) {
     }
     consumed = item.end;
   }
+  back_to_back_ = false;  // who runs the next command may have waited for it
   if (!session.closed && (!session.out.empty() || session.closing || session.ended)) {
     mark_dirty(session);
     over_output_limit(session);

@@ -161,6 +161,20 @@ class Slowlog(ServerCase):
         self.assertEqual(found[0][5], b"sleeper")
 
     @pollux_only
+    def test_waiting_is_no_commands_time(self):
+        pause = 0.4
+        self.client.config_set("slowlog-log-slower-than", int(pause * 1000000 / 2))
+        self.client.slowlog_reset()
+        clients = [self.server.redis(single_connection_client=True) for _ in range(4)]
+        for client in clients:
+            self.addCleanup(client.close)
+        # What a worker did last was for its own client, and what it does next is for another's.
+        for client in clients + clients[:1]:
+            for key in range(16):
+                client.get("key%d" % key)
+            time.sleep(pause)
+        self.assertEqual(ask(self.client, "SLOWLOG", "GET", "-1"), [])
+
     def test_large_requests_and_replies(self):
         self.client.config_set("commandlog-request-larger-than", "2000")
         self.client.config_set("commandlog-reply-larger-than", "4000")
