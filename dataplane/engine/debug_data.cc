@@ -305,13 +305,12 @@ void debug_digest_value(Context& ctx) {
 void debug_populate(Context& ctx) {
   int64_t count = 0;
   int64_t size = 0;
-  constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
-  if (!read_int64(ctx, 2, count, kNotPositive) ||
-      (ctx.args.size() > 4 && !read_int64(ctx, 4, size, kNotPositive))) {
+  if (!read_int64(ctx, 2, count, error_text::kMustBePositive) ||
+      (ctx.args.size() > 4 && !read_int64(ctx, 4, size, error_text::kMustBePositive))) {
     return;
   }
   if (count < 0 || size < 0 || size > ctx.config.bulk_bytes_max) {
-    ctx.reply.error(kNotPositive);
+    ctx.reply.error(error_text::kMustBePositive);
     return;
   }
   const std::string prefix(ctx.args.size() > 3 ? ctx.args[3] : "key");

@@ -11,17 +11,8 @@ namespace {
 
 bool parse_conditions(Context& ctx, ExpireConditions& conditions) {
   for (size_t i = 3; i < ctx.args.size(); ++i) {
-    const std::string_view word = ctx.args[i];
-    if (is_word(word, "nx")) {
-      conditions.absent = true;
-    } else if (is_word(word, "xx")) {
-      conditions.present = true;
-    } else if (is_word(word, "gt")) {
-      conditions.greater = true;
-    } else if (is_word(word, "lt")) {
-      conditions.less = true;
-    } else {
-      reply_error_quoting(ctx.reply, "ERR Unsupported option ", word);
+    if (!conditions.take(ctx.args[i])) {
+      reply_error_quoting(ctx.reply, "ERR Unsupported option ", ctx.args[i]);
       return false;
     }
   }

@@ -72,18 +72,6 @@ bool read_fields(Context& ctx, size_t& at, std::string_view not_positive = kFiel
 
 // --- HEXPIRE and its kin ---
 
-bool take_condition(std::string_view word, ExpireConditions& conditions) {
-  bool* const condition = is_word(word, "nx")   ? &conditions.absent
-                          : is_word(word, "xx") ? &conditions.present
-                          : is_word(word, "gt") ? &conditions.greater
-                          : is_word(word, "lt") ? &conditions.less
-                                                : nullptr;
-  if (condition != nullptr) {
-    *condition = true;
-  }
-  return condition != nullptr;
-}
-
 // What has become of a field that was to get a new time of expiry; HEXPIRE answers the numbers.
 enum class TimeSet : int8_t { kNoField = -2, kRefused = 0, kSet = 1, kDeleted = 2 };
 
@@ -111,7 +99,7 @@ void hexpire_generic(Context& ctx, TimeForm form) {
   if (!change.ok() || !read_field_time(ctx, form, 2, at_ms)) {
     return;
   }
-  size_t first = take_condition(ctx.args[3], conditions) ? 4 : 3;
+  size_t first = conditions.take(ctx.args[3]) ? 4 : 3;
   if (!read_fields(ctx, first, "ERR Parameter `numFields` should be greater than 0")) {
     return;
   }
@@ -199,16 +187,11 @@ void hpersist(Context& ctx) {
 
 // The form of EX, PX, EXAT or PXAT.
 std::optional<TimeForm> time_form(std::string_view word) {
-  if (is_word(word, "ex")) {
-    return TimeForm{1000, true};
+  const ExpiryForm form = expiry_form(word);
+  if (form == ExpiryForm::kNone) {
+    return std::nullopt;
   }
-  if (is_word(word, "px")) {
-    return TimeForm{1, true};
-  }
-  if (is_word(word, "exat")) {
-    return TimeForm{1000, false};
-  }
-  return is_word(word, "pxat") ? std::optional(TimeForm{1, false}) : std::nullopt;
+  return TimeForm{in_seconds(form) ? 1000 : 1, is_relative(form)};
 }
 
 void hgetex(Context& ctx) {

@@ -11,8 +11,6 @@ namespace pollux {
 
 namespace {
 
-constexpr std::string_view kMustBePositive = "ERR value is out of range, must be positive";
-
 // The elements that `start` to `end` (inclusive, negative ones count from the end) name of `size`.
 // False if there are none; an end before the first element names none.
 bool list_range(int64_t start, int64_t end, uint64_t size, uint64_t& first, uint64_t& count) {
@@ -75,11 +73,11 @@ void pop(Context& ctx, ListEnd end) {
   const bool counted = ctx.args.size() == 3;
   int64_t count = 1;
   if (counted) {
-    if (!read_int64(ctx, 2, count, kMustBePositive)) {
+    if (!read_int64(ctx, 2, count, error_text::kMustBePositive)) {
       return;
     }
     if (count < 0) {
-      ctx.reply.error(kMustBePositive);
+      ctx.reply.error(error_text::kMustBePositive);
       return;
     }
   }

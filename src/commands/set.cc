@@ -150,13 +150,12 @@ void spop(Context& ctx) {
     return;
   }
   const bool many = ctx.args.size() == 3;
-  constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
   if (many) {
-    if (!read_int64(ctx, 2, count, kNotPositive)) {
+    if (!read_int64(ctx, 2, count, error_text::kMustBePositive)) {
       return;
     }
     if (count < 0) {
-      ctx.reply.error(kNotPositive);
+      ctx.reply.error(error_text::kMustBePositive);
       return;
     }
   }

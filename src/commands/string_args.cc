@@ -9,18 +9,21 @@
 
 namespace pollux {
 
-bool take_expiry_option(Args args, size_t& index, SetOptions& options) {
-  const std::string_view word = args[index];
-  ExpiryForm form = ExpiryForm::kNone;
+ExpiryForm expiry_form(std::string_view word) {
   if (is_word(word, "ex")) {
-    form = ExpiryForm::kEx;
-  } else if (is_word(word, "px")) {
-    form = ExpiryForm::kPx;
-  } else if (is_word(word, "exat")) {
-    form = ExpiryForm::kExat;
-  } else if (is_word(word, "pxat")) {
-    form = ExpiryForm::kPxat;
+    return ExpiryForm::kEx;
   }
+  if (is_word(word, "px")) {
+    return ExpiryForm::kPx;
+  }
+  if (is_word(word, "exat")) {
+    return ExpiryForm::kExat;
+  }
+  return is_word(word, "pxat") ? ExpiryForm::kPxat : ExpiryForm::kNone;
+}
+
+bool take_expiry_option(Args args, size_t& index, SetOptions& options) {
+  const ExpiryForm form = expiry_form(args[index]);
   const bool alone = options.form == ExpiryForm::kNone || options.form == form;
   if (form == ExpiryForm::kNone || !alone || options.keep_ttl || options.persist ||
       index + 1 >= args.size()) {
@@ -36,11 +39,9 @@ bool read_expiry(Context& ctx, ExpiryForm form, size_t index, int64_t& at_ms) {
   if (!read_int64(ctx, index, ms)) {
     return false;
   }
-  const bool seconds = form == ExpiryForm::kEx || form == ExpiryForm::kExat;
-  const bool relative = form == ExpiryForm::kEx || form == ExpiryForm::kPx;
   const bool overflow =
-      (seconds && __builtin_mul_overflow(ms, int64_t{1000}, &ms)) ||
-      (relative && ms > 0 && __builtin_add_overflow(ms, ctx.keys.now().ms(), &ms));
+      (in_seconds(form) && __builtin_mul_overflow(ms, int64_t{1000}, &ms)) ||
+      (is_relative(form) && ms > 0 && __builtin_add_overflow(ms, ctx.keys.now().ms(), &ms));
   if (overflow || ms <= 0) {
     reply_invalid_expire(ctx);
     return false;

@@ -9,6 +9,15 @@
 namespace pollux {
 
 enum class ExpiryForm : uint8_t { kNone, kEx, kPx, kExat, kPxat };
+// Of EX, PX, EXAT or PXAT; kNone of another word.
+ExpiryForm expiry_form(std::string_view word);
+// The time behind it: in seconds, else milliseconds; from now on, else by the Unix clock.
+inline bool in_seconds(ExpiryForm form) {
+  return form == ExpiryForm::kEx || form == ExpiryForm::kExat;
+}
+inline bool is_relative(ExpiryForm form) {
+  return form == ExpiryForm::kEx || form == ExpiryForm::kPx;
+}
 
 // A condition on the string that a key holds (IFEQ, IFNE; of Redis 8.4 and Valkey 9).
 struct StringCondition {

@@ -39,7 +39,7 @@ void pop(Context& ctx, bool max) {
   if (counted) {
     const auto parsed = parse_int64(ctx.args[2]);
     if (!parsed || *parsed < 0) {
-      ctx.reply.error("ERR value is out of range, must be positive");
+      ctx.reply.error(error_text::kMustBePositive);
       return;
     }
     count = *parsed;

@@ -57,6 +57,15 @@ class HashExpiryTest : public testing::Test {
     HashEditor(edit, limits_).set_expiry(field, at_ms);
     edit.keep_quiet();
   }
+  // Of "h", so many that they go in slices, at three times from the next millisecond on.
+  static constexpr int kFields = 50'000;
+  void fill_with_ttls() {
+    for (int i = 0; i < kFields; ++i) {
+      const std::string field = "field:" + std::to_string(i);
+      set("h", field, "some value");
+      set_expiry("h", field, now_ms() + 1 + i % 3);
+    }
+  }
   void erase(std::string_view key, std::string_view field) {
     Edit edit(keys_, Key::of(key));
     HashEditor hash(edit, limits_);
@@ -267,12 +276,7 @@ TEST_F(HashExpiryTest, TheTickRemovesWhatIsDueAndSaysWhenToCome) {
 }
 
 TEST_F(HashExpiryTest, ManyFieldsGoInSlices) {
-  constexpr int kFields = 50'000;
-  for (int i = 0; i < kFields; ++i) {
-    const std::string field = "field:" + std::to_string(i);
-    set("h", field, "some value");
-    set_expiry("h", field, now_ms() + 1 + i % 3);
-  }
+  fill_with_ttls();
   set("h", "stays", "1");
   advance(10);
   int slices = 0;
@@ -286,11 +290,11 @@ TEST_F(HashExpiryTest, ManyFieldsGoInSlices) {
 
 // What an access can't remove is out of sight, whatever is asked or changed meanwhile.
 TEST_F(HashExpiryTest, WhatWaitsToBeRemovedIsNotSeen) {
-  constexpr int kFields = 4000;
+  constexpr int kSome = 4000;
   limits_.hash_listpack_entries = 0;
   Fields model;
   const auto name = [](uint64_t i) { return "field:" + std::to_string(i); };
-  for (int i = 0; i < kFields; ++i) {
+  for (int i = 0; i < kSome; ++i) {
     const int64_t at_ms = i % 4 == 0 ? -1 : now_ms() + 10 + i % 3 * 1000;
     set("h", name(static_cast<uint64_t>(i)), "v");
     set_expiry("h", name(static_cast<uint64_t>(i)), at_ms);
@@ -303,7 +307,7 @@ TEST_F(HashExpiryTest, WhatWaitsToBeRemovedIsNotSeen) {
   ASSERT_EQ(content("h"), model);
   ASSERT_TRUE(HashView(keys_.peek(Key::of("h"))).has_hidden());
   for (int step = 0; step < 6; ++step) {
-    const std::string field = name(rng_.below(kFields));
+    const std::string field = name(rng_.below(kSome));
     const HashView view(keys_.peek(Key::of("h")));
     ASSERT_EQ(view.size(), model.size());
     ASSERT_EQ(view.contains(field), model.contains(field));
@@ -344,12 +348,7 @@ TEST_F(HashExpiryTest, WhatWaitsToBeRemovedIsNotSeen) {
 }
 
 TEST_F(HashExpiryTest, AHashThatIsDueAsAWholeGoesAtOnce) {
-  constexpr int kFields = 50'000;
-  for (int i = 0; i < kFields; ++i) {
-    const std::string field = "field:" + std::to_string(i);
-    set("h", field, "some value");
-    set_expiry("h", field, now_ms() + 1 + i % 3);
-  }
+  fill_with_ttls();
   advance(10);
   EXPECT_EQ(keys_.peek(Key::of("h")), nullptr);
   EXPECT_TRUE(store_.has_dead());  // to be taken apart in slices
@@ -401,18 +400,18 @@ TEST_F(HashExpiryTest, SurvivesCompaction) {
 TEST_F(HashExpiryTest, Memory) {
   const auto bytes_a_field = [this](int64_t entries, bool timed) {
     limits_.hash_listpack_entries = entries;
-    const int kFields = entries > 0 ? 10 : 500;
-    const int kHashes = 100'000 / kFields;
+    const int kEach = entries > 0 ? 10 : 500;
+    const int kHashes = 100'000 / kEach;
     const int64_t before = store_.live_bytes();
-    for (int i = 0; i < kHashes * kFields; ++i) {
-      const std::string key = "hash:" + std::to_string(i / kFields);
-      const std::string field = "field:" + std::to_string(1000 + i % kFields);
+    for (int i = 0; i < kHashes * kEach; ++i) {
+      const std::string key = "hash:" + std::to_string(i / kEach);
+      const std::string field = "field:" + std::to_string(1000 + i % kEach);
       set(key, field, "twelve bytes");
       if (timed) {
         set_expiry(key, field, now_ms() + 1'000'000 + i % 1000 * 1000);
       }
     }
-    const auto taken = static_cast<double>(store_.live_bytes() - before) / kHashes / kFields;
+    const auto taken = static_cast<double>(store_.live_bytes() - before) / kHashes / kEach;
     drain();
     return taken;
   };
