@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include <algorithm>
+
 namespace pollux {
 namespace {
 
@@ -496,6 +498,12 @@ size_t command_count(const std::vector<Step>& steps) {
     count += step.commands.size() + (step.raw.empty() ? 0 : 1);
   }
   return count;
+}
+
+bool has_flush(const Step& step) {
+  return std::any_of(step.commands.begin(), step.commands.end(), [](const Command& command) {
+    return !command.request.empty() && strncasecmp(command.request[0].c_str(), "flush", 5) == 0;
+  });
 }
 
 }  // namespace pollux
