@@ -295,6 +295,7 @@ def fuzz():
     """Each target for a short while, on its corpus if it has one. What libFuzzer says (it is much)
     is kept in a log of each target; in the suite's are the ends of those that failed."""
     count = Count()
+    seconds = int(os.environ.get("POLLUX_FUZZ_SECONDS", "8"))
     for name in fuzz_targets():
         grown = os.path.join(BUILD, "asan", "corpus", name)
         os.makedirs(grown, exist_ok=True)
@@ -304,8 +305,9 @@ def fuzz():
             corpora.append(seeds)
         start_log(name)
         status = run_logged(name, [os.path.join(BUILD, "asan", "tests", name),
-                                   "-max_total_time=8", "-timeout=10",
-                                   "-artifact_prefix=%s/" % LOGS, *corpora], 120, SANITIZER_ENV)
+                                   "-max_total_time=%d" % seconds, "-timeout=10",
+                                   "-artifact_prefix=%s/" % LOGS, *corpora],
+                            seconds + 112, SANITIZER_ENV)
         count.add(Count.one(status == 0, name))
         with open(os.path.join(LOGS, "fuzz.log"), "a", encoding="utf-8") as log:
             log.write("%s: %s\n" % (name, "ok" if status == 0 else "FAILED, %s" % status))
