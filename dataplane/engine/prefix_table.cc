@@ -2,9 +2,9 @@
 
 namespace pollux {
 
-// One listener's part. A prefix that many share is counted for each: rather too much.
+// A prefix that many share is counted for each: rather too much.
 int64_t PrefixTable::bytes_of(std::string_view prefix) {
-  constexpr size_t kInTables = 160;  // the nodes of both maps, the listener, the length
+  constexpr size_t kInTables = 208;  // the nodes of both maps, the listener, the rounding
   return static_cast<int64_t>(kInTables + prefix.size());
 }
 

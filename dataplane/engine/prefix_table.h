@@ -26,6 +26,8 @@ class PrefixTable {
   bool empty() const { return prefixes_.empty(); }
   size_t size() const { return prefixes_.size(); }
   int64_t bytes() const { return bytes_; }  // about; without the changed keys
+  // Of these, what one listener to one prefix takes.
+  static int64_t bytes_of(std::string_view prefix);
 
   void add(std::string_view prefix, const Listener& listener);
   // Out of all its prefixes.
@@ -44,8 +46,6 @@ class PrefixTable {
     ChangedKeys keys;
   };
   using Prefixes = std::map<std::string, Prefix, std::less<>>;
-
-  static int64_t bytes_of(std::string_view prefix);
 
   Prefixes prefixes_;
   std::map<ClientRef, std::vector<Prefixes::iterator>> of_client_;

@@ -22,8 +22,12 @@ struct Tracking {
   uint64_t redirect_id = 0;      // CLIENT ID of who gets the invalidations; 0: the client itself
   ClientRef redirect;            // the same
   std::set<std::string, std::less<>> prefixes;
+  // About, without and with what each worker keeps of the prefixes (prefix_table.h). Set once, when
+  // a session gets this: they are asked for often, and prefixes may be many.
+  int64_t own_bytes = 0;
+  int64_t bytes_everywhere = 0;
 
-  size_t bytes() const;  // about
+  void set_bytes(int workers);
 };
 
 }  // namespace pollux

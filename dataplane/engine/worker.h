@@ -109,8 +109,11 @@ class Worker {
   // Bytes of subscriptions. What one worker adds to a shard's topics another may take away: only
   // the sum over all workers means something.
   int64_t listening_bytes() const { return audience_.bytes() + topic_bytes_; }
-  // What its shard remembers of reads and the worker of prefixes.
-  int64_t tracking_bytes() const { return core_.tracked_bytes.get() + prefixes_.bytes(); }
+  // What its shard remembers of reads, the worker of all clients' prefixes, and its sessions of
+  // their own.
+  int64_t tracking_bytes() const {
+    return core_.tracked_bytes.get() + prefixes_.bytes() + own_tracking_bytes_;
+  }
   // Bytes that sessions have queued for EXEC or watch.
   int64_t transaction_bytes() const { return transaction_bytes_; }
   const ShardSide& side() const { return side_; }
@@ -618,6 +621,7 @@ class Worker {
   int64_t memory_grant_ = 0;
   bool evicting_ = false;  // between the watermarks, on the way down
   int64_t input_bytes_ = 0;  // of all sessions' input buffers
+  int64_t own_tracking_bytes_ = 0;  // of all sessions' Tracking
   int64_t clients_weight_ = 0;  // sum of Session::weight
   int64_t largest_weight_ = 0;  // no session that may be evicted has more
   int64_t weight_looked_at_ = 0;  // the least that clients_weight_ was since evict_clients

@@ -308,8 +308,8 @@ int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(
              sizeof(Session) + input_bytes(session) + session.out.size() +
              session.name.capacity() +
-             (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes()) +
-             (session.tracking == nullptr ? 0 : session.tracking->bytes())) +
+             (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes())) +
+         (session.tracking == nullptr ? 0 : session.tracking->bytes_everywhere) +
          (session.transaction == nullptr
               ? 0
               : static_cast<int64_t>(sizeof(Transaction) + session.transaction->bytes() +

@@ -404,13 +404,17 @@ void Worker::start_tracking(Session& session, Tracking tracking) {
     session.tracking = std::make_unique<Tracking>();
     core_.tracking_clients.add(1);
   }
+  own_tracking_bytes_ -= session.tracking->own_bytes;
   *session.tracking = std::move(tracking);
+  session.tracking->set_bytes(workers_);
+  own_tracking_bytes_ += session.tracking->own_bytes;
   tell_tracker(session);
   over_output_limit(session);
 }
 
 void Worker::stop_tracking(Session& session) {
   if (session.tracking != nullptr) {
+    own_tracking_bytes_ -= session.tracking->own_bytes;
     session.tracking.reset();
     core_.tracking_clients.add(-1);
     tell_tracker(session);

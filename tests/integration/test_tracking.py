@@ -276,6 +276,25 @@ class Broadcast(TrackingCase):
         two("CLIENT", "TRACKING", "OFF")
         self.eventually(lambda: self.stat("tracking_total_prefixes") == 0)
 
+    @pollux_only
+    def test_what_prefixes_take_is_the_clients(self):
+        given, told = self.stat("allocator_allocated"), self.stat("mem_clients_normal")
+        one = self.tracking("BCAST", *[word for number in range(20000)
+                                       for word in ("PREFIX", "p%019d" % number)])
+        # Other workers hear of it a little later.
+        self.eventually(lambda: self.stat("tracking_total_prefixes") == 20000)
+        self.eventually(lambda: self.stat("mem_clients_normal") - told > 20000 * 80 + (
+            20000 * 200 * self.workers))
+        given = self.stat("allocator_allocated") - given
+        told = self.stat("mem_clients_normal") - told
+        weight = int(one("CLIENT", "INFO").split(" tot-mem=")[1].split()[0])
+        for bytes_told in (told, weight):
+            self.assertGreater(bytes_told, given * 0.8)
+            self.assertLess(bytes_told, given * 1.2)
+        self.client.config_set("maxmemory-clients", str(weight // 2))
+        self.addCleanup(self.client.config_set, "maxmemory-clients", "0")
+        self.eventually(lambda: self.stat("evicted_clients") == 1)
+
 
 class Redirect(TrackingCase):
 
