@@ -151,6 +151,22 @@ class Blocking(Waits):
                 self.assertEqual(self.client.lpop(key), b"x")
                 self.assertFalse(self.client.exists("after"))
 
+    @not_quick
+    @pollux_only  # redis-server moves what waits each time
+    def test_waits_with_much_behind_them_cost_no_more(self):
+        count = 400
+        spent = []
+        for waits in (count, 3_000_000):  # behind the ones that end here: nothing, 114 MB
+            with Raw(self.server) as raw:
+                # Each ends after a millisecond, and something comes meanwhile.
+                raw.send(encode("BLPOP", "none", "0.001") * waits)
+                before = self.server.cpu_seconds()
+                for _ in range(count):
+                    time.sleep(0.002)
+                    raw.send(b"\r\n")
+                spent.append(self.server.cpu_seconds() - before)
+        self.assertLess(spent[1], spent[0] + 0.5)
+
     def test_events_come_in_order(self):
         self.client.config_set("notify-keyspace-events", "Elgz")
         self.addCleanup(self.client.config_set, "notify-keyspace-events", "")
