@@ -100,8 +100,8 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
       if (file_) {
         unlink(path.c_str());
       }
-      return "cannot make the control page " + path + ", which takes " +
-             std::to_string(bytes_ >> 10) + " KiB: " + std::strerror(error);
+      return "cannot make the control page " + path + " (" +
+             std::to_string(bytes_ >> 10) + " KiB): " + std::strerror(error);
     }
     path_ = path;
     device_ = status.st_dev;
