@@ -277,10 +277,11 @@ void for_each_value(Context& ctx, std::span<Element> elements, std::span<const P
 
 // --- sorting ---
 
-// As strtod reads a C string: space in front, nothing at all (0); but within the range of doubles.
+// As strtod reads a C string: space in front, nothing at all (0); but within the range of doubles,
+// where what is rounded below the least normal one is out of it.
 bool parse_weight(std::string_view text, double& score) {
   text = up_to_nul(text);
-  if (const auto parsed = parse_double(text)) {
+  if (const auto parsed = parse_double(text); parsed && std::fpclassify(*parsed) != FP_SUBNORMAL) {
     score = *parsed;
     return true;
   }

@@ -244,11 +244,11 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kExact, "PFDEBUG GETREG <hll>", Mutilate::kNever},
 
     // SORT, where the order is defined: not that of tables, nor of partial sorts of equal things.
-    // What is stored is sorted by bytes, or not at all.
-    {10, Rule::kSort, "SORT <lkey> [ALPHA|ASC|DESC|LIMIT <index> <int>|GET #]*"},
-    {4, Rule::kSort, "SORT (<set>|<zset>) [ASC|DESC|LIMIT <index> <int>]*"},
+    {10, Rule::kExact, "SORT <lkey> [ALPHA|ASC|DESC|LIMIT <index> <int>|GET #]*"},
+    {4, Rule::kExact, "SORT (<set>|<zset>) [ASC|DESC|LIMIT <index> <int>]*"},
     {4, Rule::kExact, "SORT (<set>|<zset>|<lkey>) ALPHA [DESC|LIMIT <index> <int>]* STORE <lkey>"},
-    {12, Rule::kSort,
+    {4, Rule::kExact, "SORT (<set>|<zset>|<lkey>) [DESC|LIMIT <index> <int>]* STORE <lkey>"},
+    {12, Rule::kExact,
      "SORT <sortlist> BY <sortpattern> [ASC|DESC|LIMIT <index> <int>|GET <sortpattern>]*"},
     {8, Rule::kExact, "RPUSH <sortlist> (<element>)*", Mutilate::kNever},
     {2, Rule::kExact, "DEL <sortlist>", Mutilate::kNever},
@@ -264,7 +264,7 @@ const CommandSpec kCommandTable[] = {
      Mutilate::kNever},
     {5, Rule::kExact, "SORT <lexset> BY nosort [DESC|LIMIT <index> <int>|GET #]*",
      Mutilate::kNever},
-    {4, Rule::kSort, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*"},
+    {4, Rule::kExact, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*"},
     // Streams. Nobody waits (BLOCK), and idle times are either of now or far beyond a minimum.
     {70, Rule::kExact,
      "XADD <stream> [NOMKSTREAM|MAXLEN [=|~] <index>|MAXLEN (50|120)|MINID [=|~] <id>|"

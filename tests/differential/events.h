@@ -37,7 +37,8 @@ class EventStreams {
 
   // Whether the deaths since forget_deaths are as many on both sides.
   std::optional<Difference> compare_deaths() const;
-  // FLUSHALL: a dead key that nobody has found is gone with the others, and nobody tells.
+  // FLUSHALL: a dead key that nobody has found is gone with the others, and nobody tells. All keys
+  // must have been asked for since, or what died since is forgotten on one side alone.
   void forget_deaths() { deaths_.clear(); }
 
  private:

@@ -19,7 +19,6 @@ enum class Rule : uint8_t {
   kNearSeconds,  // integers at most 2 apart if both are positive: TTL
   kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
   kEncoding,     // equal; or skiplist, which SORT makes of small sorted sets there, and listpack
-  kSort,         // equal; or Redis finds a number that is none (known.md)
   // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the
   // nodes of the index are each server's own.
   kStreamTimes,
@@ -27,7 +26,7 @@ enum class Rule : uint8_t {
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };
 
-// An error on either side has to be the same bytes under every rule but kSort.
+// An error on either side has to be the same bytes under every rule.
 bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux);
 
 // EXEC's array, each element by the rule of the command that was queued for it.

@@ -49,4 +49,7 @@ std::vector<Step> make_round(const Grammar& grammar, uint64_t seed, size_t comma
 
 size_t command_count(const std::vector<Step>& steps);
 
+// Whether FLUSHALL or FLUSHDB is among its commands.
+bool has_flush(const Step& step);
+
 }  // namespace pollux
