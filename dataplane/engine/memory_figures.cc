@@ -74,7 +74,6 @@ void add_fragmentation(InfoText& info, const MemoryFigures& figures) {
 MemoryFigures memory_figures(Engine& engine) {
   MemoryFigures figures;
   figures.data = engine.sum(&CoreBlock::data_bytes);
-  figures.live = engine.sum(&CoreBlock::live_bytes);
   figures.tables = engine.sum(&CoreBlock::overhead_bytes);
   figures.clients = engine.sum(&CoreBlock::client_bytes);
   figures.peak = std::max(engine.sum(&CoreBlock::memory_peak_bytes), figures.used());
@@ -82,7 +81,7 @@ MemoryFigures memory_figures(Engine& engine) {
   figures.client_count = engine.sum(&CoreBlock::clients);
   const AllocatorStats allocator = allocator_stats();
   const int64_t mapped = engine.sum(&CoreBlock::mapped_bytes);
-  figures.allocated = allocator.allocated + mapped;
+  figures.allocated = allocator.allocated + mapped - engine.sum(&CoreBlock::spare_bytes);
   figures.active = allocator.active + mapped;
   figures.in_pages = allocator.resident + mapped;
   figures.resident = resident_bytes();

@@ -16,13 +16,13 @@ struct Config;
 
 struct MemoryFigures {
   int64_t data = 0;
-  int64_t live = 0;       // of data, without holes between entries
   int64_t tables = 0;     // of data: key tables and expiry
   int64_t clients = 0;
   int64_t peak = 0;       // the sum of the workers' peaks: never below the peak of the sum
   int64_t keys = 0;
   int64_t client_count = 0;
-  int64_t allocated = 0;  // the allocator's, of the whole process, with what shards have mapped
+  // Given out: by the allocator, in the whole process, and of what shards have mapped.
+  int64_t allocated = 0;
   int64_t active = 0;
   int64_t in_pages = 0;   // what the allocator takes to be resident
   int64_t resident = 0;   // what the system does

@@ -22,8 +22,8 @@ constexpr size_t kServeMax = 256;  // requests of other workers in one mailbox p
 // Bytes of replies that a phase makes before the rest waits for the next turn: some milliseconds of
 // copying, however many big values are asked for at once.
 constexpr int64_t kShareBytesMax = 4 << 20;
-// While a client is so large, the limit of all clients is looked at each turn, else ten times a
-// second.
+// While a client is so large, the limit of all clients is looked at each turn, else when they have
+// grown, and ten times a second.
 constexpr int64_t kLargeClientBytes = 1 << 20;
 constexpr size_t kDeliveriesMax = 4096;  // of pushes to sessions, in one mailbox phase
 // Time after which a phase begins no further command: 256 commands take longer than planned where
@@ -315,7 +315,7 @@ bool Worker::tick_phase() {
 }
 
 bool Worker::flush_phase() {
-  if (weigh_clients_ || largest_weight_ >= kLargeClientBytes) {
+  if (weigh_clients_ || largest_weight_ >= kLargeClientBytes || clients_grow()) {
     evict_clients();
   }
   changes_.push();

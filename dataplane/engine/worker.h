@@ -407,18 +407,17 @@ class Worker {
   bool release_paused();
 
   // worker_memory.cc: limits of memory
-  void publish_account(ShardId id);
+  void publish_account(ShardId id, int64_t about_to_need = 0);
   // What the data is limited to, 0 for nothing. Everything about the limit asks here, so while this
   // says 0 (CLIENT PAUSE) nothing is evicted, nothing waits and nothing is refused.
-  // 0: none. What heaps may leave hollow is taken off, so that the memory in use, and not only what
-  // lives in it, stays within maxmemory.
+  // What it may be passed by, where others are late to make room, is taken off maxmemory.
+  static constexpr int64_t kToleranceShare = 128;
   int64_t data_limit() const {
-    constexpr auto kHollowShare = static_cast<int64_t>(EntryHeap::kHollowShare);
-    return paused() ? 0 : config_->maxmemory - config_->maxmemory / kHollowShare;
+    return paused() ? 0 : config_->maxmemory - config_->maxmemory / kToleranceShare;
   }
   // Of a command or of all commands of a transaction, by their flags.
   bool needs_room(uint32_t flags) const { return (flags & kDenyOom) != 0 && data_limit() != 0; }
-  int64_t all_live_bytes();
+  int64_t all_weighed_bytes();
   int64_t highest_elsewhere(Counter CoreBlock::*counter, int64_t least, int& worker);
   int64_t coldest_elsewhere(int& worker);
   int64_t room(int64_t need);
@@ -426,7 +425,7 @@ class Worker {
   bool must_wait_for_memory(uint32_t flags);
   void make_room_for(const ExecRun& run);
   void make_room(int64_t bytes);
-  int64_t evict_from(ShardStore& shard, int64_t missing, uint64_t until);
+  void evict_from(ShardStore& shard, int64_t need, uint64_t until);
   bool evict_slice();
   Race race();
   void publish_evictions();
@@ -436,6 +435,7 @@ class Worker {
   int64_t client_bytes_limit() const;
   int64_t weight_of_all_clients();
   Session* largest_client();
+  bool clients_grow();
   void evict_clients();
   void publish_clients();
 
@@ -620,6 +620,7 @@ class Worker {
   int64_t input_bytes_ = 0;  // of all sessions' input buffers
   int64_t clients_weight_ = 0;  // sum of Session::weight
   int64_t largest_weight_ = 0;  // no session that may be evicted has more
+  int64_t weight_looked_at_ = 0;  // the least that clients_weight_ was since evict_clients
   bool weigh_clients_ = false;  // evict_clients is due, whatever largest_weight_ is
   size_t sweep_at_ = 0;
   int64_t web_request_told_ms_ = 0;

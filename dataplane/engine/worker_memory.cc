@@ -25,11 +25,13 @@ namespace {
 // writes of a millisecond or so.
 constexpr int64_t kUpperShare = 128;
 constexpr int64_t kLowerShare = 64;
-// What the limit may be passed by: where other shards must make the room, and they are late.
-constexpr int64_t kToleranceShare = 128;
 // The most that a request is taken to need, in shares of the limit; more would empty the cache for
 // one value.
 constexpr int64_t kNeedShareMax = 16;
+// The allocator rounds up by less than a quarter.
+constexpr int64_t kRoundingShare = 4;
+// What one worker's clients may grow by, in shares of their limit, before the sum is looked at.
+constexpr int64_t kClientsShare = 64;
 constexpr int64_t kMakeRoomUs = 100;
 constexpr int64_t kFreeSliceUs = 20;
 // There are candidates, and their worker has had no reason yet to look at them.
@@ -63,28 +65,29 @@ uint64_t deadline(int64_t us) {
 // --- what everybody may know of a shard ---
 
 // Requires the hold of the shard.
-void Worker::publish_account(ShardId id) {
+void Worker::publish_account(ShardId id, int64_t about_to_need) {
   ShardStore& shard = *engine_.shards()[id.value];
   CoreBlock& core = engine_.core(id.value);
   core.data_bytes.set(shard.used_bytes());
   core.mapped_bytes.set(shard.mapped_bytes());
+  core.spare_bytes.set(shard.spare_bytes());
   // Whoever sees that the shard has grown sees that it has something to give, and whoever sees
   // that it has nothing more sees that it has shrunk (out_of_memory).
   const bool may_evict = shard.evictor().may_evict(config_->data.eviction);
   if (may_evict && (!evicting_ || core.coldness.get() == Evictor::kNothing)) {
     core.coldness.publish(kColdnessUnknown);
   }
-  core.live_bytes.publish(shard.live_bytes());
+  core.weighed_bytes.publish(shard.weighed_bytes() + about_to_need);
   if (!may_evict) {
     core.coldness.publish(Evictor::kNothing);
   }
 }
 
-int64_t Worker::all_live_bytes() {
+int64_t Worker::all_weighed_bytes() {
   int64_t total = 0;
   for (int i = 0; i < workers_; ++i) {
     const bool mine = i == id_.value && !parked_;
-    total += mine ? shard_.live_bytes() : engine_.core(i).live_bytes.observe();
+    total += mine ? shard_.weighed_bytes() : engine_.core(i).weighed_bytes.observe();
   }
   return total;
 }
@@ -112,11 +115,11 @@ int64_t Worker::coldest_elsewhere(int& worker) {
 // Near the limit every write sums the shards; with room left, a small grant (gone at the next turn)
 // spares that. All grants of one turn are 1/256 of the limit.
 int64_t Worker::room(int64_t need) {
-  const int64_t used = parked_ ? core_.live_bytes.get() : shard_.live_bytes();
+  const int64_t used = parked_ ? core_.weighed_bytes.get() : shard_.weighed_bytes();
   if (used + need < memory_grant_) {
     return INT64_MAX;
   }
-  const int64_t room = data_limit() - all_live_bytes();
+  const int64_t room = data_limit() - all_weighed_bytes();
   if (room > 0) {
     memory_grant_ = used + std::min(room, data_limit() / 256) / workers_;
   }
@@ -146,7 +149,7 @@ bool Worker::must_wait_for_memory(uint32_t flags) {
     return false;
   }
   if (!parked_) {
-    evict_from(shard_, -room(0), deadline(kMakeRoomUs));
+    evict_from(shard_, 0, deadline(kMakeRoomUs));
     serve_waiters();
     if (room(0) >= tolerated) {
       return false;
@@ -171,35 +174,53 @@ void Worker::make_room_for(const ExecRun& run) {
 
 // In the shards that keys_ is bound to, which this thread holds.
 void Worker::make_room(int64_t bytes) {
-  const int64_t need = std::min(bytes, data_limit() / kNeedShareMax);
+  const int64_t need = std::min(bytes + bytes / kRoundingShare, data_limit() / kNeedShareMax);
+  if (room(need) == INT64_MAX) {
+    return;
+  }
+  // Before the sum is looked at once more: of two that come at the same time at least one sees the
+  // other. It stands until the end of the turn, or until the next command that asks for room.
+  if (!parked_) {
+    publish_account(shard_.id(), need);
+  }
   const uint64_t until = deadline(kMakeRoomUs);
-  keys_.for_each_store([&](ShardStore& shard) {
-    // What is deleted is no reason to refuse anything, but it still takes its room.
-    while (shard.has_dead() && room(need + shard.dying_bytes()) < 0 && tsc() < until) {
+  // What is deleted is no reason to refuse anything, but it still takes its room.
+  const auto free_dead = [&](ShardStore& shard) {
+    while (shard.has_dead() && room(need + shard.dying_bytes()) < 0) {
       shard.free_some(kFreeSliceUs);
+      if (tsc() >= until) {
+        break;
+      }
     }
+  };
+  keys_.for_each_store(free_dead);
+  keys_.for_each_store([&](ShardStore& shard) {
+    evict_from(shard, need, until);
+    free_dead(shard);
   });
+}
+
+// Evicts from a shard that this worker holds until there is room for `need`. It is nobody's doing:
+// the client whose command needs the room is told, too, if it tracks a key that goes. One key goes
+// even if time is over, so that every write at the limit brings it nearer.
+void Worker::evict_from(ShardStore& shard, int64_t need, uint64_t until) {
   int64_t missing = -room(need);
   if (missing <= 0) {
     return;
   }
-  keys_.for_each_store([&](ShardStore& shard) { missing = evict_from(shard, missing, until); });
-}
-
-// Evicts from a shard that this worker holds; returns what is still missing. It is nobody's doing:
-// the client whose command needs the room is told, too, if it tracks a key that goes.
-int64_t Worker::evict_from(ShardStore& shard, int64_t missing, uint64_t until) {
   const ClientRef actor = std::exchange(actor_, {});
-  while (missing > 0 && tsc() < until) {
-    const int64_t before = shard.live_bytes();
+  while (missing > 0) {
+    const int64_t before = shard.weighed_bytes();
     if (!shard.evictor().evict(config_->data.eviction, now_)) {
       break;
     }
-    missing -= before - shard.live_bytes();
+    missing -= before - shard.weighed_bytes();
+    if (tsc() >= until) {
+      break;
+    }
   }
   actor_ = actor;
-  publish_account(shard.id());
-  return missing;
+  publish_account(shard.id(), shard.id() == shard_.id() ? need : 0);
 }
 
 // --- between turns ---
@@ -208,7 +229,7 @@ int64_t Worker::evict_from(ShardStore& shard, int64_t missing, uint64_t until) {
 bool Worker::evict_slice() {
   const int64_t limit = data_limit();
   const EvictionRules& rules = config_->data.eviction;
-  int64_t total = limit == 0 ? 0 : all_live_bytes();
+  int64_t total = limit == 0 ? 0 : all_weighed_bytes();
   count_exceeded_time(limit > 0 && total > limit);
   const int64_t watermark = limit - limit / (evicting_ ? kLowerShare : kUpperShare);
   if (limit == 0 || total <= watermark || !shard_.evictor().may_evict(rules)) {
@@ -227,12 +248,16 @@ bool Worker::evict_slice() {
   int64_t coldness = shard_.evictor().coldness(rules, now_);
   // Behind time nobody waits for anybody.
   while (total > lower && (coldness >= elsewhere || total > limit) && tsc() < until) {
-    const int64_t before = shard_.live_bytes();
+    const int64_t before = shard_.weighed_bytes();
     if (!shard_.evictor().evict(rules, now_)) {
       break;
     }
-    total -= before - shard_.live_bytes();
+    total -= before - shard_.weighed_bytes();
     coldness = shard_.evictor().coldness(rules, now_);
+  }
+  // Large values: what is deleted and not freed is memory in use, too.
+  while (shard_.has_dead() && total + shard_.dying_bytes() > limit && tsc() < until) {
+    shard_.free_some(kFreeSliceUs);
   }
   watch_.note_event(LatencyEvent::kEvictionCycle, tsc() - began, now_);
   publish_account(shard_.id());
@@ -242,7 +267,8 @@ bool Worker::evict_slice() {
   if (evicting_ && elsewhere > coldness) {
     wake_if_asleep(engine_.worker(other));
   }
-  return evicting_ && coldness != Evictor::kNothing && (coldness >= elsewhere || total > limit);
+  return shard_.has_dead() ||
+         (evicting_ && coldness != Evictor::kNothing && (coldness >= elsewhere || total > limit));
 }
 
 // For random policies; the others' counts are of their last turns.
@@ -352,15 +378,23 @@ void Worker::publish_clients() {
   core_.clients_weight.publish(clients_weight_);
 }
 
+// By so much since evict_clients looked that many small ones might be over the limit by now.
+bool Worker::clients_grow() {
+  weight_looked_at_ = std::min(weight_looked_at_, clients_weight_);
+  return clients_weight_ - weight_looked_at_ > client_bytes_limit() / kClientsShare;
+}
+
 // At the end of a turn: closes the largest clients until all together are within their limit, this
 // worker's while its largest is the largest of all, else it wakes the worker whose is.
 void Worker::evict_clients() {
   const int64_t limit = client_bytes_limit();
   const uint64_t until = deadline(kMakeRoomUs);
   weigh_clients_ = false;
+  weight_looked_at_ = clients_weight_;
   if (limit == 0) {
     return;
   }
+  publish_clients();
   while (weight_of_all_clients() > limit) {
     int other = 0;
     const int64_t elsewhere = highest_elsewhere(&CoreBlock::largest_client_bytes, -1, other);

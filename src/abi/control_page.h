@@ -17,7 +17,7 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 4;
+inline constexpr uint32_t kControlPageVersion = 5;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -98,8 +98,11 @@ struct alignas(64) CoreBlock {
   Counter tracked_prefixes;  // of the whole process, as this core knows it
   // memory, bytes
   Counter data_bytes;    // the shard's exact account
-  Counter live_bytes;    // of these, what the keys need: limits weigh this
+  // What of these remains when the shard's background work is done, and what a command under way is
+  // about to need: limits weigh this.
+  Counter weighed_bytes;
   Counter mapped_bytes;  // from the system rather than the allocator: whole chunks and slabs
+  Counter spare_bytes;   // of these, what is not in use
   Counter overhead_bytes;  // of these, tables and expiry
   Counter coldness;      // of the key that would be evicted next (src/data/eviction.h)
   Counter client_bytes;  // sessions and their buffers

@@ -39,6 +39,7 @@ class AccountTest : public testing::Test {
     ASSERT_LE(std::abs(used - measured), measured / 50 + kFixed)
         << when << ": account " << used << ", allocator " << measured;
     ASSERT_LE(store_.live_bytes(), used);
+    ASSERT_LE(store_.live_bytes(), store_.weighed_bytes());
     worst_ = std::max(worst_, std::abs(used - measured));
   }
   // A turn of a worker: commands, then background work. Slices are of time, and a build with a
@@ -135,6 +136,43 @@ TEST_F(AccountTest, CompactionEndsOnAnIdleShard) {
       }
       EXPECT_EQ(store_.stats().moved_blocks, moved);
       EXPECT_EQ(store_.mapped_bytes(), mapped);
+    }
+  }
+}
+
+// What the limit weighs is what is in use when the tick has done all it can, in shards of any size;
+// and what is given up for nothing is no more than a page of each size and what is tolerated.
+TEST_F(AccountTest, WhatIsWeighedIsWhatStays) {
+  EvictionRules rules{.policy = EvictionPolicy::kAllkeysLru};
+  uint64_t next = 0;
+  for (const uint64_t sizes : {1U, 10U, 500U}) {
+    const auto classes = static_cast<int64_t>(sizes / EntryHeap::kUnit + 2);
+    for (const int64_t limit : {256 << 10, 1 << 20, 8 << 20}) {
+      constexpr int64_t kPage = EntryHeap::kPageBytes;
+      const int64_t tolerated = limit / 96 + std::min<int64_t>(8, limit / kPage / 64 + 1) * kPage;
+      const int64_t holes = classes * kPage + tolerated;
+      for (int64_t written = 0; written < 3 * limit;) {
+        const size_t bytes = 20 + rng_.below(sizes);
+        set(next++, bytes);
+        written += static_cast<int64_t>(bytes) + 30;
+        while (store_.weighed_bytes() > limit) {
+          ASSERT_TRUE(store_.evictor().evict(rules, now_));
+        }
+        if (next % kPerTurn == 0) {
+          turn();
+          if (holes < limit / 3) {
+            ASSERT_LE(store_.used_bytes(), limit) << sizes << " sizes";
+          }
+        }
+      }
+      while (store_.tick(now_, INT64_MAX)) {
+      }
+      if (holes < limit / 3) {
+        ASSERT_LE(store_.used_bytes(), store_.weighed_bytes());
+      } else {
+        EXPECT_GE(store_.live_bytes(), limit * 2 / 3 - kPage);
+      }
+      EXPECT_GE(store_.live_bytes(), limit - classes * kPage - tolerated - kPage) << sizes;
     }
   }
 }

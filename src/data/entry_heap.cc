@@ -28,6 +28,15 @@ uint16_t next_freed(const char* block) {
 
 }  // namespace
 
+// No division on the path of every write.
+const std::array<uint16_t, EntryHeap::kClasses> EntryHeap::kBlocksOfPage = [] {
+  std::array<uint16_t, kClasses> blocks{};
+  for (uint16_t units = 1; units < kClasses; ++units) {
+    blocks[units] = static_cast<uint16_t>(blocks_of_page(units));
+  }
+  return blocks;
+}();
+
 EntryHeap::EntryHeap(PageWarmer* warmer) : chunk_memory_(kChunkBytes, warmer) {
   std::fill(std::begin(with_room_), std::end(with_room_), kNoPage);
 }
@@ -63,7 +72,11 @@ Handle EntryHeap::allocate(size_t bytes) {
   }
   ++page->used;
   ++block_count_;
-  --free_blocks_[units];
+  if (odd_blocks_[units] == 0) [[unlikely]] {
+    count_winnable(units, false);
+    odd_blocks_[units] = kBlocksOfPage[units];
+  }
+  --odd_blocks_[units];
   hole_bytes_ -= units * kUnit;
   if (page->freed == 0 && page->fresh == 0) {
     unlink_page(number);
@@ -82,8 +95,12 @@ void EntryHeap::free(Handle handle) {
   ASAN_POISON_MEMORY_REGION(block, page->units * kUnit);
   --page->used;
   --block_count_;
-  ++free_blocks_[page->units];
-  hole_bytes_ += page->units * kUnit;
+  const uint16_t units = page->units;
+  if (++odd_blocks_[units] == kBlocksOfPage[units]) [[unlikely]] {
+    count_winnable(units, true);
+    odd_blocks_[units] = 0;
+  }
+  hole_bytes_ += units * kUnit;
   if (number == closed_page_) [[unlikely]] {
     if (page->used == 0) {
       closed_page_ = kNoPage;
@@ -97,6 +114,16 @@ void EntryHeap::free(Handle handle) {
   if (page->used == 0) {
     unlink_page(number);
     release_page(number);
+  }
+}
+
+void EntryHeap::count_winnable(uint16_t units, bool more) {
+  if (more) {
+    ++winnable_pages_[units];
+    winnable_bytes_ += block_bytes_of_page(units);
+  } else {
+    --winnable_pages_[units];
+    winnable_bytes_ -= block_bytes_of_page(units);
   }
 }
 
@@ -131,12 +158,11 @@ uint32_t EntryHeap::page_in_chunk(uint32_t index, uint16_t units) {
   const uint32_t number = index * kPagesPerChunk + static_cast<uint32_t>(word * kWordBits) + bit;
   Page* page = page_at(number);
   ASAN_UNPOISON_MEMORY_REGION(page, sizeof(Page));
-  const size_t blocks = blocks_of_page(units);
-  free_blocks_[units] += static_cast<uint32_t>(blocks);
-  hole_bytes_ += blocks * units * kUnit;
+  count_winnable(units, true);
+  hole_bytes_ += block_bytes_of_page(units);
   page->units = units;
   page->used = 0;
-  page->fresh = static_cast<uint16_t>(kPageBytes / kUnit - blocks * units);
+  page->fresh = static_cast<uint16_t>((kPageBytes - block_bytes_of_page(units)) / kUnit);
   page->freed = 0;
   link_page(number);
   return number;
@@ -147,8 +173,8 @@ void EntryHeap::release_page(uint32_t number) {
   const uint32_t index = number / kPagesPerChunk;
   const uint32_t page = number % kPagesPerChunk;
   const uint16_t units = page_at(number)->units;
-  free_blocks_[units] -= static_cast<uint32_t>(blocks_of_page(units));
-  hole_bytes_ -= blocks_of_page(units) * units * kUnit;
+  count_winnable(units, false);
+  hole_bytes_ -= block_bytes_of_page(units);
   ASAN_POISON_MEMORY_REGION(page_at(number), sizeof(Page));
   Chunk& chunk = chunk_states_[index];
   chunk.free_pages[page / kWordBits] |= uint64_t{1} << (page % kWordBits);
@@ -260,16 +286,17 @@ void EntryHeap::give_page_up() {
   }
 }
 
-// A thin page of the size with the most holes, if its other pages can take what it holds.
+// A thin page of the size with the most whole pages of holes: its other pages can take what the
+// page holds.
 uint32_t EntryHeap::hollow_page() const {
   constexpr int kPagesLookedAt = 16;
   uint16_t most = 0;
   for (uint16_t units = 1; units < kClasses; ++units) {
-    if (size_t{free_blocks_[units]} * units > size_t{free_blocks_[most]} * most) {
+    if (winnable_pages_[units] > winnable_pages_[most]) {
       most = units;
     }
   }
-  if (most == 0 || free_blocks_[most] <= blocks_of_page(most)) {
+  if (winnable_pages_[most] == 0) {
     return kNoPage;
   }
   uint32_t thinnest = with_room_[most];

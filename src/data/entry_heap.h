@@ -13,6 +13,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -74,12 +75,18 @@ class EntryHeap {
   int64_t hole_bytes() const {
     return static_cast<int64_t>(hole_bytes_) + used_bytes() - page_bytes();
   }
+  // The most that the holes can be when nothing wants compaction: what is over from whole pages in
+  // each size, and what is tolerated.
+  int64_t lasting_hole_bytes() const {
+    return static_cast<int64_t>(hole_bytes_ - winnable_bytes_ + tolerated_pages() * kPageBytes);
+  }
   // Bytes of whole chunks.
   int64_t mapped_bytes() const { return chunk_memory_.bytes(); }
   uint64_t block_count() const { return block_count_; }
 
   // --- compaction ---
-  // Hollow space is tolerated up to this share of all, and a little more.
+  // Hollow space is tolerated up to this share of all, and a little more: a few pages, of a small
+  // heap fewer.
   static constexpr size_t kHollowShare = 96;
   // There is more hollow space than is worth having.
   bool wants_compaction() const { return holes_matter() || free_pages_matter(); }
@@ -101,9 +108,11 @@ class EntryHeap {
   static constexpr size_t kPagesPerChunk = kChunkBytes / kPageBytes;
   static constexpr size_t kChunksMax = size_t{1} << (32 - kOffsetBits);
   static constexpr size_t kClasses = kBlockBytesMax / kUnit + 1;
+  static const std::array<uint16_t, kClasses> kBlocksOfPage;  // by units
   static constexpr uint32_t kNoPage = ~uint32_t{0};
   static constexpr uint32_t kNoChunk = ~uint32_t{0};
-  static constexpr size_t kHolesMin = 8 * kPageBytes;
+  static constexpr size_t kToleratedPages = 8;
+  static constexpr size_t kPagesPerTolerated = 64;
 
   // The first 16 bytes of a page in use. Offsets within the page are in units of 8 bytes.
   // Blocks stand at the end of the page, so that sizes that divide it are aligned to their size.
@@ -129,15 +138,21 @@ class EntryHeap {
   size_t spare_pages_max() const {
     return kPagesPerChunk + std::max(kPagesPerChunk / 4, mapped_pages() / kHollowShare);
   }
-  bool holes_matter() const {
-    return hole_bytes_ > used_pages_ * kPageBytes / kHollowShare + kHolesMin;
+  size_t tolerated_pages() const {
+    return used_pages_ / kHollowShare +
+           std::min(kToleratedPages, (used_pages_ + kPagesPerTolerated - 1) / kPagesPerTolerated);
   }
+  bool holes_matter() const { return winnable_bytes_ > tolerated_pages() * kPageBytes; }
   // If they do, there is no empty chunk (release_page), and a chunk can be won: these are more
   // pages than a chunk has, so what one of the chunks holds fits in the others.
   bool free_pages_matter() const { return mapped_pages() - used_pages_ > spare_pages_max(); }
-  static size_t blocks_of_page(uint16_t units) {
+  static constexpr size_t blocks_of_page(uint16_t units) {
     return (kPageBytes - sizeof(Page)) / (units * kUnit);
   }
+  static constexpr size_t block_bytes_of_page(uint16_t units) {
+    return blocks_of_page(units) * units * kUnit;
+  }
+  void count_winnable(uint16_t units, bool more);
   Page* page_of(Handle handle) const {
     return reinterpret_cast<Page*>(address(handle & ~kPageUnitMask));
   }
@@ -166,9 +181,13 @@ class EntryHeap {
   uint32_t empty_chunk_ = kNoChunk;  // there is at most one
   size_t used_pages_ = 0;
   uint64_t block_count_ = 0;
-  size_t hole_bytes_ = 0;         // of blocks in used pages that are not handed out
+  size_t hole_bytes_ = 0;  // of blocks in used pages that are not handed out
+  // Of these, in as many whole pages as could be won by moving blocks: of each size, what is free
+  // divided by what a page holds.
+  size_t winnable_bytes_ = 0;
   uint32_t with_room_[kClasses];  // by units: a page with room, or kNoPage
-  uint32_t free_blocks_[kClasses] = {};  // by units: holes in used pages
+  uint32_t winnable_pages_[kClasses] = {};  // by units
+  uint16_t odd_blocks_[kClasses] = {};      // by units: holes beyond those, less than a page's
 
   // Compaction. A closed page is in no list, a closed chunk gives no page away.
   uint32_t closed_page_ = kNoPage;

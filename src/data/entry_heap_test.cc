@@ -66,6 +66,46 @@ TEST(EntryHeap, ABlockThatComesBackCountsNoMoreThoughItsPageIsInUse) {
   EXPECT_EQ(heap.page_bytes(), pages);
 }
 
+// A free lowers what is in use without what compaction can win by nothing, or by a whole page; all
+// of them together by what they took, but for a page of each size and what is tolerated.
+TEST(EntryHeap, WhatLastsIsLessThanAPageOfEachSizeAndWhatIsTolerated) {
+  EntryHeap heap(nullptr);
+  Rng rng(3);
+  const auto lasting = [&heap] {
+    return heap.used_bytes() - heap.hole_bytes() + heap.lasting_hole_bytes();
+  };
+  EXPECT_EQ(lasting(), 0);
+  constexpr int64_t kPage = EntryHeap::kPageBytes;
+  constexpr int kSizes = 5;
+  std::vector<Handle> handles;
+  int64_t live = 0;
+  for (int step = 0; step < 60'000; ++step) {
+    const bool grow = (step / 10'000) % 2 == 0 ? rng.below(10) < 8 : rng.below(10) < 2;
+    const int64_t before = lasting();
+    if (grow || handles.empty()) {
+      handles.push_back(heap.allocate(40 + 100 * rng.below(kSizes)));
+      live += static_cast<int64_t>(heap.block_bytes(handles.back()));
+      ASSERT_GE(lasting(), before);
+    } else {
+      std::swap(handles[rng.below(handles.size())], handles.back());
+      live -= static_cast<int64_t>(heap.block_bytes(handles.back()));
+      heap.free(handles.back());
+      handles.pop_back();
+      ASSERT_LE(lasting(), before);
+    }
+    ASSERT_GE(lasting(), live);
+    // 1 % is tolerated, and the end of a page is too short for a block.
+    ASSERT_LE(lasting(), live + heap.page_bytes() * 3 / 100 + (kSizes + 8) * kPage);
+    if (!heap.wants_compaction()) {
+      ASSERT_LE(heap.used_bytes(), lasting());
+    }
+  }
+  for (const Handle handle : handles) {
+    heap.free(handle);
+  }
+  EXPECT_EQ(lasting(), 0);
+}
+
 TEST(EntryHeap, EmptyChunksGoBackButForOne) {
   EntryHeap heap(nullptr);
   std::vector<Handle> handles;

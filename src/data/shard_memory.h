@@ -101,10 +101,21 @@ class ShardMemory {
   int64_t live_bytes() const {
     return std::max<int64_t>(used_bytes() - heap_.hole_bytes() - dying_bytes_, 0);
   }
+  int64_t weighed_bytes() const {
+    const int64_t live = live_bytes();
+    return live + std::min(heap_.lasting_hole_bytes(), live / kHolesWeighedMax);
+  }
   int64_t mapped_bytes() const { return heap_.mapped_bytes() + table_pool_.mapped_bytes(); }
+  // Of these, what is not in use.
+  int64_t spare_bytes() const {
+    return mapped_bytes() - heap_.used_bytes() - table_pool_.used_bytes();
+  }
   int64_t measured_bytes() const { return arena_.measured_bytes() + mapped_bytes(); }
 
  private:
+  // Of weighed_bytes: a shard with so little in so many sizes that its holes are more than this
+  // share of what lives would be emptied in vain.
+  static constexpr int64_t kHolesWeighedMax = 2;
   // Blocks of at least this size are freed by tick: giving them back costs the system's time.
   static constexpr size_t kDeferredFreeMin = 64 << 10;
   static constexpr size_t kLine = 64;

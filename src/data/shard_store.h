@@ -137,15 +137,20 @@ class ShardStore {
   // deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a database),
   // blocks, pages and slabs that are free at present (a few, unless entries are fragmented).
   int64_t used_bytes() const { return memory_.used_bytes(); }
-  // What the keys need: the same without the holes between entries, which compaction takes away,
-  // and without what is deleted and waits for tick. Limits weigh this: every deletion lowers it.
-  // Exact for single values; the share of one flushed database among several is estimated by its
-  // keys.
+  // What the keys need: the same without the holes between entries and without what is deleted and
+  // waits for tick. Every deletion lowers it. Exact for single values; the share of one flushed
+  // database among several is estimated by its keys.
   int64_t live_bytes() const { return memory_.live_bytes(); }
+  // The most that used_bytes can be when the tick has nothing left to do: what the keys need, and
+  // the holes that stay, these only up to half of what the keys need: what limits weigh must fall
+  // with every few deletions, however little there is. It does so whole pages of entries at a time.
+  int64_t weighed_bytes() const { return memory_.weighed_bytes(); }
   // Of the used bytes, what is deleted and waits for tick.
   int64_t dying_bytes() const { return memory_.dying_bytes(); }
   // Whole chunks and slabs that this shard has from the system; the rest is from the allocator.
   int64_t mapped_bytes() const { return memory_.mapped_bytes(); }
+  // Of these, what is not in use: the rest of the last chunk and of the last slabs, spare slabs.
+  int64_t spare_bytes() const { return memory_.spare_bytes(); }
   // What this shard really holds, as the allocator sees its part (slow; Arena::measured_bytes).
   int64_t measured_bytes() const { return memory_.measured_bytes(); }
   const ShardStats& stats() const { return stats_; }
