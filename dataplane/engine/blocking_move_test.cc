@@ -1,10 +1,12 @@
 // Commands that wait for an element and move it on (BLMOVE and its kin), over several shards: a
-// write and all that it sets in motion are one step.
+// write and all that it sets in motion are one step. And waits that holders of two shards look at
+// in the same moment.
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
+#include "dataplane/engine/waiter.h"
 #include "dataplane/sim/scheduler.h"
 #include "dataplane/sim/test_client.h"
 #include "src/base/log.h"
@@ -198,6 +200,29 @@ TEST_F(BlockingMoveTest, WaitsForAsManyAsItWants) {
   EXPECT_EQ(more(all), encode({"a", "b", "c"}));
   EXPECT_EQ(run(one, {{"BLMOVEM", key(0), key(1), "LEFT", "LEFT", "0"}}), encode({"d"}));
   EXPECT_EQ(run(one, {{"LRANGE", key(1), "0", "-1"}}), encode({"d", "a", "b", "c"}));
+}
+
+// Who is the second must come again, because the first may find nothing for the wait after all.
+TEST_F(BlockingMoveTest, WhatChangesWhileAnotherShardLooksAtTheWaitIsSeen) {
+  MemoryClient reader = connect(2);
+  MemoryClient writer = connect(3);
+  EXPECT_EQ(run(reader, {{"XREAD", "BLOCK", "0", "STREAMS", key(0), key(1), "5-0", "0"}}), "");
+  WaitTable& waits = scheduler.engine().side(ShardId{1}).waits();
+  const std::string other = key(1);
+  Waiter& waiter = *waits.find(0, Key::of(other))->records.front().waiter;
+  ASSERT_TRUE(waiter.claim(waiter.id()));  // as for an entry of key(0) whose id is smaller
+  EXPECT_EQ(run(writer, {{"XADD", other, "1-1", "f", "v"}}), "$3\r\n1-1\r\n");
+  for (const bool over : {false, true}) {
+    if (over) {
+      waiter.unclaim();
+    }
+    scheduler.clock().advance_us(5'000);
+    for (int i = 0; i < 500; ++i) {
+      scheduler.step();
+    }
+    EXPECT_EQ(more(reader).find("1-1") != std::string::npos, over);
+  }
+  EXPECT_EQ(waits.records(), 0U);
 }
 
 }  // namespace

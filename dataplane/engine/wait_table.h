@@ -7,7 +7,8 @@
 // those who wait now, and of those whose end is on its way here.
 //
 // A record may say when its key is to be looked at again though nothing has changed it (XREADGROUP
-// CLAIM: an entry has been pending for long enough); the shard's owner does so in its tick.
+// CLAIM: an entry has been pending for long enough; or the waiter was in another's hands when the
+// key changed); the shard's owner does so in its tick.
 //
 // Costs: a change of a key is one lookup while anybody waits on this shard for anything, and
 // nothing else while nobody does.

@@ -37,6 +37,11 @@ bool Waiter::claim(uint64_t id) {
                                        std::memory_order_relaxed);
 }
 
+bool Waiter::goes_on(uint64_t id) const {
+  const uint64_t now = word_.load(std::memory_order_relaxed);
+  return now == word(id, kWaiting) || now == word(id, kClaimed);
+}
+
 void Waiter::set_args(Args args) {
   bytes_.clear();
   for (const std::string_view arg : args) {

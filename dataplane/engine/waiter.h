@@ -76,6 +76,9 @@ class Waiter : public Push {
   bool claim(uint64_t id);
   // claimed -> waiting.
   void unclaim();
+  // Whether this wait is not over yet, or its end is not home yet: another may have claimed it for
+  // a moment, and what a key of this shard has for it must not be forgotten.
+  bool goes_on(uint64_t id) const;
 
   Args args() const { return args_; }
   // What it takes, with its records.

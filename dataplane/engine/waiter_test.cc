@@ -32,11 +32,16 @@ TEST_F(WaiterTest, HomeOrOneHolderHasIt) {
   EXPECT_FALSE(waiter.claim(7)) << "nobody waits yet";
   waiter.arm();
   EXPECT_FALSE(waiter.claim(6)) << "a record of an older wait";
+  EXPECT_FALSE(waiter.goes_on(6));
+  EXPECT_TRUE(waiter.goes_on(7));
   EXPECT_TRUE(waiter.claim(7));
+  EXPECT_TRUE(waiter.goes_on(7));
   EXPECT_FALSE(waiter.claim(7));
   EXPECT_FALSE(waiter.cancel());
   waiter.unclaim();
+  EXPECT_TRUE(waiter.goes_on(7));
   EXPECT_TRUE(waiter.cancel());
+  EXPECT_FALSE(waiter.goes_on(7));
   EXPECT_FALSE(waiter.cancel());
   EXPECT_FALSE(waiter.claim(7));
 }

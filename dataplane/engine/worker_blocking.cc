@@ -173,7 +173,12 @@ void Worker::serve_key(ShardSide& side, WaitTable::Queue& queue) {
 void Worker::serve(ShardSide& side, WaitTable::Record& record) {
   Waiter& waiter = *record.waiter;
   if (!waiter.claim(record.id)) {
-    side.waits().drop(record);
+    if (waiter.goes_on(record.id)) {
+      // Who holds another of its shards runs it now, and may find nothing for it.
+      side.waits().set_again(record, now_.ms() + 1);
+    } else {
+      side.waits().drop(record);
+    }
     return;
   }
   if (!run_again(waiter, record.argument)) {

@@ -13,6 +13,8 @@ namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
 constexpr size_t kStalledInputMax = 256 * 1024;
+// Input of which more than this share was run is moved to where it began.
+constexpr size_t kUsedInputShare = 4;
 // So much unsent output no client-output-buffer-limit looks at: Redis has it in a fixed buffer of
 // each client. So a limit of a few bytes doesn't close whoever wants to take it back.
 constexpr int64_t kUnlimitedOutput = 16 * 1024;
@@ -130,7 +132,8 @@ void Worker::on_data(Session& session, std::string_view bytes) {
     feed(session, bytes, /*from_input=*/false);
     return;
   }
-  if (session.input_used > 0) {
+  // Not at each arrival, or a client with much behind short waits would have it moved each time.
+  if (session.input_used > session.input.size() / kUsedInputShare) {
     session.input.erase(0, session.input_used);
     session.input_used = 0;
   }
@@ -140,14 +143,14 @@ void Worker::on_data(Session& session, std::string_view bytes) {
     return;
   }
   if (session.stall != Stall::kNone) {
-    if (session.input.size() > kStalledInputMax && !session.is_blocked() &&
+    if (session.unread().size() > kStalledInputMax && !session.is_blocked() &&
         !session.receive_paused) {
       session.receive_paused = true;
       transport_->pause(session.conn);
     }
     return;
   }
-  if (session.input.size() >= session.reader.bytes_wanted()) {
+  if (session.unread().size() >= session.reader.bytes_wanted()) {
     feed(session, session.unread(), /*from_input=*/true);
   }
 }
@@ -156,7 +159,7 @@ void Worker::on_data(Session& session, std::string_view bytes) {
 // the session was closed.
 bool Worker::over_input_limit(Session& session) {
   const size_t size =
-      session.input.size() + (session.in_multi ? session.transaction->bytes() : 0);
+      session.unread().size() + (session.in_multi ? session.transaction->bytes() : 0);
   if (static_cast<int64_t>(size) <= config_->query_buffer_bytes_max) {
     return false;
   }

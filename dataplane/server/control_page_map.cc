@@ -1,6 +1,7 @@
 #include "dataplane/server/control_page_map.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <new>
 
 #include "dataplane/engine/version.h"
 #include "src/base/assert.h"
@@ -30,26 +30,44 @@ bool is_control_page(int fd) {
 // Makes room for the file; what is wrong, if there is something that is not ours to delete.
 std::string remove_former_page(const std::string& path) {
   // Not through a symbolic link, and not waiting for the other end of a pipe.
-  const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file && errno == ENOENT) {
     return {};
   }
   const std::string subject = "control-page " + path + ": ";
-  if (fd < 0 && errno != ELOOP) {
+  if (!file && errno != ELOOP) {
     return subject + "cannot read what is there: " + std::strerror(errno);
   }
-  const bool ours = fd >= 0 && is_control_page(fd);
-  if (fd >= 0) {
-    close(fd);
-  }
-  if (!ours) {
+  if (!file || !is_control_page(file.get())) {
     return subject +
-           (fd < 0 ? "is a symbolic link" : "there is something that is no control page") +
+           (file ? "there is something that is no control page" : "is a symbolic link") +
            ", and Pollux deletes nothing that is not its own. Name a path where nothing is";
+  }
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return subject +
+           "another server is running and counts there; stop it, or give each server a path of "
+           "its own";
   }
   return unlink(path.c_str()) == 0
              ? std::string()
              : subject + "cannot remove the former one: " + std::strerror(errno);
+}
+
+// Gives the new file its draft's magic first, and then all its room, both on the disk before
+// anything else happens: whoever is killed on the way, and be it with the machine, leaves a page
+// that the next server knows for one. 0 or an errno.
+int fill_file(int fd, size_t bytes) {
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return EWOULDBLOCK;
+  }
+  if (pwrite(fd, &kControlPageDraft, sizeof kControlPageDraft, 0) !=
+      static_cast<ssize_t>(sizeof kControlPageDraft)) {
+    return errno;
+  }
+  if (const int error = posix_fallocate(fd, 0, static_cast<off_t>(bytes)); error != 0) {
+    return error;
+  }
+  return fdatasync(fd) == 0 || errno == EINVAL ? 0 : errno;
 }
 
 }  // namespace
@@ -70,39 +88,33 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
   workers_ = workers;
   const size_t unit = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   bytes_ = (ControlPage::size_for(workers) + unit - 1) / unit * unit;
-  int fd = -1;
   if (!path.empty()) {
     if (const std::string problem = remove_former_page(path); !problem.empty()) {
       return problem;
     }
-    fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    file_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0 || ftruncate(fd, static_cast<off_t>(bytes_)) != 0) {
-      const int error = errno;
-      if (fd >= 0) {
-        close(fd);
+    int error = file_ && fstat(file_.get(), &status) == 0 ? 0 : errno;
+    error = error == 0 ? fill_file(file_.get(), bytes_) : error;
+    if (error != 0) {
+      if (file_) {
         unlink(path.c_str());
       }
-      return "cannot make the control page " + path + ": " + std::strerror(error);
+      return "cannot make the control page " + path + " (" +
+             std::to_string(bytes_ >> 10) + " KiB): " + std::strerror(error);
     }
     path_ = path;
     device_ = status.st_dev;
     inode_ = status.st_ino;
   }
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                      fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
-  const int error = errno;
-  if (fd >= 0) {
-    close(fd);
-  }
+                      file_ ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, file_.get(), 0);
   if (memory == MAP_FAILED) {
-    return std::string("cannot map the control page: ") + std::strerror(error);
+    return std::string("cannot map the control page: ") + std::strerror(errno);
   }
-  page_ = new (memory) ControlPage();
+  // Zeros, which are an empty page. To construct one would take the magic away for a moment.
+  page_ = static_cast<ControlPage*>(memory);
   page_->magic.store(kControlPageDraft, std::memory_order_relaxed);
-  for (int i = 1; i < workers; ++i) {
-    new (&page_->cores[i]) CoreBlock();
-  }
   return {};
 }
 

@@ -123,6 +123,30 @@ TEST_F(ControlPagePath, ReplacesWhatAKilledServerLeft) {
   }
 }
 
+// What others leave of the file system's room, or don't, is no matter to a worker that counts.
+TEST_F(ControlPagePath, HasAllItsRoomFromTheStart) {
+  ControlPageMap map;
+  ASSERT_EQ(map.create(path_, 2), "");
+  struct stat status;
+  ASSERT_EQ(stat(path_.c_str(), &status), 0);
+  EXPECT_GE(status.st_size, static_cast<off_t>(ControlPage::size_for(2)));
+  EXPECT_GE(status.st_blocks * 512, status.st_size);
+}
+
+TEST_F(ControlPagePath, LeavesThePageOfARunningServerAlone) {
+  ControlPageMap first;
+  ASSERT_EQ(first.create(path_, 1), "");
+  struct stat before;
+  ASSERT_EQ(stat(path_.c_str(), &before), 0);
+  for (const bool complete : {false, true}) {
+    EXPECT_NE(problem_here().find("another server is running"), std::string::npos) << complete;
+    struct stat after;
+    ASSERT_EQ(stat(path_.c_str(), &after), 0);
+    EXPECT_EQ(after.st_ino, before.st_ino);
+    first.complete(CommandTable(), 6379, 1);
+  }
+}
+
 TEST_F(ControlPagePath, RemovesOnlyItsOwnAtTheEnd) {
   {
     ControlPageMap map;

@@ -175,6 +175,7 @@ class Slowlog(ServerCase):
             time.sleep(pause)
         self.assertEqual(ask(self.client, "SLOWLOG", "GET", "-1"), [])
 
+    @pollux_only
     def test_large_requests_and_replies(self):
         self.client.config_set("commandlog-request-larger-than", "2000")
         self.client.config_set("commandlog-reply-larger-than", "4000")

@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,18 @@ class Start(Case):
         self.assert_says(server, "can't start a thread.*ulimit -u.*pids-limit")
         left = sorted(os.listdir(server.directory))
         self.assertEqual(left, ["stdout.log"])
+
+    @pollux_only
+    @only_once
+    def test_killed_while_it_makes_its_page(self):
+        page = os.path.join(tempfile.mkdtemp(prefix="pollux-test-"), "page")
+        self.addCleanup(shutil.rmtree, os.path.dirname(page))
+        for call in ("fallocate", "fdatasync"):
+            with self.subTest(call):
+                killed = self.refused(call, "kill", **{"control-page": page})
+                self.assertEqual(killed.wait(), -signal.SIGSYS, killed.log())
+                self.assertTrue(os.path.exists(page))
+                self.assertEqual(self.start(control_page=page).terminate(), 0)
 
     @pollux_only
     @only_once
