@@ -53,6 +53,9 @@ struct HeldPush {
   PayloadRef payload;
 };
 
+// Smaller buffers of input just double.
+inline constexpr size_t kReservedInputMin = 256 * 1024;
+
 class Session : public StallNode, public DirtyNode {
  public:
   Session(uint64_t id, ConnId conn, ChunkPool& chunks) : id(id), conn(conn), out(chunks) {}
@@ -64,6 +67,7 @@ class Session : public StallNode, public DirtyNode {
   RespReader reader;
   std::string input;        // what came and was not run; its first `input_used` bytes are done with
   size_t input_used = 0;
+  size_t input_touched = 0;  // the most that `input` has held in the memory that it has
   size_t input_counted = 0;  // what the worker's account holds for `input`
   int64_t weight = 0;        // and for all of it (session_bytes); 0 once it is closed
   bool in_burst = false;    // some requests are parsed and not yet run

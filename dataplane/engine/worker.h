@@ -234,6 +234,7 @@ class Worker {
   void resolve(BurstItem& item, Args args);
   void finish_part(BurstPart& part, size_t consumed);
   void drop_used_input(Session& session);
+  void release_input(Session& session);
   void go_on_receiving(Session& session);
   bool over_input_limit(Session& session);
   void resume(Session& session);

@@ -50,9 +50,11 @@ int64_t slice_us(int64_t tenacity) {
   return us;
 }
 
-// What has come and is not run, with what is known of it.
+// What has come and is not run, with what is known of it. Large buffers are reserved ahead of what
+// comes: of these what has been touched.
 size_t input_bytes(const Session& session) {
-  return session.input.capacity() + session.reader.held_bytes();
+  return std::min(session.input.capacity(), std::max(session.input_touched, kReservedInputMin)) +
+         session.reader.held_bytes();
 }
 
 uint64_t deadline(int64_t us) {
@@ -319,6 +321,7 @@ int64_t Worker::session_bytes(const Session& session) const {
 
 // Brings the account of inputs up to date with this one.
 void Worker::count_input(Session& session) {
+  session.input_touched = std::max(session.input_touched, session.input.size());
   const size_t bytes = input_bytes(session);
   input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
   session.input_counted = bytes;

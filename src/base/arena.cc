@@ -9,6 +9,13 @@
 
 #ifdef POLLUX_JEMALLOC
 #include <jemalloc/jemalloc.h>
+
+// jemalloc reads it before main. What is larger than 8 MiB would otherwise go back to the system as
+// soon as it is freed, and a client's next large value would be a step of 8 ms for 10 MB, all for
+// pages that are touched for the first time, instead of one.
+extern "C" {
+const char* malloc_conf = "oversize_threshold:0";
+}
 #endif
 
 namespace pollux {

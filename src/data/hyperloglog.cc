@@ -367,7 +367,9 @@ bool hll_make_dense(std::string_view bytes, std::span<char, kHllDenseBytes> out)
 }
 
 std::string hll_runs_text(std::string_view bytes) {
-  bytes = bytes.substr(kHllHeaderBytes, 2 * size_t{kHllRegisters});
+  constexpr size_t kShownMax = 1 << 20;
+  static_assert(kShownMax >= 2 * kHllRegisters);
+  bytes = bytes.substr(kHllHeaderBytes, kShownMax);
   const char* at = bytes.data();
   const char* const end = at + bytes.size();
   std::string text;

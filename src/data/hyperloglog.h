@@ -99,7 +99,7 @@ HllChange hll_add(std::string_view bytes, HllElement element, size_t sparse_byte
 bool hll_make_dense(std::string_view bytes, std::span<char, kHllDenseBytes> out);
 
 // The runs of a sparse one in words, as PFDEBUG DECODE shows them: "Z:12711 v:2,1 Z:3672". Of
-// corrupt ones the first 32 KiB, whatever they come to; half of an XZERO goes on with a 0.
+// corrupt ones the first MiB, whatever they come to; half of an XZERO goes on with a 0.
 std::string hll_runs_text(std::string_view bytes);
 
 // The whole of it for bytes that stand in a string: never kMakeDense. If corrupt, nothing changed.

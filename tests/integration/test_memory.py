@@ -372,6 +372,28 @@ class Clients(Case):
     def there(self, client):
         return {int(c["id"]) for c in client.client_list()}
 
+    @pollux_only
+    def test_what_is_announced_takes_nothing_what_has_come_counts(self):
+        server = self.start()
+        client = server.redis()
+        raw = Raw(server)
+        self.addCleanup(raw.socket.close)
+        raw.send(harness.encode("CLIENT", "ID"))
+        ident = int(raw.socket.recv(64)[1:])
+
+        def weight():
+            listed = {int(one["id"]): one for one in client.client_list()}
+            return int(listed[ident]["tot-mem"])
+
+        raw.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$400000000\r\n")
+        for sent in (1, 3, 20):
+            raw.send(b"x" * (sent << 20))
+            self.eventually(lambda: weight() >= sent << 20)
+            self.assertLess(weight(), 2.2 * (25 << 20) if sent == 20 else 5 << 20)
+        self.assertLess(client.info("memory")["mem_clients_normal"], 30 << 20)
+        raw.socket.close()
+        self.eventually(lambda: client.info("memory")["mem_clients_normal"] < 1 << 20)
+
     @not_quick
     def test_the_largest_go_first(self):
         server = self.start(maxmemory_clients="40mb")
