@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <set>
+#include <vector>
 
 #include "src/base/rng.h"
 
@@ -145,6 +149,101 @@ TEST(EntryHeap, MarksAreNeverBlocks) {
     EXPECT_FALSE(EntryHeap::is_block(mark));
     EXPECT_EQ(EntryHeap::not_a_block_index(mark), index);
   }
+}
+
+// What the heap knows of holes, against a model that knows only the blocks: a page of a size is
+// there while one of its blocks is, so both sums follow from the handles alone.
+TEST(EntryHeap, HolesAreCountedThroughEveryPath) {
+  EntryHeap heap(nullptr);
+  Rng rng(7);
+  std::map<Handle, size_t> live;  // rounded bytes
+  std::vector<Handle> handles;
+  const auto check = [&] {
+    std::map<size_t, size_t> blocks_of_size;
+    std::map<size_t, std::set<uint32_t>> pages_of_size;
+    for (const auto& [handle, bytes] : live) {
+      ++blocks_of_size[bytes];
+      pages_of_size[bytes].insert(handle >> 11);
+    }
+    size_t pages = 0;
+    size_t holes = 0;
+    size_t odd = 0;
+    for (const auto& [bytes, numbers] : pages_of_size) {
+      const size_t in_page = (EntryHeap::kPageBytes - 16) / bytes;
+      const size_t free_blocks = numbers.size() * in_page - blocks_of_size[bytes];
+      pages += numbers.size();
+      holes += free_blocks * bytes;
+      odd += free_blocks % in_page * bytes;
+    }
+    const size_t tolerated =
+        pages / EntryHeap::kHollowShare + std::min<size_t>(8, (pages + 63) / 64);
+    ASSERT_EQ(heap.block_count(), live.size());
+    ASSERT_EQ(heap.page_bytes(), static_cast<int64_t>(pages * EntryHeap::kPageBytes));
+    ASSERT_EQ(heap.hole_bytes() - (heap.used_bytes() - heap.page_bytes()),
+              static_cast<int64_t>(holes));
+    ASSERT_EQ(heap.lasting_hole_bytes(),
+              static_cast<int64_t>(odd + tolerated * EntryHeap::kPageBytes));
+  };
+  const auto drop = [&](size_t at) {
+    heap.free(handles[at]);
+    live.erase(handles[at]);
+    handles[at] = handles.back();
+    handles.pop_back();
+  };
+  const auto compact = [&](int rounds, bool may_give_up) {
+    while (rounds-- > 0 && (heap.wants_compaction() || heap.compacting())) {
+      std::array<Handle, 32> moved;
+      const size_t count = heap.blocks_to_move(moved);
+      if (count == 0) {
+        break;
+      }
+      if (may_give_up && rng.below(8) == 0) {
+        heap.give_page_up();
+        continue;
+      }
+      for (size_t i = 0; i < count; ++i) {
+        const Handle to = heap.relocate(moved[i]);
+        live[to] = live[moved[i]];
+        heap.free(moved[i]);
+        live.erase(moved[i]);
+        *std::find(handles.begin(), handles.end(), moved[i]) = to;
+      }
+    }
+  };
+  for (int step = 0; step < 120; ++step) {
+    const size_t narrow = 1 + rng.below(EntryHeap::kBlockBytesMax);
+    const bool one_size = rng.below(2) == 0;
+    for (uint64_t i = rng.below(4000); i > 0; --i) {
+      const size_t bytes = one_size ? narrow : 1 + rng.below(EntryHeap::kBlockBytesMax);
+      const Handle handle = heap.allocate(bytes);
+      ASSERT_TRUE(live.emplace(handle, EntryHeap::rounded(bytes)).second);
+      handles.push_back(handle);
+    }
+    check();
+    for (uint64_t i = rng.below(handles.size() + 1); i > 0; --i) {
+      drop(rng.below(handles.size()));
+      if (i % 512 == 0) {
+        check();
+        compact(3, true);
+        check();
+      }
+    }
+    check();
+    compact(static_cast<int>(rng.below(40)), true);
+    check();
+  }
+  // At rest the holes are what the limit weighs, at most.
+  while (heap.wants_compaction()) {
+    compact(100, false);
+  }
+  check();
+  EXPECT_LE(heap.hole_bytes() - (heap.used_bytes() - heap.page_bytes()),
+            heap.lasting_hole_bytes());
+  while (!handles.empty()) {
+    drop(handles.size() - 1);
+  }
+  check();
+  EXPECT_EQ(heap.lasting_hole_bytes(), 0);
 }
 
 }  // namespace
