@@ -315,7 +315,8 @@ bool Worker::tick_phase() {
 }
 
 bool Worker::flush_phase() {
-  if (weigh_clients_ || largest_weight_ >= kLargeClientBytes || clients_grow()) {
+  if (weigh_clients_ || largest_weight_ >= kLargeClientBytes || clients_grow() ||
+      asked_to_evict_clients_.load(std::memory_order_relaxed)) {
     evict_clients();
   }
   changes_.push();
@@ -397,7 +398,7 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if ((engine_.stopping() && !leaving_) || pause_lessened_) {
+  if ((engine_.stopping() && !leaving_) || pause_lessened_ || asked_to_evict_clients_) {
     return true;
   }
   if (!pushes_.empty() || !invalidations_.empty()) {

@@ -393,6 +393,10 @@ void Worker::evict_clients() {
   const int64_t limit = client_bytes_limit();
   const uint64_t until = deadline(kMakeRoomUs);
   weigh_clients_ = false;
+  if (asked_to_evict_clients_.load(std::memory_order_relaxed)) {
+    // What whoever asks has published before is seen below.
+    asked_to_evict_clients_.exchange(false, std::memory_order_acquire);
+  }
   weight_looked_at_ = clients_weight_;
   if (limit == 0) {
     return;
@@ -408,6 +412,7 @@ void Worker::evict_clients() {
     if (largest == nullptr || another_goes_first()) {
       core_.largest_client_bytes.publish(largest_weight_);
       if (elsewhere > 0) {
+        engine_.worker(other).asked_to_evict_clients_.store(true, std::memory_order_seq_cst);
         wake_if_asleep(engine_.worker(other));
       }
       return;

@@ -411,7 +411,15 @@ class Clients(Case):
 
     @pollux_only
     def test_many_small_ones_are_seen_at_once(self):
-        server = self.start(maxmemory_clients="5mb")
+        self.fill_with_small_ones(self.start(maxmemory_clients="5mb"))
+
+    @pollux_only
+    def test_many_small_ones_are_seen_at_once_whichever_worker_has_the_largest(self):
+        server = harness.start_pollux({"maxmemory-clients": "5mb"}, workers=8)
+        self.addCleanup(server.stop)
+        self.fill_with_small_ones(server)
+
+    def fill_with_small_ones(self, server):
         client = server.redis()
         seen = []
         for _ in range(150):
