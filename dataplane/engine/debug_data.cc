@@ -3,9 +3,11 @@
 #include "dataplane/engine/debug_data.h"
 
 #include <cinttypes>
+#include <climits>
 #include <cstdio>
 #include <iterator>
 #include <string>
+#include <utility>
 
 #include "src/base/arena.h"
 #include "src/base/assert.h"
@@ -14,9 +16,13 @@
 #include "src/base/sha1.h"
 #include "src/commands/args.h"
 #include "src/data/hash_value.h"
+#include "src/data/key_table.h"
+#include "src/data/large_list.h"
 #include "src/data/list_value.h"
+#include "src/data/member_collection.h"
 #include "src/data/set_value.h"
 #include "src/data/stream.h"
+#include "src/data/stream_group.h"
 #include "src/data/value.h"
 #include "src/data/zset_value.h"
 #include "src/rdb/dump_payload.h"
@@ -172,6 +178,12 @@ std::string list_nodes_text(const Entry& entry, int64_t listpack_max) {
   return {text, static_cast<size_t>(size)};
 }
 
+// What HTSTATS and HTSTATS-KEY tell of a table.
+std::string table_text(std::string_view title, uint64_t elements, uint64_t bytes) {
+  return std::string(title) + "\n number of elements: " + std::to_string(elements) +
+         "\n table bytes: " + std::to_string(bytes) + "\n";
+}
+
 // The entry of the key in argument 2; null, with the error answered, if there is none.
 const Entry* asked_entry(Context& ctx) {
   const Entry* entry = ctx.keys.peek(ctx.key(2));
@@ -259,13 +271,49 @@ void debug_table_stats(Context& ctx) {
     overhead.table += bytes.table;
     overhead.expiry += bytes.expiry;
   });
-  const auto part = [](std::string_view title, uint64_t elements, uint64_t bytes) {
-    return std::string(title) + "\n number of elements: " + std::to_string(elements) +
-           "\n table bytes: " + std::to_string(bytes) + "\n";
-  };
-  ctx.reply.verbatim(part("[Dictionary HT]", counts.keys, overhead.table) +
-                         part("[Expires HT]", counts.keys_with_expiry, overhead.expiry),
+  ctx.reply.verbatim(table_text("[Dictionary HT]", counts.keys, overhead.table) +
+                         table_text("[Expires HT]", counts.keys_with_expiry, overhead.expiry),
                      "txt");
+}
+
+// Of values that stand in a table here: not of a small set or a set of integers.
+void debug_table_of_key(Context& ctx) {
+  const Entry* entry = asked_entry(ctx);
+  if (entry == nullptr) {
+    return;
+  }
+  const Collection* collection = entry->collection();
+  const MemberTable* table = collection == nullptr ? nullptr : collection->member_table();
+  if (table == nullptr) {
+    ctx.reply.error(
+        "ERR The value stored at the specified key is not represented using an hash table");
+    return;
+  }
+  ctx.reply.verbatim(table_text("Hash table", table->size(), table->table_bytes()) +
+                         " bytes of all: " + std::to_string(collection->bytes()) + "\n",
+                     "txt");
+}
+
+// Of what stands in memory for each key, member and collection.
+void debug_struct_sizes(Context& ctx) {
+  constexpr std::pair<std::string_view, size_t> kSizes[] = {
+      {"bits", CHAR_BIT * sizeof(void*)},
+      {"entry", Entry::bytes_for(0, false, 0)},
+      {"expiry", sizeof(Entry::Expiry)},
+      {"outside", sizeof(Entry::Outside)},
+      {"slot", KeyTable::kSlotBytes},
+      {"list", sizeof(LargeList)},
+      {"set", sizeof(MemberCollection)},
+      {"hash", sizeof(MemberCollection)},
+      {"zset", sizeof(ZsetCollection)},
+      {"stream", sizeof(Stream)},
+      {"group", sizeof(StreamGroup)},
+  };
+  std::string text;
+  for (const auto& [name, bytes] : kSizes) {
+    text += (text.empty() ? "" : " ") + std::string(name) + ":" + std::to_string(bytes);
+  }
+  ctx.reply.simple(text);
 }
 
 void debug_digest(Context& ctx) {

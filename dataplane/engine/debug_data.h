@@ -13,6 +13,8 @@ void debug_listpack(Context& ctx);
 void debug_object(Context& ctx);
 void debug_populate(Context& ctx);
 void debug_sds_length(Context& ctx);
+void debug_struct_sizes(Context& ctx);
+void debug_table_of_key(Context& ctx);
 void debug_table_stats(Context& ctx);
 
 }  // namespace pollux

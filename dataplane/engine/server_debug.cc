@@ -203,6 +203,8 @@ void debug_help(Context& ctx) {
       "    Answer that error.",
       "HTSTATS <dbid>",
       "    What the tables of a database hold and take.",
+      "HTSTATS-KEY <key>",
+      "    What a value's table holds and takes, if it has one.",
       "LISTPACK <key>",
       "    Tell of a listpack in the log.",
       "LOG <message>",
@@ -229,6 +231,8 @@ void debug_help(Context& ctx) {
       "    Whether the pattern fits.",
       "STRINGMATCH-TEST",
       "    Try random patterns.",
+      "STRUCTSIZE",
+      "    What stands in memory for a key, a place in a table, a large collection; in bytes.",
   };
   write_help(ctx.reply, "DEBUG", kLines);
 }
@@ -249,6 +253,7 @@ constexpr DebugRow kDebugRows[] = {
     {"digest-value", 2, kAnyNumber, debug_digest_value},
     {"error", 3, 3, debug_error},
     {"htstats", 3, 3, debug_table_stats},
+    {"htstats-key", 3, 3, debug_table_of_key},
     {"listpack", 3, 3, debug_listpack},
     {"loadaof", 2, 2, debug_no_disk},
     {"log", 3, 3, debug_log},
@@ -267,6 +272,7 @@ constexpr DebugRow kDebugRows[] = {
     {"sleep", 3, 3, debug_sleep},
     {"stringmatch-len", 4, 4, debug_string_match},
     {"stringmatch-test", 2, 2, debug_string_match_test},
+    {"structsize", 2, 2, debug_struct_sizes},
 };
 
 void debug(Context& ctx) {
@@ -282,7 +288,7 @@ void debug(Context& ctx) {
 
 bool find_debug_key(Args args, KeyIndices& keys) {
   if (args.size() == 3 && (is_word(args[1], "object") || is_word(args[1], "listpack") ||
-                           is_word(args[1], "sdslen"))) {
+                           is_word(args[1], "sdslen") || is_word(args[1], "htstats-key"))) {
     keys.append(2, 0);
   } else if (is_word(args[1], "digest-value")) {
     for (size_t i = 2; i < args.size(); ++i) {

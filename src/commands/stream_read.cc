@@ -284,9 +284,9 @@ constexpr size_t kGoneMax = 4096;
 void find_claims(Context& ctx, const ReadRequest& request, const Stream& stream, StreamRead& read) {
   const int64_t until_ms =
       request.min_idle_ms == 0 ? INT64_MAX : ctx.keys.now().ms() - request.min_idle_ms;
-  for (auto at = stream.group(request.group)->by_time().first();
-       !at.at_end() && at.key().delivered_ms <= until_ms && read.gone.size() < kGoneMax &&
-       read.claimed.size() < request.count;
+  for (StreamGroup::ByTime at = stream.group(request.group)->by_time();
+       read.gone.size() < kGoneMax && read.claimed.size() < request.count && !at.at_end() &&
+       at.key().delivered_ms <= until_ms;
        at.next()) {
     (stream.contains(at.key().id) ? read.claimed : read.gone).push_back(at.key().id);
   }
@@ -477,7 +477,7 @@ int64_t next_claim_ms(Context& ctx, const ReadRequest& request, StreamReads& rea
       continue;
     }
     const Entry* entry = ctx.keys.peek(ctx.key(request.keys_at + i));
-    const auto oldest = Stream::of(*entry).group(request.group)->by_time().first();
+    StreamGroup::ByTime oldest = Stream::of(*entry).group(request.group)->by_time();
     int64_t at_ms = 0;
     if (oldest.at_end() ||
         __builtin_add_overflow(oldest.key().delivered_ms, request.min_idle_ms, &at_ms)) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "src/data/hash_value.h"
 #include "src/data/keyspace.h"
 
 namespace pollux {
@@ -42,6 +43,25 @@ class AccountTest : public testing::Test {
     ASSERT_LE(store_.live_bytes(), store_.weighed_bytes());
     worst_ = std::max(worst_, std::abs(used - measured));
   }
+  // change(HashEditor&) of a hash; one that is empty then goes.
+  template <typename Change>
+  void edit_hash(const std::string& name, Change change) {
+    Edit edit(keys_, Key::of(name));
+    HashEditor hash(edit, limits_);
+    change(hash);
+    if (edit.entry() != nullptr && hash.size() == 0) {
+      edit.remove();
+    }
+    edit.notify(KeyEvent::kHSet);
+  }
+  // Time goes by, and all that it ends goes.
+  void expire_by(int64_t ms) {
+    now_.us += ms * 1'000;
+    keys_.bind(ShardId{0}, 0, now_);
+    while (store_.tick(now_, 200)) {
+      check("expiry");
+    }
+  }
   // A turn of a worker: commands, then background work. Slices are of time, and a build with a
   // sanitizer gets a twentieth done in one: it takes more of them, so that no test is one of speed.
   void turn() {
@@ -52,6 +72,7 @@ class AccountTest : public testing::Test {
   ShardStore store_{ShardId{0}, 16};
   ShardStore* stores_[1] = {&store_};
   Keyspace keys_{stores_};
+  EncodingLimits limits_;
   Instant now_{kStartMs * 1000};
   Rng rng_{7};
   int64_t worst_ = 0;
@@ -208,6 +229,100 @@ TEST_F(AccountTest, EvictionMakesRoomForAnotherSize) {
   EXPECT_LE(store_.stats().moved_blocks, evicted + evicted / 10);
   RecordProperty("moved", std::to_string(store_.stats().moved_blocks));
   RecordProperty("evicted", std::to_string(evicted));
+}
+
+// Hashes of both forms whose fields get TTLs, lose them, and end, by the tick or with their hash.
+// What is left over of anything adds up over the rounds, and is there still when all keys are gone.
+TEST_F(AccountTest, TtlsOfFields) {
+  constexpr int kRounds = 6;
+  constexpr uint64_t kHashes = 2'000;
+  constexpr uint64_t kLargeFields = 100'000;
+  constexpr int64_t kLongMs = 1'000'000;
+  const auto field_of = [](uint64_t number) { return "field:" + std::to_string(number); };
+  const auto some_time = [this](int64_t within_ms) {
+    return now_.ms() + 1 + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(within_ms)));
+  };
+  const auto change_field = [&](HashEditor& hash, uint64_t number) {
+    const std::string field = field_of(number);
+    const bool known = hash.view().contains(field);
+    switch (rng_.below(8)) {
+      case 0:
+        hash.erase(field);
+        break;
+      case 1:
+        if (known) {
+          hash.set_expiry(field, -1);
+        }
+        break;
+      case 2:
+      case 3:
+        if (known) {
+          hash.set_expiry(field, some_time(rng_.below(2) == 0 ? 1'000 : kLongMs));
+        }
+        break;
+      case 4:
+        hash.set(field, std::string(rng_.below(700), 'v'), HashEditor::Ttl::kKept);
+        break;
+      default:
+        hash.set(field, std::string(rng_.below(60), 'v'));
+        hash.set_expiry(field, some_time(kLongMs));
+        break;
+    }
+  };
+
+  for (int round = 0; round < kRounds; ++round) {
+    for (uint64_t i = 0; i < kLargeFields; ++i) {
+      edit_hash("large", [&](HashEditor& hash) { change_field(hash, rng_.below(kLargeFields)); });
+      const std::string name = "hash:" + std::to_string(rng_.below(kHashes));
+      edit_hash(name, [&](HashEditor& hash) { change_field(hash, rng_.below(12)); });
+      if (i % kPerTurn == 0) {
+        now_.us += 1'000;
+        keys_.bind(ShardId{0}, 0, now_);
+        turn();
+      }
+      if (i % 10'000 == 0) {
+        check("fields");
+      }
+    }
+    // COPY, which is also what another shard gets; and the copy goes, with all its TTLs.
+    for (const std::string& name : {std::string("large"), std::string("hash:1")}) {
+      Edit edit(keys_, Key::of("copy of " + name));
+      if (const Entry* const source = keys_.peek(Key::of(name))) {
+        edit.copy(*source);
+      }
+      edit.notify(KeyEvent::kCopyTo);
+      check("a copy");
+    }
+    expire_by(500);
+    for (const char* const name : {"copy of large", "copy of hash:1"}) {
+      Edit edit(keys_, Key::of(name));
+      if (edit.entry() != nullptr) {
+        edit.remove();
+      }
+      edit.notify(KeyEvent::kDel);
+    }
+    expire_by(kLongMs / 4);
+  }
+  EXPECT_GT(store_.counts(0).keys, 1U);
+  // All that may end does; what is left goes by name, then nothing is in use.
+  expire_by(2 * kLongMs);
+  check("what has no TTL");
+  for (uint64_t i = 0; i < kLargeFields; ++i) {
+    edit_hash("large", [&](HashEditor& hash) { hash.erase(field_of(i)); });
+    if (i < kHashes) {
+      edit_hash("hash:" + std::to_string(i), [&](HashEditor& hash) {
+        for (uint64_t field = 0; field < 12; ++field) {
+          hash.erase(field_of(field));
+        }
+      });
+    }
+  }
+  expire_by(1);
+  EXPECT_EQ(store_.counts(0).keys, 0U);
+  store_.flush(0);
+  expire_by(1);
+  EXPECT_EQ(store_.live_bytes(), 0);
+  EXPECT_EQ(store_.used_bytes(), 0);
 }
 
 }  // namespace

@@ -87,6 +87,8 @@ class KeyTable {
   static const EmptySegment kEmptySegment;
 
  public:
+  static constexpr size_t kSlotBytes = sizeof(Bucket) / kBucketSlots;
+
   // A used slot; valid while version() is the same.
   class Position {
    public:

@@ -43,6 +43,7 @@ class MemberTable {
   size_t size() const { return table_.size(); }
   // Of the table and of all members, as the allocators round them.
   size_t bytes() const { return table_.bytes() + member_bytes_; }
+  size_t table_bytes() const { return table_.bytes(); }
 
   // As ShardStore's of the same names.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <vector>
+#include <optional>
 
 #include "src/base/assert.h"
 #include "src/base/time.h"
@@ -42,9 +42,9 @@ StreamGroup::StreamGroup(ShardMemory& memory, std::string_view name)
 
 StreamGroup::~StreamGroup() {
   POLLUX_ASSERT(size() == 0);
-  if (by_time_ != nullptr) {
-    by_time_->~ByTime();
-    arena_.free(by_time_, sizeof(ByTime));
+  if (strays_ != nullptr) {
+    strays_->~Strays();
+    arena_.free(strays_, sizeof(Strays));
   }
   arena_.free(name_, block_for_name(name_bytes_));
 }
@@ -60,14 +60,15 @@ StreamGroup* StreamGroup::clone(ShardMemory& memory) const {
   }
   for (auto at = pending_.first(); !at.at_end(); at.next()) {
     StreamPending pending = at.value();
-    pending.consumer_ = copy->consumer(pending.consumer_->name());
+    pending.set(copy->consumer(pending.consumer()->name()), /*stray=*/false);
     copy->add(at.key(), pending);
   }
   return copy;
 }
 
 bool StreamGroup::free_some(uint64_t until) {
-  while (by_time_ != nullptr && by_time_->drop_leaf([](const StreamPendingTime&, Nothing) {})) {
+  const auto look_away = [](const StreamPendingTime&, Nothing) {};
+  while (strays_ != nullptr && strays_->by_time.drop_leaf(look_away)) {
     if (out_of_time(until)) {
       return true;
     }
@@ -107,8 +108,11 @@ StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms)
 size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
   const size_t count = consumer.pending_.size();
   const auto forget = [this](StreamId id, Nothing) {
-    if (by_time_ != nullptr) {
-      leave_order(id, *pending_.find(id));
+    if (strays_ != nullptr) {
+      const StreamPending& pending = *pending_.find(id);
+      if (pending.stray()) {
+        strays_->by_time.erase({pending.delivered_ms_, id});
+      }
     }
     pending_.erase(id);
   };
@@ -138,29 +142,33 @@ void StreamGroup::deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms)
 }
 
 StreamPending& StreamGroup::add(StreamId id, const StreamPending& pending) {
-  if (pending.consumer_ != nullptr) {
-    pending.consumer_->pending_.insert(id, {});
+  const bool stray = !joins_others(id, pending.delivered_ms_);
+  if (stray) {
+    strays().by_time.insert({pending.delivered_ms_, id}, {});
+  } else if (strays_ != nullptr) {
+    strays_->others_from = pending_.empty() ? id : std::min(strays_->others_from, id);
+    strays_->others_until_ms = pending.delivered_ms_;
   }
-  if (by_time_ != nullptr) {
-    by_time_->insert({pending.delivered_ms_, id}, {});
+  if (pending.consumer() != nullptr) {
+    pending.consumer()->pending_.insert(id, {});
   }
-  return pending_.insert(id, pending);
+  StreamPending& added = pending_.insert(id, pending);
+  added.set(pending.consumer(), stray);
+  return added;
 }
 
 void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer& to,
                             int64_t delivered_ms) {
-  if (pending.consumer_ != &to) {
-    if (pending.consumer_ != nullptr) {
-      pending.consumer_->pending_.erase(id);
+  if (pending.consumer() != &to) {
+    if (pending.consumer() != nullptr) {
+      pending.consumer()->pending_.erase(id);
     }
     to.pending_.insert(id, {});
-    pending.consumer_ = &to;
+    pending.set(&to, pending.stray());
   }
-  if (by_time_ != nullptr && pending.delivered_ms_ != delivered_ms) {
-    leave_order(id, pending);
-    by_time_->insert({delivered_ms, id}, {});
+  if (pending.delivered_ms_ != delivered_ms) {
+    set_delivered(id, pending, delivered_ms);
   }
-  pending.delivered_ms_ = delivered_ms;
 }
 
 bool StreamGroup::acknowledge(StreamId id) {
@@ -168,44 +176,72 @@ bool StreamGroup::acknowledge(StreamId id) {
   if (pending == nullptr) {
     return false;
   }
-  pending->consumer_->pending_.erase(id);
-  leave_order(id, *pending);
+  pending->consumer()->pending_.erase(id);
+  if (pending->stray()) {
+    strays_->by_time.erase({pending->delivered_ms_, id});
+  }
   pending_.erase(id);
   return true;
 }
 
-// Adds all that is pending to the order, as long as times and ids go together, which they mostly
-// do; false if they don't.
-bool StreamGroup::add_in_order() {
-  for (auto at = pending_.first(); !at.at_end(); at.next()) {
-    const StreamPendingTime pending{at.value().delivered_ms_, at.key()};
-    if (!by_time_->behind_all(pending)) {
-      return false;
-    }
-    by_time_->insert(pending, {});
+// --- the order of deliveries ---
+
+// Whether an entry that is not pending would stand behind all that are no strays, by id and time.
+bool StreamGroup::joins_others(StreamId id, int64_t delivered_ms) const {
+  if (pending_.empty()) {
+    return true;
   }
-  return true;
+  const int64_t until_ms = strays_ != nullptr ? strays_->others_until_ms
+                                              : pending_.last().value().delivered_ms_;
+  return pending_.behind_all(id) && delivered_ms >= until_ms;
 }
 
-const StreamGroup::ByTime& StreamGroup::by_time() {
-  if (by_time_ != nullptr) {
-    return *by_time_;
+void StreamGroup::set_delivered(StreamId id, StreamPending& pending, int64_t delivered_ms) {
+  if (pending.stray()) {
+    strays_->by_time.erase({pending.delivered_ms_, id});
+    strays_->by_time.insert({delivered_ms, id}, {});
+  } else if (delivered_ms > pending.delivered_ms_ && id == pending_.last().key()) {
+    if (strays_ != nullptr) {
+      strays_->others_until_ms = std::max(strays_->others_until_ms, delivered_ms);
+    }
+  } else {
+    strays().by_time.insert({delivered_ms, id}, {});
+    pending.set(pending.consumer(), /*stray=*/true);
+    // Faster than strays come, so that who wants the oldest finds few of them on his way.
+    constexpr size_t kSteps = 2;
+    find_others(kSteps);
   }
-  by_time_ = new (arena_.allocate(sizeof(ByTime))) ByTime(arena_);
-  if (add_in_order()) {
-    return *by_time_;
+  pending.delivered_ms_ = delivered_ms;
+}
+
+// Requires that something is pending.
+StreamGroup::Strays& StreamGroup::strays() {
+  if (strays_ == nullptr) {
+    strays_ = new (arena_.allocate(sizeof(Strays))) Strays(arena_);
+    strays_->others_until_ms = pending_.last().value().delivered_ms_;
   }
-  by_time_->clear();
-  std::vector<StreamPendingTime> order;
-  order.reserve(pending_.size());
-  for (auto at = pending_.first(); !at.at_end(); at.next()) {
-    order.push_back({at.value().delivered_ms_, at.key()});
+  return *strays_;
+}
+
+// The first pending entry that is no stray, or a stray before it after so many steps; the next
+// search begins there.
+StreamGroup::Pending::Cursor StreamGroup::find_others(size_t steps_max) {
+  if (strays_->by_time.size() == pending_.size()) {
+    return pending_.from(kStreamIdMax);  // none; should there be such an id, it is a stray
   }
-  std::sort(order.begin(), order.end());
-  for (const StreamPendingTime& pending : order) {
-    by_time_->insert(pending, {});
+  Pending::Cursor at = pending_.from(strays_->others_from);
+  for (; !at.at_end() && at.value().stray() && steps_max > 0; --steps_max) {
+    strays_->others_from = at.key();
+    at.next();
   }
-  return *by_time_;
+  return at;
+}
+
+StreamGroup::ByTime StreamGroup::by_time() {
+  if (strays_ == nullptr) {
+    return {pending_.first(), std::nullopt};
+  }
+  return {find_others(SIZE_MAX), strays_->by_time.first()};
 }
 
 }  // namespace pollux

@@ -3,8 +3,9 @@
 //
 //   pending     of the group, by id: when, how often, to whom
 //   consumers   by name; each has the ids that are pending with it
-//   by time     the ids that are pending, the oldest delivery first; of groups that were asked for
-//               it once (XREADGROUP CLAIM), so that all others pay a pointer for it
+//   strays      by time, the ids that are pending and do not stand in the order of deliveries: what
+//               was claimed, mostly. Of all others, ids and times ascend together, so that the
+//               oldest delivery (XREADGROUP CLAIM) is the first of these or the first stray
 //
 // Every id that is pending stands once in the group and once with its consumer. A group is an
 // object of its own in the arena, so that one with millions of pending entries is freed in slices
@@ -13,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "src/data/collection.h"
@@ -44,7 +46,9 @@ class StreamConsumer {
 class StreamPending {
  public:
   StreamPending(int64_t delivered_ms, uint64_t times, StreamConsumer* consumer)
-      : deliveries(times), delivered_ms_(delivered_ms), consumer_(consumer) {}
+      : deliveries(times),
+        delivered_ms_(delivered_ms),
+        consumer_(reinterpret_cast<uintptr_t>(consumer)) {}
 
   int64_t delivered_ms() const { return delivered_ms_; }  // Unix time
   // Since then; 0 if the clock was put back meanwhile. Whatever time a dump came with.
@@ -52,14 +56,22 @@ class StreamPending {
     int64_t idle = 0;
     return __builtin_sub_overflow(now_ms, delivered_ms_, &idle) ? INT64_MAX : idle < 0 ? 0 : idle;
   }
-  StreamConsumer* consumer() const { return consumer_; }
+  StreamConsumer* consumer() const {
+    return reinterpret_cast<StreamConsumer*>(consumer_ & ~kStray);
+  }
 
   uint64_t deliveries;
 
  private:
   friend class StreamGroup;  // which keeps the order of times, and what is pending with whom
+  static constexpr uintptr_t kStray = 1;  // no address is odd
+  bool stray() const { return (consumer_ & kStray) != 0; }
+  void set(StreamConsumer* consumer, bool stray) {
+    consumer_ = reinterpret_cast<uintptr_t>(consumer) | (stray ? kStray : 0);
+  }
+
   int64_t delivered_ms_;
-  StreamConsumer* consumer_;
+  uintptr_t consumer_;
 };
 
 // What is pending, in the order of its last delivery.
@@ -133,27 +145,66 @@ class StreamGroup final : public Collection {
   // False if it was not pending.
   bool acknowledge(StreamId id);
 
-  // All that is pending, the oldest delivery first. The first call of a group makes the order (see
-  // README.md for what that costs), from then on it is kept.
-  using ByTime = OrderedTree<StreamPendingTime, Nothing>;
-  const ByTime& by_time();
+  // All that is pending, the oldest delivery first; until the group's next change. at_end() may
+  // have to pass by many strays, once: who has enough asks for no more.
+  class ByTime;
+  ByTime by_time();
 
  private:
+  using Pending = OrderedTree<StreamId, StreamPending>;
+  struct Strays {
+    explicit Strays(CountedArena& arena) : by_time(arena) {}
+    OrderedTree<StreamPendingTime, Nothing> by_time;
+    // Of the pending entries that are no strays: none has an id before, none was delivered behind.
+    StreamId others_from;
+    int64_t others_until_ms = INT64_MIN;
+  };
+
   void free_consumer(StreamConsumer* consumer);
-  bool add_in_order();
-  void leave_order(StreamId id, const StreamPending& pending) {
-    if (by_time_ != nullptr) {
-      by_time_->erase({pending.delivered_ms_, id});
-    }
-  }
+  bool joins_others(StreamId id, int64_t delivered_ms) const;
+  void set_delivered(StreamId id, StreamPending& pending, int64_t delivered_ms);
+  Strays& strays();
+  Pending::Cursor find_others(size_t steps_max);
 
   CountedArena arena_;
   char* name_;
   size_t name_bytes_;
   StreamId last_id_;
-  OrderedTree<StreamId, StreamPending> pending_{arena_};
+  Pending pending_{arena_};
   OrderedTree<std::string_view, StreamConsumer*> consumers_{arena_};
-  ByTime* by_time_ = nullptr;  // in the arena; null: nobody has asked
+  Strays* strays_ = nullptr;  // in the arena; null: there never was one
+};
+
+class StreamGroup::ByTime {
+ public:
+  bool at_end() {
+    while (!other_.at_end() && other_.value().stray()) {
+      other_.next();
+    }
+    return other_.at_end() && !has_stray();
+  }
+  // These require that at_end() was asked, and false.
+  StreamPendingTime key() const { return at_stray() ? stray_->key() : other_key(); }
+  void next() {
+    if (at_stray()) {
+      stray_->next();
+    } else {
+      other_.next();
+    }
+  }
+
+ private:
+  friend class StreamGroup;
+  using Strayed = OrderedTree<StreamPendingTime, Nothing>::Cursor;
+  ByTime(Pending::Cursor other, std::optional<Strayed> stray) : other_(other), stray_(stray) {}
+  bool has_stray() const { return stray_ && !stray_->at_end(); }
+  StreamPendingTime other_key() const { return {other_.value().delivered_ms(), other_.key()}; }
+  bool at_stray() const {
+    return has_stray() && (other_.at_end() || stray_->key() < other_key());
+  }
+
+  Pending::Cursor other_;
+  std::optional<Strayed> stray_;
 };
 
 }  // namespace pollux

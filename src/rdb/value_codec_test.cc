@@ -213,6 +213,46 @@ TEST_F(ValueCodec, HashesWithTtlsOfFields) {
   round_trip(*entry, Encoding::kListpack);
 }
 
+// Read, read again over it, refused at every place: when the keys have gone, so has all of it.
+TEST_F(ValueCodec, TtlsOfFieldsLeaveNothingBehind) {
+  for (const int fields : {20, 2000}) {
+    const Entry* entry = make("source", [&](Edit& edit) {
+      HashEditor hash(edit, limits_);
+      for (int i = 0; i < fields; ++i) {
+        hash.set(element(i, 50), element(i * 3, 30));
+        if (i % 3 != 1) {
+          hash.set_expiry(element(i, 50), now_.ms() + 1 + i * 7919 % 1000);
+        }
+      }
+    });
+    const RdbType type = rdb_type_of(*entry);
+    const std::string bytes = CodecTest::bytes_of(*entry, /*compress=*/false);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_NE(read(type, bytes), nullptr);
+      store_.tick(now_, INT64_MAX);
+    }
+    for (size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 50) {
+      EXPECT_EQ(read(type, bytes.substr(0, size)), nullptr) << size;
+    }
+    // Half of what has a TTL ends; then the keys go.
+    now_.us += 500'000;
+    keys_.bind(ShardId{0}, 0, now_);
+    store_.tick(now_, INT64_MAX);
+    EXPECT_LT(HashView(keys_.peek(Key::of("read"))).size(), static_cast<size_t>(fields));
+    for (const char* const name : {"source", "read"}) {
+      Edit edit(keys_, Key::of(name));
+      ASSERT_NE(edit.entry(), nullptr);
+      edit.remove();
+      edit.notify(KeyEvent::kDel);
+    }
+    store_.flush(0);
+    while (store_.tick(now_, INT64_MAX)) {
+    }
+    EXPECT_EQ(store_.live_bytes(), 0) << fields;
+    EXPECT_EQ(store_.used_bytes(), 0) << fields;
+  }
+}
+
 TEST_F(ValueCodec, SortedSets) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   for (const int elements : {1, 128, 129, 5000}) {

@@ -360,17 +360,31 @@ class Run {
     }
     // Each restores what the other has dumped.
     request[3] = payload.text;
-    if (!send_request(connection, request)) {
+    restore_on_both(connection, request, "what redis-server has dumped");
+    request[3] = own.text;
+    restore_on_both(connection, request, "what Pollux has dumped");
+  }
+
+  // `made`: what the payload is. Both must take it, and make the same value of it.
+  void restore_on_both(size_t connection, const Request& request, const std::string& made) {
+    if (found_ || !send_request(connection, request)) {
       return;
     }
     if (pollux_.reply(0) != "+OK\r\n" || redis_.reply(0) != "+OK\r\n") {
-      report(1, "RESTORE of what redis-server has dumped", redis_.reply(0), pollux_.reply(0));
+      report(1, "RESTORE of " + made, redis_.reply(0), pollux_.reply(0));
       return;
     }
-    request[3] = own.text;
-    if (send_request(connection, request) &&
-        (pollux_.reply(0) != "+OK\r\n" || redis_.reply(0) != "+OK\r\n")) {
-      report(1, "RESTORE of what Pollux has dumped", redis_.reply(0), pollux_.reply(0));
+    compare_key(connection, request[1], made + ": " + printable(request[3], 300));
+  }
+
+  // What there is to see of a key that was made by RESTORE.
+  void compare_key(size_t connection, const std::string& key, const std::string& made) {
+    Step reads;
+    reads.connection = connection;
+    add_reads(reads, key);
+    run_pipeline(reads);
+    if (found_) {
+      found_->what += ", of " + made;
     }
   }
 
@@ -394,31 +408,12 @@ class Run {
       return;
     }
     if (redis_took && pollux_took) {
-      Step reads;
-      reads.connection = connection;
-      add_reads(reads, key);
-      run_pipeline(reads);
+      compare_key(connection, key, printable(bytes, 300));
       if (found_) {
-        found_->what += ", of " + printable(bytes, 300);
         return;
       }
     }
     send_request(connection, {"DEL", key});
-  }
-
-  // All that there is to see of a key.
-  static void add_reads(Step& step, const std::string& key) {
-    step.commands.push_back({{"TYPE", key}, Rule::kExact});
-    step.commands.push_back({{"GET", key}, Rule::kExact});
-    step.commands.push_back({{"HGETALL", key}, Rule::kPairs});
-    step.commands.push_back({{"SMEMBERS", key}, Rule::kSorted});
-    step.commands.push_back({{"LRANGE", key, "0", "-1"}, Rule::kExact});
-    step.commands.push_back({{"ZRANGE", key, "0", "-1", "WITHSCORES"}, Rule::kExact});
-    step.commands.push_back({{"XRANGE", key, "-", "+"}, Rule::kExact});
-    step.commands.push_back({{"XINFO", "STREAM", key, "FULL", "COUNT", "0"}, Rule::kStreamTimes});
-    step.commands.push_back({{"PTTL", key}, Rule::kNearMs});
-    step.commands.push_back({{"PEXPIRETIME", key}, Rule::kNearMs});
-    step.commands.push_back({{"OBJECT", "ENCODING", key}, Rule::kEncoding});
   }
 
   static std::string join(const std::set<std::string>& words) {

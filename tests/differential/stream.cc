@@ -139,7 +139,11 @@ class RoundMaker {
       step_.commands.push_back(make(exists_all_keys()));
     }
     if (strncasecmp(generated.request[0].c_str(), "sort", 4) == 0) {
-      // SORT there takes the errno of an earlier command for its own (known.md): cleared by this.
+      // SORT there takes the errno of an earlier command for its own (known.md): cleared by the
+      // second of these. The first makes the table of a small sorted set, which reads its scores.
+      if (generated.request.size() > 1) {
+        step_.commands.push_back(make({"SORT", generated.request[1], "ALPHA", "LIMIT", "0", "0"}));
+      }
       step_.commands.push_back(make({"ZINCRBY", "k1", "no number", "m"}));
     }
     Command command = make(std::move(generated.request), generated.rule);
@@ -254,7 +258,7 @@ class RoundMaker {
   }
 
   std::string any_key() {
-    static const char* const kKinds[] = {"key", "hash", "set", "lkey"};
+    static const char* const kKinds[] = {"key", "hash", "set", "zset", "lkey", "stream", "stream"};
     return grammar_.value(rng_.pick(kKinds), rng_);
   }
 
@@ -509,6 +513,20 @@ bool has_flush(const Step& step) {
   return std::any_of(step.commands.begin(), step.commands.end(), [](const Command& command) {
     return !command.request.empty() && strncasecmp(command.request[0].c_str(), "flush", 5) == 0;
   });
+}
+
+void add_reads(Step& step, const std::string& key) {
+  step.commands.push_back({{"TYPE", key}, Rule::kExact});
+  step.commands.push_back({{"GET", key}, Rule::kExact});
+  step.commands.push_back({{"HGETALL", key}, Rule::kPairs});
+  step.commands.push_back({{"SMEMBERS", key}, Rule::kSorted});
+  step.commands.push_back({{"LRANGE", key, "0", "-1"}, Rule::kExact});
+  step.commands.push_back({{"ZRANGE", key, "0", "-1", "WITHSCORES"}, Rule::kExact});
+  step.commands.push_back({{"XRANGE", key, "-", "+"}, Rule::kExact});
+  step.commands.push_back({{"XINFO", "STREAM", key, "FULL", "COUNT", "0"}, Rule::kStreamTimes});
+  step.commands.push_back({{"PTTL", key}, Rule::kNearMs});
+  step.commands.push_back({{"PEXPIRETIME", key}, Rule::kNearMs});
+  step.commands.push_back({{"OBJECT", "ENCODING", key}, Rule::kEncoding});
 }
 
 }  // namespace pollux

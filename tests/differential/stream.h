@@ -52,4 +52,7 @@ size_t command_count(const std::vector<Step>& steps);
 // Whether FLUSHALL or FLUSHDB is among its commands.
 bool has_flush(const Step& step);
 
+// Adds all that there is to see of a key.
+void add_reads(Step& step, const std::string& key);
+
 }  // namespace pollux

@@ -44,14 +44,56 @@ class Debug(Case):
 
     def test_errors_are_those_of_redis(self):
         ours, theirs = self.both()
+        for client in (ours, theirs):
+            client.set("text", "x")
+            client.hset("small", "f", "v")
+            client.sadd("numbers", 1, 2)
+            client.rpush("list", "x", "y")
+            client.xadd("stream", {"f": "v"})
         for request in ("POPULATE x", "POPULATE -1", "POPULATE 1 a x", "POPULATE 1 a -1",
                         "DIGEST-VALUE", "QUICKLIST-PACKED-THRESHOLD x",
                         "QUICKLIST-PACKED-THRESHOLD -1", "QUICKLIST-PACKED-THRESHOLD 0",
                         "QUICKLIST-PACKED-THRESHOLD 1kb", "QUICKLIST-PACKED-THRESHOLD 4293918720",
-                        "QUICKLIST-PACKED-THRESHOLD 4293918721"):
+                        "QUICKLIST-PACKED-THRESHOLD 4293918721",
+                        "HTSTATS-KEY", "HTSTATS-KEY a b", "HTSTATS-KEY nosuch",
+                        "HTSTATS-KEY text", "HTSTATS-KEY small", "HTSTATS-KEY numbers",
+                        "HTSTATS-KEY list", "HTSTATS-KEY stream", "STRUCTSIZE x"):
             with self.subTest(request):
                 self.assertEqual(ask(ours, "DEBUG", *request.split()),
                                  ask(theirs, "DEBUG", *request.split()))
+
+    @pollux_only
+    def test_table_of_a_key(self):
+        client = self.start(enable_debug_command="yes").redis()
+        client.sadd("set", *("member%d" % i for i in range(1000)))
+        client.zadd("zset", {"member%d" % i: i for i in range(1001)})
+        client.hset("hash", mapping={"field%d" % i: "v" * 100 for i in range(1002)})
+        for key, elements in (("set", 1000), ("zset", 1001), ("hash", 1002)):
+            with self.subTest(key):
+                text = ask(client, "DEBUG", "HTSTATS-KEY", key).decode()
+                figures = dict(line.strip().split(": ") for line in text.splitlines()[1:])
+                self.assertEqual(int(figures["number of elements"]), elements)
+                table = int(figures["table bytes"])
+                self.assertTrue(8 * elements <= table <= 16 * elements, text)
+                # The key's entry comes to it in MEMORY USAGE.
+                whole = int(figures["bytes of all"])
+                self.assertTrue(table < whole < client.memory_usage(key) <= whole + 200, text)
+
+    @only_once
+    @pollux_only
+    def test_struct_sizes(self):
+        client = self.start(enable_debug_command="yes").redis()
+        text = ask(client, "DEBUG", "STRUCTSIZE").decode()
+        sizes = {name: int(size) for name, size in (word.split(":") for word in text.split(" "))}
+        self.assertEqual(sizes["bits"], 64)
+        self.assertEqual(set(sizes), {"bits", "entry", "expiry", "outside", "slot", "list", "set",
+                                      "hash", "zset", "stream", "group"})
+        # A key with a TTL takes what the header and the expiry block say, beside its own bytes.
+        client.set("k" * 16, "v" * 32)
+        plain = client.memory_usage("k" * 16)
+        self.assertTrue(0 <= plain - 48 - sizes["entry"] - sizes["slot"] <= sizes["slot"], plain)
+        client.expire("k" * 16, 1000)
+        self.assertEqual(client.memory_usage("k" * 16) - plain, sizes["expiry"])
 
     @only_once
     def test_string_match(self):

@@ -61,6 +61,8 @@ void set_queue_order(Stage& stage);
 void set_belts(Stage& stage);
 // claim_parts.cc
 void set_claims(Stage& stage);
+// field_parts.cc
+void set_field_ttls(Stage& stage);
 
 // All keys of `name` on different workers, at most `count`.
 std::vector<std::string> spread_keys(Stage& stage, const std::string& name, size_t count);
