@@ -374,14 +374,18 @@ class Run {
       report(1, "RESTORE of " + made, redis_.reply(0), pollux_.reply(0));
       return;
     }
-    compare_key(connection, request[1], made + ": " + printable(request[3], 300));
+    compare_key(connection, request[1], made + ": " + printable(request[3], 300), false);
   }
 
-  // What there is to see of a key that was made by RESTORE.
-  void compare_key(size_t connection, const std::string& key, const std::string& made) {
+  // What there is to see of a key that was made by RESTORE, perhaps of a changed payload.
+  void compare_key(size_t connection, const std::string& key, const std::string& made,
+                   bool changed) {
     Step reads;
     reads.connection = connection;
     add_reads(reads, key);
+    for (Command& read : reads.commands) {
+      read.rule = changed && read.rule == Rule::kStreamTimes ? Rule::kChangedStream : read.rule;
+    }
     run_pipeline(reads);
     if (found_) {
       found_->what += ", of " + made;
@@ -408,7 +412,7 @@ class Run {
       return;
     }
     if (redis_took && pollux_took) {
-      compare_key(connection, key, printable(bytes, 300));
+      compare_key(connection, key, printable(bytes, 300), true);
       if (found_) {
         return;
       }

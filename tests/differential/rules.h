@@ -22,6 +22,7 @@ enum class Rule : uint8_t {
   // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the
   // nodes of the index are each server's own.
   kStreamTimes,
+  kChangedStream,  // the same of a changed payload, whose first id redis-server believes
   kPayload,      // of DUMP: sets and hashes in another order, lists in other nodes
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };

@@ -147,6 +147,15 @@ void FieldKeeper::take(const Answer& answer) {
       return;
     }
   }
+  // Only now: what ended may have come again by a later step, as a copy that lasts longer.
+  for (const auto& [place, value] : gone_) {
+    const Fields& fields = model_[place];
+    if (std::none_of(fields.begin(), fields.end(),
+                     [&value = value](const auto& pair) { return pair.second.value == value; })) {
+      book_.gone(place, value);
+    }
+  }
+  gone_.clear();
   if (last_) {
     --book_.keeping;
     retire();
@@ -171,7 +180,7 @@ void FieldKeeper::put(const std::string& place, const std::string& name, Field f
   Fields& fields = model_[place];
   const auto known = fields.find(name);
   if (known != fields.end() && known->second.value != field.value) {
-    book_.gone(place, known->second.value);
+    gone_.emplace_back(place, known->second.value);
   }
   fields[name] = std::move(field);
 }
@@ -182,7 +191,7 @@ bool FieldKeeper::drop(const std::string& place, const std::string& name) {
   if (known == fields.end()) {
     return false;
   }
-  book_.gone(place, known->second.value);
+  gone_.emplace_back(place, known->second.value);
   fields.erase(known);
   if (fields.empty()) {
     book_.died(place);
@@ -196,7 +205,7 @@ void FieldKeeper::drop_all(const std::string& place, bool with_event) {
     book_.died(place);
   }
   for (const auto& [name, field] : fields) {
-    book_.gone(place, field.value);
+    gone_.emplace_back(place, field.value);
   }
   fields.clear();
 }
@@ -228,16 +237,19 @@ void FieldKeeper::queue_move() {
     const Fields moved = model_[from];
     for (const auto& [name, field] : may_move) {
       if (!moved.contains(name)) {
-        book_.gone(to, field.value);
+        gone_.emplace_back(to, field.value);
       }
     }
     if (moved.empty()) {
       return copies ? answer.kind == Answer::Kind::kInteger && answer.number == 0
                     : answer.text.ends_with("no such key");
     }
-    drop_all(to, /*with_event=*/false);
-    for (const auto& [name, field] : moved) {
-      book_.written(to, field.value);
+    // What stands there as before was never gone, not even for a moment, for who asks just now.
+    for (const auto& [name, field] : model_[to]) {
+      const auto stays = moved.find(name);
+      if (stays == moved.end() || stays->second.value != field.value) {
+        gone_.emplace_back(to, field.value);
+      }
     }
     model_[to] = moved;
     if (!copies) {
@@ -506,7 +518,7 @@ void set_field_ttls(Stage& stage) {
     stage.enter<FieldKeeper>(stage.any_worker(), stage.rounds * 5, *book, places, db);
   }
   stage.enter<FieldListener>(stage.any_worker(), kUntilRetired, *book);
-  stage.enter<Filler>(stage.any_worker(), stage.rounds * 4, spread_keys(stage, "ballast", 20));
+  stage.enter<Filler>(stage.any_worker(), stage.rounds * 4, spread_keys(stage, "ballast", 120));
   stage.enter<Grabber>(stage.any_worker(), stage.rounds, Request{"SWAPDB", "8", "9"});
   stage.finale = [book] { return std::string(); };  // the book lives as long as the stage
 }

@@ -86,6 +86,7 @@ class FieldKeeper final : public Actor {
   int64_t now_ms_ = 0;
   std::map<std::string, Fields> model_;  // by place
   std::vector<std::pair<Request, Step>> steps_;
+  std::vector<std::pair<std::string, std::string>> gone_;  // place and value
 };
 
 // Reads hashes of keepers in all ways, from any worker: no value that was gone when it asked; and
