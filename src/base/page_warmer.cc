@@ -13,12 +13,13 @@ namespace pollux {
 
 namespace {
 
-// Makes pages resident that their owner may be writing to. Page by page: the lock of the address
+// Makes pages resident that their owner may be writing to. Few at once: the lock of the address
 // space would be held for long otherwise, against an owner that maps memory. A system that can't
 // (Linux before 5.14) leaves it to the owner's own touch.
 void populate(char* from, size_t bytes) {
-  for (size_t at = 0; at < bytes; at += WarmBlocks::kAlign) {
-    if (madvise(from + at, WarmBlocks::kAlign, MADV_POPULATE_WRITE) != 0) {
+  constexpr size_t kAtOnce = 4 * WarmBlocks::kAlign;
+  for (size_t at = 0; at < bytes; at += kAtOnce) {
+    if (madvise(from + at, std::min(kAtOnce, bytes - at), MADV_POPULATE_WRITE) != 0) {
       return;
     }
   }
