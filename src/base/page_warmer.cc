@@ -11,6 +11,22 @@
 
 namespace pollux {
 
+namespace {
+
+// Makes pages resident that their owner may be writing to. Few at once: the lock of the address
+// space would be held for long otherwise, against an owner that maps memory. A system that can't
+// (Linux before 5.14) leaves it to the owner's own touch.
+void populate(char* from, size_t bytes) {
+  constexpr size_t kAtOnce = 4 * WarmBlocks::kAlign;
+  for (size_t at = 0; at < bytes; at += kAtOnce) {
+    if (madvise(from + at, std::min(kAtOnce, bytes - at), MADV_POPULATE_WRITE) != 0) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+
 PageWarmer::~PageWarmer() { POLLUX_ASSERT(blocks_.empty()); }
 
 void PageWarmer::run() {
@@ -45,8 +61,9 @@ void PageWarmer::work() {
   }
 }
 
-WarmBlocks::WarmBlocks(size_t bytes, PageWarmer* warmer) : bytes_(bytes), warmer_(warmer) {
-  POLLUX_ASSERT(bytes % kAlign == 0);
+WarmBlocks::WarmBlocks(size_t bytes, PageWarmer* warmer, Warming warming)
+    : bytes_(bytes), warmer_(warmer), warming_(warming) {
+  POLLUX_ASSERT(bytes % (warming == Warming::kWhole ? kAlign : kPartBytes) == 0);
   if (warmer_ != nullptr) {
     warmer_->blocks_.push_back(this);
   }
@@ -70,23 +87,61 @@ char* WarmBlocks::take() {
   char* block = ready_.load(std::memory_order_acquire);
   const bool warm = block != nullptr && block != wanted();
   ++out_;
-  if (warmer_ != nullptr && block != wanted() && (warm || out_ >= kReadyFrom)) {
-    // relaxed: ask releases it.
-    ready_.store(out_ >= kReadyFrom ? wanted() : nullptr, std::memory_order_relaxed);
-    warmer_->ask();
-  }
-  if (!warm) {
+  const bool growing = warmer_ != nullptr && out_ >= kReadyFrom;
+  if (warm) {
+    // relaxed: the warmer looks for a wish only.
+    ready_.store(nullptr, std::memory_order_relaxed);
+  } else {
     block = map();
   }
   if (block == nullptr) [[unlikely]] {
     std::fprintf(stderr, "Out of memory: could not map %zu bytes.\n", bytes_);
     std::abort();
   }
+  if (growing && warming_ == Warming::kWhole) {
+    ask_for_block();
+  } else if (growing) {
+    front_ = block;
+    front_asked_ = warm ? ready_bytes_.load(std::memory_order_relaxed) : 0;
+  }
   return block;
+}
+
+// One that is wanted already may be late; then it is for the next take.
+void WarmBlocks::ask_for_block() {
+  // relaxed, twice: ask releases them.
+  if (ready_.load(std::memory_order_relaxed) == nullptr) {
+    ready_bytes_.store(ahead_bytes(), std::memory_order_relaxed);
+    ready_.store(wanted(), std::memory_order_relaxed);
+    warmer_->ask();
+  }
+}
+
+// A part further; near the end another block. Parts that the warmer has not come to are left out:
+// the owner is faster and there already.
+void WarmBlocks::ask_ahead(size_t used) {
+  if (front_asked_ >= bytes_) {
+    if (used + ahead_bytes() / 2 > bytes_) {
+      front_ = nullptr;
+      ask_for_block();
+    }
+    return;
+  }
+  front_asked_ = std::max(front_asked_, used / kPartBytes * kPartBytes);
+  // relaxed: ask releases it.
+  part_.store(front_ + front_asked_, std::memory_order_relaxed);
+  front_asked_ += kPartBytes;
+  warmer_->ask();
 }
 
 void WarmBlocks::give_back(char* block) {
   --out_;
+  if (block == front_) {
+    front_ = nullptr;
+    // relaxed: should the warmer be with it already, it finds nothing there, or makes something
+    // resident that came there since; neither does harm.
+    part_.store(nullptr, std::memory_order_relaxed);
+  }
   // relaxed: the owner alone raises it, so it may only be told too many, which is the safe side.
   if (warmer_ == nullptr || returned_count_.load(std::memory_order_relaxed) >= kReturnedMax) {
     munmap(block, bytes_);
@@ -118,17 +173,17 @@ void WarmBlocks::unmap_returned() {
 
 void WarmBlocks::work() {
   unmap_returned();
-  // relaxed: that there is a request came with the count.
+  // relaxed, here and below: that there is a request came with the count.
+  char* const part = part_.exchange(nullptr, std::memory_order_relaxed);
+  if (part != nullptr) {
+    populate(part, kPartBytes);
+  }
   if (ready_.load(std::memory_order_relaxed) != wanted()) {
     return;
   }
   char* block = map();
   if (block != nullptr) {
-    // Page by page rather than by madvise(MADV_POPULATE_WRITE): that would hold the lock of the
-    // address space for long, against an owner that maps memory.
-    for (size_t at = 0; at < bytes_; at += kAlign) {
-      *const_cast<volatile char*>(block + at) = 0;
-    }
+    populate(block, std::min(ready_bytes_.load(std::memory_order_relaxed), bytes_));
   }
   // release: the block is the owner's from here on. Without memory the owner will try, and say so.
   ready_.store(block, std::memory_order_release);

@@ -13,9 +13,9 @@ namespace {
 
 constexpr size_t kBytes = 256 << 10;
 
-size_t resident_pages(char* block) {
-  unsigned char pages[kBytes / WarmBlocks::kAlign] = {};
-  EXPECT_EQ(mincore(block, kBytes, pages), 0);
+size_t resident_pages(char* block, size_t bytes = kBytes) {
+  std::vector<unsigned char> pages(bytes / WarmBlocks::kAlign);
+  EXPECT_EQ(mincore(block, bytes, pages.data()), 0);
   size_t resident = 0;
   for (const unsigned char page : pages) {
     resident += page & 1;
@@ -25,7 +25,7 @@ size_t resident_pages(char* block) {
 
 TEST(PageWarmer, KeepsNothingReadyForASmallOwner) {
   PageWarmer warmer;
-  WarmBlocks blocks(kBytes, &warmer);
+  WarmBlocks blocks(kBytes, &warmer, Warming::kWhole);
   std::vector<char*> taken;
   for (size_t i = 0; i + 1 < WarmBlocks::kReadyFrom; ++i) {
     taken.push_back(blocks.take());
@@ -41,7 +41,7 @@ TEST(PageWarmer, KeepsNothingReadyForASmallOwner) {
 
 TEST(PageWarmer, TouchesTheNextBlockAheadOfTheNeed) {
   PageWarmer warmer;
-  WarmBlocks blocks(kBytes, &warmer);
+  WarmBlocks blocks(kBytes, &warmer, Warming::kWhole);
   std::vector<char*> taken;
   for (size_t i = 0; i < WarmBlocks::kReadyFrom; ++i) {
     taken.push_back(blocks.take());
@@ -58,8 +58,66 @@ TEST(PageWarmer, TouchesTheNextBlockAheadOfTheNeed) {
   }
 }
 
+TEST(PageWarmer, WarmsABlockInPartsAheadOfItsFilling) {
+  constexpr size_t kBlock = 8 * WarmBlocks::kPartBytes;
+  constexpr size_t kPart = WarmBlocks::kPartBytes;
+  PageWarmer warmer;
+  WarmBlocks blocks(kBlock, &warmer, Warming::kInParts);
+  std::vector<char*> taken;
+  for (size_t i = 0; i < WarmBlocks::kReadyFrom; ++i) {
+    taken.push_back(blocks.take());
+  }
+  warmer.work();
+  EXPECT_EQ(resident_pages(taken.back(), kBlock), 0U);
+  // So few blocks that one part is enough.
+  constexpr size_t kPagesOfPart = kPart / WarmBlocks::kAlign;
+  for (size_t used = kPart; used <= kBlock - kPart; used += kPart) {
+    blocks.reach(taken.back(), used);
+    blocks.reach(taken.front(), used);  // another block: nothing happens
+    warmer.work();
+    EXPECT_EQ(resident_pages(taken.back(), kBlock), used / WarmBlocks::kAlign);
+    EXPECT_FALSE(blocks.next_is_warm());
+  }
+  blocks.reach(taken.back(), kBlock - kPart + 1);
+  warmer.work();
+  EXPECT_EQ(resident_pages(taken.back(), kBlock), 7 * kPagesOfPart);
+  blocks.reach(taken.back(), kBlock - kPart / 4);
+  warmer.work();
+  ASSERT_TRUE(blocks.next_is_warm());
+  taken.push_back(blocks.take());
+  EXPECT_EQ(resident_pages(taken.back(), kBlock), kPagesOfPart);
+  for (char* block : taken) {
+    blocks.give_back(block);
+  }
+}
+
+// A part that is asked for while its owner writes there keeps what was written.
+TEST(PageWarmer, ChangesNothingInAPartThatIsInUse) {
+  constexpr size_t kBlock = 2 * WarmBlocks::kPartBytes;
+  PageWarmer warmer;
+  WarmBlocks blocks(kBlock, &warmer, Warming::kInParts);
+  std::vector<char*> taken;
+  for (size_t i = 0; i < WarmBlocks::kReadyFrom; ++i) {
+    taken.push_back(blocks.take());
+  }
+  char* block = taken.back();
+  blocks.reach(block, WarmBlocks::kAlign);
+  std::memset(block, 7, kBlock);
+  warmer.work();
+  for (size_t at = 0; at < kBlock; at += WarmBlocks::kAlign) {
+    EXPECT_EQ(block[at], 7);
+  }
+  blocks.reach(block, kBlock);
+  taken.pop_back();
+  blocks.give_back(block);
+  warmer.work();  // what was asked for has gone
+  for (char* other : taken) {
+    blocks.give_back(other);
+  }
+}
+
 TEST(PageWarmer, WithoutAWarmerTheOwnerMapsForItself) {
-  WarmBlocks blocks(kBytes, nullptr);
+  WarmBlocks blocks(kBytes, nullptr, Warming::kWhole);
   std::vector<char*> taken;
   for (size_t i = 0; i < 2 * WarmBlocks::kReadyFrom; ++i) {
     taken.push_back(blocks.take());
@@ -78,8 +136,8 @@ bool is_mapped(char* block) {
 
 TEST(PageWarmer, UnmapsWhatIsGivenBack) {
   PageWarmer warmer;
-  WarmBlocks with(kBytes, &warmer);
-  WarmBlocks without(kBytes, nullptr);
+  WarmBlocks with(kBytes, &warmer, Warming::kWhole);
+  WarmBlocks without(kBytes, nullptr, Warming::kWhole);
   char* blocks[] = {with.take(), with.take(), without.take()};
   without.give_back(blocks[2]);
   EXPECT_FALSE(is_mapped(blocks[2]));
@@ -94,7 +152,7 @@ TEST(PageWarmer, UnmapsWhatIsGivenBack) {
 
 TEST(PageWarmer, HoldsFewReturnedBlocksForAWarmerThatDoesNotCome) {
   PageWarmer warmer;
-  WarmBlocks blocks(kBytes, &warmer);
+  WarmBlocks blocks(kBytes, &warmer, Warming::kWhole);
   std::vector<char*> taken;
   for (size_t i = 0; i < WarmBlocks::kReturnedMax + 1; ++i) {
     taken.push_back(blocks.take());
@@ -112,7 +170,7 @@ TEST(PageWarmer, HoldsFewReturnedBlocksForAWarmerThatDoesNotCome) {
 TEST(PageWarmer, RunsBesideItsOwners) {
   PageWarmer warmer;
   {
-    WarmBlocks blocks(kBytes, &warmer);
+    WarmBlocks blocks(kBytes, &warmer, Warming::kWhole);
     std::thread thread([&warmer] { warmer.run(); });
     std::set<char*> taken;
     size_t warm = 0;

@@ -1,5 +1,6 @@
 #include "src/data/compact_pool.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "src/base/assert.h"
@@ -17,6 +18,8 @@ namespace {
 
 // Sizes pass slabs to each other through these; more go back to the system.
 constexpr size_t kSpareSlabsMax = 4;
+// Of a small pool even fewer, since they are resident: one for so many in use, at least one.
+constexpr size_t kSlabsPerSpare = 32;
 
 }  // namespace
 
@@ -60,7 +63,8 @@ void CompactPool::free(void* block, size_t size) {
   }
   char* slab = of.slabs.back();
   of.slabs.pop_back();
-  if (spare_slabs_.size() < kSpareSlabsMax) {
+  const size_t slabs = static_cast<size_t>(mapped_bytes()) / kSlabBytes;
+  if (spare_slabs_.size() < std::clamp(slabs / kSlabsPerSpare, size_t{1}, kSpareSlabsMax)) {
     spare_slabs_.push_back(slab);
     return;
   }

@@ -27,7 +27,7 @@ class CompactPool {
 
   // `warmer`, if any, makes slabs resident ahead of their use.
   CompactPool(Moved moved, PageWarmer* warmer)
-      : slab_memory_(kSlabBytes, warmer), moved_(moved) {}
+      : slab_memory_(kSlabBytes, warmer, Warming::kWhole), moved_(moved) {}
   ~CompactPool();
   CompactPool(const CompactPool&) = delete;
   CompactPool& operator=(const CompactPool&) = delete;

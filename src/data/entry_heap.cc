@@ -37,7 +37,7 @@ const std::array<uint16_t, EntryHeap::kClasses> EntryHeap::kBlocksOfPage = [] {
   return blocks;
 }();
 
-EntryHeap::EntryHeap(PageWarmer* warmer) : chunk_memory_(kChunkBytes, warmer) {
+EntryHeap::EntryHeap(PageWarmer* warmer) : chunk_memory_(kChunkBytes, warmer, Warming::kInParts) {
   std::fill(std::begin(with_room_), std::end(with_room_), kNoPage);
 }
 
@@ -155,7 +155,9 @@ uint32_t EntryHeap::page_in_chunk(uint32_t index, uint16_t units) {
   }
   ++used_pages_;
 
-  const uint32_t number = index * kPagesPerChunk + static_cast<uint32_t>(word * kWordBits) + bit;
+  const uint32_t place = static_cast<uint32_t>(word * kWordBits) + bit;
+  chunk_memory_.reach(chunk_addresses_[index], (place + 1) * kPageBytes);
+  const uint32_t number = index * kPagesPerChunk + place;
   Page* page = page_at(number);
   ASAN_UNPOISON_MEMORY_REGION(page, sizeof(Page));
   count_winnable(units, true);
