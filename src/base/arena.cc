@@ -13,11 +13,11 @@
 // What jemalloc is to do otherwise than by itself; it reads this name when the process starts
 // (MALLOC_CONF in the environment still goes first).
 // * It describes each slab in 128 bytes, and to sizes that are powers of two it gives slabs of one
-//   page, or one block if that is longer: 3 % at 512 bytes to 4 KiB, 1.6 at 8 KiB. Larger slabs make
-//   less than 1 % of it.
+//   page, or one block if that is longer: 3 % at 512 bytes to 4 KiB, 1.6 at 8 KiB. Larger slabs
+//   make less than 1 % of it.
 // * What is larger than 8 MiB would go back to the system as soon as it is freed, and a client's
-//   next large value would be a step of 8 ms for 10 MB, all for pages that are touched for the first
-//   time, instead of one.
+//   next large value would be a step of 8 ms for 10 MB, all for pages that are touched for the
+//   first time, instead of one.
 extern "C" {
 extern const char* malloc_conf;
 const char* malloc_conf =
