@@ -249,7 +249,8 @@ const CommandSpec kCommandTable[] = {
     {4, Rule::kExact, "SORT (<set>|<zset>|<lkey>) ALPHA [DESC|LIMIT <index> <int>]* STORE <lkey>"},
     {4, Rule::kExact, "SORT (<set>|<lkey>) [DESC|LIMIT <index> <int>]* STORE <lkey>"},
     {12, Rule::kExact,
-     "SORT <sortlist> BY <sortpattern> [ASC|DESC|LIMIT <index> <int>|GET <sortpattern>]*"},
+     "SORT <sortlist> BY <sortpattern> [ASC|DESC|LIMIT <index> <int>|GET <sortpattern>]*",
+     Mutilate::kNever},
     {8, Rule::kExact, "RPUSH <sortlist> (<element>)*", Mutilate::kNever},
     {2, Rule::kExact, "DEL <sortlist>", Mutilate::kNever},
     {6, Rule::kExact, "SORT <sortlist> BY <sortpattern> ALPHA [DESC|GET <sortpattern>]*",
@@ -264,7 +265,8 @@ const CommandSpec kCommandTable[] = {
      Mutilate::kNever},
     {5, Rule::kExact, "SORT <lexset> BY nosort [DESC|LIMIT <index> <int>|GET #]*",
      Mutilate::kNever},
-    {4, Rule::kExact, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*"},
+    {4, Rule::kExact, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*",
+     Mutilate::kNever},
     // Streams. Nobody waits (BLOCK), and idle times are either of now or far beyond a minimum.
     {70, Rule::kExact,
      "XADD <stream> [NOMKSTREAM|MAXLEN [=|~] <index>|MAXLEN (50|120)|MINID [=|~] <id>|"
