@@ -286,7 +286,8 @@ TEST_F(AccountTest, TtlsOfFields) {
     }
     // COPY, which is also what another shard gets; and the copy goes, with all its TTLs.
     for (const std::string& name : {std::string("large"), std::string("hash:1")}) {
-      Edit edit(keys_, Key::of("copy of " + name));
+      const std::string copy = "copy of " + name;
+      Edit edit(keys_, Key::of(copy));
       if (const Entry* const source = keys_.peek(Key::of(name))) {
         edit.copy(*source);
       }
