@@ -1,7 +1,7 @@
 """CLIENT TRACKING: who is told what, when and in which order. redis-server answers the same."""
 
 import harness
-from case import ServerCase, pollux_only
+from case import ServerCase, not_quick, pollux_only
 from resp_client import Error, Push, Resp
 
 
@@ -277,6 +277,7 @@ class Broadcast(TrackingCase):
         self.eventually(lambda: self.stat("tracking_total_prefixes") == 0)
 
     @pollux_only
+    @not_quick  # an instrumented build has no figures of the allocator
     def test_what_prefixes_take_is_the_clients(self):
         given, told = self.stat("allocator_allocated"), self.stat("mem_clients_normal")
         one = self.tracking("BCAST", *[word for number in range(20000)
