@@ -54,7 +54,7 @@ int RecvBuffers::create(io_uring* ring, unsigned count, size_t bytes) {
   return 0;
 }
 
-void RecvBuffers::give_back() {
+void RecvBuffers::give_back(size_t starved) {
   if (lent_.empty()) {
     return;
   }
@@ -62,10 +62,12 @@ void RecvBuffers::give_back() {
     put(lent_[i], i);
   }
   io_uring_buf_ring_advance(ring_, static_cast<int>(lent_.size()));
-  if (lent_.size() >= provided_ / 2 && provided_ < count_) {
+  const bool more = lent_.size() - lent_full_ >= provided_ / 2 || starved >= kStarvedMany;
+  if (more && provided_ < count_) {
     provide(std::min(2 * provided_, count_));
   }
   lent_.clear();
+  lent_full_ = 0;
 }
 
 // The next ones that were never needed go to the kernel, until it has `total`.

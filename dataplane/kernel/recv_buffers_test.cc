@@ -9,14 +9,14 @@ class RecvBuffersTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(io_uring_queue_init(8, &ring_, 0), 0); }
   void TearDown() override { io_uring_queue_exit(&ring_); }
-  static void lend(RecvBuffers& buffers, unsigned count) {
+  static void lend(RecvBuffers& buffers, unsigned count, int bytes = 1, size_t starved = 0) {
     for (unsigned id = 0; id < count; ++id) {
       io_uring_cqe cqe{};
-      cqe.res = 1;
+      cqe.res = bytes;
       cqe.flags = IORING_CQE_F_BUFFER | id << IORING_CQE_BUFFER_SHIFT;
       buffers.lend(cqe);
     }
-    buffers.give_back();
+    buffers.give_back(starved);
   }
 
   io_uring ring_;
@@ -36,6 +36,20 @@ TEST_F(RecvBuffersTest, TheKernelGetsMoreWhenATurnLendsHalfOfThem) {
   for (int turn = 0; turn < 5; ++turn) {
     lend(buffers, buffers.provided());
   }
+  EXPECT_EQ(buffers.provided(), 4 * kFirst);
+}
+
+TEST_F(RecvBuffersTest, ManyBytesOfFewConnectionsWaitInTheKernel) {
+  constexpr unsigned kFirst = RecvBuffers::kProvidedFirst;
+  RecvBuffers buffers;
+  ASSERT_EQ(buffers.create(&ring_, 4 * kFirst, 64), 0);
+  for (int turn = 0; turn < 5; ++turn) {
+    lend(buffers, kFirst, /*bytes=*/64, RecvBuffers::kStarvedMany - 1);
+  }
+  EXPECT_EQ(buffers.provided(), kFirst);
+  lend(buffers, kFirst, /*bytes=*/64, RecvBuffers::kStarvedMany);
+  EXPECT_EQ(buffers.provided(), 2 * kFirst);
+  lend(buffers, kFirst, /*bytes=*/63);
   EXPECT_EQ(buffers.provided(), 4 * kFirst);
 }
 

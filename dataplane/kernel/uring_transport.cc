@@ -146,7 +146,7 @@ void UringTransport::begin_poll() {
   if (!attached_) [[unlikely]] {
     attach();
   }
-  buffers_.give_back();
+  buffers_.give_back(starved_.size());
   for (uint32_t index : dead_) {
     conns_[index].peer.reset();
     free_.push_back(index);
