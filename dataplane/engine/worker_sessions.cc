@@ -12,7 +12,7 @@ namespace pollux {
 namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
-constexpr size_t kStalledInputMax = 256 * 1024;
+constexpr size_t kStalledInputMax = 64 * 1024;
 // Input of which more than this share was run is moved to where it began.
 constexpr size_t kUsedInputShare = 4;
 // Input is reserved ahead of what has come up to so many times that: who only says how much will
