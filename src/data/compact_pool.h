@@ -17,10 +17,10 @@ namespace pollux {
 class CompactPool {
  public:
   static constexpr size_t kSlabBytes = 256 << 10;
-  static constexpr size_t kSizes = 5;
+  static constexpr size_t kSizes = 7;
   // In bytes, ascending; each divides a slab with at most 3 % left over.
-  static constexpr std::array<size_t, kSizes> kBlockBytes = {8 << 10, 10 << 10, 12 << 10, 14 << 10,
-                                                             16 << 10};
+  static constexpr std::array<size_t, kSizes> kBlockBytes = {
+      8 << 10, 9 << 10, 10 << 10, 11 << 10, 12 << 10, 14 << 10, 16 << 10};
 
   // Called with the new place of a block that has moved.
   using Moved = void (*)(void* block);

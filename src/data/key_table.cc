@@ -8,9 +8,9 @@ namespace pollux {
 namespace {
 
 // Sizes of segments in cache lines, the head included. Small ones double; from 8 KiB on the steps
-// are those of the pool. Two halves of a segment that outgrows the last class start at 10 KiB, a
-// quarter above what they hold.
-constexpr uint32_t kClassLines[] = {2, 4, 8, 16, 32, 64, 128, 160, 192, 224, 256};
+// are those of the pool. Two halves of a segment that outgrows the last class start at 9 KiB, an
+// eighth above what they hold.
+constexpr uint32_t kClassLines[] = {2, 4, 8, 16, 32, 64, 128, 144, 160, 176, 192, 224, 256};
 constexpr uint32_t kClasses = std::size(kClassLines);
 constexpr uint32_t kPoolClasses = kClasses - CompactPool::kSizes;  // the first that the pool has
 // Beyond the classes: only if so many keys share a prefix that splitting does not part them.

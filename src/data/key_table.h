@@ -6,7 +6,7 @@
 // segment has n home buckets and a few spill buckets; the home of a tag is its part below the
 // prefix scaled to n, so homes ascend with tags and n may be any number. A full bucket pushes its
 // largest tag on to the next one (ordered linear probing, Amble and Knuth 1974), deletion pulls
-// back. A segment grows alone, by about a quarter, and splits in two when it is large; a directory
+// back. A segment grows alone, by about a sixth, and splits in two when it is large; a directory
 // over the first bits of the tag finds the segment (extendible hashing, Fagin et al. 1979).
 //
 // Costs: a lookup is a load of the directory, one bucket (a cache line), in some cases the next
