@@ -131,10 +131,12 @@ bool same_address(const sockaddr_storage& a, const sockaddr_storage& b) {
     const auto second = reinterpret_cast<const sockaddr_in&>(b).sin_addr.s_addr;
     return first == second || first == INADDR_ANY || second == INADDR_ANY;
   }
-  const in6_addr& first = reinterpret_cast<const sockaddr_in6&>(a).sin6_addr;
-  const in6_addr& second = reinterpret_cast<const sockaddr_in6&>(b).sin6_addr;
-  return IN6_ARE_ADDR_EQUAL(&first, &second) || IN6_IS_ADDR_UNSPECIFIED(&first) ||
-         IN6_IS_ADDR_UNSPECIFIED(&second);
+  const auto& first = reinterpret_cast<const sockaddr_in6&>(a);
+  const auto& second = reinterpret_cast<const sockaddr_in6&>(b);
+  // A link-local address is another one on each interface.
+  return (IN6_ARE_ADDR_EQUAL(&first.sin6_addr, &second.sin6_addr) &&
+          first.sin6_scope_id == second.sin6_scope_id) ||
+         IN6_IS_ADDR_UNSPECIFIED(&first.sin6_addr) || IN6_IS_ADDR_UNSPECIFIED(&second.sin6_addr);
 }
 
 // Binds every address of the options; take(fd) gets each socket and returns 0 or an errno.
@@ -193,11 +195,13 @@ int clear_unix_path(const std::string& path, const sockaddr_un& address, bool re
   if (!S_ISSOCK(status.st_mode)) {
     return EEXIST;
   }
-  UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!probe) {
     return errno;
   }
-  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+  // EAGAIN: somebody listens, whose queue of connections is full.
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+      errno == EAGAIN) {
     return EADDRINUSE;
   }
   return !remove || unlink(path.c_str()) == 0 ? 0 : errno;

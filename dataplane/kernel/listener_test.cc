@@ -11,10 +11,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "dataplane/kernel/uring_transport.h"
 
@@ -128,6 +130,27 @@ TEST_F(UnixListener, ReplacesAFileThatNobodyServes) {
   EXPECT_EQ(check_addresses_free(options_), "");
   UniqueFd next(open_unix_listener(options_, error));
   EXPECT_TRUE(next) << error;
+}
+
+// Somebody serves it who is too busy to accept: nobody waits for that, and the file stays.
+TEST_F(UnixListener, AFullQueueIsInUse) {
+  std::string error;
+  options_.backlog = 0;
+  UniqueFd busy(open_unix_listener(options_, error));
+  ASSERT_TRUE(busy) << error;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, options_.unix_path.c_str());
+  std::vector<UniqueFd> waiting;
+  do {
+    waiting.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSERT_TRUE(waiting.back());
+  } while (connect(waiting.back().get(), reinterpret_cast<const sockaddr*>(&address),
+                   sizeof(address)) == 0);
+  ASSERT_EQ(errno, EAGAIN);
+  EXPECT_TRUE(contains(check_addresses_free(options_), "already in use"));
+  EXPECT_LT(open_unix_listener(options_, error), 0);
+  EXPECT_EQ(access(options_.unix_path.c_str(), F_OK), 0);
 }
 
 TEST_F(UnixListener, KeepsAFileThatIsNoSocket) {
