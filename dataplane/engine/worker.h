@@ -545,6 +545,8 @@ class Worker {
   std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them
   int64_t topic_bytes_ = 0;  // of left_topics_, and by which this worker made shards' topics grow
   alignas(64) std::atomic<bool> asleep_{false};
+  // By another worker, over the limit: this one's client goes first.
+  std::atomic<bool> asked_to_evict_clients_{false};
 
   // leases
   enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kHolding, kExec };
@@ -627,8 +629,6 @@ class Worker {
   int64_t largest_weight_ = 0;  // no session that may be evicted has more
   int64_t weight_looked_at_ = 0;  // the least that clients_weight_ was since evict_clients
   bool weigh_clients_ = false;  // evict_clients is due, whatever largest_weight_ is
-  // By another worker, over the limit: this one's client goes first.
-  std::atomic<bool> asked_to_evict_clients_ = false;
   size_t sweep_at_ = 0;
   int64_t web_request_told_ms_ = 0;
   std::vector<ErrorCount> error_counts_;

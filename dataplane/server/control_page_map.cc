@@ -112,9 +112,9 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
   if (memory == MAP_FAILED) {
     return std::string("cannot map the control page: ") + std::strerror(errno);
   }
-  // Zeros, which are an empty page. To construct one would take the magic away for a moment.
+  // Zeros, which are an empty page; a file's begins with the draft's magic, which to construct a
+  // page would take away for a moment.
   page_ = static_cast<ControlPage*>(memory);
-  page_->magic.store(kControlPageDraft, std::memory_order_relaxed);
   return {};
 }
 
