@@ -245,7 +245,7 @@ const CommandSpec kCommandTable[] = {
 
     // SORT, where the order is defined: not that of tables, nor of partial sorts of equal things.
     {10, Rule::kExact, "SORT <lkey> [ALPHA|ASC|DESC|LIMIT <index> <int>|GET #]*"},
-    {4, Rule::kExact, "SORT (<set>|<zset> ALPHA) [ASC|DESC|LIMIT <index> <int>]*"},
+    {4, Rule::kExact, "SORT (<set>|<zset>) [ALPHA|ASC|DESC|LIMIT <index> <int>]*"},
     {4, Rule::kExact, "SORT (<set>|<zset>|<lkey>) ALPHA [DESC|LIMIT <index> <int>]* STORE <lkey>"},
     {4, Rule::kExact, "SORT (<set>|<lkey>) [DESC|LIMIT <index> <int>]* STORE <lkey>"},
     {12, Rule::kExact,
