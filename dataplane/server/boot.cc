@@ -25,6 +25,7 @@
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/signals.h"
 #include "dataplane/server/thread.h"
+#include "src/base/arena.h"
 #include "src/base/assert.h"
 #include "src/base/cpu.h"
 #include "src/base/hash.h"
@@ -324,6 +325,11 @@ bool Boot::build() {
     return fail_thread(error);
   }
   parts.errands = admin_.get();
+  if (!start_purge_thread()) {
+    log_line(LogLevel::kWarning,
+             "no thread to give free memory back to the system: an idle server keeps it until "
+             "MEMORY PURGE");
+  }
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
   engine_->set_stop_listener([this] { signals_.notify(); });
   if (!config().pid_file.empty() && !config().supervised) {

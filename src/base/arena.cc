@@ -74,6 +74,13 @@ void purge_allocator() {
   mallctl(name, nullptr, nullptr, nullptr, 0);
 }
 
+bool start_purge_thread() {
+  size_t threads = 1;
+  bool on = true;
+  return mallctl("max_background_threads", nullptr, nullptr, &threads, sizeof threads) == 0 &&
+         mallctl("background_thread", nullptr, nullptr, &on, sizeof on) == 0;
+}
+
 std::string allocator_report() {
   std::string report;
   const auto append = [](void* to, const char* text) { *static_cast<std::string*>(to) += text; };
@@ -153,6 +160,7 @@ size_t Arena::usable(size_t bytes) {
 
 AllocatorStats allocator_stats() { return {}; }
 void purge_allocator() {}
+bool start_purge_thread() { return true; }
 std::string allocator_report() { return {}; }
 int64_t Arena::measured_bytes() const { return used_bytes_; }
 

@@ -51,8 +51,13 @@ struct AllocatorStats {
 };
 AllocatorStats allocator_stats();
 
-// Gives pages that nothing stands in back to the system, of all arenas. Any thread.
+// Gives pages that nothing stands in back to the system, of all arenas. Any thread; takes as long
+// as that takes (0.1 s for some GB).
 void purge_allocator();
+// From now on a thread of the allocator does so, within seconds, and no other has to: without it
+// pages go while their arena is in use only, by whoever uses it. Once, after the last fork, from a
+// thread whose processors it may have. False if there is no thread to be had.
+bool start_purge_thread();
 
 // The allocator's own report (MEMORY MALLOC-STATS); empty where there is none.
 std::string allocator_report();

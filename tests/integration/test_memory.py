@@ -317,6 +317,19 @@ class Figures(Loaded):
 
     @pollux_only
     @not_quick
+    def test_an_idle_server_gives_back_what_is_free(self):
+        client = self.start().redis()
+        fill(client, 800, size=100000)
+        client.delete(*["k%d" % i for i in range(800)])
+
+        def memory(what):
+            return client.info("memory")["allocator_" + what]
+
+        self.eventually(lambda: memory("active") < 30 << 20)  # freed by the tick
+        self.eventually(lambda: memory("resident") < 40 << 20, seconds=30)
+
+    @pollux_only
+    @not_quick
     def test_used_memory_is_what_the_allocator_has_given(self):
         server = self.start(maxmemory_policy="allkeys-lru")
         client = server.redis()
