@@ -75,7 +75,10 @@ void Worker::publish_account(ShardId id, int64_t about_to_need) {
   core.spare_bytes.set(shard.spare_bytes());
   // Whoever sees that the shard has grown sees that it has something to give, and whoever sees
   // that it has nothing more sees that it has shrunk (out_of_memory).
-  const bool may_evict = shard.evictor().may_evict(config_->data.eviction);
+  // What is only about to be needed refuses nobody either: when the command has run there is more
+  // to give, or it is needed no more.
+  const bool may_evict =
+      about_to_need > 0 || shard.evictor().may_evict(config_->data.eviction);
   if (may_evict && (!evicting_ || core.coldness.get() == Evictor::kNothing)) {
     core.coldness.publish(kColdnessUnknown);
   }

@@ -151,6 +151,28 @@ TEST(WorkerMemoryTest, WritesAreRefusedOnlyIfNothingCanBeEvicted) {
   EXPECT_EQ(bench.worker(0).shard().key_count(0), static_cast<uint64_t>(stored));
 }
 
+// A worker in the middle of its turn has told what it is about to need, not yet what came of it.
+TEST(WorkerMemoryTest, WhatAnotherIsAboutToNeedRefusesNobody) {
+  Bench bench("maxmemory-policy volatile-lru");
+  for (int i = 0; bench.weighed_bytes() < kLimit * 19 / 20; ++i) {
+    ASSERT_EQ(bench.run({"SET", bench.key(2, i), kValue}), kOk);
+  }
+  const std::string large(kLimit / 20, 'x');
+  bench.client.send_whole(encode({"SET", bench.key(0, 0), large, "EX", "1000"}));
+  bench.worker(0).step(Phase::kPoll);
+  MemoryClient other = bench.scheduler.connect(1);
+  other.send_whole(encode({"SET", bench.key(1, 0), "v"}));
+  for (int turn = 0; turn < 5; ++turn) {
+    for (const Phase phase : {Phase::kPoll, Phase::kMailbox, Phase::kTick, Phase::kFlush}) {
+      bench.worker(1).step(phase);
+    }
+  }
+  EXPECT_EQ(other.take(), "");
+  EXPECT_TRUE(bench.scheduler.run_until_quiet());
+  EXPECT_EQ(bench.client.take(), kOk);
+  EXPECT_EQ(other.take(), kOk);
+}
+
 TEST(WorkerMemoryTest, ALeaseMakesRoomInTheShardsItHolds) {
   Bench bench("maxmemory-policy allkeys-lru");
   for (int i = 0; i < 1'000; ++i) {

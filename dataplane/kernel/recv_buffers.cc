@@ -54,16 +54,15 @@ int RecvBuffers::create(io_uring* ring, unsigned count, size_t bytes) {
   return 0;
 }
 
-void RecvBuffers::give_back(size_t starved) {
-  if (lent_.empty()) {
-    return;
+void RecvBuffers::give_back(bool too_few) {
+  if (!lent_.empty()) {
+    for (unsigned i = 0; i < lent_.size(); ++i) {
+      put(lent_[i], i);
+    }
+    io_uring_buf_ring_advance(ring_, static_cast<int>(lent_.size()));
+    too_few = too_few || lent_.size() - lent_full_ >= provided_ / 2;
   }
-  for (unsigned i = 0; i < lent_.size(); ++i) {
-    put(lent_[i], i);
-  }
-  io_uring_buf_ring_advance(ring_, static_cast<int>(lent_.size()));
-  const bool more = lent_.size() - lent_full_ >= provided_ / 2 || starved >= kStarvedMany;
-  if (more && provided_ < count_) {
+  if (too_few && provided_ < count_) {
     provide(std::min(2 * provided_, count_));
   }
   lent_.clear();

@@ -3,10 +3,11 @@
 //
 // A buffer is with the kernel, or lent to the engine until the next give_back(), or was never
 // needed. The kernel goes through all that it has in a circle, so it gets few first, and more when
-// a turn has lent half of them to small pieces, or several connections found none: what is in the
+// a turn has lent half of them to small pieces, or left none for a connection: what is in the
 // circle stays in the caches, and a worker with little to do keeps 256 KB resident instead of 8 MB.
-// Many bytes of few connections are no reason: a turn has enough of them anyway, and the rest waits
-// in the kernel instead of here.
+// Many bytes of one connection are no reason: a turn has enough of them anyway, and the rest waits
+// in the kernel instead of here. But one receive request takes up to 32 buffers at once, so beside
+// such a connection others may find none, turn after turn.
 #pragma once
 
 #include <liburing.h>
@@ -43,12 +44,8 @@ class RecvBuffers {
     return {address(id), bytes};
   }
 
-  // So many connections that find none are worth more buffers: each has to ask anew.
-  static constexpr size_t kStarvedMany = 8;
-
-  // All lent buffers return to the kernel. `starved`: connections that have found none since the
-  // last time.
-  void give_back(size_t starved);
+  // All lent buffers return to the kernel. `too_few`: some connection got none.
+  void give_back(bool too_few);
 
   // How many are with the kernel or lent.
   unsigned provided() const { return provided_; }

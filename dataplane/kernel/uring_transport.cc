@@ -146,7 +146,7 @@ void UringTransport::begin_poll() {
   if (!attached_) [[unlikely]] {
     attach();
   }
-  buffers_.give_back(starved_.size());
+  buffers_.give_back(has_outsider());
   for (uint32_t index : dead_) {
     conns_[index].peer.reset();
     free_.push_back(index);
@@ -400,6 +400,13 @@ void UringTransport::stop_accepting() {
 
 // ---- bytes come ----
 
+// Whether all buffers went to others before a connection got one. In the order in which they are
+// armed it might be so at each poll.
+bool UringTransport::has_outsider() const {
+  return std::any_of(starved_.begin(), starved_.end(),
+                     [this](uint32_t index) { return !conns_[index].fed; });
+}
+
 void UringTransport::arm_recv(uint32_t index) {
   Conn& conn = conns_[index];
   io_uring_sqe* sqe = ring_.next_sqe();
@@ -408,6 +415,7 @@ void UringTransport::arm_recv(uint32_t index) {
   sqe->buf_group = RecvBuffers::kGroup;
   sqe->user_data = pack(Op::kRecv, index, conn.generation);
   conn.recv_armed = true;
+  conn.fed = false;
 }
 
 void UringTransport::on_recv(uint32_t index, const io_uring_cqe& cqe, Sink& sink) {
@@ -424,6 +432,7 @@ void UringTransport::on_recv(uint32_t index, const io_uring_cqe& cqe, Sink& sink
     return;
   }
   if (cqe.res > 0) {
+    conn.fed = true;
     gather_.on_arrival(conn.window);
     sink.put(TransportEvent::Kind::kData, id_of(index), bytes);
     if (!more && !conn.paused) {

@@ -72,6 +72,7 @@ class UringTransport final : public Transport {
     bool recv_ended = false;  // kEnd was delivered
     bool paused = false;
     bool starved = false;  // no buffer was left for it
+    bool fed = false;      // its receive request has brought something
     SendState send_state = SendState::kIdle;
     SliceBlock* block = nullptr;  // of the send under way, if it has several slices
     iovec slice{};                // else its one slice
@@ -122,6 +123,7 @@ class UringTransport final : public Transport {
   void arm_accept(uint32_t listener);
   void retire(uint32_t listener);
   bool accepts(uint32_t listener) const { return accepting_ && !listeners_[listener].retired; }
+  bool has_outsider() const;
   void arm_recv(uint32_t index);
   void arm_wake();
   void cancel(uint64_t user_data);

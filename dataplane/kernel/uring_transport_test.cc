@@ -204,7 +204,29 @@ TEST(UringTransport, PauseHoldsDataAndResumeBringsIt) {
   ASSERT_TRUE(driver.until([&] { return driver.at(conn).data == "held on"; }));
 }
 
-// Two buffers of 64 bytes for twenty connections that all send more than fits.
+// One that sends more than all buffers hold at first, and one that sends a little.
+TEST(UringTransport, WhoSendsMuchDoesNotKeepOthersFromTheBuffers) {
+  UringOptions options = loopback_options();
+  options.buffers = 256;
+  options.buffer_bytes = 64;
+  Driver driver(options);
+  const UniqueFd much = connect_tcp(driver.transport->bound_port());
+  const ConnId much_conn = driver.wait_open();
+  const UniqueFd little = connect_tcp(driver.transport->bound_port());
+  const ConnId little_conn = driver.wait_open();
+  for (int round = 0; round < 10; ++round) {
+    const size_t before = driver.at(much_conn).data.size();
+    constexpr size_t kMuch = 40'000;
+    write_all(much.get(), std::string(kMuch, 'm'));
+    driver.step(20'000);
+    write_all(little.get(), "l");
+    const auto came = static_cast<size_t>(round) + 1;
+    ASSERT_TRUE(driver.until([&] { return driver.at(little_conn).data.size() == came; }));
+    EXPECT_LE(driver.at(much_conn).data.size() - before, kMuch / 2) << round;
+    ASSERT_TRUE(driver.until([&] { return driver.at(much_conn).data.size() == before + kMuch; }));
+  }
+}
+
 TEST(UringTransport, WakeFromAnotherThreadEndsASleep) {
   Driver driver(loopback_options());
   driver.poll();

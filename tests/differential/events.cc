@@ -128,7 +128,6 @@ std::optional<EventStreams::Difference> EventStreams::compare(const std::string&
                                                               const std::vector<Event>& redis,
                                                               const std::vector<Event>& pollux) {
   const auto expired = [](const Event& event) { return event.name() == "expired"; };
-  std::map<std::string, int> dead;  // keys that Pollux alone called expired, and how often
   size_t i = 0;
   size_t j = 0;
   while (i < redis.size() || j < pollux.size()) {
@@ -139,15 +138,15 @@ std::optional<EventStreams::Difference> EventStreams::compare(const std::string&
       i++;
     } else if (theirs != nullptr && expired(*theirs)) {
       deaths_[theirs->key()].pollux++;
-      dead[theirs->subject()]++;
+      dead_[theirs->subject()]++;
       j++;
     } else if (wanted != nullptr && theirs != nullptr && wanted->shown() == theirs->shown()) {
-      dead.erase(wanted->subject());
+      dead_.erase(wanted->subject());
       i++;
       j++;
-    } else if (wanted != nullptr && wanted->name() == "del" && dead[wanted->subject()] > 0) {
+    } else if (wanted != nullptr && wanted->name() == "del" && dead_[wanted->subject()] > 0) {
       deaths_[wanted->key()].redis++;
-      dead[wanted->subject()]--;
+      dead_[wanted->subject()]--;
       i++;
     } else {
       return Difference{"events of " + printable(subject, 100) + " differ",

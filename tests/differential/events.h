@@ -39,7 +39,10 @@ class EventStreams {
   std::optional<Difference> compare_deaths() const;
   // FLUSHALL: a dead key that nobody has found is gone with the others, and nobody tells. All keys
   // must have been asked for since, or what died since is forgotten on one side alone.
-  void forget_deaths() { deaths_.clear(); }
+  void forget_deaths() {
+    deaths_.clear();
+    dead_.clear();
+  }
 
  private:
   struct Event {
@@ -71,6 +74,9 @@ class EventStreams {
   Side pollux_;
   bool one_order_;
   std::map<std::string, Deaths> deaths_;  // by key
+  // What Pollux has called expired, by "db:key", and how often since both servers last told the
+  // same of it. Kept from one look to the next: Redis may say "del" of it much later.
+  std::map<std::string, int> dead_;
 };
 
 }  // namespace pollux
