@@ -67,7 +67,6 @@ class Session : public StallNode, public DirtyNode {
   RespReader reader;
   std::string input;        // what came and was not run; its first `input_used` bytes are done with
   size_t input_used = 0;
-  size_t input_touched = 0;  // the most that `input` has held in the memory that it has
   size_t input_counted = 0;  // what the worker's account holds for `input`
   int64_t weight = 0;        // and for all of it (session_bytes); 0 once it is closed
   bool in_burst = false;    // some requests are parsed and not yet run

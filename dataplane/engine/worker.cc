@@ -350,6 +350,8 @@ bool Worker::flush_phase() {
   if (worked) {
     core_.turns.add(1);
     publish_counters();
+  } else if (need_published_) {  // by commands of somebody who wants no answers
+    publish_account(shard_.id());
   }
   return worked;
 }

@@ -622,6 +622,7 @@ class Worker {
   int64_t leave_by_ms_ = 0;
   Rates rates_;
   int64_t memory_grant_ = 0;
+  bool need_published_ = false;  // with the account of the own shard, to the end of the turn
   bool evicting_ = false;  // between the watermarks, on the way down
   int64_t input_bytes_ = 0;  // of all sessions' input buffers
   int64_t own_tracking_bytes_ = 0;  // of all sessions' Tracking

@@ -50,11 +50,10 @@ int64_t slice_us(int64_t tenacity) {
   return us;
 }
 
-// What has come and is not run, with what is known of it. Large buffers are reserved ahead of what
-// comes: of these what has been touched.
+// What has come and is not run, and what is known of it, with the room for what is to come: its
+// pages may be in memory, left by a request before.
 size_t input_bytes(const Session& session) {
-  return std::min(session.input.capacity(), std::max(session.input_touched, kReservedInputMin)) +
-         session.reader.held_bytes();
+  return session.input.capacity() + session.reader.held_bytes();
 }
 
 uint64_t deadline(int64_t us) {
@@ -73,6 +72,7 @@ void Worker::publish_account(ShardId id, int64_t about_to_need) {
   core.data_bytes.set(shard.used_bytes());
   core.mapped_bytes.set(shard.mapped_bytes());
   core.spare_bytes.set(shard.spare_bytes());
+  need_published_ = id == shard_.id() ? about_to_need > 0 : need_published_;
   // Whoever sees that the shard has grown sees that it has something to give, and whoever sees
   // that it has nothing more sees that it has shrunk (out_of_memory).
   // What is only about to be needed refuses nobody either: when the command has run there is more
@@ -324,7 +324,6 @@ int64_t Worker::session_bytes(const Session& session) const {
 
 // Brings the account of inputs up to date with this one.
 void Worker::count_input(Session& session) {
-  session.input_touched = std::max(session.input_touched, session.input.size());
   const size_t bytes = input_bytes(session);
   input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
   session.input_counted = bytes;

@@ -16,7 +16,8 @@ constexpr size_t kStalledInputMax = 64 * 1024;
 // Input of which more than this share was run is moved to where it began.
 constexpr size_t kUsedInputShare = 4;
 // Input is reserved ahead of what has come up to so many times that: who only says how much will
-// come gets nothing for it.
+// come gets nothing for it. Limits count it in full: what an earlier request has left in its pages
+// is in memory.
 constexpr size_t kReservedAhead = 8;
 // So much unsent output no client-output-buffer-limit looks at: Redis has it in a fixed buffer of
 // each client. So a limit of a few bytes doesn't close whoever wants to take it back.
@@ -341,7 +342,6 @@ void Worker::release_input(Session& session) {
   session.input.clear();
   session.input.shrink_to_fit();
   session.input_used = 0;
-  session.input_touched = 0;
   count_input(session);
 }
 
