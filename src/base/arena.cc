@@ -10,18 +10,15 @@
 #ifdef POLLUX_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
-// What jemalloc is to do otherwise than by itself; it reads this name when the process starts
-// (MALLOC_CONF in the environment still goes first).
-// * It describes each slab in 128 bytes, and to sizes that are powers of two it gives slabs of one
-//   page, or one block if that is longer: 3 % at 512 bytes to 4 KiB, 1.6 at 8 KiB. Larger slabs
-//   make less than 1 % of it.
-// * What is larger than 8 MiB would go back to the system as soon as it is freed, and a client's
-//   next large value would be a step of 8 ms for 10 MB, all for pages that are touched for the
-//   first time, instead of one.
+// jemalloc reads this name when the process starts (MALLOC_CONF in the environment still goes
+// first). What is larger than 8 MiB would go back to the system as soon as it is freed, and a
+// client's next large value would be a step of 8 ms for 10 MB, all for pages that are touched for
+// the first time, instead of one. Larger slabs for powers of two were tried: 0.9 bytes less for an
+// element of a list, but where 9 of 10 values of 4,000 bytes go in any order, 133 MB stayed instead
+// of 32.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf =
-    "slab_sizes:512-512:4|1024-1024:4|2048-2048:8|4096-4096:16|8192-8192:16,oversize_threshold:0";
+const char* malloc_conf = "oversize_threshold:0";
 }
 #endif
 
