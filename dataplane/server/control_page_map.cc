@@ -27,6 +27,13 @@ bool is_control_page(int fd) {
          (magic == kControlPageMagic || magic == kControlPageDraft);
 }
 
+bool is_at(int fd, const std::string& path) {
+  struct stat opened;
+  struct stat there;
+  return fstat(fd, &opened) == 0 && lstat(path.c_str(), &there) == 0 &&
+         opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 // Makes room for the file; what is wrong, if there is something that is not ours to delete.
 std::string remove_former_page(const std::string& path) {
   // Not through a symbolic link, and not waiting for the other end of a pipe.
@@ -43,7 +50,9 @@ std::string remove_former_page(const std::string& path) {
            (file ? "there is something that is no control page" : "is a symbolic link") +
            ", and Pollux deletes nothing that is not its own. Name a path where nothing is";
   }
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  // Who held it may have ended, and a third server have put its own there, since it was opened.
+  if ((flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+      !is_at(file.get(), path)) {
     return subject +
            "another server is running and counts there; stop it, or give each server a path of "
            "its own";
