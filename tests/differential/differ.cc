@@ -216,8 +216,7 @@ class Run {
   }
 
   // On the connection that no other step uses, because it then has a history of its own. HELLO's
-  // reply is not compared. A key whose time is over must be gone on both before: it is told of when
-  // it goes, and when its server sees to that is nobody's fact.
+  // reply is not compared. What is dead has to be gone on both: nobody knows when it would be told.
   void run_tracking(const Step& step) {
     find_the_dead();
     size_t connection = pairs_.size() - 1;

@@ -372,7 +372,7 @@ constexpr Play kPlays[] = {
     {"belts", set_belts},
     {"claims", set_claims},
     {"field_ttls", set_field_ttls,
-     "maxmemory 120000\nmaxmemory-policy volatile-lru\nhash-max-listpack-entries 3"},
+     "maxmemory 60000\nmaxmemory-policy volatile-lru\nhash-max-listpack-entries 3"},
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.
