@@ -167,7 +167,7 @@ std::string list_nodes_text(const Entry& entry, int64_t listpack_max) {
       bytes += node.plain() ? node.capacity : node.bytes();
     });
   } else {
-    bytes = entry.flat().size();
+    bytes = Listpack(entry.flat()).bytes();
   }
   char text[160];
   const int size = std::snprintf(
@@ -226,7 +226,7 @@ void debug_listpack(Context& ctx) {
     ctx.reply.error("ERR Not a listpack encoded object.");
     return;
   }
-  const Listpack pack(entry->flat().data());
+  const Listpack pack(entry->flat());
   log_line(LogLevel::kWarning, "DEBUG LISTPACK: %zu bytes, %zu elements", pack.bytes(),
            pack.count());
   ctx.reply.simple("Listpack structure told in the log");

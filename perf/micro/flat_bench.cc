@@ -30,27 +30,40 @@ std::string field_name(int64_t number) {
 
 enum class Values { kTexts, kIntegers };
 
-// A hash of `fields` fields, with room behind it.
-std::string hash_of(int64_t fields, Values kind = Values::kTexts) {
-  std::string bytes(Listpack::kEmpty);
+// A bare listpack with room behind it for edits that are undone.
+class Pack {
+ public:
+  Listpack view() const { return Listpack(std::string_view(bytes_).substr(0, size_)); }
+  void apply(const ListpackSplice& splice) {
+    if (splice.bare_bytes() > bytes_.size()) {
+      bytes_.resize(splice.bare_bytes() + 64);
+    }
+    splice.apply(bytes_.data());
+    size_ = splice.bare_bytes();
+  }
+
+ private:
+  std::string bytes_{Listpack().bare()};
+  size_t size_ = bytes_.size();
+};
+
+// A hash of `fields` fields.
+Pack hash_of(int64_t fields, Values kind = Values::kTexts) {
+  Pack bytes;
   for (int64_t i = 0; i < fields; ++i) {
     const std::string name = field_name(i);
     const PackedValue pair[] = {PackedValue::of(name), kind == Values::kTexts
                                                            ? PackedValue::of("value-of")
                                                            : PackedValue(i * 1'000'003)};
-    const Listpack pack(bytes.data());
-    const ListpackSplice splice = pack.insert(pack.end(), pair);
-    bytes.resize(splice.total);
-    splice.apply(bytes.data());
+    bytes.apply(bytes.view().insert(bytes.view().end(), pair));
   }
-  bytes.resize(bytes.size() + 64);
   return bytes;
 }
 
 // HGET: any field that is there; the names of 256 draws, so that no loop is learnt by heart.
 void find_field(benchmark::State& state, Values kind) {
-  const std::string bytes = hash_of(state.range(0), kind);
-  const Listpack pack(bytes.data());
+  const Pack bytes = hash_of(state.range(0), kind);
+  const Listpack pack = bytes.view();
   Rng rng(1);
   std::vector<std::string> names;
   for (int i = 0; i < 256; ++i) {
@@ -74,8 +87,8 @@ BENCHMARK(BM_FindFieldOfIntegers)->Arg(8)->Arg(32)->Arg(128);
 
 // A field that is not there: every one is passed. Of the same length, so that each is compared.
 void BM_FindNoField(benchmark::State& state) {
-  const std::string bytes = hash_of(state.range(0));
-  const Listpack pack(bytes.data());
+  const Pack bytes = hash_of(state.range(0));
+  const Listpack pack = bytes.view();
   for (auto _ : state) {
     benchmark::DoNotOptimize(pack.find("field:abc", Listpack::first(), 1));
   }
@@ -85,8 +98,8 @@ BENCHMARK(BM_FindNoField)->Arg(8)->Arg(128);
 
 // HGETALL without the reply.
 void BM_ReadAll(benchmark::State& state) {
-  const std::string bytes = hash_of(state.range(0), Values::kIntegers);
-  const Listpack pack(bytes.data());
+  const Pack bytes = hash_of(state.range(0), Values::kIntegers);
+  const Listpack pack = bytes.view();
   for (auto _ : state) {
     for (Listpack::Position at = Listpack::first(); at != pack.end();) {
       benchmark::DoNotOptimize(pack.take(at));
@@ -98,8 +111,8 @@ BENCHMARK(BM_ReadAll)->Arg(8)->Arg(128);
 
 // The middle of a list, from the nearer end.
 void BM_SeekMiddle(benchmark::State& state) {
-  const std::string bytes = hash_of(state.range(0));
-  const Listpack pack(bytes.data());
+  const Pack bytes = hash_of(state.range(0));
+  const Listpack pack = bytes.view();
   for (auto _ : state) {
     benchmark::DoNotOptimize(pack.seek(state.range(0)));
   }
@@ -108,46 +121,47 @@ BENCHMARK(BM_SeekMiddle)->Arg(8)->Arg(128);
 
 // HSET of a new field, and HDEL of it.
 void BM_AppendAndEraseAPair(benchmark::State& state) {
-  std::string bytes = hash_of(state.range(0));
+  Pack bytes = hash_of(state.range(0));
   for (auto _ : state) {
-    const Listpack pack(bytes.data());
+    const Listpack pack = bytes.view();
     const PackedValue pair[] = {PackedValue::of("new-field"), PackedValue::of("12345")};
     const Listpack::Position at = pack.end();
-    pack.insert(at, pair).apply(bytes.data());
-    pack.erase(at, 2).apply(bytes.data());
+    bytes.apply(pack.insert(at, pair));
+    bytes.apply(bytes.view().erase(at, 2));
   }
 }
 BENCHMARK(BM_AppendAndEraseAPair)->Arg(8)->Arg(128);
 
 // LPUSH and RPOP on one chunk.
 void BM_PushFrontPopBack(benchmark::State& state) {
-  std::string bytes = hash_of(state.range(0));
+  Pack bytes = hash_of(state.range(0));
   for (auto _ : state) {
-    const Listpack pack(bytes.data());
+    const Listpack pack = bytes.view();
     const PackedValue one[] = {PackedValue::of("value-of")};
-    pack.insert(Listpack::first(), one).apply(bytes.data());
-    const ListpackSplice pop = pack.erase(pack.last(), 1);
-    pop.apply(bytes.data());
+    bytes.apply(pack.insert(Listpack::first(), one));
+    const Listpack longer = bytes.view();
+    bytes.apply(longer.erase(longer.last(), 1));
   }
 }
 BENCHMARK(BM_PushFrontPopBack)->Arg(8)->Arg(128);
 
 // HINCRBY: the value's width stays, nothing moves.
 void BM_ReplaceAValue(benchmark::State& state) {
-  std::string bytes = hash_of(8, Values::kIntegers);
-  const Listpack pack(bytes.data());
+  Pack bytes = hash_of(8, Values::kIntegers);
+  const Listpack pack = bytes.view();
   const Listpack::Position at = pack.seek(9);
   int64_t number = 1'000'000;
   for (auto _ : state) {
     const PackedValue value[] = {PackedValue(++number & 0x3fffffff)};
-    pack.replace(at, 1, value).apply(bytes.data());
+    bytes.apply(pack.replace(at, 1, value));
   }
 }
 BENCHMARK(BM_ReplaceAValue);
 
 void BM_Valid(benchmark::State& state) {
-  const std::string bytes = hash_of(state.range(0), Values::kIntegers);
-  const std::string_view whole = Listpack(bytes.data()).whole();
+  const Pack bytes = hash_of(state.range(0), Values::kIntegers);
+  std::string whole(bytes.view().bytes(), '\0');
+  Listpack::write_framed(bytes.view().bare(), whole.data());
   for (auto _ : state) {
     benchmark::DoNotOptimize(Listpack::valid(whole));
   }

@@ -77,7 +77,7 @@ class Entry {
     return value;
   }
 
-  // A collection in its small form: the bytes of its listpack or intset. Requires one.
+  // A collection in its small form: the bytes of its bare listpack, or intset. Requires one.
   std::string_view flat() const { return stored_bytes(); }
   // A collection in its large form; null if the value has no such form.
   const Collection* collection() const {

@@ -6,35 +6,33 @@ namespace pollux {
 
 namespace {
 
+// `size`: of the result.
 template <typename Splice>
-void carry_out(Edit& edit, ValueType type, Encoding encoding, const Splice& splice,
+void carry_out(Edit& edit, ValueType type, Encoding encoding, const Splice& splice, size_t size,
                std::string_view empty) {
   const Entry* entry = edit.entry();
-  if (splice.total <= Entry::kInlineValueMax && (entry == nullptr || !entry->value_is_outside())) {
-    // Made beside it and stored in one go: mostly the size of the block changes.
-    char result[Entry::kInlineValueMax];
-    splice.build((entry == nullptr ? empty : entry->flat()).data(), result);
-    edit.set_flat(type, encoding, {result, splice.total});
+  if (size <= Entry::kInlineValueMax && (entry == nullptr || !entry->value_is_outside())) {
+    edit.splice_inside(type, encoding, splice, size, empty);
     return;
   }
   if (entry == nullptr) {
     edit.set_flat(type, encoding, empty);
   }
   const size_t before = edit.entry()->flat().size();
-  splice.apply(edit.resize_flat(type, encoding, std::max(before, splice.total)).data());
-  if (splice.total < before) {
-    edit.resize_flat(type, encoding, splice.total);
+  splice.apply(edit.resize_flat(type, encoding, std::max(before, size)).data());
+  if (size < before) {
+    edit.resize_flat(type, encoding, size);
   }
 }
 
 }  // namespace
 
 void splice_flat(Edit& edit, ValueType type, Encoding encoding, const ListpackSplice& splice) {
-  carry_out(edit, type, encoding, splice, Listpack::kEmpty);
+  carry_out(edit, type, encoding, splice, splice.bare_bytes(), Listpack().bare());
 }
 
 void splice_flat(Edit& edit, ValueType type, Encoding encoding, const IntsetSplice& splice) {
-  carry_out(edit, type, encoding, splice, Intset::kEmpty);
+  carry_out(edit, type, encoding, splice, splice.total, Intset::kEmpty);
 }
 
 }  // namespace pollux

@@ -398,7 +398,7 @@ TEST_F(HashExpiryTest, SurvivesCompaction) {
 
 // A hash without TTLs pays nothing, one with them what is written in README.
 TEST_F(HashExpiryTest, Memory) {
-  const auto bytes_a_field = [this](int64_t entries, bool timed) {
+  const auto taken_a_field = [this](int64_t entries, bool timed, const std::string& value) {
     limits_.hash_listpack_entries = entries;
     const int kEach = entries > 0 ? 10 : 500;
     const int kHashes = 100'000 / kEach;
@@ -406,7 +406,7 @@ TEST_F(HashExpiryTest, Memory) {
     for (int i = 0; i < kHashes * kEach; ++i) {
       const std::string key = "hash:" + std::to_string(i / kEach);
       const std::string field = "field:" + std::to_string(1000 + i % kEach);
-      set(key, field, "twelve bytes");
+      set(key, field, value);
       if (timed) {
         set_expiry(key, field, now_ms() + 1'000'000 + i % 1000 * 1000);
       }
@@ -414,6 +414,15 @@ TEST_F(HashExpiryTest, Memory) {
     const auto taken = static_cast<double>(store_.live_bytes() - before) / kHashes / kEach;
     drain();
     return taken;
+  };
+  // The mean of lengths with which ten fields leave all rests of 8 that they can: a block's
+  // rounding, which may be 7 bytes with TTLs and none without, is not what is asked for.
+  const auto bytes_a_field = [&](int64_t entries, bool timed) {
+    double sum = 0;
+    for (const size_t length : {12, 13, 14, 15}) {
+      sum += taken_a_field(entries, timed, std::string(length, 'v'));
+    }
+    return sum / 4;
   };
   const double small = bytes_a_field(512, false);
   const double small_timed = bytes_a_field(512, true);

@@ -21,16 +21,20 @@ bool is_longer(std::string_view text, int64_t bytes_max) {
 
 }  // namespace
 
-HashView::HashView(const Entry* entry, int64_t ended_ms)
-    : pack_(Listpack::kEmpty.data()), large_(large_of(entry)) {
+HashView::HashView(const Entry* entry, int64_t ended_ms) : large_(large_of(entry)) {
   if (entry != nullptr && large_ == nullptr) {
-    pack_ = Listpack(entry->flat().data());
+    pack_ = Listpack(entry->flat());
     timed_ = entry->encoding() == Encoding::kListpackEx;
     if (timed_ && ended_ms >= 0) [[unlikely]] {
-      ended_ = TimedPack(pack_).due(ended_ms);
-      first_ = pack_.advance(first_, ended_ * TimedPack::kElements);
+      pass_ended(ended_ms);
     }
   }
+}
+
+// Out of the way of all others, which need no registers for it.
+[[gnu::noinline]] void HashView::pass_ended(int64_t ended_ms) {
+  ended_ = TimedPack(pack_).due(ended_ms);
+  first_ = pack_.advance(first_, ended_ * TimedPack::kElements);
 }
 
 std::optional<PackedValue> HashView::find(std::string_view field) const {
@@ -93,8 +97,7 @@ bool HashEditor::has_room_for(size_t fields, const ListpackSplice& splice) const
 }
 
 bool HashEditor::set_small(std::string_view field, std::string_view value) {
-  const Entry* entry = edit_.entry();
-  const Listpack pack((entry == nullptr ? Listpack::kEmpty : entry->flat()).data());
+  const Listpack pack = flat_pack(edit_.entry());
   const PackedNeedle needle(field);
   const Listpack::Position at = pack.find(needle, Listpack::first(), /*skip=*/1);
   const bool is_new = at == Listpack::kNone;
@@ -111,7 +114,7 @@ bool HashEditor::set_small(std::string_view field, std::string_view value) {
 }
 
 bool HashEditor::set_timed(std::string_view field, std::string_view value, Ttl ttl) {
-  const Listpack pack(edit_.entry()->flat().data());
+  const Listpack pack(edit_.entry()->flat());
   const TimedPack timed(pack);
   const PackedNeedle needle(field);
   const Listpack::Position at = timed.find(needle);
@@ -160,7 +163,7 @@ bool HashEditor::set_large(std::string_view field, std::string_view value, Ttl t
 void HashEditor::make_large() {
   MemberCollection* const large = edit_.memory().make<MemberCollection>();
   const bool timed = is_timed();
-  const Listpack pack((edit_.entry() == nullptr ? Listpack::kEmpty : edit_.entry()->flat()).data());
+  const Listpack pack = flat_pack(edit_.entry());
   for (Listpack::Position at = Listpack::first(); at != pack.end();) {
     char field_scratch[kInt64TextMax];
     char value_scratch[kInt64TextMax];
@@ -179,30 +182,29 @@ void HashEditor::make_large() {
 
 // A small one becomes a TimedPack, of fields without TTLs.
 void HashEditor::make_timed() {
-  const Listpack pack(edit_.entry()->flat().data());
+  const Listpack pack(edit_.entry()->flat());
   const size_t fields = pack.count() / 2;
   const PackedValue no_time(TimedPack::kNoTime);
-  const size_t elements =
-      pack.bytes() - Listpack::kEmptyBytes + fields * packed_bytes(no_time);
-  if (elements + Listpack::kEmptyBytes > Listpack::kBytesMax) {
+  const size_t times = fields * packed_bytes(no_time);
+  if (pack.bytes() + times > Listpack::kBytesMax) {
     make_large();
     return;
   }
-  std::string bytes(elements + Listpack::kEmptyBytes, '\0');
-  char* out = bytes.data() + Listpack::kHeaderBytes;
+  std::string bytes(pack.bare().size() + times, '\0');
+  char* out = bytes.data() + Listpack::kCountBytes;
   for (Listpack::Position at = Listpack::first(); at != pack.end();) {
     const PackedRun pair = pack.run(at, 2);
     out = std::copy(pair.bytes.begin(), pair.bytes.end(), out);
     out = write_packed(no_time, out);
     at = pack.advance(at, 2);
   }
-  Listpack::write_frame(bytes.data(), elements, TimedPack::kElements * fields);
+  Listpack::write_count(bytes.data(), TimedPack::kElements * fields);
   edit_.set_flat(kType, Encoding::kListpackEx, bytes);
 }
 
 // In a TimedPack, a field gets another time, and the place that is due to it.
 void HashEditor::move_timed(std::string_view field, int64_t at_ms) {
-  const Listpack pack(edit_.entry()->flat().data());
+  const Listpack pack(edit_.entry()->flat());
   const Listpack::Position at = TimedPack(pack).find(PackedNeedle(field));
   const std::string pair(pack.run(at, 2).bytes);
   splice_flat(edit_, kType, Encoding::kListpackEx, pack.erase(at, TimedPack::kElements));
@@ -210,7 +212,7 @@ void HashEditor::move_timed(std::string_view field, int64_t at_ms) {
   const PackedValue time(at_ms < 0 ? TimedPack::kNoTime : at_ms);
   std::string triple(pair.size() + packed_bytes(time), '\0');
   write_packed(time, std::copy(pair.begin(), pair.end(), triple.data()));
-  const Listpack rest(edit_.entry()->flat().data());
+  const Listpack rest(edit_.entry()->flat());
   const Listpack::Position to = at_ms < 0 ? rest.end() : TimedPack(rest).place_for(at_ms);
   splice_flat(edit_, kType, Encoding::kListpackEx,
               rest.insert(to, PackedRun{triple, TimedPack::kElements}));
@@ -225,7 +227,7 @@ void HashEditor::set_expiry(std::string_view field, int64_t at_ms) {
   }
   constexpr size_t kTimeBytes = 16;  // at most, of an element that is a time
   if (edit_.entry()->collection() == nullptr &&
-      edit_.entry()->flat().size() + kTimeBytes > Listpack::kBytesMax) {
+      Listpack(edit_.entry()->flat()).bytes() + kTimeBytes > Listpack::kBytesMax) {
     make_large();
   }
   if (edit_.entry()->collection() == nullptr) {
@@ -258,7 +260,7 @@ bool HashEditor::erase(std::string_view field) {
   }
   const bool timed = is_timed();
   const size_t elements = timed ? TimedPack::kElements : 2;
-  const Listpack pack(entry->flat().data());
+  const Listpack pack(entry->flat());
   const Listpack::Position at = pack.find(field, Listpack::first(), elements - 1);
   if (at == Listpack::kNone) {
     return false;
@@ -275,7 +277,7 @@ size_t HashEditor::expire(int64_t limit_ms, size_t fields_max) {
   if (edit_.entry()->collection() != nullptr) {
     expired = large().expire(limit_ms, fields_max);
   } else if (is_timed()) {
-    const Listpack pack(edit_.entry()->flat().data());
+    const Listpack pack(edit_.entry()->flat());
     expired = TimedPack(pack).due(limit_ms);
     splice_flat(edit_, kType, Encoding::kListpackEx,
                 pack.erase(Listpack::first(), TimedPack::kElements * expired));
@@ -290,7 +292,7 @@ void renew_field_timer(Edit& edit) {
   if (const MemberCollection* fields = large_of(entry)) {
     at_ms = fields->next_expiry_ms();
   } else if (entry->encoding() == Encoding::kListpackEx) {
-    at_ms = TimedPack(Listpack(entry->flat().data())).next_expiry_ms();
+    at_ms = TimedPack(Listpack(entry->flat())).next_expiry_ms();
   }
   edit.set_field_timer(at_ms);
 }

@@ -98,6 +98,7 @@ class HashView {
     }
     return {field, value};
   }
+  void pass_ended(int64_t ended_ms);
   size_t elements_each() const { return timed_ ? TimedPack::kElements : 2; }
   std::vector<Listpack::Position> positions() const;
 

@@ -75,6 +75,18 @@ std::string some_text(Rng& rng) {
   }
 }
 
+// What the goal for small hashes stands on: header 8, key 16, count 2, each pair 18.
+TEST_F(HashValueTest, SmallOneTakesItsElementsAndACount) {
+  const Key key = Key::of("hash:00000000001");
+  Edit edit(keys_, key);
+  for (int i = 0; i < 10; ++i) {
+    HashEditor(edit, limits_).set("name0" + std::to_string(i), "0000000" + std::to_string(i));
+  }
+  edit.notify(KeyEvent::kHSet);
+  EXPECT_EQ(edit.entry()->block_bytes(), 8U + 16 + 2 + 10 * 18);
+  EXPECT_EQ(edit.entry()->own_bytes(), 208U);
+}
+
 TEST_F(HashValueTest, BothFormsAgainstAMap) {
   for (int round = 0; round < 60; ++round) {
     limits_.hash_listpack_entries = static_cast<int64_t>(rng_.below(60));

@@ -160,6 +160,12 @@ class Edit {
   // --- collections; their types (hash.h, ...) work on these ---
   // The small form: `bytes` in place of any value; the TTL stays. May point into this key's value.
   void set_flat(ValueType type, Encoding encoding, std::string_view bytes);
+  // The small form changed by a splice (listpack.h, intset.h) to `size` bytes, without a copy of
+  // it beside the entry. Requires that it stands in the entry, before and after (or the key is
+  // absent, and the splice made from `empty`), and that nothing that comes is a part of it.
+  template <typename Splice>
+  void splice_inside(ValueType type, Encoding encoding, const Splice& splice, size_t size,
+                     std::string_view empty);
   // The small form as `size` writable bytes: the old ones stand at the front, new ones are zero.
   // Room outside the entry grows geometrically.
   std::span<char> resize_flat(ValueType type, Encoding encoding, size_t size);
@@ -242,5 +248,22 @@ class Edit {
   bool changed_ = false;
   bool notified_ = false;
 };
+
+template <typename Splice>
+void Edit::splice_inside(ValueType type, Encoding encoding, const Splice& splice, size_t size,
+                         std::string_view empty) {
+  before_change();
+  if (entry_ != nullptr && entry_->fits_in_place(size)) {
+    splice.apply(writable()->value_area());
+    writable()->set_value_inside(type, encoding, size);
+    return;
+  }
+  const char* const old = entry_ != nullptr ? entry_->value_area() : empty.data();
+  const Handle fresh = new_block(timers_for(type), size);
+  Entry* const entry = store_.entry_at(fresh);
+  entry->set_value_inside(type, encoding, size);
+  splice.build(old, entry->value_area());
+  adopt(fresh);
+}
 
 }  // namespace pollux

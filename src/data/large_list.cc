@@ -21,7 +21,7 @@ Collection* LargeList::clone(ShardMemory& memory) const {
     for (size_t n = 0; n < nodes.size(); ++n) {
       ListNode node = nodes[n];
       const std::string_view from = node.plain() ? std::string_view(node.block, node.capacity)
-                                                 : node.packed().whole();
+                                                 : node.framed();
       node.capacity = node.plain() ? from.size() : Arena::usable(from.size());
       node.block = copy->new_block(node.capacity);
       node.offset = node.plain() ? ListNode::kPlain : 0;
@@ -329,7 +329,7 @@ void LargeList::splice(ListNode& node, const ListpackSplice& edit) {
       reblock(node, Arena::usable(edit.total + edit.total / 8), 0);
     }
   }
-  edit.apply(node.base());
+  edit.apply_framed(node.base());
 }
 
 // Makes two nodes of a packed one: `index` elements stay in it, which is neither none nor all.
@@ -341,10 +341,10 @@ void LargeList::split(const Place& place) {
   const auto moved = static_cast<uint32_t>(node.count - place.index);
   ListNode right = packed_node(Arena::usable(moved_bytes + Listpack::kEmptyBytes), 0);
   right.count = moved;
-  std::memcpy(right.base() + Listpack::kHeaderBytes, node.base() + at, moved_bytes);
+  std::memcpy(right.base() + Listpack::kHeaderBytes, pack.bare().data() + at, moved_bytes);
   Listpack::write_frame(right.base(), moved_bytes, moved);
   node.count -= moved;
-  Listpack::write_frame(node.base(), at - Listpack::kHeaderBytes, node.count);
+  Listpack::write_frame(node.base(), at - Listpack::first(), node.count);
   fit(node);
   count(segments_[place.segment], -static_cast<int64_t>(moved));
   insert_node({place.segment, place.node + 1, 0}, right);
@@ -470,7 +470,7 @@ size_t LargeList::remove_from(const Place& place, const PackedNeedle& needle, Li
     const size_t found = count_matches(node.packed(), needle);
     skip = found > max ? found - max : 0;
   }
-  const size_t removed = remove_matches(node.base(), needle, skip, max);
+  const size_t removed = node.remove(needle, skip, max);
   if (removed == node.count) {
     erase_node(place);
   } else if (removed > 0) {
@@ -515,13 +515,13 @@ uint64_t LargeList::remove(const PackedNeedle& needle, ListEnd from, uint64_t ma
   return removed;
 }
 
-void LargeList::append_listpack(std::string_view listpack) {
+void LargeList::append_listpack(const Listpack& listpack) {
   if (!segments_.empty()) {
     fit(segments_.back().nodes.back());  // it is no end any more
   }
-  ListNode node = packed_node(Arena::usable(listpack.size()), 0);
-  std::memcpy(node.base(), listpack.data(), listpack.size());
-  node.count = static_cast<uint32_t>(node.packed().count());
+  ListNode node = packed_node(Arena::usable(listpack.bytes()), 0);
+  Listpack::write_framed(listpack.bare(), node.base());
+  node.count = static_cast<uint32_t>(listpack.count());
   insert_node(segments_.empty() ? Place{0, 0, 0}
                                 : Place{segments_.size() - 1, segments_.back().nodes.size(), 0},
               node);

@@ -58,7 +58,7 @@ class LargeList final : public Collection {
   uint64_t remove(const PackedNeedle& needle, ListEnd from, uint64_t max,
                   const ListLimits& limits);
   // All elements of a listpack, which is not empty, behind the others, in a node of their own.
-  void append_listpack(std::string_view listpack);
+  void append_listpack(const Listpack& listpack);
 
   size_t node_count() const;
   // visit(const ListNode&) for all, in order.

@@ -75,9 +75,20 @@ size_t count_matches(const Listpack& pack, const PackedNeedle& needle) {
   return found;
 }
 
+size_t ListNode::remove(const PackedNeedle& needle, size_t skip, size_t max) {
+  const RemovedMatches gone = remove_matches(
+      {base() + Listpack::kLeadBytes, bytes() - Listpack::kFrameBytes}, needle, skip, max);
+  if (gone.count > 0) {
+    Listpack::write_frame(base(), gone.bytes - Listpack::kCountBytes, count - gone.count);
+  }
+  return gone.count;
+}
+
 // What stays moves down run by run, each byte at most once.
-size_t remove_matches(char* listpack, const PackedNeedle& needle, size_t skip, size_t max) {
-  const Listpack pack(listpack);
+RemovedMatches remove_matches(std::span<char> bare, const PackedNeedle& needle, size_t skip,
+                              size_t max) {
+  char* const listpack = bare.data();
+  const Listpack pack(std::string_view(listpack, bare.size()));
   const Listpack::Position stop = pack.end();
   const size_t count = pack.count();
   size_t write = Listpack::first();
@@ -98,10 +109,9 @@ size_t remove_matches(char* listpack, const PackedNeedle& needle, size_t skip, s
   }
   if (removed > 0) {
     std::memmove(listpack + write, listpack + read, stop - read);
-    write += stop - read;
-    Listpack::write_frame(listpack, write - Listpack::kHeaderBytes, count - removed);
+    Listpack::write_count(listpack, count - removed);
   }
-  return removed;
+  return {removed, write + (stop - read)};
 }
 
 }  // namespace pollux

@@ -1,7 +1,7 @@
 // One node of a large list: a block of the arena with some elements, or with a single long one.
 //
-//   packed   a listpack somewhere inside the block, room before and behind it. The header of six
-//            bytes stands before the first element, so it moves along when the front grows or
+//   packed   a framed listpack somewhere inside the block, room before and behind it. The header of
+//            six bytes stands before the first element, so it moves along when the front grows or
 //            shrinks: both ends are edited without touching what lies between.
 //   plain    the bytes of one element that no packed node may hold.
 //
@@ -11,6 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "src/data/encoding_limits.h"
 #include "src/data/entry.h"
@@ -43,8 +45,9 @@ struct ListNode {
   bool plain() const { return offset == kPlain; }
   // These require a packed node.
   char* base() { return block + offset; }
-  Listpack packed() const { return Listpack(block + offset); }
-  size_t bytes() const { return packed().bytes(); }
+  Listpack packed() const { return Listpack::framed(block + offset); }
+  std::string_view framed() const { return Listpack::whole(block + offset); }
+  size_t bytes() const { return framed().size(); }
 
   // Whether `element_bytes` more are within the limits; whether there is room is another matter.
   bool accepts(size_t element_bytes, const ListLimits& limits) const {
@@ -64,12 +67,19 @@ struct ListNode {
   void push(ListEnd end, const PackedValue& value, size_t element_bytes);
   // Drops n < count elements of a packed node.
   void drop(ListEnd end, size_t n);
+  // As remove_matches, of a packed node; the count is the caller's. Returns how many went.
+  size_t remove(const PackedNeedle& needle, size_t skip, size_t max);
 };
 
 // How many elements of a listpack match.
 size_t count_matches(const Listpack& pack, const PackedNeedle& needle);
-// Removes elements of a listpack that match, where it stands: the first `skip` that match stay,
-// then `max` go. Returns how many went.
-size_t remove_matches(char* listpack, const PackedNeedle& needle, size_t skip, size_t max);
+// Removes elements of a bare listpack that match, where it stands: the first `skip` that match
+// stay, then `max` go. `count` went, and `bytes` are left.
+struct RemovedMatches {
+  size_t count;
+  size_t bytes;
+};
+RemovedMatches remove_matches(std::span<char> bare, const PackedNeedle& needle, size_t skip,
+                              size_t max);
 
 }  // namespace pollux

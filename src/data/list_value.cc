@@ -3,23 +3,30 @@
 #include <cstring>
 
 #include "src/base/assert.h"
+#include "src/data/flat_edit.h"
 
 namespace pollux {
 
+namespace {
+
+constexpr ValueType kType = ValueType::kList;
+constexpr Encoding kEncoding = Encoding::kQuicklist;
+
+}  // namespace
+
 Listpack ListEdit::small() const {
-  const std::string_view bytes =
-      edit_.entry() == nullptr ? Listpack::kEmpty : edit_.entry()->flat();
-  POLLUX_ASSERT(bytes.size() <= kSmallBytesMax);
-  return Listpack(bytes.data());
+  const Listpack pack = flat_pack(edit_.entry());
+  POLLUX_ASSERT(pack.bare().size() <= kSmallBytesMax);
+  return pack;
 }
 
 // The large form with all that is in the list; it takes the place of the small one.
 LargeList& ListEdit::make_large() {
   LargeList* const list = edit_.memory().make<LargeList>();
   if (edit_.entry() != nullptr && !small().empty()) {
-    list->append_listpack(small().whole());
+    list->append_listpack(small());
   }
-  edit_.set_collection(ValueType::kList, Encoding::kQuicklist, list);
+  edit_.set_collection(kType, kEncoding, list);
   return *list;
 }
 
@@ -36,34 +43,34 @@ void ListEdit::push(ListEnd end, std::span<const std::string_view> values) {
 
 void ListEdit::assign(std::span<const std::string_view> values) {
   POLLUX_ASSERT(!values.empty());
-  if (push_small(Listpack(Listpack::kEmpty.data()), ListEnd::kBack, values)) {
+  if (push_small(Listpack(), ListEnd::kBack, values)) {
     return;
   }
   LargeList* const list = edit_.memory().make<LargeList>();
   for (const std::string_view value : values) {
     list->push(ListEnd::kBack, PackedValue::of(value), limits_);
   }
-  edit_.set_collection(ValueType::kList, Encoding::kQuicklist, list);
+  edit_.set_collection(kType, kEncoding, list);
 }
 
 // `old` with these at an end, as the key's value. It is made beside the entry and put in its place,
 // which costs a copy of some hundred bytes. False if it would not be small.
 bool ListEdit::push_small(const Listpack& old, ListEnd end,
                           std::span<const std::string_view> values) {
-  const size_t old_bytes = old.bytes() - Listpack::kEmptyBytes;
-  const size_t count = old.count() + values.size();
-  size_t come = 0;
+  const PackedRun there = old.run();
+  const size_t count = there.count + values.size();
+  size_t size = old.bare().size();
   for (const std::string_view value : values) {
-    come += packed_bytes(value);
-    if (!may_be_small(old.bytes() + come, count)) {
+    size += packed_bytes(value);
+    if (!may_be_small(size, count)) {
       return false;
     }
   }
   char bytes[kSmallBytesMax];
-  char* out = bytes + Listpack::kHeaderBytes;
+  char* out = bytes + Listpack::kCountBytes;
   const auto put_old = [&] {
-    std::memcpy(out, old.whole().data() + Listpack::kHeaderBytes, old_bytes);
-    out += old_bytes;
+    std::memcpy(out, there.bytes.data(), there.bytes.size());
+    out += there.bytes.size();
   };
   if (end == ListEnd::kBack) {
     put_old();
@@ -76,20 +83,17 @@ bool ListEdit::push_small(const Listpack& old, ListEnd end,
     }
     put_old();
   }
-  Listpack::write_frame(bytes, old_bytes + come, count);
-  edit_.set_flat(ValueType::kList, Encoding::kQuicklist,
-                 {bytes, old_bytes + come + Listpack::kEmptyBytes});
+  Listpack::write_count(bytes, count);
+  edit_.set_flat(kType, kEncoding, {bytes, size});
   return true;
 }
 
 // False, with nothing changed, if the result would not be small.
 bool ListEdit::splice_small(const ListpackSplice& edit) {
-  if (!may_be_small(edit.total, edit.count)) {
+  if (!may_be_small(edit.bare_bytes(), edit.count)) {
     return false;
   }
-  char bytes[kSmallBytesMax];
-  edit.build(small().whole().data(), bytes);
-  edit_.set_flat(ValueType::kList, Encoding::kQuicklist, {bytes, edit.total});
+  splice_flat(edit_, kType, kEncoding, edit);
   return true;
 }
 
@@ -100,11 +104,8 @@ void ListEdit::drop(ListEnd end, uint64_t n) {
   }
   const Listpack pack = small();
   const size_t first = end == ListEnd::kFront ? 0 : pack.count() - n;
-  const ListpackSplice edit = pack.erase(pack.seek(static_cast<int64_t>(first)), n);
   // It was small before, whatever the limits say by now.
-  char bytes[kSmallBytesMax];
-  edit.build(pack.whole().data(), bytes);
-  edit_.set_flat(ValueType::kList, Encoding::kQuicklist, {bytes, edit.total});
+  splice_flat(edit_, kType, kEncoding, pack.erase(pack.seek(static_cast<int64_t>(first)), n));
 }
 
 void ListEdit::set(uint64_t index, std::string_view value) {
@@ -137,7 +138,7 @@ uint64_t ListEdit::remove(std::string_view text, ListEnd from, uint64_t max) {
   if (is_large()) {
     return large().remove(needle, from, max, limits_);
   }
-  const std::string_view old = small().whole();
+  const std::string_view old = small().bare();
   char bytes[kSmallBytesMax];
   std::memcpy(bytes, old.data(), old.size());
   size_t skip = 0;
@@ -145,11 +146,11 @@ uint64_t ListEdit::remove(std::string_view text, ListEnd from, uint64_t max) {
     const size_t found = count_matches(small(), needle);
     skip = found > max ? found - max : 0;
   }
-  const size_t removed = remove_matches(bytes, needle, skip, max);
-  if (removed > 0) {
-    edit_.set_flat(ValueType::kList, Encoding::kQuicklist, Listpack(bytes).whole());
+  const RemovedMatches gone = remove_matches({bytes, old.size()}, needle, skip, max);
+  if (gone.count > 0) {
+    edit_.set_flat(kType, kEncoding, {bytes, gone.bytes});
   }
-  return removed;
+  return gone.count;
 }
 
 }  // namespace pollux

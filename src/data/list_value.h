@@ -1,4 +1,4 @@
-// The list as commands see it, in either form. Small: one listpack of at most 512 bytes in the
+// The list as commands see it, in either form. Small: one bare listpack of at most 512 bytes in the
 // entry of the key. Large: a LargeList. It grows from the one to the other, never back. OBJECT
 // ENCODING says quicklist of both, as redis-server 7.0 says of every list.
 //
@@ -22,7 +22,7 @@ class ListView {
  public:
   explicit ListView(const Entry& entry)
       : large_(static_cast<const LargeList*>(entry.collection())),
-        small_(large_ == nullptr ? entry.flat().data() : nullptr) {}
+        small_(large_ == nullptr ? Listpack(entry.flat()) : Listpack()) {}
 
   uint64_t size() const { return large_ != nullptr ? large_->size() : small_.count(); }
   // These require an index that is in the list, or that it is not empty.

@@ -157,11 +157,24 @@ char* Listpack::write_back(size_t n, char* out) {
   return out + width;
 }
 
+void Listpack::write_count(char* out, size_t count) {
+  const auto said = static_cast<uint16_t>(count < kCountUnknown ? count : kCountUnknown);
+  static_assert(sizeof(said) == kCountBytes);
+  std::memcpy(out, &said, sizeof(said));
+}
+
 void Listpack::write_frame(char* out, size_t elements, size_t count) {
   const auto total = static_cast<uint32_t>(elements + kEmptyBytes);
-  const auto said = static_cast<uint16_t>(count < kCountUnknown ? count : kCountUnknown);
+  static_assert(sizeof(total) == kLeadBytes);
   std::memcpy(out, &total, sizeof(total));
-  std::memcpy(out + sizeof(total), &said, sizeof(said));
+  write_count(out + kLeadBytes, count);
+  out[total - 1] = static_cast<char>(kEndMark);
+}
+
+void Listpack::write_framed(std::string_view bare, char* out) {
+  const auto total = static_cast<uint32_t>(bare.size() + kFrameBytes);
+  std::memcpy(out, &total, sizeof(total));
+  std::memcpy(out + sizeof(total), bare.data(), bare.size());
   out[total - 1] = static_cast<char>(kEndMark);
 }
 
@@ -276,13 +289,9 @@ Listpack::Position Listpack::find_integer(const PackedNeedle& needle, Position f
 
 // --- hostile bytes ---
 
-bool Listpack::framed(std::string_view bytes) {
-  return bytes.size() >= kEmptyBytes && load<uint32_t>(bytes.data()) == bytes.size() &&
-         byte(&bytes.back()) == kEndMark;
-}
-
 bool Listpack::valid(std::string_view bytes, size_t* count) {
-  if (!framed(bytes)) {
+  if (bytes.size() < kEmptyBytes || load<uint32_t>(bytes.data()) != bytes.size() ||
+      byte(&bytes.back()) != kEndMark) {
     return false;
   }
   const char* at = bytes.data() + kHeaderBytes;
@@ -317,7 +326,7 @@ bool Listpack::valid(std::string_view bytes, size_t* count) {
     }
     at += whole;
   }
-  const uint16_t said = load<uint16_t>(bytes.data() + 4);
+  const uint16_t said = load<uint16_t>(bytes.data() + kLeadBytes);
   if (said != kCountUnknown && said != elements) {
     return false;
   }
@@ -370,21 +379,26 @@ ListpackSplice Listpack::erase(Position at, size_t n) const {
   return splice(at, n, 0, 0);
 }
 
-void ListpackSplice::apply(char* listpack) const {
+void ListpackSplice::apply(char* bare) const {
   POLLUX_ASSERT(total <= Listpack::kBytesMax);
   if (come != gone) {
-    std::memmove(listpack + at + come, listpack + at + gone, total_before - at - gone);
+    std::memmove(bare + at + come, bare + at + gone, bare_before() - at - gone);
   }
-  write_new(listpack + at);
-  Listpack::write_frame(listpack, total - Listpack::kEmptyBytes, count);
+  write_new(bare + at);
+  Listpack::write_count(bare, count);
+}
+
+void ListpackSplice::apply_framed(char* framed) const {
+  apply(framed + Listpack::kLeadBytes);
+  Listpack::write_frame(framed, total - Listpack::kEmptyBytes, count);
 }
 
 void ListpackSplice::build(const char* from, char* to) const {
   POLLUX_ASSERT(total <= Listpack::kBytesMax);
   std::memcpy(to, from, at);
   write_new(to + at);
-  std::memcpy(to + at + come, from + at + gone, total_before - at - gone);
-  Listpack::write_frame(to, total - Listpack::kEmptyBytes, count);
+  std::memcpy(to + at + come, from + at + gone, bare_before() - at - gone);
+  Listpack::write_count(to, count);
 }
 
 void ListpackSplice::write_new(char* out) const {

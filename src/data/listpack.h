@@ -1,11 +1,15 @@
 // The listpack: Redis 7's flat list of short strings and integers. Small hashes, sorted sets, sets
-// and lists are one; long lists and streams are many. The bytes are Redis' own, so that DUMP and
-// RDB of them is a copy:
+// and lists are one; long lists and streams are many. It stands in one of two forms:
 //
-//   0  bytes   u32, of the whole, header and end mark included
-//   4  count   u16; 65535: too many to say, walk
-//   6  elements, each: encoding | data | back length
-//      0xff
+//   framed   Redis' own bytes, so that DUMP and RDB of them is a copy: the nodes of long lists, the
+//            blocks of streams, what is on its way in or out.
+//   bare     the same without the two ends in brackets, which the value's size tells: what a key
+//            has in its entry. 5 bytes less; of a hash of 10 short fields that is a size of block.
+//
+//   [bytes]  u32, of the framed form
+//   0  count   u16; 65535: too many to say, walk
+//   2  elements, each: encoding | data | back length
+//   [0xff]   the end mark
 //
 //   0xxxxxxx             0..127                       1110xxxx x    string, up to 4095 bytes
 //   10xxxxxx             string, up to 63 bytes       11110000 x4   string, 32-bit length
@@ -17,9 +21,11 @@
 // on all but the last one read. A text that is a canonical int64 is stored as an integer, in the
 // shortest form; readers take any form, since others write listpacks too.
 //
-// Who does what: Listpack reads bytes that somebody else owns (an entry, a block of the arena);
-// ListpackSplice says what an edit changes and carries it out in bytes that somebody else got. So
-// the owner sees what room the result needs before anything is written. No memory is taken here.
+// Who does what: Listpack reads bytes of either form that somebody else owns (an entry, a block of
+// the arena); ListpackSplice says what an edit changes and carries it out in bytes that somebody
+// else got. So the owner sees what room the result needs before anything is written. No memory is
+// taken here. Wherever bytes of a whole are counted for a limit, they are those of the framed form,
+// as redis-server counts them.
 #pragma once
 
 #include <array>
@@ -98,33 +104,47 @@ struct PackedRun {
 struct ListpackSplice;
 
 // Reads one listpack; copy it freely. Requires bytes that valid() has accepted, or that were made
-// here, and that they stay where they are; any number of threads may read the same bytes.
+// here, and that they stay as they are; any number of threads may read the same bytes.
 //
-// A position is an offset from the first byte, of an element or of the end mark; it stays right
-// when the bytes move as a whole, and up to an edit's place. 0 (kNone) is no position.
+// A position is the offset of an element, or of where the next one would be appended, from the
+// count; so it is the same in both forms, and stays right when the bytes move as a whole, and up to
+// an edit's place. 0 (kNone) is no position.
 class Listpack {
  public:
   using Position = uint32_t;
   static constexpr Position kNone = 0;
-  static constexpr size_t kHeaderBytes = 6;
-  static constexpr size_t kEmptyBytes = kHeaderBytes + 1;
+  static constexpr size_t kCountBytes = 2;
+  static constexpr size_t kLeadBytes = 4;              // before the count, if framed
+  static constexpr size_t kFrameBytes = kLeadBytes + 1;  // by which the framed form is longer
+  static constexpr size_t kHeaderBytes = kLeadBytes + kCountBytes;  // before elements, if framed
+  static constexpr size_t kEmptyBytes = kFrameBytes + kCountBytes;
   static constexpr uint16_t kCountUnknown = 65535;
-  // Whoever edits keeps them within this: positions and the header have 32 bits.
+  // Whoever edits keeps bytes() within this: positions and the header have 32 bits.
   static constexpr size_t kBytesMax = size_t{1} << 30;
+
   // The listpack without elements.
-  static constexpr std::string_view kEmpty{"\x07\0\0\0\0\0\xff", kEmptyBytes};
+  Listpack() : Listpack(std::string_view("\0", kCountBytes)) {}
+  // In the bare form.
+  explicit Listpack(std::string_view bare)
+      : base_(bare.data()), end_(static_cast<Position>(bare.size())) {}
+  explicit Listpack(const char*) = delete;
+  static Listpack framed(const char* bytes) { return Listpack(bare(whole(bytes))); }
 
-  explicit Listpack(const char* bytes) : base_(bytes) {}
+  // The bytes of a framed one, and what is bare of them.
+  static std::string_view whole(const char* framed) { return {framed, load<uint32_t>(framed)}; }
+  static std::string_view bare(std::string_view framed) {
+    return framed.substr(kLeadBytes, framed.size() - kFrameBytes);
+  }
 
-  // Whether these bytes, from wherever, are one listpack from the first to the last; the number of
-  // elements goes to `count`. Reads each byte at most once, and none outside; takes no memory.
-  // What the elements mean (pairs, no element twice, not empty) is for whoever keeps them to check.
+  // Whether these bytes, from wherever, are one framed listpack from the first to the last; the
+  // number of elements goes to `count`. Reads each byte at most once, and none outside; takes no
+  // memory. What the elements mean (pairs, no element twice, not empty) is for whoever keeps them
+  // to check.
   static bool valid(std::string_view bytes, size_t* count = nullptr);
-  // The same for the header and the end mark alone: for bytes whose inside is trusted.
-  static bool framed(std::string_view bytes);
 
-  size_t bytes() const { return load<uint32_t>(base_); }
-  std::string_view whole() const { return {base_, bytes()}; }
+  // Of the framed form, whichever this is.
+  size_t bytes() const { return end_ + kFrameBytes; }
+  std::string_view bare() const { return {base_, end_}; }
   bool empty() const { return first() == end(); }
   // Constant time up to 65534 elements, else a walk.
   size_t count() const {
@@ -132,9 +152,9 @@ class Listpack {
     return said != kCountUnknown ? said : walk_count();
   }
 
-  static constexpr Position first() { return kHeaderBytes; }
-  // Where the end mark stands: behind the last element, so elements are appended there.
-  Position end() const { return static_cast<Position>(bytes() - 1); }
+  static constexpr Position first() { return kCountBytes; }
+  // Behind the last element: elements are appended there.
+  Position end() const { return end_; }
   // kNone if empty.
   Position last() const { return prev(end()); }
   // The element behind the one at `at`, or end(). Requires an element there.
@@ -174,7 +194,7 @@ class Listpack {
   size_t element_bytes(Position at) const { return whole_bytes(base_ + at); }
   // `n` elements from `at` on; requires that many.
   PackedRun run(Position at, size_t n) const;
-  PackedRun run() const { return {{base_ + first(), bytes() - kEmptyBytes}, count()}; }
+  PackedRun run() const { return {bare().substr(first()), count()}; }
 
   // What changes if, at `at`, `n` elements go and others come: `values`, which the splice refers
   // to, or a run of another listpack. `at` may be end(), for n = 0. The rest of the edits in these
@@ -185,10 +205,14 @@ class Listpack {
   ListpackSplice insert(Position at, const PackedRun& run) const;
   ListpackSplice erase(Position at, size_t n) const;
 
-  // Header and end mark around `elements` bytes of `count` elements that were written, or are to
-  // be, from out + kHeaderBytes on: for a listpack that is made in one go. It takes elements +
-  // kEmptyBytes.
+  // For a listpack that is made in one go: what a bare one has before `count` elements, which begin
+  // at out + kCountBytes.
+  static void write_count(char* out, size_t count);
+  // The same for a framed one: all that stands around `elements` bytes of elements that were
+  // written, or are to be, from out + kHeaderBytes on. It takes elements + kEmptyBytes.
   static void write_frame(char* out, size_t elements, size_t count);
+  // The framed form of a bare one: kFrameBytes more.
+  static void write_framed(std::string_view bare, char* out);
 
  private:
   struct Decoded {
@@ -223,7 +247,7 @@ class Listpack {
   static uint8_t byte(const char* at) { return static_cast<uint8_t>(*at); }
   static size_t size12(const char* at) { return (byte(at) & 15U) << 8 | byte(at + 1); }
 
-  uint16_t header_count() const { return load<uint16_t>(base_ + 4); }
+  uint16_t header_count() const { return load<uint16_t>(base_); }
   size_t walk_count() const;
   ListpackSplice splice(Position at, size_t n, size_t come_count, size_t come) const;
   Position find_string(std::string_view text, Position from, size_t skip) const;
@@ -303,17 +327,18 @@ class Listpack {
     }
   }
 
-  const char* base_;
+  const char* base_;  // of the count
+  Position end_;
 };
 
 // One edit of one listpack: where, what goes, what comes. Whoever owns the bytes looks at `total`,
-// refuses what is over Listpack::kBytesMax, gets the room, and calls one of the two functions;
+// refuses what is over Listpack::kBytesMax, gets the room, and calls one of the three functions;
 // until then the listpack stays as it was when the splice was made.
 struct ListpackSplice {
-  size_t at = 0;     // offset of the change
+  size_t at = 0;     // position of the change
   size_t gone = 0;   // bytes that go there
   size_t come = 0;   // bytes in their place
-  size_t total = 0;  // bytes of the result
+  size_t total = 0;  // bytes of the result, framed
   size_t total_before = 0;
   uint16_t count = 0;  // of the result, as its header says it
   // What comes: these values, or else elements as they stand. Views, to live until the edit is
@@ -321,11 +346,17 @@ struct ListpackSplice {
   std::span<const PackedValue> values;
   std::string_view encoded;
 
-  // Changes the listpack where it stands, in a buffer that holds the larger of `total` and
-  // `total_before`. What comes must not be part of that listpack.
-  void apply(char* listpack) const;
-  // Makes the result of the listpack `from` at `to`, `total` bytes that do not overlap with it.
-  // What comes may be part of `from`.
+  // Bytes of the result, bare, and of what it is made of.
+  size_t bare_bytes() const { return total - Listpack::kFrameBytes; }
+  size_t bare_before() const { return total_before - Listpack::kFrameBytes; }
+
+  // Changes a bare listpack where it stands, in a buffer that holds the larger of bare_bytes() and
+  // bare_before(). What comes must not be part of that listpack.
+  void apply(char* bare) const;
+  // The same for a framed one, in a buffer for the larger of `total` and `total_before`.
+  void apply_framed(char* framed) const;
+  // Makes the bare result of the bare listpack `from` at `to`: bare_bytes() that do not overlap
+  // with it. What comes may be part of `from`.
   void build(const char* from, char* to) const;
 
  private:

@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,26 +17,48 @@ namespace {
 using Position = Listpack::Position;
 using Texts = std::vector<std::string>;
 
-// A listpack in a block of exactly its size, so that a sanitizer sees each byte too far.
+// The listpack without elements as redis-server has it.
+const std::string kEmptyFramed = from_hex("070000000000ff");
+
+// Bytes in a block of exactly their size, so that a sanitizer sees each byte too far.
+class Exact {
+ public:
+  explicit Exact(std::string_view bytes = {}) : block_(bytes.begin(), bytes.end()) {}
+  // With room for more.
+  Exact(std::string_view bytes, size_t size) : block_(size) {
+    std::copy(bytes.begin(), bytes.end(), block_.begin());
+  }
+  char* data() { return block_.data(); }
+  std::string_view bytes() const { return {block_.data(), block_.size()}; }
+
+ private:
+  std::vector<char> block_;
+};
+
+// A listpack in both forms. Reads are of the bare one; edits are of both, which have to agree.
 class Owned {
  public:
-  explicit Owned(std::string_view bytes = Listpack::kEmpty) { take(bytes); }
+  explicit Owned(std::string_view framed = kEmptyFramed) { take(framed); }
 
-  Listpack view() const { return Listpack(block_.get()); }
-  std::string_view bytes() const { return {block_.get(), size_}; }
+  Listpack view() const { return Listpack(bare_.bytes()); }
+  // Framed.
+  std::string_view bytes() const { return framed_.bytes(); }
 
   void edit_in_place(const ListpackSplice& splice) {
-    ASSERT_EQ(splice.total_before, size_);
-    auto room = std::make_unique<char[]>(std::max(splice.total, size_));
-    std::memcpy(room.get(), block_.get(), size_);
-    splice.apply(room.get());
-    take({room.get(), splice.total});
+    ASSERT_EQ(splice.total_before, bytes().size());
+    Exact bare(bare_.bytes(), std::max(splice.bare_bytes(), splice.bare_before()));
+    Exact framed(bytes(), std::max(splice.total, splice.total_before));
+    splice.apply(bare.data());
+    splice.apply_framed(framed.data());
+    take(framed.bytes().substr(0, splice.total));
+    ASSERT_EQ(bare.bytes().substr(0, splice.bare_bytes()), bare_.bytes());
   }
   void edit_by_copy(const ListpackSplice& splice) {
-    auto result = std::make_unique<char[]>(splice.total);
-    splice.build(block_.get(), result.get());
-    block_ = std::move(result);
-    size_ = splice.total;
+    Exact bare({}, splice.bare_bytes());
+    splice.build(bare_.bytes().data(), bare.data());
+    Exact framed({}, splice.total);
+    Listpack::write_framed(bare.bytes(), framed.data());
+    take(framed.bytes());
   }
   void append(const Texts& texts) {
     const std::vector<PackedValue> values = packed(texts);
@@ -54,15 +74,14 @@ class Owned {
   }
 
  private:
-  void take(std::string_view bytes) {
-    auto block = std::make_unique<char[]>(bytes.size());
-    std::memcpy(block.get(), bytes.data(), bytes.size());
-    block_ = std::move(block);
-    size_ = bytes.size();
+  // Bytes from wherever; if they are cut short, there is nothing bare.
+  void take(std::string_view framed) {
+    framed_ = Exact(framed);
+    bare_ = Exact(framed.size() < Listpack::kEmptyBytes ? framed : Listpack::bare(framed));
   }
 
-  std::unique_ptr<char[]> block_;
-  size_t size_ = 0;
+  Exact framed_;
+  Exact bare_;
 };
 
 std::string text_of(const PackedValue& value) {
@@ -91,6 +110,9 @@ void expect_reads(const Owned& owned, const Texts& model) {
   const Listpack pack = owned.view();
   size_t count = 0;
   ASSERT_TRUE(Listpack::valid(owned.bytes(), &count));
+  ASSERT_EQ(Listpack::whole(owned.bytes().data()), owned.bytes());
+  ASSERT_EQ(Listpack::framed(owned.bytes().data()).bare(), pack.bare());
+  ASSERT_EQ(pack.bytes(), owned.bytes().size());
   ASSERT_EQ(count, model.size());
   ASSERT_EQ(pack.count(), model.size());
   ASSERT_EQ(pack.empty(), model.empty());
@@ -388,7 +410,8 @@ TEST(Listpack, InsertsAndErasesAtBothEnds) {
   expect_reads(owned, {"field", "7", "field", "7"});
   owned.edit_in_place(owned.view().erase(owned.view().seek(-2), 2));
   owned.edit_in_place(owned.view().erase(Listpack::first(), 2));
-  EXPECT_EQ(owned.bytes(), Listpack::kEmpty);
+  EXPECT_EQ(owned.bytes(), kEmptyFramed);
+  EXPECT_EQ(owned.view().bare(), Listpack().bare());
   expect_reads(owned, {});
 }
 
@@ -417,6 +440,10 @@ TEST(Listpack, MadeInOneGo) {
   }
   Listpack::write_frame(bytes.data(), elements, texts.size());
   expect_reads(Owned(bytes), texts);
+  char count[Listpack::kCountBytes];
+  Listpack::write_count(count, texts.size());
+  EXPECT_EQ(std::string_view(count, sizeof(count)),
+            Listpack::bare(bytes).substr(0, Listpack::kCountBytes));
 }
 
 TEST(Listpack, CountsBeyondWhatItsHeaderHolds) {
@@ -511,7 +538,7 @@ TEST(Listpack, RejectsWhatIsNotOne) {
   EXPECT_TRUE(Listpack::valid(good));
   EXPECT_FALSE(Listpack::valid(good + '\0'));
   EXPECT_FALSE(Listpack::valid(""));
-  EXPECT_FALSE(Listpack::valid(Listpack::kEmpty.substr(0, 6)));
+  EXPECT_FALSE(Listpack::valid(kEmptyFramed.substr(0, 6)));
 }
 
 // Whatever was accepted must be safe to read in every way.

@@ -40,10 +40,10 @@ void assign_intset(Edit& edit, std::span<const PackedValue> members) {
 }
 
 void assign_pack(Edit& edit, std::span<const PackedValue> members) {
-  const ListpackSplice splice =
-      Listpack(Listpack::kEmpty.data()).insert(Listpack::first(), members);
-  std::vector<char> bytes(splice.total);
-  splice.build(Listpack::kEmpty.data(), bytes.data());
+  const Listpack empty;
+  const ListpackSplice splice = empty.insert(Listpack::first(), members);
+  std::vector<char> bytes(splice.bare_bytes());
+  splice.build(empty.bare().data(), bytes.data());
   edit.set_flat(kType, Encoding::kHashtable, {bytes.data(), bytes.size()});
 }
 
@@ -65,7 +65,7 @@ SetView::SetView(const Entry* entry) : table_(table_of(entry)) {
   if (entry->encoding() == Encoding::kIntset) {
     intset_.emplace(entry->flat().data());
   } else {
-    pack_.emplace(entry->flat().data());
+    pack_ = Listpack(entry->flat());
   }
 }
 
@@ -73,7 +73,7 @@ size_t SetView::size() const {
   if (table_ != nullptr) {
     return table_->size();
   }
-  return intset_ ? intset_->count() : pack_ ? pack_->count() : 0;
+  return intset_ ? intset_->count() : pack_.count();
 }
 
 bool SetView::contains(const SetMember& member) const {
@@ -83,7 +83,7 @@ bool SetView::contains(const SetMember& member) const {
   if (intset_) {
     return member.is_integer() && intset_->contains(member.integer());
   }
-  return pack_ && pack_->find(member.needle(), Listpack::first()) != Listpack::kNone;
+  return pack_.find(member.needle(), Listpack::first()) != Listpack::kNone;
 }
 
 PackedValue SetView::random(Rng& rng) const {
@@ -92,7 +92,7 @@ PackedValue SetView::random(Rng& rng) const {
   }
   const uint64_t index = rng.below(size());
   return intset_ ? PackedValue(intset_->get(index))
-                 : pack_->get(pack_->seek(static_cast<int64_t>(index)));
+                 : pack_.get(pack_.seek(static_cast<int64_t>(index)));
 }
 
 std::vector<PackedValue> SetView::sample(uint64_t count, Rng& rng) const {
@@ -154,8 +154,7 @@ bool SetEditor::add_to_intset(const SetMember& member) {
 }
 
 bool SetEditor::add_to_pack(const SetMember& member) {
-  const Entry* entry = edit_.entry();
-  const Listpack pack((entry == nullptr ? Listpack::kEmpty : entry->flat()).data());
+  const Listpack pack = flat_pack(edit_.entry());
   if (pack.find(member.needle(), Listpack::first()) != Listpack::kNone) {
     return false;
   }
@@ -207,7 +206,7 @@ bool SetEditor::erase(const SetMember& member) {
     }
     return place.found;
   }
-  const Listpack pack(entry->flat().data());
+  const Listpack pack(entry->flat());
   const Listpack::Position at = pack.find(member.needle(), Listpack::first());
   if (at == Listpack::kNone) {
     return false;

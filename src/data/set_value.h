@@ -90,10 +90,9 @@ class SetView {
     return PackedValue::string_of(name.data(), name.size());
   }
 
-  // One of them is set; without any it is a set without members.
-  std::optional<Intset> intset_;
-  std::optional<Listpack> pack_;
-  const MemberTable* table_ = nullptr;
+  const MemberTable* table_ = nullptr;  // null: small
+  std::optional<Intset> intset_;        // of one that is no intset, none
+  Listpack pack_;                       // of other forms the empty one
 };
 
 // Changes a set. Requires that the key of `edit` is one or absent; the first add() makes it. A set
@@ -142,9 +141,8 @@ void SetView::for_each(Visit visit) const {
     const uint32_t count = intset_->count();
     for (uint32_t i = 0; i < count && visit(PackedValue(intset_->get(i))); ++i) {
     }
-  } else if (pack_) {
-    for (Listpack::Position at = Listpack::first();
-         at != pack_->end() && visit(pack_->take(at));) {
+  } else {
+    for (Listpack::Position at = Listpack::first(); at != pack_.end() && visit(pack_.take(at));) {
     }
   }
 }

@@ -163,7 +163,8 @@ void Stream::free_block(const Block& block) {
 // The same listpack with other room.
 void Stream::reblock(Block& block, size_t capacity) {
   Block fresh = new_block(capacity);
-  std::memcpy(fresh.bytes, block.bytes, Listpack(block.bytes).bytes());
+  const std::string_view listpack = Listpack::whole(block.bytes);
+  std::memcpy(fresh.bytes, listpack.data(), listpack.size());
   free_block(block);
   fresh.serial = block.serial;
   block = fresh;
@@ -228,7 +229,7 @@ void Stream::start_block(StreamId id, StreamFields fields) {
   size_t expected = 0;
   if (!blocks_.empty()) {
     Block& full = blocks_.last().value();
-    expected = Listpack(full.bytes).bytes();
+    expected = Listpack::whole(full.bytes).size();
     const size_t wanted = Arena::usable(expected);
     if (wanted < full.capacity - full.capacity / 8) {
       reblock(full, wanted);

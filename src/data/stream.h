@@ -245,7 +245,7 @@ void Stream::walk_on(StreamId after, StreamPlace& place, Visit visit) const {
 template <typename Visit>
 void Stream::for_each_block(Visit visit) const {
   for (auto block = blocks_.first(); !block.at_end(); block.next()) {
-    visit(block.key(), Listpack(block.value().bytes).whole());
+    visit(block.key(), Listpack::whole(block.value().bytes));
   }
 }
 

@@ -17,7 +17,7 @@ size_t elements_of(size_t fields, bool same_fields) {
 
 uint16_t header_count(const char* listpack) {
   uint16_t count;
-  std::memcpy(&count, listpack + sizeof(uint32_t), sizeof(count));
+  std::memcpy(&count, listpack + Listpack::kLeadBytes, sizeof(count));
   return count;
 }
 
@@ -28,7 +28,8 @@ size_t count_after(uint16_t said, size_t more) {
 
 }  // namespace
 
-BlockView::BlockView(StreamId id, const char* listpack) : id_(id), pack_(listpack) {
+BlockView::BlockView(StreamId id, const char* listpack)
+    : id_(id), pack_(Listpack::framed(listpack)) {
   Position at = Listpack::first();
   live_ = static_cast<uint64_t>(pack_.take(at).integer());
   deleted_ = static_cast<uint64_t>(pack_.take(at).integer());
@@ -51,7 +52,7 @@ StreamEntry BlockView::decode(Position at, Position& behind_ids) const {
   entry.id.ms = id_.ms + static_cast<uint64_t>(pack_.take(at).integer());
   entry.id.seq = id_.seq + static_cast<uint64_t>(pack_.take(at).integer());
   entry.fields = entry.same_fields_ ? fields_ : static_cast<size_t>(pack_.take(at).integer());
-  entry.block_ = pack_.whole().data();
+  entry.pack_ = pack_;
   entry.names_ = names_;
   entry.first_ = at;
   behind_ids = at;
@@ -76,8 +77,9 @@ StreamEntry BlockView::take_back(Position& at) const {
 }
 
 void BlockView::flag_deleted(char* listpack, Position at) {
-  // The flags are an integer of one byte.
-  listpack[at] = static_cast<char>(listpack[at] | kDeleted);
+  // They are an integer of one byte.
+  char& flags = listpack[Listpack::kLeadBytes + at];
+  flags = static_cast<char>(flags | kDeleted);
 }
 
 // --- hostile bytes ---
@@ -130,7 +132,8 @@ bool BlockView::valid(StreamId id, std::string_view bytes) {
   if (!Listpack::valid(bytes, &elements)) {
     return false;
   }
-  Elements in(Listpack(bytes.data()), elements);
+  const Listpack pack = Listpack::framed(bytes.data());
+  Elements in(pack, elements);
   uint64_t live = 0;
   uint64_t deleted = 0;
   uint64_t fields = 0;
@@ -149,7 +152,7 @@ bool BlockView::valid(StreamId id, std::string_view bytes) {
     int64_t ms = 0;
     int64_t seq = 0;
     if (!in.integer(flags) || flags < 0 || flags > (kDeleted | kSameFields) ||
-        bytes[flags_at] != static_cast<char>(flags) || !in.integer(ms) || !in.integer(seq)) {
+        pack.bare()[flags_at] != static_cast<char>(flags) || !in.integer(ms) || !in.integer(seq)) {
       return false;
     }
     const bool same_fields = (flags & kSameFields) != 0;
@@ -248,7 +251,7 @@ void BlockView::append(const Append& plan, StreamId id, StreamFields fields,
   const size_t count =
       count_after(header_count(listpack), elements_of(pairs, plan.same_fields) + 1);
   set_counts(live_ + 1, deleted_, listpack);
-  char* at = listpack + Listpack(listpack).end();
+  char* at = listpack + Listpack::kLeadBytes + Listpack::framed(listpack).end();
   at = write_packed(PackedValue(plan.same_fields ? kSameFields : int64_t{0}), at);
   at = write_packed(number(id.ms - id_.ms), at);
   at = write_packed(number(id.seq - id_.seq), at);
@@ -272,10 +275,10 @@ size_t BlockView::bytes_with_counts(uint64_t live, uint64_t deleted) const {
 void BlockView::set_counts(uint64_t live, uint64_t deleted, char* listpack) const {
   const size_t before = counts_ - Listpack::first();
   const size_t after = packed_bytes(number(live)) + packed_bytes(number(deleted));
-  const size_t bytes = Listpack(listpack).bytes();
-  char* at = listpack + Listpack::first();
+  const size_t bytes = Listpack::whole(listpack).size();
+  char* at = listpack + Listpack::kHeaderBytes;
   if (before != after) {
-    std::memmove(at + after, at + before, bytes - counts_);
+    std::memmove(at + after, at + before, bytes - Listpack::kHeaderBytes - before);
   }
   at = write_packed(number(live), at);
   write_packed(number(deleted), at);

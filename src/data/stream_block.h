@@ -1,5 +1,5 @@
-// One block of a stream: a run of entries in one listpack, in the format of Redis' files, so that
-// DUMP and RDB of it is a copy. All elements are integers or texts of a listpack (listpack.h):
+// One block of a stream: a run of entries in one framed listpack, in the format of Redis' files, so
+// that DUMP and RDB of it is a copy. All elements are integers or texts of a listpack (listpack.h):
 //
 //   live | deleted | fields | field name ... | 0          the master entry
 //   flags | ms | seq | value ... | elements               an entry with the master's fields
@@ -36,18 +36,17 @@ class StreamEntry {
   // visit(PackedValue name, PackedValue value) for each field.
   template <typename Visit>
   void for_each(Visit visit) const {
-    const Listpack pack(block_);
     Listpack::Position names = names_;
     Listpack::Position at = first_;
     for (size_t i = 0; i < fields; ++i) {
-      const PackedValue name = pack.take(same_fields_ ? names : at);
-      visit(name, pack.take(at));
+      const PackedValue name = pack_.take(same_fields_ ? names : at);
+      visit(name, pack_.take(at));
     }
   }
 
  private:
   friend class BlockView;
-  const char* block_ = nullptr;
+  Listpack pack_;  // the block
   bool same_fields_ = false;
   Listpack::Position names_ = 0;  // the master's
   Listpack::Position first_ = 0;  // its first value, or name

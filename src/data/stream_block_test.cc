@@ -146,7 +146,7 @@ TEST(StreamBlock, BrokenBytesAreRefusedOrReadable) {
   for (size_t size = 0; size < kOfRedis.size(); ++size) {
     EXPECT_FALSE(BlockView::valid({5, 1}, std::string_view(kOfRedis).substr(0, size)));
   }
-  EXPECT_FALSE(BlockView::valid({5, 1}, Listpack::kEmpty));
+  EXPECT_FALSE(BlockView::valid({5, 1}, from_hex("070000000000ff")));
   // Ids before that of the block; a block without an entry.
   EXPECT_FALSE(BlockView::valid({UINT64_MAX, 1}, kOfRedis));
   EXPECT_FALSE(BlockView::valid({5, 1}, from_hex("0f00000004000001000100010001ff")));

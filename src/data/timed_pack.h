@@ -1,4 +1,4 @@
-// The flat form of a hash some of whose fields have, or had, TTLs: the bytes that Redis 7.4 has as
+// The flat form of a hash some of whose fields have, or had, TTLs: what Redis 7.4 has as
 // `listpackex`, a listpack of field, value, time, field, value, time, ... The time is Unix ms, or 0
 // of a field without a TTL. Fields stand in the order of their times, those without one last: the
 // next one to end is the first, and those that are due are a run at the front.

@@ -6,10 +6,14 @@
 
 #include "src/base/assert.h"
 #include "src/base/time.h"
+#include "src/data/flat_edit.h"
 
 namespace pollux {
 
 namespace {
+
+constexpr ValueType kType = ValueType::kZset;
+constexpr Encoding kSmall = Encoding::kListpack;
 
 std::string_view bytes_of(const double& score) {
   return {reinterpret_cast<const char*>(&score), sizeof(score)};
@@ -110,13 +114,13 @@ std::string packed_zset(std::span<const ZsetItem> items) {
   for (const ZsetItem& item : items) {
     elements += packed_bytes(item.member) + packed_bytes(ScoreForm(item.score).value());
   }
-  std::string bytes(elements + Listpack::kEmptyBytes, '\0');
-  char* out = bytes.data() + Listpack::kHeaderBytes;
+  std::string bytes(Listpack::kCountBytes + elements, '\0');
+  char* out = bytes.data() + Listpack::kCountBytes;
   for (const ZsetItem& item : items) {
     out = write_packed(PackedValue::of(item.member), out);
     out = write_packed(ScoreForm(item.score).value(), out);
   }
-  Listpack::write_frame(bytes.data(), elements, 2 * items.size());
+  Listpack::write_count(bytes.data(), 2 * items.size());
   return bytes;
 }
 
@@ -205,15 +209,11 @@ std::optional<double> ZsetView::score(const Key& member) const {
     }
     return ZsetCollection::score_of(*large_->members().member(place.handle()));
   }
-  if (bytes_ == nullptr) {
-    return std::nullopt;
-  }
-  const Listpack list = listpack();
-  const Listpack::Position at = list.find(member.bytes, list.first(), 1);
+  const Listpack::Position at = pack_.find(member.bytes, pack_.first(), 1);
   if (at == Listpack::kNone) {
     return std::nullopt;
   }
-  return packed_score(list.get(list.next(at)));
+  return packed_score(pack_.get(pack_.next(at)));
 }
 
 std::optional<ZsetView::Ranked> ZsetView::rank(const Key& member) const {
@@ -225,15 +225,11 @@ std::optional<ZsetView::Ranked> ZsetView::rank(const Key& member) const {
     return Ranked{large_->tree().rank_of(place.handle()),
                   ZsetCollection::score_of(*large_->members().member(place.handle()))};
   }
-  if (bytes_ == nullptr) {
-    return std::nullopt;
-  }
-  const Listpack list = listpack();
   const PackedNeedle needle(member.bytes);
   uint64_t rank = 0;
-  for (Listpack::Position at = list.first(); at != list.end(); ++rank) {
-    const bool found = needle.matches(list.take(at));
-    const PackedValue score = list.take(at);
+  for (Listpack::Position at = pack_.first(); at != pack_.end(); ++rank) {
+    const bool found = needle.matches(pack_.take(at));
+    const PackedValue score = pack_.take(at);
     if (found) {
       return Ranked{rank, packed_score(score)};
     }
@@ -255,13 +251,12 @@ RankRange ZsetView::range(int64_t start, int64_t end) const {
 // false.
 template <typename Before>
 uint64_t ZsetView::count_before(uint64_t from, Before before) const {
-  const Listpack list = listpack();
   uint64_t rank = from;
-  Listpack::Position at = from == 0 ? list.first() : list.seek(static_cast<int64_t>(2 * from));
-  while (at != Listpack::kNone && at != list.end()) {
+  Listpack::Position at = from == 0 ? pack_.first() : pack_.seek(static_cast<int64_t>(2 * from));
+  while (at != Listpack::kNone && at != pack_.end()) {
     char scratch[kInt64TextMax];
-    const PackedValue member = list.take(at);
-    const PackedValue score = list.take(at);
+    const PackedValue member = pack_.take(at);
+    const PackedValue score = pack_.take(at);
     if (!before(member.text(scratch), packed_score(score))) {
       break;
     }
@@ -353,12 +348,12 @@ ZsetEditor::Added ZsetEditor::add_large(const Key& member, double score, const R
 ZsetEditor::Added ZsetEditor::add_small(const Key& member, double score, const Rules& rules) {
   const size_t size = view().size();
   if (size > 0) {
-    const Listpack list(edit_.entry()->flat().data());
+    const Listpack list(edit_.entry()->flat());
     const Listpack::Position at = list.find(member.bytes, list.first(), 1);
     if (at != Listpack::kNone) {
       const Added added = weigh(packed_score(list.get(list.next(at))), score, rules);
       if (added.outcome == Outcome::kUpdated) {
-        apply(list.erase(at, 2));
+        splice_flat(edit_, kType, kSmall, list.erase(at, 2));
         insert_small(member.bytes, added.score);
       }
       return added;
@@ -377,10 +372,7 @@ ZsetEditor::Added ZsetEditor::add_small(const Key& member, double score, const R
 }
 
 void ZsetEditor::insert_small(std::string_view member, double score) {
-  if (edit_.entry() == nullptr) {
-    edit_.set_flat(ValueType::kZset, Encoding::kListpack, Listpack::kEmpty);
-  }
-  const Listpack list(edit_.entry()->flat().data());
+  const Listpack list = flat_pack(edit_.entry());
   Listpack::Position at = list.first();
   while (at != list.end()) {
     char scratch[kInt64TextMax];
@@ -394,17 +386,7 @@ void ZsetEditor::insert_small(std::string_view member, double score) {
   }
   const ScoreForm form(score);
   const PackedValue pair[] = {PackedValue::of(member), form.value()};
-  apply(list.insert(at, pair));
-}
-
-// Room first if it grows, the change first if it shrinks.
-void ZsetEditor::apply(const ListpackSplice& splice) {
-  const size_t room = std::max(splice.total, splice.total_before);
-  const std::span<char> bytes = edit_.resize_flat(ValueType::kZset, Encoding::kListpack, room);
-  splice.apply(bytes.data());
-  if (splice.total < room) {
-    edit_.resize_flat(ValueType::kZset, Encoding::kListpack, splice.total);
-  }
+  splice_flat(edit_, kType, kSmall, list.insert(at, pair));
 }
 
 void ZsetEditor::convert() {
@@ -412,7 +394,7 @@ void ZsetEditor::convert() {
   view().visit_all([&](std::string_view member, double score) {
     zset->append(Key::of(member), score);
   });
-  edit_.set_collection(ValueType::kZset, Encoding::kSkiplist, zset);
+  edit_.set_collection(kType, Encoding::kSkiplist, zset);
 }
 
 bool ZsetEditor::erase(const Key& member) {
@@ -427,10 +409,10 @@ bool ZsetEditor::erase(const Key& member) {
     }
     return static_cast<bool>(place);
   }
-  const Listpack list(edit_.entry()->flat().data());
+  const Listpack list(edit_.entry()->flat());
   const Listpack::Position at = list.find(member.bytes, list.first(), 1);
   if (at != Listpack::kNone) {
-    apply(list.erase(at, 2));
+    splice_flat(edit_, kType, kSmall, list.erase(at, 2));
   }
   return at != Listpack::kNone;
 }
@@ -443,9 +425,9 @@ void ZsetEditor::erase(RankRange range) {
     large().erase(range);
     return;
   }
-  const Listpack list(edit_.entry()->flat().data());
+  const Listpack list(edit_.entry()->flat());
   const Listpack::Position at = list.seek(static_cast<int64_t>(2 * range.first));
-  apply(list.erase(at, 2 * range.size()));
+  splice_flat(edit_, kType, kSmall, list.erase(at, 2 * range.size()));
 }
 
 void ZsetEditor::assign(std::span<const ZsetItem> items) {
@@ -458,10 +440,10 @@ void ZsetEditor::assign(std::span<const ZsetItem> items) {
     for (const ZsetItem& item : items) {
       zset->append(Key::of(item.member), item.score);
     }
-    edit_.set_collection(ValueType::kZset, Encoding::kSkiplist, zset);
+    edit_.set_collection(kType, Encoding::kSkiplist, zset);
     return;
   }
-  edit_.set_flat(ValueType::kZset, Encoding::kListpack, packed_zset(items));
+  edit_.set_flat(kType, kSmall, packed_zset(items));
 }
 
 }  // namespace pollux

@@ -118,13 +118,15 @@ class ZsetView {
   explicit ZsetView(const Entry* entry) {
     if (entry != nullptr) {
       large_ = static_cast<const ZsetCollection*>(entry->collection());
-      bytes_ = large_ != nullptr ? nullptr : entry->flat().data();
+      if (large_ == nullptr) {
+        pack_ = Listpack(entry->flat());
+      }
     }
   }
 
   bool empty() const { return size() == 0; }
   size_t size() const {
-    return large_ != nullptr ? large_->size() : bytes_ != nullptr ? listpack().count() / 2 : 0;
+    return large_ != nullptr ? large_->size() : pack_.count() / 2;
   }
   std::optional<double> score(const Key& member) const;
   // How many elements are before it, and its score.
@@ -166,17 +168,16 @@ class ZsetView {
   }
 
  private:
-  Listpack listpack() const { return Listpack(bytes_); }
   template <typename Before>
   uint64_t count_before(uint64_t from, Before before) const;
 
   const ZsetCollection* large_ = nullptr;
-  const char* bytes_ = nullptr;  // null: large, or nothing
+  Listpack pack_;  // of a large one the empty one
 };
 
 // What a score in a listpack says.
 double packed_score(const PackedValue& value);
-// The small form of these elements, which are in order.
+// The small form of these elements, which are in order: a bare listpack.
 std::string packed_zset(std::span<const ZsetItem> items);
 
 class ZsetEditor {
@@ -216,7 +217,6 @@ class ZsetEditor {
   void insert_small(std::string_view member, double score);
   bool fits_small(size_t size, std::string_view member) const;
   void convert();
-  void apply(const ListpackSplice& splice);
 
   Edit& edit_;
   const EncodingLimits& limits_;
@@ -243,16 +243,15 @@ void ZsetView::visit(RankRange range, bool reverse, Visit visit) const {
       reverse ? cursor.prev() : cursor.next();
     }
   }
-  const Listpack list = listpack();
-  Listpack::Position at = list.seek(static_cast<int64_t>(2 * first));
+  Listpack::Position at = pack_.seek(static_cast<int64_t>(2 * first));
   for (; left > 0; --left) {
     char scratch[kInt64TextMax];
-    const PackedValue member = list.take(at);
-    const double score = packed_score(list.take(at));
+    const PackedValue member = pack_.take(at);
+    const double score = packed_score(pack_.take(at));
     visit(member.text(scratch), score);
     if (reverse && left > 1) {
       for (int i = 0; i < 4; ++i) {
-        at = list.prev(at);
+        at = pack_.prev(at);
       }
     }
   }
@@ -273,12 +272,11 @@ void ZsetView::visit_scores(double first, double end, Visit visit) const {
         return;
       }
     }
-  } else if (bytes_ != nullptr) {
-    const Listpack list = listpack();
-    for (Listpack::Position at = list.first(); at != list.end();) {
+  } else {
+    for (Listpack::Position at = pack_.first(); at != pack_.end();) {
       char scratch[kInt64TextMax];
-      const PackedValue member = list.take(at);
-      const double score = packed_score(list.take(at));
+      const PackedValue member = pack_.take(at);
+      const double score = packed_score(pack_.take(at));
       if (score >= end || (score >= first && !visit(member.text(scratch), score))) {
         return;
       }
@@ -300,14 +298,11 @@ uint64_t ZsetView::scan(uint64_t cursor, uint64_t count, Visit visit) const {
       visit(member.key(), {text, format_double(ZsetCollection::score_of(member), text)});
     });
   }
-  if (bytes_ != nullptr) {
-    const Listpack list = listpack();
-    for (Listpack::Position at = list.first(); at != list.end();) {
-      char scratch[kInt64TextMax];
-      char score_scratch[kInt64TextMax];
-      const PackedValue member = list.take(at);
-      visit(member.text(scratch), list.take(at).text(score_scratch));
-    }
+  for (Listpack::Position at = pack_.first(); at != pack_.end();) {
+    char scratch[kInt64TextMax];
+    char score_scratch[kInt64TextMax];
+    const PackedValue member = pack_.take(at);
+    visit(member.text(scratch), pack_.take(at).text(score_scratch));
   }
   return 0;
 }

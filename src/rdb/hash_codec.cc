@@ -52,13 +52,13 @@ class HashBuilder {
       return true;
     }
     std::string bytes = pack_.finish();
-    if (has_duplicates(Listpack(bytes.data()), elements_each() - 1)) {
+    if (has_duplicates(Listpack::framed(bytes.data()), elements_each() - 1)) {
       return false;
     }
     if (timed_) {
-      out_.set_flat(ValueType::kHash, Encoding::kListpackEx, in_order_of_time(bytes));
+      out_.set_framed(ValueType::kHash, Encoding::kListpackEx, in_order_of_time(bytes));
     } else {
-      out_.set_flat(ValueType::kHash, Encoding::kListpack, std::move(bytes));
+      out_.set_framed(ValueType::kHash, Encoding::kListpack, std::move(bytes));
     }
     return true;
   }
@@ -76,7 +76,7 @@ class HashBuilder {
   bool make_table() {
     large_ = &out_.make_large<MemberCollection>(ValueType::kHash, Encoding::kHashtable);
     const std::string bytes = pack_.finish();
-    const Listpack pack(bytes.data());
+    const Listpack pack = Listpack::framed(bytes.data());
     for (Listpack::Position at = Listpack::first(); at != pack.end();) {
       char field_scratch[kInt64TextMax];
       char value_scratch[kInt64TextMax];
@@ -107,7 +107,7 @@ class HashBuilder {
 
   // The fields of a TimedPack that are not in order yet.
   static std::string in_order_of_time(const std::string& bytes) {
-    const Listpack pack(bytes.data());
+    const Listpack pack = Listpack::framed(bytes.data());
     const TimedPack timed(pack);
     std::vector<std::pair<uint64_t, Listpack::Position>> fields;  // -1, for ever, is the last one
     for (Listpack::Position at = Listpack::first(); at != pack.end(); at = timed.next(at)) {
@@ -138,9 +138,9 @@ bool read_pairs(const EncodingLimits& limits, LooseValue& out) {
   if (!readable_pack(out.string().view(), count) || count == 0 || count % 2 != 0) {
     return false;
   }
-  const Listpack pack(out.string().view().data());
+  const Listpack pack = Listpack::framed(out.string().view().data());
   if (static_cast<int64_t>(count / 2) <= limits.hash_listpack_entries) {
-    out.set_flat(ValueType::kHash, Encoding::kListpack);
+    out.set_framed(ValueType::kHash, Encoding::kListpack);
     return !has_duplicates(pack, kSkipValue);
   }
   HashBuilder builder(limits, out);
@@ -186,12 +186,12 @@ bool read_triples(const EncodingLimits& limits, LooseValue& out) {
       count % TimedPack::kElements != 0) {
     return false;
   }
-  const Listpack pack(out.string().view().data());
+  const Listpack pack = Listpack::framed(out.string().view().data());
   if (!times_in_order(pack)) {
     return false;
   }
   if (static_cast<int64_t>(count / TimedPack::kElements) <= limits.hash_listpack_entries) {
-    out.set_flat(ValueType::kHash, Encoding::kListpackEx);
+    out.set_framed(ValueType::kHash, Encoding::kListpackEx);
     return !has_duplicates(pack, kSkipValueAndTime);
   }
   HashBuilder builder(limits, out, /*timed=*/true);
@@ -292,12 +292,12 @@ RdbType rdb_hash_type(const Entry& entry) {
 void write_rdb_hash(const Entry& entry, RdbWriter& out) {
   const RdbType type = rdb_hash_type(entry);
   if (type == RdbType::kHashListpack) {
-    out.text(entry.flat());
+    out.listpack(entry.flat());
     return;
   }
   if (type == RdbType::kHashListpackEx) {
     out.time(entry.field_timer_ms());
-    out.text(entry.flat());
+    out.listpack(entry.flat());
     return;
   }
   const HashView hash(&entry);

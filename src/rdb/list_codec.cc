@@ -17,7 +17,7 @@ void write_container(RdbContainer container, std::string_view bytes, RdbWriter& 
 
 void write_node(const ListNode& node, RdbWriter& out) {
   if (!node.plain()) {
-    write_container(RdbContainer::kPacked, node.packed().whole(), out);
+    write_container(RdbContainer::kPacked, node.framed(), out);
     return;
   }
   const PackedValue element = node.end_value(ListEnd::kFront);
@@ -37,7 +37,8 @@ class ListBuilder {
 
   void add(const PackedValue& value) {
     if (list_ == nullptr) {
-      if (may_be_small(small_.bytes() + packed_bytes(value), small_.count() + 1)) {
+      const size_t bytes = small_.bytes() - Listpack::kFrameBytes + packed_bytes(value);
+      if (may_be_small(bytes, small_.count() + 1)) {
         small_.add(value);
         return;
       }
@@ -50,8 +51,8 @@ class ListBuilder {
   void add_pack(std::string_view bytes, size_t count) {
     const bool good = count > 0 && count <= limits_.count && bytes.size() <= limits_.bytes &&
                       bytes.size() >= limits_.bytes / 2;
-    if (!good || may_be_small(bytes.size(), count)) {
-      const Listpack pack(bytes.data());
+    const Listpack pack = Listpack::framed(bytes.data());
+    if (!good || may_be_small(pack.bare().size(), count)) {
       for (Listpack::Position at = Listpack::first(); at != pack.end();) {
         add(pack.take(at));
       }
@@ -60,25 +61,25 @@ class ListBuilder {
     if (list_ == nullptr) {
       make_large();
     }
-    list_->append_listpack(bytes);
+    list_->append_listpack(pack);
   }
 
   bool finish() {
     if (list_ == nullptr && small_.count() > 0) {
-      out_.set_flat(ValueType::kList, Encoding::kQuicklist, small_.finish());
+      out_.set_framed(ValueType::kList, Encoding::kQuicklist, small_.finish());
       return true;
     }
     return list_ != nullptr;
   }
 
  private:
-  bool may_be_small(size_t bytes, size_t count) const {
-    return bytes <= Entry::kInlineValueMax && count <= limits_.count;
+  bool may_be_small(size_t bare_bytes, size_t count) const {
+    return bare_bytes <= Entry::kInlineValueMax && count <= limits_.count;
   }
   void make_large() {
     list_ = &out_.make_large<LargeList>(ValueType::kList, Encoding::kQuicklist);
     if (small_.count() > 0) {
-      list_->append_listpack(small_.finish());
+      list_->append_listpack(Listpack::framed(small_.finish().data()));
     }
   }
 
@@ -136,7 +137,8 @@ void write_rdb_list(const Entry& entry, RdbWriter& out) {
   const auto* const list = static_cast<const LargeList*>(entry.collection());
   if (list == nullptr) {
     out.length(1);
-    write_container(RdbContainer::kPacked, entry.flat(), out);
+    out.length(static_cast<uint64_t>(RdbContainer::kPacked));
+    out.listpack(entry.flat());
     return;
   }
   out.length(list->node_count());

@@ -29,7 +29,7 @@ class LooseValue {
 
   // The bytes of a string value; read into it.
   RdbText& string() { return bytes_; }
-  // A small collection.
+  // A small collection, as a key has it: a bare listpack, or an intset.
   void set_flat(ValueType type, Encoding encoding, std::string&& bytes) {
     bytes_.set_own(std::move(bytes));
     set_flat(type, encoding);
@@ -38,6 +38,15 @@ class LooseValue {
   void set_flat(ValueType type, Encoding encoding) {
     type_ = type;
     encoding_ = encoding;
+  }
+  // The two for a framed listpack.
+  void set_framed(ValueType type, Encoding encoding, std::string&& bytes) {
+    bytes_.set_own(std::move(bytes));
+    set_framed(type, encoding);
+  }
+  void set_framed(ValueType type, Encoding encoding) {
+    set_flat(type, encoding);
+    framed_ = true;
   }
   // A large collection without elements, for the caller to fill. Once.
   template <typename T>
@@ -55,7 +64,8 @@ class LooseValue {
     } else if (type_ == ValueType::kString) {
       edit.set_string(bytes_.view());
     } else {
-      edit.set_flat(type_, encoding_, bytes_.view());
+      const std::string_view bytes = bytes_.view();
+      edit.set_flat(type_, encoding_, framed_ ? Listpack::bare(bytes) : bytes);
     }
     if (type_ == ValueType::kHash) {
       renew_field_timer(edit);
@@ -67,6 +77,7 @@ class LooseValue {
   ValueType type_ = ValueType::kString;
   Encoding encoding_ = Encoding::kRaw;  // of a string, whichever it will be
   RdbText bytes_;
+  bool framed_ = false;  // a small collection's listpack
   Collection* collection_ = nullptr;
 };
 

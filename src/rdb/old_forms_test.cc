@@ -114,7 +114,7 @@ TEST(Ziplist, BecomesAListpack) {
   size_t count = 0;
   ASSERT_TRUE(readable_pack(bytes, count));
   EXPECT_EQ(count, kSampleTexts.size());
-  const Listpack pack(bytes.data());
+  const Listpack pack = Listpack::framed(bytes.data());
   Listpack::Position at = Listpack::first();
   for (const std::string& text : kSampleTexts) {
     EXPECT_TRUE(pack.take(at).equals(text));
@@ -178,7 +178,7 @@ std::string pack_of(const Texts& texts) {
 
 bool twice(const Texts& texts, size_t skip) {
   const std::string bytes = pack_of(texts);
-  return has_duplicates(Listpack(bytes.data()), skip);
+  return has_duplicates(Listpack::framed(bytes.data()), skip);
 }
 
 TEST(PackBuilder, FindsWhatComesTwice) {
@@ -191,7 +191,7 @@ TEST(PackBuilder, FindsWhatComesTwice) {
   // The same text as a string and as an integer.
   const std::string bytes("\x0c\0\0\0\x02\0\x05\x01\x81" "5\x02\xff", 12);
   ASSERT_TRUE(Listpack::valid(bytes));
-  EXPECT_TRUE(has_duplicates(Listpack(bytes.data()), 0));
+  EXPECT_TRUE(has_duplicates(Listpack::framed(bytes.data()), 0));
 }
 
 }  // namespace

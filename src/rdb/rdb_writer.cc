@@ -65,6 +65,12 @@ void RdbWriter::text(std::string_view bytes) {
   sink_.append(bytes);
 }
 
+void RdbWriter::listpack(std::string_view bare) {
+  framed_.resize(bare.size() + Listpack::kFrameBytes);
+  Listpack::write_framed(bare, framed_.data());
+  text(framed_);
+}
+
 bool RdbWriter::compressed(std::string_view bytes) {
   packed_.resize(bytes.size() - kLzfSavedBytes);
   const size_t size = lzf_pack(bytes, packed_);

@@ -22,6 +22,8 @@ class RdbWriter {
   void length(uint64_t value);
   // A string, in whichever form is due.
   void text(std::string_view bytes);
+  // The string that is this bare listpack, framed.
+  void listpack(std::string_view bare);
   // The string that is this integer's text.
   void integer(int64_t value);
   void element(const PackedValue& value) {
@@ -39,6 +41,7 @@ class RdbWriter {
   ByteSink& sink_;
   const bool compress_;
   std::string packed_;  // room for compressed bytes
+  std::string framed_;  // and for a listpack
 };
 
 }  // namespace pollux

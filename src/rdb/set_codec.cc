@@ -49,14 +49,14 @@ class SetBuilder {
       return true;
     }
     std::string bytes = pack_.finish();
-    const Listpack pack(bytes.data());
+    const Listpack pack = Listpack::framed(bytes.data());
     if (all_integers_ && fits_intset(members_, limits_)) {
       return finish_intset(pack);
     }
     if (has_duplicates(pack, 0)) {
       return false;
     }
-    out_.set_flat(ValueType::kSet, Encoding::kHashtable, std::move(bytes));
+    out_.set_framed(ValueType::kSet, Encoding::kHashtable, std::move(bytes));
     return true;
   }
 
@@ -70,7 +70,7 @@ class SetBuilder {
   bool make_table() {
     table_ = &out_.make_large<MemberCollection>(ValueType::kSet, Encoding::kHashtable).members;
     const std::string bytes = pack_.finish();
-    const Listpack pack(bytes.data());
+    const Listpack pack = Listpack::framed(bytes.data());
     for (Listpack::Position at = Listpack::first(); at != pack.end();) {
       char scratch[kInt64TextMax];
       if (!insert(pack.take(at).text(scratch))) {
@@ -138,7 +138,7 @@ bool read_pack(RdbReader& in, const EncodingLimits& limits, LooseValue& out) {
   if (!in.text(text) || !readable_pack(text.view(), count) || count == 0) {
     return false;
   }
-  const Listpack pack(text.view().data());
+  const Listpack pack = Listpack::framed(text.view().data());
   SetBuilder builder(count, limits, out);
   for (Listpack::Position at = Listpack::first(); at != pack.end();) {
     char scratch[kInt64TextMax];

@@ -327,6 +327,30 @@ TEST_F(ValueCodec, LongTextsDoNotMakeAStoredListpackLarge) {
   EXPECT_EQ(read(RdbType::kHash, Body().n(1).s("f").s(text))->encoding(), Encoding::kHashtable);
 }
 
+// In the key's entry it has no frame; it leaves with the bytes that it came with, also a count that
+// says nothing, in the entry and outside of it.
+TEST_F(ValueCodec, AListpackLeavesAsItCame) {
+  for (const size_t size : {1, 400, 500, 509, 600, 20'000}) {
+    const std::string long_text(size, 'v');
+    for (const bool counted : {true, false}) {
+      PackBuilder builder;
+      for (const std::string_view text : {std::string_view("a"), std::string_view(long_text)}) {
+        builder.add(PackedValue::of(text));
+      }
+      std::string pack = builder.finish();
+      if (!counted) {
+        Listpack::write_count(pack.data() + Listpack::kLeadBytes, Listpack::kCountUnknown);
+      }
+      const std::string body = Body().s(pack);
+      const Entry* entry = read(RdbType::kHashListpack, body);
+      ASSERT_NE(entry, nullptr);
+      EXPECT_EQ(entry->flat().size(), pack.size() - Listpack::kFrameBytes);
+      EXPECT_EQ(content_of(*entry), (Texts{"a=" + long_text}));
+      EXPECT_EQ(CodecTest::bytes_of(*entry, /*compress=*/false), body);
+    }
+  }
+}
+
 TEST_F(ValueCodec, NodesWithoutElementsAreLeftOut) {
   const Entry* entry = read(RdbType::kListQuicklist2,
                             Body().n(3).n(2).pack({}).n(2).pack({"a"}).n(1).s("b"));

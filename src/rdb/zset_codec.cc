@@ -62,7 +62,7 @@ class ZsetBuilder {
     }
     std::sort(items_.begin(), items_.end(), zset_before);
     std::string bytes = packed_zset(items_);
-    if (has_duplicates(Listpack(bytes.data()), kSkipScore)) {
+    if (has_duplicates(Listpack(bytes), kSkipScore)) {
       return false;
     }
     out_.set_flat(ValueType::kZset, Encoding::kListpack, std::move(bytes));
@@ -126,12 +126,12 @@ bool read_pairs(const EncodingLimits& limits, LooseValue& out) {
   if (!readable_pack(out.string().view(), count) || count == 0 || count % 2 != 0) {
     return false;
   }
-  const Listpack pack(out.string().view().data());
+  const Listpack pack = Listpack::framed(out.string().view().data());
   if (!in_order(pack) || has_duplicates(pack, kSkipScore)) {
     return false;
   }
   if (static_cast<int64_t>(count / 2) <= limits.zset_listpack_entries) {
-    out.set_flat(ValueType::kZset, Encoding::kListpack);
+    out.set_framed(ValueType::kZset, Encoding::kListpack);
     return true;
   }
   ZsetCollection& zset = make_large(out);
@@ -161,7 +161,7 @@ RdbType rdb_zset_type(const Entry& entry) {
 
 void write_rdb_zset(const Entry& entry, RdbWriter& out) {
   if (entry.collection() == nullptr) {
-    out.text(entry.flat());
+    out.listpack(entry.flat());
     return;
   }
   const ZsetView zset(&entry);

@@ -48,8 +48,10 @@ Texts read_every_way(std::string_view bytes) {
   const auto block = exact_copy(bytes, bytes.size());
   size_t count = 0;
   require(Listpack::valid({block.get(), bytes.size()}, &count));
-  const Listpack pack(block.get());
+  const auto bare = exact_copy(Listpack::bare(bytes), bytes.size() - Listpack::kFrameBytes);
+  const Listpack pack({bare.get(), bytes.size() - Listpack::kFrameBytes});
   require(pack.bytes() == bytes.size() && pack.count() == count);
+  require(Listpack::framed(block.get()).bare() == pack.bare());
   Texts texts;
   for (Listpack::Position at = Listpack::first(); at != pack.end();) {
     texts.push_back(text_of(pack.take(at)));
@@ -73,7 +75,7 @@ Texts read_every_way(std::string_view bytes) {
 }
 
 void edit(std::string_view bytes, Texts model, const uint8_t* choices) {
-  const Listpack pack(bytes.data());
+  const Listpack pack = Listpack::framed(bytes.data());
   const size_t place = choices[1] % (model.size() + 1);
   const size_t go = choices[2] % (model.size() - place + 1);
   // Texts of all lengths, a number, and elements that are there already.
@@ -89,9 +91,11 @@ void edit(std::string_view bytes, Texts model, const uint8_t* choices) {
   const ListpackSplice splice = pack.replace(pack.advance(Listpack::first(), place), go, values);
 
   const auto in_place = exact_copy(bytes, std::max(splice.total, bytes.size()));
-  splice.apply(in_place.get());
+  splice.apply_framed(in_place.get());
+  const auto bare = std::make_unique<char[]>(splice.bare_bytes());
+  splice.build(pack.bare().data(), bare.get());
   const auto copied = std::make_unique<char[]>(splice.total);
-  splice.build(bytes.data(), copied.get());
+  Listpack::write_framed({bare.get(), splice.bare_bytes()}, copied.get());
   require(std::memcmp(in_place.get(), copied.get(), splice.total) == 0);
 
   const auto begin = model.begin() + static_cast<ptrdiff_t>(place);

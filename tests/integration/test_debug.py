@@ -1,5 +1,7 @@
 """DEBUG and LOLWUT."""
 
+import re
+
 import redis
 
 import harness
@@ -61,6 +63,17 @@ class Debug(Case):
             with self.subTest(request):
                 self.assertEqual(ask(ours, "DEBUG", *request.split()),
                                  ask(theirs, "DEBUG", *request.split()))
+
+    def test_bytes_of_a_list_are_those_of_redis(self):
+        ours, theirs = self.both()
+        for elements in (["a"], ["12", "b" * 30, "-7"], ["c" * 40] * 100):
+            for client in (ours, theirs):
+                client.delete("list")
+                client.rpush("list", *elements)
+            with self.subTest(elements=len(elements)):
+                self.assertEqual(*(re.search(rb"ql_nodes.*ql_uncompressed_size:\d+",
+                                             ask(client, "DEBUG", "OBJECT", "list")).group()
+                                   for client in (ours, theirs)))
 
     @pollux_only
     def test_table_of_a_key(self):
