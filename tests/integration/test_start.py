@@ -104,4 +104,5 @@ class Start(Case):
                 self.assertIn("can't start a thread", out.splitlines()[-1])
                 self.assertNotIn("Ready", out)
                 sentences += 1
-        self.assertEqual(sentences, 6)  # four workers, the page warmer, the administrator
+        # four workers, the page warmer, the administrator, the allocator's
+        self.assertEqual(sentences, 7)
