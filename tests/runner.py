@@ -361,7 +361,8 @@ def targets(kind):
     if kind not in SOME_TESTS:
         return []
     fuzzers = ["tests/" + name for name in fuzz_targets()] if kind == "asan" else []
-    return [*SOME_TESTS[kind].values(), *fuzzers, "pollux-server"]
+    programs = ["pollux-server", "tests/rdb_file/rdb_file_tool"]
+    return [*SOME_TESTS[kind].values(), *fuzzers, *programs]
 
 
 def run_lane(lane, total, lock):

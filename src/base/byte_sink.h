@@ -26,6 +26,8 @@ class ByteSink {
     return cursor_;
   }
   void commit(size_t bytes) { cursor_ += bytes; }
+  // How much of the window is left, from what reserve() returned.
+  size_t room() const { return static_cast<size_t>(limit_ - cursor_); }
 
   void append(std::string_view bytes) {
     while (static_cast<size_t>(limit_ - cursor_) < bytes.size()) {

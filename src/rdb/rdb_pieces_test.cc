@@ -142,6 +142,32 @@ TEST(RdbPieces, ClaimsAreWeighedAgainstTheBytes) {
   EXPECT_FALSE(RdbReader("\x82\x01\x01\x01\x01\x01"s).length(count));
 }
 
+TEST(RdbPieces, WhatIsLackingIsToldFromWhatIsWrong) {
+  const auto lacking = [](const std::string& bytes, bool (*read)(RdbReader&)) {
+    RdbReader in(bytes, 1000);
+    EXPECT_FALSE(read(in)) << bytes;
+    return in.lacking();
+  };
+  const auto text = [](RdbReader& in) { return in.skip_text(); };
+  EXPECT_EQ(lacking("", text), 1U);
+  EXPECT_EQ(lacking("\x05" "abc", text), 2U);
+  EXPECT_EQ(lacking("\x41", text), 1U);
+  EXPECT_EQ(lacking("\xc2\x01", text), 3U);
+  EXPECT_EQ(lacking("\xc3\x05\x0a" "ab", text), 3U);
+  EXPECT_EQ(lacking("\x7f\xff", text), 0U);               // more than a text may have
+  EXPECT_EQ(lacking("\xc3\x7f\xff\x0a", text), 0U);       // the same of packed bytes
+  EXPECT_EQ(lacking("\xc3\x02\x43\xe8" "a", text), 0U);   // 1000 bytes out of 2
+  EXPECT_EQ(lacking("\xc7" "abc", text), 0U);
+  const auto count = [](RdbReader& in) {
+    uint64_t ignored = 0;
+    return in.count(ignored);
+  };
+  EXPECT_EQ(lacking("\x05" "abc", count), 2U);
+  EXPECT_EQ(lacking(std::string(1, '\0'), count), 0U);
+  const auto ids = [](RdbReader& in) { return in.covers(UINT64_MAX / 2, 16); };
+  EXPECT_EQ(lacking("abc", ids), UINT64_MAX - 3);
+}
+
 TEST(RdbPieces, ScoresAsText) {
   const auto read = [](const std::string& bytes) {
     RdbReader in(bytes);

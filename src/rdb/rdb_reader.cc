@@ -23,8 +23,19 @@ uint64_t from_big_endian(std::string_view bytes) {
 
 }  // namespace
 
+bool RdbReader::covers(uint64_t count, size_t each) {
+  if (count <= rest_.size() / each) {
+    return true;
+  }
+  const uint64_t all = count <= std::numeric_limits<uint64_t>::max() / each
+                           ? count * each
+                           : std::numeric_limits<uint64_t>::max();
+  lacking_ = all - rest_.size();
+  return false;
+}
+
 bool RdbReader::bytes(size_t size, std::string_view& out) {
-  if (size > rest_.size()) {
+  if (!covers(size, 1)) {
     return false;
   }
   out = rest_.substr(0, size);
@@ -79,7 +90,7 @@ bool RdbReader::stored_integer(size_t size, int64_t& value) {
 }
 
 bool RdbReader::stored(Stored& out) {
-  if (rest_.empty()) {
+  if (!covers(1, 1)) {
     return false;
   }
   const auto first = static_cast<uint8_t>(rest_[0]);
@@ -101,9 +112,10 @@ bool RdbReader::stored(Stored& out) {
       return stored_integer(4, out.integer);
     case RdbEncoded::kLzf:
       out.kind = Stored::kPacked;
-      return length(size) && length(out.unpacked_bytes) && bytes(size, out.bytes) &&
+      // What is wrong is told before bytes are asked for.
+      return length(size) && length(out.unpacked_bytes) && size <= text_bytes_max_ &&
              out.unpacked_bytes <= text_bytes_max_ &&
-             out.unpacked_bytes / kLzfExpansionMax <= size;
+             out.unpacked_bytes / kLzfExpansionMax <= size && bytes(size, out.bytes);
   }
   return false;
 }

@@ -24,11 +24,16 @@ class RdbReader {
 
   std::string_view rest() const { return rest_; }
   bool at_end() const { return rest_.empty(); }
+  // After a function said false: how many bytes more it wanted than there are, at least; 0 if the
+  // bytes that are there are wrong whatever follows.
+  uint64_t lacking() const { return lacking_; }
 
   bool byte(uint8_t& value);
   bool length(uint64_t& value);
   // A number of things that follow, each of at least one byte; not 0.
-  bool count(uint64_t& value) { return length(value) && value > 0 && value <= rest_.size(); }
+  bool count(uint64_t& value) { return length(value) && value > 0 && covers(value, 1); }
+  // Whether there are bytes for `count` things of `each` bytes.
+  bool covers(uint64_t count, size_t each);
   bool text(RdbText& text);
   // Goes over a text without looking into it.
   bool skip_text();
@@ -55,6 +60,7 @@ class RdbReader {
   bool stored_integer(size_t size, int64_t& value);
 
   std::string_view rest_;
+  uint64_t lacking_ = 0;
   const size_t text_bytes_max_;
 };
 

@@ -250,7 +250,12 @@ bool read_group(RdbType type, RdbReader& in, Stream& stream) {
 
 bool skip_ids(RdbReader& in, uint64_t count) {
   std::string_view ignored;
-  return count <= in.rest().size() / kIdBytes && in.bytes(count * kIdBytes, ignored);
+  return in.covers(count, kIdBytes) && in.bytes(count * kIdBytes, ignored);
+}
+
+// A number of things of at least `each` bytes.
+bool count_of(RdbReader& in, uint64_t& count, size_t each) {
+  return in.length(count) && in.covers(count, each);
 }
 
 bool skip_group(RdbType type, RdbReader& in) {
@@ -259,7 +264,8 @@ bool skip_group(RdbType type, RdbReader& in) {
   int64_t time = 0;
   uint64_t number = 0;
   if (!in.skip_text() || !read_id(in, id) ||
-      (type != RdbType::kStreamListpacks && !in.length(number)) || !in.length(count)) {
+      (type != RdbType::kStreamListpacks && !in.length(number)) ||
+      !count_of(in, count, kIdBytes)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -267,7 +273,7 @@ bool skip_group(RdbType type, RdbReader& in) {
       return false;
     }
   }
-  if (!in.length(count)) {
+  if (!count_of(in, count, 1)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -308,7 +314,7 @@ bool skip_rdb_stream(RdbType type, RdbReader& in) {
   uint64_t count = 0;
   uint64_t number = 0;
   StreamId id;
-  if (!in.length(count)) {
+  if (!count_of(in, count, 2)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -323,7 +329,7 @@ bool skip_rdb_stream(RdbType type, RdbReader& in) {
       (!read_id(in, id) || !read_id(in, id) || !in.length(number))) {
     return false;
   }
-  if (!in.length(count)) {
+  if (!count_of(in, count, 1)) {
     return false;
   }
   for (; count > 0; --count) {

@@ -155,6 +155,10 @@ void write_rdb_value(const Entry& entry, RdbWriter& out) {
   write_row(entry).write(entry, out);
 }
 
+bool knows_rdb_type(RdbType type) {
+  return read_row(type) != nullptr;
+}
+
 bool skip_rdb_value(RdbType type, RdbReader& in) {
   const ReadRow* const row = read_row(type);
   return row != nullptr && row->skip(in);

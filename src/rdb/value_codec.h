@@ -24,8 +24,12 @@ namespace pollux {
 RdbType rdb_type_of(const Entry& entry);
 void write_rdb_value(const Entry& entry, RdbWriter& out);
 
+// Whether values of this type can be read.
+bool knows_rdb_type(RdbType type);
+
 // Goes over a value without building it: where it ends, or false where that can't be told. What is
-// in its strings is not looked at. Takes no memory.
+// in its strings is not looked at. Takes no memory. RdbReader::lacking tells whether more bytes
+// might mend it.
 bool skip_rdb_value(RdbType type, RdbReader& in);
 
 // Reads a value of any type that we know; false if it is not right. `out` is fresh.

@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 import harness  # noqa: E402
 import payloads  # noqa: E402
+from seeds import write_seeds  # noqa: E402
 
 LIMITS = b"\0"  # the first byte of an input: those of every day
 
@@ -41,16 +42,11 @@ def dumped():
 
 
 def main():
-    directory = os.path.join(HERE, "corpus", "dump_payload_fuzz")
-    os.makedirs(directory, exist_ok=True)
     seeds = dumped()
     seeds.update(("old-" + name, body) for name, body in payloads.samples().items()
                  if len(body) < 1500)
     seeds.update(("new-" + name, body) for name, body in payloads.newer_samples().items())
-    for name, body in seeds.items():
-        with open(os.path.join(directory, name), "wb") as f:
-            f.write(LIMITS + body)
-    print("%d seeds, %d bytes" % (len(seeds), sum(len(body) + 1 for body in seeds.values())))
+    write_seeds("dump_payload_fuzz", seeds, LIMITS)
 
 
 if __name__ == "__main__":
