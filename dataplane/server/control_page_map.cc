@@ -27,6 +27,7 @@ bool is_control_page(int fd) {
          (magic == kControlPageMagic || magic == kControlPageDraft);
 }
 
+// Whether this open file still stands at the path.
 bool is_at(int fd, const std::string& path) {
   struct stat opened;
   struct stat there;
@@ -85,9 +86,7 @@ ControlPageMap::~ControlPageMap() {
   if (page_ != nullptr) {
     munmap(page_, bytes_);
   }
-  struct stat status;
-  if (!path_.empty() && lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
-      status.st_ino == inode_) {
+  if (!path_.empty() && is_at(file_.get(), path_)) {
     unlink(path_.c_str());
   }
 }
@@ -102,9 +101,7 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
       return problem;
     }
     file_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    struct stat status;
-    int error = file_ && fstat(file_.get(), &status) == 0 ? 0 : errno;
-    error = error == 0 ? fill_file(file_.get(), bytes_) : error;
+    const int error = file_ ? fill_file(file_.get(), bytes_) : errno;
     if (error != 0) {
       if (file_) {
         unlink(path.c_str());
@@ -113,8 +110,6 @@ std::string ControlPageMap::create(const std::string& path, int workers) {
              std::to_string(bytes_ >> 10) + " KiB): " + std::strerror(error);
     }
     path_ = path;
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
   }
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                       file_ ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, file_.get(), 0);

@@ -2,8 +2,6 @@
 // workers run, gone after them. One thread.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <string>
 
@@ -38,8 +36,6 @@ class ControlPageMap {
   std::string path_;
   // Of the file that was made. Open as long as the map lives: its lock says that somebody counts.
   UniqueFd file_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
 };
 
 }  // namespace pollux
