@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace pollux {
 
@@ -37,6 +38,23 @@ constexpr uint32_t count_max_of(uint32_t buckets) {
 constexpr uint32_t spill_buckets(uint32_t buckets) {
   return buckets >= 15 ? 2 : (buckets >= 7 ? 1 : 0);
 }
+
+// So many homes tell how many buckets a segment has; one that is oversize has more homes.
+constexpr uint32_t buckets_with(uint32_t homes) {
+  return homes + (homes >= 13 ? 2 : (homes >= 6 ? 1 : 0));
+}
+constexpr uint32_t kClassHomesMax =
+    kClassLines[kClasses - 1] - 1 - spill_buckets(kClassLines[kClasses - 1] - 1);
+constexpr bool homes_tell_buckets() {
+  return std::all_of(std::begin(kClassLines), std::end(kClassLines), [](uint32_t lines) {
+    const uint32_t buckets = lines - 1;
+    return buckets_with(buckets - spill_buckets(buckets)) == buckets;
+  });
+}
+static_assert(homes_tell_buckets());
+
+// After so many draws in vain the table is thin or very uneven.
+constexpr int kDrawsMax = 128;
 
 // Two segments are merged if together they fill at most half of the largest class.
 constexpr uint32_t kMergeMax = count_max_of(kClassLines[kClasses - 1] - 1) / 2;
@@ -198,18 +216,41 @@ void KeyTable::erase(uint64_t hash, Position position) {
   }
 }
 
+// A segment is met in proportion to its directory slots; drawing its bucket from a range as many
+// times larger, and refusing what lies beyond the end, gives every slot the same chance.
+const KeyTable::Bucket* KeyTable::bucket_drawn(uint64_t draw) const {
+  constexpr unsigned kSlotBits = std::countr_zero(kBucketSlots);
+  constexpr unsigned kIndexBits = 32 - kSlotBits;
+  const uint64_t place = slot_of(static_cast<uint32_t>(draw >> 32));
+  const uint64_t range = uint64_t{buckets_max_} * span_of(place & kDepthMask);
+  const uint64_t index = (uint64_t{static_cast<uint32_t>(draw)} >> kSlotBits) * range >> kIndexBits;
+  const auto homes = static_cast<uint32_t>(place >> kHomesShift);
+  // The heads of segments stand far apart and few of them in the cache, at the same place each.
+  const uint32_t buckets =
+      homes <= kClassHomesMax ? buckets_with(homes) : segment_in(place)->buckets;
+  return index < buckets ? segment_in(place)->bucket(index) : nullptr;
+}
+
+uint64_t KeyTable::draw(Rng& rng) const {
+  for (int i = 0; i < kDrawsMax; ++i) {
+    const uint64_t draw = rng.next();
+    if (const Bucket* bucket = bucket_drawn(draw)) {
+      prefetch(bucket);
+      return draw;
+    }
+  }
+  return rng.next();
+}
+
+Handle KeyTable::drawn(uint64_t draw) const {
+  const Bucket* bucket = bucket_drawn(draw);
+  return bucket == nullptr ? kNoHandle : bucket->handles[draw % kBucketSlots];
+}
+
 Handle KeyTable::random(Rng& rng) const {
   POLLUX_ASSERT(size_ > 0);
-  // A segment is met in proportion to its directory slots; drawing its bucket from a range as many
-  // times larger, and refusing what lies beyond the end, gives every slot the same chance.
-  constexpr int kTries = 128;
-  for (int i = 0; i < kTries; ++i) {
-    Segment* segment = segment_in(directory_[rng.below(directory_size())]);
-    const uint64_t drawn = rng.below(uint64_t{buckets_max_} * span_of(segment->depth));
-    if (drawn >= segment->buckets) {
-      continue;
-    }
-    const Handle handle = segment->bucket(drawn)->handles[rng.below(kBucketSlots)];
+  for (int i = 0; i < kDrawsMax; ++i) {
+    const Handle handle = drawn(rng.next());
     if (handle != kNoHandle) {
       return handle;
     }
@@ -247,7 +288,7 @@ KeyTable::Segment* KeyTable::new_segment(uint32_t size_class, uint32_t depth, ui
   } else {
     // Room for all of them behind the last home, so that filling can't fail.
     count_max = count + count / 4;
-    homes = std::min(count / 6 + 1, kHomesMax);
+    homes = std::clamp(count / 6 + 1, kClassHomesMax + 1, kHomesMax);
     buckets = homes + count_max / kBucketSlots + 2;
   }
   const bool pooled = size_class >= kPoolClasses && size_class < kClasses;

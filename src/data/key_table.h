@@ -142,6 +142,11 @@ class KeyTable {
   static uint64_t hash_of(uint32_t tag) { return uint64_t{tag} << 32; }
   // Any used slot, each with nearly the same chance. Requires size() > 0.
   Handle random(Rng& rng) const;
+  // The same in two steps, so that memory can be asked for in between. A draw names a slot by its
+  // bits, as the table is then: of a bucket that is there, for which it asks. Then what is in it,
+  // perhaps nothing.
+  uint64_t draw(Rng& rng) const;
+  Handle drawn(uint64_t draw) const;
 
   // Taking the table apart in slices: calls visit(handle) for the entries of the next bucket and
   // frees what is done with. False when nothing is left. Between the first call and that moment
@@ -193,6 +198,8 @@ class KeyTable {
     const uint32_t home = home_index(tag, slot & kDepthMask, slot >> kHomesShift);
     return segment_in(slot)->bucket(home);
   }
+
+  const Bucket* bucket_drawn(uint64_t draw) const;
 
   static Segment* empty_segment() { return const_cast<Segment*>(&kEmptySegment.head); }
   static uint32_t class_for(uint64_t count);

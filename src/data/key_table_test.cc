@@ -168,6 +168,21 @@ TEST_P(KeyTableBySpread, DrainYieldsAllAndFreesAll) {
   EXPECT_EQ(table.used_bytes(), 0);
 }
 
+TEST_P(KeyTableBySpread, RandomFindsEveryKey) {
+  Rng rng(15);
+  for (const Handle keys : {1U, 5U, 100U, 3'000U}) {
+    Table table;
+    for (Handle i = 0; i < keys; ++i) {
+      table.insert(make_hash(GetParam(), rng));
+    }
+    std::set<Handle> found;
+    for (Handle i = 0; i < 40 * keys; ++i) {
+      found.insert(table.table_.random(rng));
+    }
+    EXPECT_EQ(found.size(), keys);
+  }
+}
+
 TEST(KeyTable, ASecondTableOfTheSamePoolMovesAlong) {
   Rng rng(11);
   Table one;

@@ -88,6 +88,24 @@ void MemberTable::erase(const Key& name, Place place) {
   memory_.free_entry(handle);  // last: `name` may be the member's own
 }
 
+// SPOP of a million members, pipeline 64: 0.98 us of CPU with draws ahead, 1.74 without.
+Handle MemberTable::random(Rng& rng) const {
+  const Handle now = next_draw_ != 0 ? table_.drawn(next_draw_) : kNoHandle;
+  next_draw_ = 0;
+  for (uint64_t& draw : later_draws_) {
+    if (next_draw_ != 0 && draw != 0) {
+      break;
+    }
+    const Handle next = draw != 0 ? table_.drawn(draw) : kNoHandle;
+    if (next != kNoHandle) {
+      next_draw_ = draw;
+      prefetch(memory_.entry_at(next));
+    }
+    draw = table_.draw(rng);
+  }
+  return now != kNoHandle ? now : table_.random(rng);
+}
+
 bool MemberTable::free_some(uint64_t until) {
   const auto free_bucket = [this](Handle handle, bool only_prefetch) {
     if (only_prefetch) {

@@ -71,8 +71,9 @@ class MemberTable {
   }
   void erase(const Key& name, Place place);
 
-  // Some member, each with nearly the same chance. Requires size() > 0.
-  Handle random(Rng& rng) const { return table_.random(rng); }
+  // Some member, each with nearly the same chance. Requires size() > 0. Draws ahead, and asks for
+  // the memory, since no request says where the next ones will go.
+  Handle random(Rng& rng) const;
   // As ShardStore::scan: visit(handle) for each, in the order of hashes, from `cursor` on, until
   // `count` were visited; the next cursor, at most 32 bits, 0 at the end. visit must not change it.
   template <typename Visit>
@@ -97,6 +98,10 @@ class MemberTable {
   const uint32_t owner_;
   KeyTable table_;
   size_t member_bytes_ = 0;
+  // Draws for the next calls of random (KeyTable::draw; 0: none): one whose member was asked for,
+  // and some whose buckets were.
+  mutable uint64_t next_draw_ = 0;
+  mutable uint64_t later_draws_[3] = {};
 };
 
 template <typename Visit>

@@ -241,6 +241,29 @@ TEST_F(SetValueTest, ScanSeesWhatStays) {
   }
 }
 
+// Draws are made ahead of the erasures between them.
+TEST_F(SetValueTest, WhatIsPoppedIsAnyoneWithTheSameChance) {
+  constexpr int kMembers = 400;
+  constexpr int kRounds = 400;
+  std::map<std::string, int> popped;
+  for (int round = 0; round < kRounds; ++round) {
+    fill("m", kMembers);
+    for (int i = 0; i < kMembers / 4; ++i) {
+      const std::string chosen = text_of(view().random(rng_));
+      ASSERT_TRUE(erase(chosen));
+      ++popped[chosen];
+    }
+  }
+  ASSERT_EQ(popped.size(), static_cast<size_t>(kMembers));
+  // Each is popped in a quarter of the rounds, as by a coin, but for their sum.
+  constexpr double kExpected = kRounds / 4.0;
+  double sum = 0;
+  for (const auto& [member, count] : popped) {
+    sum += (count - kExpected) * (count - kExpected) / (kExpected * 3 / 4);
+  }
+  EXPECT_LT(std::abs(sum - kMembers), 6 * std::sqrt(2.0 * kMembers));
+}
+
 TEST_F(SetValueTest, ChanceIsFair) {
   struct Case {
     std::string_view prefix;

@@ -9,6 +9,7 @@
 #include "src/base/time.h"
 #include "src/data/collection.h"
 #include "src/data/hash_value.h"
+#include "src/data/member_table.h"
 
 namespace pollux {
 
@@ -409,10 +410,14 @@ bool ShardStore::compact(uint64_t until) {
       return false;
     }
     for (size_t i = 0; i < count; ++i) {
-      if (entry_at(blocks[i])->type() == ValueType::kMember) {
+      const Entry& entry = *entry_at(blocks[i]);
+      hashes[i] = Key::of(entry.key()).hash;
+      if (entry.type() == ValueType::kMember) {
+        if (const MemberTable* table = memory_.owner_of(entry)->member_table()) {
+          table->prefetch_bucket(hashes[i]);
+        }
         continue;
       }
-      hashes[i] = Key::of(entry_at(blocks[i])->key()).hash;
       for (const std::unique_ptr<Database>& data : databases_) {
         if (data->table.size() > 0) {
           data->table.prefetch_bucket(hashes[i]);
