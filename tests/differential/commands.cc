@@ -3,13 +3,11 @@
 #include "tests/differential/grammar.h"
 
 namespace pollux {
-
 namespace {
-constexpr Mutilate kTime = Mutilate::kNoSwap;
-}
 
-const CommandSpec kCommandTable[] = {
-    // Strings.
+constexpr Mutilate kTime = Mutilate::kNoSwap;
+
+constexpr CommandSpec kStrings[] = {
     {60, Rule::kExact, "GET <key>"},
     {40, Rule::kExact, "SET <key> <value>"},
     {40, Rule::kExact,
@@ -34,8 +32,9 @@ const CommandSpec kCommandTable[] = {
     {10, Rule::kExact, "DECRBY <key> <int>"},
     {16, Rule::kExact, "INCRBYFLOAT <key> <float>"},
     {10, Rule::kExact, "LCS <key> <key> [LEN|IDX|MINMATCHLEN <int>|WITHMATCHLEN]*"},
+};
 
-    // Bitmaps.
+constexpr CommandSpec kBitmaps[] = {
     {14, Rule::kExact, "SETBIT <key> <bitoffset> <bit>"},
     {12, Rule::kExact, "GETBIT <key> <bitoffset>"},
     {14, Rule::kExact, "BITCOUNT <key> [<index> <index> [BYTE|BIT]|<index>]"},
@@ -47,8 +46,9 @@ const CommandSpec kCommandTable[] = {
      "INCRBY <fieldtype> <fieldoffset> <int>|OVERFLOW (WRAP|SAT|FAIL|NONE)]*"},
     {6, Rule::kExact,
      "BITFIELD_RO <key> [GET <fieldtype> <fieldoffset>|SET <fieldtype> <fieldoffset> <int>]*"},
+};
 
-    // Lists.
+constexpr CommandSpec kLists[] = {
     {40, Rule::kExact, "LPUSH <lkey> (<element>)*"},
     {60, Rule::kExact, "RPUSH <lkey> (<element>)*"},
     {8, Rule::kExact, "LPUSHX <lkey> (<element>)*"},
@@ -80,8 +80,9 @@ const CommandSpec kCommandTable[] = {
     {2, Rule::kExact, "BZMPOP (0.001|-1|foo) (1|2|<word>|0) <lkey> (MIN|MAX) [COUNT <int>]",
      Mutilate::kNever},
     {1, Rule::kExact, "(BZPOPMIN|BZPOPMAX) <lkey> [<lkey>] 0.001", Mutilate::kNever},
+};
 
-    // Keys.
+constexpr CommandSpec kKeys[] = {
     {14, Rule::kExact, "DEL (<key>)*"},
     {6, Rule::kExact, "UNLINK (<key>)*"},
     {10, Rule::kExact, "EXISTS (<key>)*"},
@@ -110,8 +111,9 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kExact, "FLUSHALL [ASYNC|SYNC|<word>]"},
     {2, Rule::kType, "SCAN (foo|18446744073709551616) [COUNT <int>|MATCH <pattern>]*"},
     {2, Rule::kType, "SCAN 0 (COUNT 0|COUNT <word>|MATCH|NOSUCH <int>)"},
+};
 
-    // Expiry.
+constexpr CommandSpec kExpiry[] = {
     {14, Rule::kExact, "EXPIRE <key> <ttl> [NX|XX|GT|LT]*", kTime},
     {10, Rule::kExact, "PEXPIRE <key> <pttl> [NX|XX|GT|LT]*", kTime},
     {10, Rule::kExact, "EXPIREAT <key> <at> [NX|XX|GT|LT]*", kTime},
@@ -121,8 +123,10 @@ const CommandSpec kCommandTable[] = {
     {10, Rule::kNearMs, "PTTL <key>"},
     {8, Rule::kNearSeconds, "EXPIRETIME <key>"},
     {8, Rule::kNearMs, "PEXPIRETIME <key>"},
+};
 
-    // Hashes. What is drawn by chance stays within counts that redis-server bears.
+// What is drawn by chance stays within counts that redis-server bears.
+constexpr CommandSpec kHashes[] = {
     {40, Rule::kExact, "HSET <hash> (<field> <value>)*"},
     {8, Rule::kExact, "HMSET <hash> (<field> <value>)*"},
     {8, Rule::kExact, "HSETNX <hash> <field> <value>"},
@@ -141,8 +145,10 @@ const CommandSpec kCommandTable[] = {
     {4, Rule::kSorted, "HRANDFIELD <hash> 5000 WITHVALUES", Mutilate::kNever},
     {4, Rule::kType, "HRANDFIELD <hash> (3|-3|0|<word>) [WITHVALUES|<word>]", Mutilate::kNever},
     {4, Rule::kType, "HSCAN <hash> (0|foo) [COUNT <int>|MATCH <pattern>|<word>]*"},
+};
 
-    // Sets. SPOP takes all or nothing: else what is left would be chance.
+// SPOP takes all or nothing: else what is left would be chance.
+constexpr CommandSpec kSets[] = {
     {40, Rule::kExact, "SADD <set> (<member>)*"},
     {16, Rule::kExact, "SREM <set> (<member>)*"},
     {8, Rule::kExact, "SISMEMBER <set> <member>"},
@@ -158,8 +164,10 @@ const CommandSpec kCommandTable[] = {
     {10, Rule::kSorted, "(SINTER|SUNION|SDIFF) (<set>)*"},
     {10, Rule::kExact, "(SINTERSTORE|SUNIONSTORE|SDIFFSTORE) <set> (<set>)*"},
     {8, Rule::kExact, "SINTERCARD (1|2|<int>) (<set>)* [LIMIT <int>|<word>]*"},
+};
 
-    // Sorted sets. What differs on purpose behind ZRANK's member is kept away.
+// What differs on purpose behind ZRANK's member is kept away.
+constexpr CommandSpec kSortedSets[] = {
     {40, Rule::kExact, "ZADD <zset> (<score> <member>)*"},
     {20, Rule::kExact, "ZADD <zset> [NX|XX|GT|LT|CH|INCR]* (<score> <member>)*"},
     {10, Rule::kExact, "ZINCRBY <zset> <score> <member>"},
@@ -206,8 +214,9 @@ const CommandSpec kCommandTable[] = {
     {6, Rule::kExact, "ZRANGE <lexset> <lex> <lex> BYLEX [REV|LIMIT <index> <int>|WITHSCORES]*"},
     {5, Rule::kExact, "ZLEXCOUNT <lexset> <lex> <lex>"},
     {3, Rule::kExact, "ZREMRANGEBYLEX <lexset> <lex> <lex>"},
+};
 
-    // Places.
+constexpr CommandSpec kPlaces[] = {
     {30, Rule::kExact, "GEOADD <geo> (<lon> <lat> <place>)*"},
     {12, Rule::kExact, "GEOADD <geo> [NX|XX|CH]* (<lon> <lat> <place>)*"},
     {6, Rule::kExact, "(GEOPOS|GEOHASH) <geo> [<place>]*"},
@@ -231,8 +240,10 @@ const CommandSpec kCommandTable[] = {
      "[ASC|DESC|COUNT <int>|COUNT 3 ANY|WITHHASH|WITHCOORD|STORE <zset>|STOREDIST <zset>]*"},
     {4, Rule::kExact, "GEORADIUS_RO <geo> <lon> <lat> <distance> <unit> [WITHDIST|ASC|STORE z1]*"},
     {4, Rule::kExact, "GEORADIUSBYMEMBER_RO <geo> <place> <distance> <unit> [WITHDIST|DESC]*"},
+};
 
-    // HyperLogLogs; APPEND and SETRANGE damage them, but for the runs of sparse ones (known.md).
+// APPEND and SETRANGE damage them, but for the runs of sparse ones (known.md).
+constexpr CommandSpec kHyperLogLogs[] = {
     {40, Rule::kExact, "PFADD <hll> [<value>|<member>]*"},
     {16, Rule::kExact, "PFCOUNT (<hll>)*"},
     {14, Rule::kExact, "PFMERGE <hll> [<hll>]*"},
@@ -242,8 +253,10 @@ const CommandSpec kCommandTable[] = {
     {3, Rule::kExact, "DEL <hll>"},
     {4, Rule::kExact, "PFDEBUG (ENCODING|DECODE|TODENSE|<word>) <hll>"},
     {1, Rule::kExact, "PFDEBUG GETREG <hll>", Mutilate::kNever},
+};
 
-    // SORT, where the order is defined: not that of tables, nor of partial sorts of equal things.
+// Where the order is defined: not that of tables, nor of partial sorts of equal things.
+constexpr CommandSpec kSorts[] = {
     {10, Rule::kExact, "SORT <lkey> [ALPHA|ASC|DESC|LIMIT <index> <int>|GET #]*"},
     {4, Rule::kExact, "SORT (<set>|<zset>) [ALPHA|ASC|DESC|LIMIT <index> <int>]*"},
     {4, Rule::kExact, "SORT (<set>|<zset>|<lkey>) ALPHA [DESC|LIMIT <index> <int>]* STORE <lkey>"},
@@ -267,7 +280,10 @@ const CommandSpec kCommandTable[] = {
      Mutilate::kNever},
     {4, Rule::kExact, "SORT_RO <sortlist> [BY nosort|ALPHA|DESC|LIMIT <index> <int>|STORE l1]*",
      Mutilate::kNever},
-    // Streams. Nobody waits (BLOCK), and idle times are either of now or far beyond a minimum.
+};
+
+// Nobody waits (BLOCK), and idle times are either of now or far beyond a minimum.
+constexpr CommandSpec kStreams[] = {
     {70, Rule::kExact,
      "XADD <stream> [NOMKSTREAM|MAXLEN [=|~] <index>|MAXLEN (50|120)|MINID [=|~] <id>|"
      "MAXLEN ~ <int> LIMIT <int>|LIMIT <int>]* <newid> (<field> <value>)*"},
@@ -316,8 +332,9 @@ const CommandSpec kCommandTable[] = {
     {6, Rule::kStreamTimes, "XINFO STREAM <stream>"},
     {6, Rule::kStreamTimes, "XINFO STREAM <stream> FULL [COUNT <int>|<word>]"},
     {1, Rule::kExact, "XINFO <word> [<stream>]"},
+};
 
-    // Connection.
+constexpr CommandSpec kConnections[] = {
     {8, Rule::kExact, "PING [<value>]"},
     {6, Rule::kExact, "ECHO <value>"},
     {14, Rule::kExact, "SELECT <db>"},
@@ -325,8 +342,10 @@ const CommandSpec kCommandTable[] = {
     {3, Rule::kHello, "HELLO (2|3|4|<int>) [AUTH default <word>|AUTH <word>|SETNAME <name>]*"},
     {2, Rule::kExact, "AUTH (<word>|default <word>|<word> <word>)"},
     {3, Rule::kExact, "RESET"},
+};
 
-    // Transactions; whole ones are a step of their own (stream.cc).
+// Whole transactions are a step of their own (stream.cc).
+constexpr CommandSpec kClients[] = {
     {8, Rule::kExact, "WATCH (<key>)*"},
     {4, Rule::kExact, "UNWATCH"},
     {1, Rule::kExact, "(EXEC|DISCARD)"},
@@ -355,8 +374,10 @@ const CommandSpec kCommandTable[] = {
     {2, Rule::kExact, "CLIENT CACHING (YES|NO|maybe)"},
     {1, Rule::kExact, "CLIENT GETREDIR"},
     {1, Rule::kExact, "CLIENT TRACKINGINFO"},
+};
 
-    // Publish and subscribe: nobody listens here, the order of messages is tested elsewhere.
+// Nobody listens here, the order of messages is tested elsewhere.
+constexpr CommandSpec kPubSub[] = {
     {6, Rule::kExact, "PUBLISH <key> <value>"},
     {3, Rule::kExact, "SPUBLISH <key> <value>"},
     {2, Rule::kSorted, "PUBSUB CHANNELS [<pattern>]"},
@@ -364,8 +385,9 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kExact, "PUBSUB SHARDNUMSUB [<key>]*"},
     {1, Rule::kSorted, "PUBSUB SHARDCHANNELS [<pattern>]"},
     {1, Rule::kType, "PUBSUB (HELP|<word>)"},
+};
 
-    // Server.
+constexpr CommandSpec kServer[] = {
     {1, Rule::kType, "TIME"},
     {1, Rule::kType, "INFO [server|keyspace]"},
     {2, Rule::kFlagSets, "COMMAND INFO (<command>)*", Mutilate::kNever},
@@ -393,11 +415,34 @@ const CommandSpec kCommandTable[] = {
     {1, Rule::kType, "MEMORY USAGE <key> [SAMPLES (<int>|<word>|0)]"},
     {1, Rule::kType, "MEMORY (DOCTOR|STATS|PURGE|MALLOC-STATS|HELP)"},
     {1, Rule::kExact, "MEMORY [<word>]"},
+};
 
-    // Nothing.
+constexpr CommandSpec kNothing[] = {
     {4, Rule::kExact, "NOSUCHCOMMAND [<word>|<value>|<key>]*"},
 };
 
-const size_t kCommandTableSize = sizeof kCommandTable / sizeof kCommandTable[0];
+constexpr CommandFamily kFamilies[] = {
+    {"string", kStrings},
+    {"bitmap", kBitmaps},
+    {"list", kLists},
+    {"key", kKeys},
+    {"expiry", kExpiry},
+    {"hash", kHashes},
+    {"set", kSets},
+    {"zset", kSortedSets},
+    {"geo", kPlaces},
+    {"hyperloglog", kHyperLogLogs},
+    {"sort", kSorts},
+    {"stream", kStreams},
+    {"connection", kConnections},
+    {"client", kClients},
+    {"pubsub", kPubSub},
+    {"server", kServer},
+    {"nothing", kNothing},
+};
+
+}  // namespace
+
+std::span<const CommandFamily> command_families() { return kFamilies; }
 
 }  // namespace pollux

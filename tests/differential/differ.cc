@@ -646,6 +646,8 @@ bool parse_options(int argc, char** argv, Options* options) {
       options->seed = value;
     } else if (name == "--round") {
       options->first_round = value;
+    } else if (name == "--family") {
+      options->family = argv[i];
     } else if (name == "--commands") {
       options->commands = value;
     } else if (name == "--connections") {
@@ -659,6 +661,20 @@ bool parse_options(int argc, char** argv, Options* options) {
   return options->redis_port != 0 && options->pollux_port != 0;
 }
 
+// Else says what there is.
+bool is_family(std::string_view name) {
+  std::string names;
+  for (const CommandFamily& family : command_families()) {
+    if (family.name == name) {
+      return true;
+    }
+    names += " " + std::string(family.name);
+  }
+  std::fprintf(stderr, "differ: --family %s: no such family; there are:%s\n",
+               std::string(name).c_str(), names.c_str());
+  return false;
+}
+
 int differ(int argc, char** argv) {
   Options options;
   options.base_time_ms = static_cast<uint64_t>(
@@ -669,10 +685,13 @@ int differ(int argc, char** argv) {
     std::fprintf(stderr,
                  "usage: differ --redis-port P --pollux-port P [--seed S] [--round R] "
                  "[--commands N] [--connections C] [--base-time-ms T] [--shrink] [--events "
-                 "[--one-order]]\n");
+                 "[--one-order]] [--family NAME]\n");
     return 2;
   }
-  Grammar grammar(kCommandTable, kCommandTableSize, options.base_time_ms);
+  if (!options.family.empty() && !is_family(options.family)) {
+    return 2;
+  }
+  const Grammar grammar(options.family, options.base_time_ms);
   double start = seconds_now();
   size_t done = 0;
   for (uint64_t round = options.first_round; done < options.commands; round++) {
@@ -686,7 +705,7 @@ int differ(int argc, char** argv) {
       }
       return 1;
     }
-    done += command_count(steps);
+    done += options.family.empty() ? command_count(steps) : family_commands(steps);
   }
   double seconds = seconds_now() - start;
   std::printf("%zu commands without a difference, %.1f s, %.0f commands/s\n", done, seconds,

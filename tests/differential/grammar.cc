@@ -13,6 +13,9 @@
 namespace pollux {
 namespace {
 
+// With a family, one command in so many is any.
+constexpr uint64_t kOthersOneIn = 5;
+
 // Limits of the types that servers parse into, and one beyond each. None lies between a million
 // and 2^32: as an offset such a number is valid and costs half a gigabyte.
 constexpr const char* kEdgeIntegers[] = {
@@ -514,16 +517,26 @@ const Request& exists_all_keys() {
   return request;
 }
 
-Grammar::Grammar(const CommandSpec* table, size_t size, uint64_t base_time_ms)
-    : base_time_ms_(base_time_ms) {
-  for (size_t i = 0; i < size; i++) {
-    size_t at = 0;
-    rows_.push_back({&table[i], parse_sequence(table[i].text, &at)});
-    if (at != table[i].text.size()) {
-      std::fprintf(stderr, "differ: bad row: %s\n", std::string(table[i].text).c_str());
-      std::abort();
+Grammar::Grammar(std::string_view family, uint64_t base_time_ms) : base_time_ms_(base_time_ms) {
+  for (const CommandFamily& one : command_families()) {
+    for (const CommandSpec& spec : one.rows) {
+      add(spec, family == one.name);
     }
-    wheel_.insert(wheel_.end(), static_cast<size_t>(table[i].weight), static_cast<uint16_t>(i));
+  }
+}
+
+void Grammar::add(const CommandSpec& spec, bool in_family) {
+  size_t at = 0;
+  const auto number = static_cast<uint16_t>(rows_.size());
+  rows_.push_back({&spec, parse_sequence(spec.text, &at), in_family});
+  if (at != spec.text.size()) {
+    std::fprintf(stderr, "differ: bad row: %s\n", std::string(spec.text).c_str());
+    std::abort();
+  }
+  const auto weight = static_cast<size_t>(spec.weight);
+  wheel_.insert(wheel_.end(), weight, number);
+  if (in_family) {
+    family_wheel_.insert(family_wheel_.end(), weight, number);
   }
 }
 
@@ -652,8 +665,10 @@ static void keep_from_last_entries(Request& request) {
 }
 
 Grammar::Generated Grammar::generate(Rng& rng) const {
-  const Row& row = rows_[wheel_[rng.below(wheel_.size())]];
-  Generated out{{}, row.spec->rule, false};
+  const bool any = family_wheel_.empty() || rng.chance(kOthersOneIn);
+  const std::vector<uint16_t>& wheel = any ? wheel_ : family_wheel_;
+  const Row& row = rows_[wheel[rng.below(wheel.size())]];
+  Generated out{{}, row.spec->rule, false, row.in_family};
   expand(row.node, rng, out.request);
   if (row.spec->mutilate != Mutilate::kNever && rng.chance(15)) {
     mutilate(out.request, row.spec->mutilate == Mutilate::kAny, rng);

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,8 +51,13 @@ struct CommandSpec {
   std::string_view text;
   Mutilate mutilate = Mutilate::kAny;
 };
-extern const CommandSpec kCommandTable[];
-extern const size_t kCommandTableSize;
+// The rows of commands that belong together.
+struct CommandFamily {
+  std::string_view name;
+  std::span<const CommandSpec> rows;
+};
+// All there are.
+std::span<const CommandFamily> command_families();
 
 // EXISTS of every key that <key> can be. Redis counts an expired key in DBSIZE until somebody has
 // looked at it; after this request nobody has to guess.
@@ -59,14 +65,16 @@ const Request& exists_all_keys();
 
 class Grammar {
  public:
-  // Absolute times of the stream are relative to base_time_ms (milliseconds since 1970).
-  Grammar(const CommandSpec* table, size_t size, uint64_t base_time_ms);
+  // Absolute times of the stream are relative to base_time_ms (milliseconds since 1970). With the
+  // name of a family, most commands are of that family.
+  Grammar(std::string_view family, uint64_t base_time_ms);
 
   // A random command; one in about fifteen is mutilated (arguments dropped, added, replaced).
   struct Generated {
     Request request;
     Rule rule;
     bool mutilated;
+    bool in_family;
   };
   Generated generate(Rng& rng) const;
 
@@ -84,8 +92,10 @@ class Grammar {
   struct Row {
     const CommandSpec* spec;
     Node node;
+    bool in_family;
   };
 
+  void add(const CommandSpec& spec, bool in_family);
   static Node parse_sequence(std::string_view text, size_t* at);
   static Node parse_choice(std::string_view text, size_t* at);
   void expand(const Node& node, Rng& rng, Request& out) const;
@@ -93,6 +103,7 @@ class Grammar {
 
   std::vector<Row> rows_;
   std::vector<uint16_t> wheel_;  // row numbers, each as often as its weight
+  std::vector<uint16_t> family_wheel_;  // of these, the family's; empty without one
   uint64_t base_time_ms_;
 };
 

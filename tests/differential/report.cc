@@ -74,10 +74,11 @@ void print_difference(const Options& options, uint64_t round, const std::vector<
   std::printf("pollux  %s\n", printable(difference.pollux, 600).c_str());
   print_history(steps, difference);
   std::printf("again:  --seed %llu --round %llu --commands 1 --connections %zu "
-              "--base-time-ms %llu\n",
+              "--base-time-ms %llu%s%s\n",
               static_cast<unsigned long long>(options.seed),
               static_cast<unsigned long long>(round), options.connections,
-              static_cast<unsigned long long>(options.base_time_ms));
+              static_cast<unsigned long long>(options.base_time_ms),
+              options.family.empty() ? "" : " --family ", options.family.c_str());
 }
 
 }  // namespace pollux

@@ -15,6 +15,7 @@ struct Options {
   int pollux_port = 0;
   uint64_t seed = 1;
   uint64_t first_round = 0;
+  std::string family;         // of most commands; `commands` are of that then
   size_t commands = 100000;
   size_t connections = 4;
   uint64_t base_time_ms = 0;

@@ -148,6 +148,7 @@ class RoundMaker {
     }
     Command command = make(std::move(generated.request), generated.rule);
     command.mutilated = generated.mutilated;
+    command.in_family = generated.in_family;
     command.inline_form = rng_.chance(30) && fits_inline(command.request);
     step_.commands.push_back(std::move(command));
   }
@@ -505,6 +506,15 @@ size_t command_count(const std::vector<Step>& steps) {
   size_t count = 0;
   for (const Step& step : steps) {
     count += step.commands.size() + (step.raw.empty() ? 0 : 1);
+  }
+  return count;
+}
+
+size_t family_commands(const std::vector<Step>& steps) {
+  size_t count = 0;
+  for (const Step& step : steps) {
+    count += static_cast<size_t>(std::count_if(step.commands.begin(), step.commands.end(),
+                                               [](const Command& one) { return one.in_family; }));
   }
   return count;
 }

@@ -17,6 +17,7 @@ struct Command {
   bool silent = false;       // no reply comes (CLIENT REPLY)
   bool inline_form = false;  // sent as a line of text
   bool mutilated = false;    // made wrong by the grammar
+  bool in_family = false;    // of the family that was asked for
 };
 
 struct Step {
@@ -48,6 +49,8 @@ std::vector<Step> make_round(const Grammar& grammar, uint64_t seed, size_t comma
                              size_t connections);
 
 size_t command_count(const std::vector<Step>& steps);
+// Of these, those of the family that was asked for.
+size_t family_commands(const std::vector<Step>& steps);
 
 // Whether FLUSHALL or FLUSHDB is among its commands.
 bool has_flush(const Step& step);
