@@ -152,7 +152,7 @@ void BM_Crc64(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(BM_Crc64)->Arg(40)->Arg(1000)->Arg(1'000'000);
+BENCHMARK(BM_Crc64)->Arg(40)->Arg(64)->Arg(79)->Arg(128)->Arg(1000)->Arg(1'000'000);
 
 std::string text_of_words(size_t bytes) {
   constexpr std::string_view kWords[] = {"shard ", "worker ", "lease ", "key ", "value ", "core "};
