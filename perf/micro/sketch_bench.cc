@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/base/rng.h"
@@ -152,30 +153,92 @@ void BM_Crc64(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(BM_Crc64)->Arg(40)->Arg(1000)->Arg(1'000'000);
+BENCHMARK(BM_Crc64)->Arg(40)->Arg(64)->Arg(79)->Arg(128)->Arg(1000)->Arg(1'000'000);
 
-std::string text_of_words(size_t bytes) {
-  constexpr std::string_view kWords[] = {"shard ", "worker ", "lease ", "key ", "value ", "core "};
-  Rng rng(1);
+std::string text_of_words(size_t bytes, Rng& rng) {
+  constexpr std::string_view kWords[] = {"shard ", "worker ", "lease ", "key ", "value ", "core ",
+                                         "of ",    "the ",    "whose ", "when ", "segment "};
   std::string text;
   while (text.size() < bytes) {
     text += kWords[rng.below(std::size(kWords))];
   }
+  text.resize(bytes);
   return text;
 }
 
-void BM_LzfPack(benchmark::State& state) {
-  const std::string text = text_of_words(static_cast<size_t>(state.range(0)));
-  std::string packed(text.size(), '\0');
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(lzf_pack(text, packed));
+std::string random_text(size_t bytes, std::string_view letters, Rng& rng) {
+  std::string text(bytes, '\0');
+  for (char& byte : text) {
+    byte = letters.empty() ? static_cast<char>(rng.next()) : letters[rng.below(letters.size())];
   }
-  state.SetBytesProcessed(state.iterations() * state.range(0));
+  return text;
 }
-BENCHMARK(BM_LzfPack)->Arg(40)->Arg(1000)->Arg(100'000);
+
+std::string json_text(size_t bytes, Rng& rng) {
+  std::string text = "[";
+  while (text.size() < bytes) {
+    text += "{\"id\":" + std::to_string(rng.below(1'000'000)) + ",\"name\":\"" +
+            random_text(8, "abcdefghijklmnopqrstuvwxyz", rng) + "\",\"score\":" +
+            std::to_string(rng.below(1000)) + ",\"active\":" +
+            (rng.below(2) == 0 ? "true" : "false") + "},";
+  }
+  text.resize(bytes);
+  return text;
+}
+
+std::string repeated_text(size_t bytes, Rng& rng) {
+  const std::string piece = random_text(1 + rng.below(20), {}, rng);
+  std::string text;
+  while (text.size() < bytes) {
+    text += piece;
+  }
+  text.resize(bytes);
+  return text;
+}
+
+enum TextKind { kRandom, kHex, kWords, kJson, kRepeated };
+
+std::string text_of(TextKind kind, size_t bytes, Rng& rng) {
+  switch (kind) {
+    case kRandom:
+      return random_text(bytes, {}, rng);
+    case kHex:
+      return random_text(bytes, "0123456789abcdef", rng);
+    case kWords:
+      return text_of_words(bytes, rng);
+    case kJson:
+      return json_text(bytes, rng);
+    case kRepeated:
+      return repeated_text(bytes, rng);
+  }
+  return {};
+}
+
+// As RdbWriter does it, with many texts in turn.
+void BM_LzfPack(benchmark::State& state) {
+  const auto size = static_cast<size_t>(state.range(1));
+  constexpr size_t kTexts = 1024;
+  Rng rng(1);
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < kTexts; ++i) {
+    texts.push_back(text_of(static_cast<TextKind>(state.range(0)), size, rng));
+  }
+  std::string packed(size - kLzfSavedBytes, '\0');
+  size_t i = 0;
+  size_t shorter = 0;
+  for (auto _ : state) {
+    shorter += lzf_pack(texts[i++ % kTexts], packed) > 0;
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(1));
+  state.counters["shorter"] = static_cast<double>(shorter) / static_cast<double>(i);
+}
+BENCHMARK(BM_LzfPack)
+    ->ArgNames({"kind", "bytes"})
+    ->ArgsProduct({{kRandom, kHex, kWords, kJson, kRepeated}, {21, 32, 64, 200, 1000, 10'000}});
 
 void BM_LzfUnpack(benchmark::State& state) {
-  const std::string text = text_of_words(static_cast<size_t>(state.range(0)));
+  Rng rng(1);
+  const std::string text = text_of_words(static_cast<size_t>(state.range(0)), rng);
   std::string packed(text.size(), '\0');
   packed.resize(lzf_pack(text, packed));
   std::string unpacked(text.size(), '\0');

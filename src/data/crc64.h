@@ -10,4 +10,7 @@ namespace pollux {
 // `crc`: of the bytes before these, if they come in parts.
 uint64_t crc64(std::string_view bytes, uint64_t crc = 0);
 
+// The same without carry-less multiplication, which x86-64-v3 does not promise.
+uint64_t crc64_by_tables(std::string_view bytes, uint64_t crc = 0);
+
 }  // namespace pollux

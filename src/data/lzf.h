@@ -1,9 +1,8 @@
-// LZF, the compression of strings in DUMP payloads and RDB files. The work is done by liblzf
-// (Debian's liblzf-dev): it is the code that the format comes from and that redis-server carries a
-// copy of, so that what we compress is byte for byte what redis-server writes, which no code of our
-// own would promise. It is small, takes no memory and checks both buffers; what it leaves to its
-// caller (inputs of no or few bytes, lengths over 32 bits) is settled here. Any thread; a
-// compression takes 256 KiB of stack.
+// LZF, the compression of strings in DUMP payloads and RDB files. What we compress is byte for byte
+// what liblzf makes of it (Debian's liblzf-dev, with which redis-server compresses): its way, in
+// code of our own, which also sees in 20 ns of most texts of up to 35 bytes that they won't get
+// shorter. Unpacking is liblzf's, which checks both buffers. Inputs may have any length, also none.
+// Any thread; one that compresses keeps 256 KiB for it.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +16,7 @@ inline constexpr size_t kLzfWorthBytes = 21;
 inline constexpr size_t kLzfSavedBytes = 4;
 
 // Compresses `bytes` into `out`, which doesn't overlap; returns the length, 0 if it does not fit.
+// What stands in `out` behind that length is undefined.
 size_t lzf_pack(std::string_view bytes, std::span<char> out);
 
 // Whether `packed`, from wherever, is something that unpacks to out.size() bytes exactly. If not,

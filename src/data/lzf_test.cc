@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "src/base/rng.h"
+#include "src/data/test_lzf.h"
 
 namespace pollux {
 namespace {
@@ -21,6 +23,104 @@ TEST(Lzf, PacksLikeRedisServer) {
   const std::string packed = "\x03" "abca\xe0\x17\x02" + std::string(1, '\0') +
                              "-\xa0\x21\x01" "bc";
   EXPECT_EQ(pack(text), packed);
+}
+
+void expect_like_plain(std::string_view text, size_t room) {
+  std::string packed(room, 'x');
+  std::string plain(room, 'y');
+  packed.resize(lzf_pack(text, packed));
+  plain.resize(plain_lzf_pack(text, plain));
+  ASSERT_EQ(packed, plain) << text.size() << " bytes into " << room;
+}
+
+// In as much room as it takes, and around the room that is just enough.
+void expect_like_plain(std::string_view text) {
+  expect_like_plain(text, text.size() + text.size() / 32 + 8);
+  if (text.size() > kLzfSavedBytes) {
+    expect_like_plain(text, text.size() - kLzfSavedBytes);
+  }
+  std::string packed(text.size() + text.size() / 32 + 8, '\0');
+  const size_t size = lzf_pack(text, packed);
+  for (size_t room = std::max<size_t>(size, 7) - 6; room <= size + 6; ++room) {
+    expect_like_plain(text, room);
+  }
+}
+
+// Letters by chance, with pieces of what stands before.
+std::string text_with_echoes(size_t size, Rng& rng) {
+  const uint64_t letters = 1 + rng.below(rng.below(2) == 0 ? 16 : 256);
+  const uint64_t echoes = rng.below(60);
+  std::string text;
+  while (text.size() < size) {
+    if (text.size() > 3 && rng.below(100) < echoes) {
+      const size_t from = rng.below(text.size());
+      const size_t echo = 1 + rng.below(rng.below(10) == 0 ? 400 : 12);
+      const size_t bytes = std::min(echo, size - text.size());
+      for (size_t i = 0; i < bytes; ++i) {
+        text += text[from + i];
+      }
+    } else {
+      text += static_cast<char>(rng.below(letters));
+    }
+  }
+  return text;
+}
+
+TEST(Lzf, PacksShortTextsLikeLiblzf) {
+  Rng rng(2);
+  for (size_t size = 0; size <= 140; ++size) {
+    for (int round = 0; round < 50; ++round) {
+      ASSERT_NO_FATAL_FAILURE(expect_like_plain(text_with_echoes(size, rng)));
+    }
+  }
+}
+
+TEST(Lzf, PacksLongTextsLikeLiblzf) {
+  Rng rng(3);
+  for (int round = 0; round < 1000; ++round) {
+    const size_t size = rng.below(round % 50 == 0 ? 200'000 : 2'000);
+    ASSERT_NO_FATAL_FAILURE(expect_like_plain(text_with_echoes(size, rng)));
+  }
+}
+
+// Where a match ends by its greatest length, or near the end of the text.
+TEST(Lzf, PacksLongMatchesLikeLiblzf) {
+  for (size_t size = 4; size <= 700; ++size) {
+    for (const size_t period : {1U, 2U, 7U, 8U, 9U, 16U}) {
+      std::string text(size, '\0');
+      for (size_t i = 0; i < size; ++i) {
+        text[i] = static_cast<char>(i % period);
+      }
+      ASSERT_NO_FATAL_FAILURE(expect_like_plain(text, size));
+      text[size - 1] = 'x';
+      ASSERT_NO_FATAL_FAILURE(expect_like_plain(text, size));
+    }
+  }
+}
+
+// Matches reach back 8,192 bytes.
+TEST(Lzf, ReachesBackAsFarAsLiblzf) {
+  Rng rng(4);
+  for (size_t distance = 8180; distance <= 8200; ++distance) {
+    std::string text = text_with_echoes(20, rng) + "abcdefgh";
+    while (text.size() < 20 + distance) {
+      text += static_cast<char>(rng.next() | 0x80);
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_like_plain(text + "abcdefgh" + "end"));
+  }
+}
+
+// Places are counted through all texts of a thread, by 32 bits.
+TEST(Lzf, PacksTheSameAfterFourGigabytes) {
+  constexpr size_t kBytes = size_t{128} << 20;
+  const std::string filler(kBytes, 'f');
+  std::string packed(kBytes / 50, '\0');
+  Rng rng(5);
+  const std::string text = text_with_echoes(500, rng);
+  for (size_t bytes = 0; bytes <= size_t{1} << 32; bytes += kBytes) {
+    ASSERT_GT(lzf_pack(filler, packed), 0U);
+    ASSERT_NO_FATAL_FAILURE(expect_like_plain(text));
+  }
 }
 
 TEST(Lzf, UnpacksWhatItPacked) {

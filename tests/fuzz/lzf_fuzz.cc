@@ -1,11 +1,12 @@
 // libFuzzer target: whatever is unpacked, and into whatever length, no byte outside of the two
-// buffers is touched; what was packed unpacks to itself. liblzf is not compiled for the fuzzer, so
-// the buffers end where memory that nobody may touch begins.
+// buffers is touched; what was packed is what liblzf makes of it, and unpacks to itself. liblzf is
+// not compiled for the fuzzer, so the buffers end where memory that nobody may touch begins.
 //
 //   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -I. \
 //     tests/fuzz/lzf_fuzz.cc src/data/lzf.cc -llzf -o lzf_fuzz
 //
-// The first two bytes say how long the output is to be; the rest is unpacked, and packed.
+// The first two bytes say how long the output is to be; the rest is unpacked, and packed, into that
+// and into what RdbWriter would give it.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include <string_view>
 
 #include "src/data/lzf.h"
+#include "src/data/test_lzf.h"
 
 namespace {
 
@@ -53,6 +55,9 @@ void check(std::span<char> in, std::span<char> out, std::span<char> again) {
   (void)pollux::lzf_unpack({in.data(), in.size()}, out);
   const size_t packed = pollux::lzf_pack({in.data(), in.size()}, out);
   require(packed <= out.size());
+  static char plain[kRoom];
+  require(pollux::plain_lzf_pack({in.data(), in.size()}, {plain, out.size()}) == packed);
+  require(std::equal(plain, plain + packed, out.data()));
   if (packed > 0) {
     require(pollux::lzf_unpack({out.data(), packed}, again));
     require(std::equal(in.begin(), in.end(), again.begin(), again.end()));
@@ -76,6 +81,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::memcpy(in.first(in_size).data(), data + kHead, in_size);
   }
   check(in.last(in_size), out.last(out_size), again.last(in_size));
+  if (in_size > pollux::kLzfSavedBytes) {
+    const size_t asked = in_size - pollux::kLzfSavedBytes;  // as RdbWriter does
+    check(in.last(in_size), out.last(asked), again.last(in_size));
+  }
   if (2 * in_size <= kRoom) {
     check(in.first(in_size), out.first(out_size), again.first(in_size));
   }
