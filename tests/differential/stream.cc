@@ -194,7 +194,7 @@ class RoundMaker {
       append_request(request, step_.raw);
     }
     static const char kBytes[] = {'\r', '\n', '*', '$', '0', '1', '9', '-', ' ', '\0', 'x', '"'};
-    for (uint64_t i = rng_.below(4); i > 0; i--) {
+    for (uint64_t i = rng_.below(4); i > 0 && !step_.raw.empty(); i--) {
       size_t at = rng_.below(step_.raw.size());
       switch (rng_.below(4)) {
         case 0:
