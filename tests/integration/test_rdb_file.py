@@ -2,10 +2,8 @@
 here it loads as the same keys. The server under test has no part in this; rdb_file_tool has."""
 
 import os
-import shutil
 import struct
 import subprocess
-import tempfile
 
 import harness
 import payloads
@@ -35,8 +33,7 @@ class RdbFile(Case):
 
     def setUp(self):
         super().setUp()
-        self.directory = tempfile.mkdtemp(prefix="pollux-rdb-")
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.directory = self.new_directory()
         self.path = os.path.join(self.directory, "dump.rdb")
 
     def redis(self, **options):
