@@ -348,6 +348,11 @@ RdbFileSplitter::Part RdbFileSplitter::key(RdbType type, RdbReader& in) {
   }
   event_.type = type;
   event_.value = window_.substr(start, at(in) - start);
+  if (is_empty_rdb_value(type, event_.value)) {
+    ++empty_keys_;
+    meta_ = {};
+    return Part::kSilent;
+  }
   event_.meta = std::exchange(meta_, {});
   return event_of(RdbFileEvent::Kind::kKey);
 }

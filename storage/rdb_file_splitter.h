@@ -16,7 +16,8 @@
 // to the bytes, however they are fed.
 //
 // Refused is what redis-server 7.0.15 refuses, and more: what it would stumble over later. Skipped
-// are hints. Keys that stand twice, and keys whose time is over, are the caller's matter.
+// are hints, and as there keys without elements, which some versions before have saved by mistake.
+// Keys that stand twice, and keys whose time is over, are the caller's matter.
 #pragma once
 
 #include <cstddef>
@@ -90,6 +91,8 @@ class RdbFileSplitter {
   uint64_t offset() const { return window_offset_ + used_; }
   // After kEnd.
   Sum sum() const { return verdict_; }
+  // Keys so far that were passed over because there is nothing in them.
+  uint64_t empty_keys() const { return empty_keys_; }
   // After kError: a sentence with the offset, for the log.
   const std::string& error() const { return error_; }
 
@@ -137,6 +140,7 @@ class RdbFileSplitter {
   unsigned version_ = 0;
   bool valkey_ = false;
   uint32_t db_ = 0;
+  uint64_t empty_keys_ = 0;
   RdbKeyMeta meta_;  // of the key to come
   RdbFileEvent event_;
   Step last_ = Step::kMore;

@@ -224,7 +224,7 @@ void memory_help(Context& ctx) {
       "MALLOC-STATS",
       "    The allocator's own report.",
       "PURGE",
-      "    Give free pages back to the system; this worker waits for it.",
+      "    Give free pages back to the system; it goes on for a moment after the reply.",
       "STATS",
       "    Where the memory is.",
       "USAGE <key> [SAMPLES <count>]",

@@ -173,6 +173,25 @@ TEST(WorkerMemoryTest, WhatAnotherIsAboutToNeedRefusesNobody) {
   EXPECT_EQ(other.take(), kOk);
 }
 
+// Also if nothing else has to be told at its end, since nobody wants an answer.
+TEST(WorkerMemoryTest, WhatWasAboutToBeNeededIsForgottenWithTheTurn) {
+  Bench bench("maxmemory-policy volatile-lru");
+  const std::string large(kLimit / 50, 'x');
+  ASSERT_EQ(bench.run({"SET", bench.key(0, 0), large}), kOk);
+  for (int i = 0; bench.weighed_bytes() < kLimit * 49 / 50; ++i) {
+    ASSERT_EQ(bench.run({"SET", bench.key(2, i), kValue}), kOk);
+  }
+  ASSERT_EQ(bench.run({"CLIENT", "REPLY", "OFF"}), "");
+  bench.client.send_whole(encode({"SET", bench.key(0, 0), large}));
+  const auto published = [&bench] { return bench.core(0).weighed_bytes.get(); };
+  bench.worker(0).step(Phase::kPoll);
+  EXPECT_GT(published(), bench.worker(0).shard().weighed_bytes() + kLimit / 50);
+  for (const Phase phase : {Phase::kMailbox, Phase::kTick, Phase::kFlush}) {
+    bench.worker(0).step(phase);
+  }
+  EXPECT_EQ(published(), bench.worker(0).shard().weighed_bytes());
+}
+
 TEST(WorkerMemoryTest, ALeaseMakesRoomInTheShardsItHolds) {
   Bench bench("maxmemory-policy allkeys-lru");
   for (int i = 0; i < 1'000; ++i) {

@@ -365,9 +365,9 @@ bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) 
 }
 
 bool Boot::fail_thread(int error) {
-  // The workers, the page warmer, the administrator and the main thread.
+  // The workers, the page warmer, the administrator, the allocator's and the main thread.
   return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
-                            std::to_string(workers_ + 3) +
+                            std::to_string(workers_ + 4) +
                             " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
                             "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
                             "profile, or run with fewer workers");

@@ -72,10 +72,14 @@ void purge_allocator() {
 }
 
 bool start_purge_thread() {
-  size_t threads = 1;
-  bool on = true;
-  return mallctl("max_background_threads", nullptr, nullptr, &threads, sizeof threads) == 0 &&
-         mallctl("background_thread", nullptr, nullptr, &on, sizeof on) == 0;
+  const auto set = [](const char* name, auto value) {
+    return mallctl(name, nullptr, nullptr, &value, sizeof value) == 0;
+  };
+  if (set("max_background_threads", size_t{1}) && set("background_thread", true)) {
+    return true;
+  }
+  set("background_thread", false);  // or everybody would leave it to a thread that is not there
+  return false;
 }
 
 std::string allocator_report() {

@@ -1,6 +1,8 @@
 #include "src/base/arena.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -77,6 +79,22 @@ TEST(ArenaTest, UsableIsJemallocsSizeClass) {
       ASSERT_EQ(Arena::usable(bytes), nallocx(bytes, 0)) << bytes;
     }
   }
+}
+
+// Where there is no thread for it, those that use the memory go on giving it back.
+TEST(ArenaTest, NoPurgeThreadLeavesPurgingToTheOthers) {
+  const auto start_without_threads = [] {
+    constexpr uid_t kNobodyElse = 64'321;  // the limit is none for root
+    const rlimit one{1, 1};
+    if ((geteuid() == 0 && setuid(kNobodyElse) != 0) || setrlimit(RLIMIT_NPROC, &one) != 0 ||
+        start_purge_thread()) {
+      _exit(1);
+    }
+    bool on = true;
+    size_t size = sizeof on;
+    _exit(mallctl("background_thread", &on, &size, nullptr, 0) == 0 && !on ? 0 : 2);
+  };
+  EXPECT_EXIT(start_without_threads(), testing::ExitedWithCode(0), "");
 }
 
 TEST(ArenaTest, ArenasAreReusedAfterDestruction) {

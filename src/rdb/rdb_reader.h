@@ -30,8 +30,10 @@ class RdbReader {
 
   bool byte(uint8_t& value);
   bool length(uint64_t& value);
-  // A number of things that follow, each of at least one byte; not 0.
-  bool count(uint64_t& value) { return length(value) && value > 0 && covers(value, 1); }
+  // A number of things that follow, each of at least so many bytes.
+  bool count_of(size_t each, uint64_t& value) { return length(value) && covers(value, each); }
+  // The same of one byte or more; not 0.
+  bool count(uint64_t& value) { return count_of(1, value) && value > 0; }
   // Whether there are bytes for `count` things of `each` bytes.
   bool covers(uint64_t count, size_t each);
   bool text(RdbText& text);

@@ -253,11 +253,6 @@ bool skip_ids(RdbReader& in, uint64_t count) {
   return in.covers(count, kIdBytes) && in.bytes(count * kIdBytes, ignored);
 }
 
-// A number of things of at least `each` bytes.
-bool count_of(RdbReader& in, uint64_t& count, size_t each) {
-  return in.length(count) && in.covers(count, each);
-}
-
 bool skip_group(RdbType type, RdbReader& in) {
   uint64_t count = 0;
   StreamId id;
@@ -265,7 +260,7 @@ bool skip_group(RdbType type, RdbReader& in) {
   uint64_t number = 0;
   if (!in.skip_text() || !read_id(in, id) ||
       (type != RdbType::kStreamListpacks && !in.length(number)) ||
-      !count_of(in, count, kIdBytes)) {
+      !in.count_of(kIdBytes, count)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -273,7 +268,7 @@ bool skip_group(RdbType type, RdbReader& in) {
       return false;
     }
   }
-  if (!count_of(in, count, 1)) {
+  if (!in.count_of(1, count)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -314,7 +309,7 @@ bool skip_rdb_stream(RdbType type, RdbReader& in) {
   uint64_t count = 0;
   uint64_t number = 0;
   StreamId id;
-  if (!count_of(in, count, 2)) {
+  if (!in.count_of(2, count)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -329,7 +324,7 @@ bool skip_rdb_stream(RdbType type, RdbReader& in) {
       (!read_id(in, id) || !read_id(in, id) || !in.length(number))) {
     return false;
   }
-  if (!count_of(in, count, 1)) {
+  if (!in.count_of(1, count)) {
     return false;
   }
   for (; count > 0; --count) {

@@ -3,6 +3,8 @@
 #include <iterator>
 
 #include "src/base/assert.h"
+#include "src/rdb/old_forms.h"
+#include "src/rdb/pack_builder.h"
 #include "src/rdb/type_codecs.h"
 
 namespace pollux {
@@ -57,11 +59,11 @@ bool skip_node(RdbReader& in) {
   return in.length(container) && in.skip_text();
 }
 
-// A number of elements, and so many.
+// A number of elements, and so many. That there are none is for readers to refuse.
 template <bool (*kSkipElement)(RdbReader&)>
 bool skip_elements(RdbReader& in) {
   uint64_t count = 0;
-  if (!in.count(count)) {
+  if (!in.count_of(1, count)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -73,10 +75,10 @@ bool skip_elements(RdbReader& in) {
 }
 
 // What stands behind a time.
-template <bool (*kSkip)(RdbReader&)>
-bool skip_behind_time(RdbReader& in) {
+template <bool (*kRest)(RdbReader&)>
+bool behind_time(RdbReader& in) {
   int64_t time = 0;
-  return in.time(time) && kSkip(in);
+  return in.time(time) && kRest(in);
 }
 
 template <RdbType kType>
@@ -84,35 +86,86 @@ bool skip_stream(RdbReader& in) {
   return skip_rdb_stream(kType, in);
 }
 
+// --- whether there is nothing in it ---
+
+bool no_elements(RdbReader& in) {
+  uint64_t count = 0;
+  return in.length(count) && count == 0;
+}
+
+// A string that may be an empty flat form, which nobody compresses. Others are not unpacked.
+bool short_text(RdbReader& in, RdbText& text) {
+  constexpr uint8_t kShortMax = 16;
+  return !in.at_end() && static_cast<uint8_t>(in.rest()[0]) <= kShortMax && in.text(text);
+}
+
+bool empty_pack(RdbReader& in) {
+  RdbText text;
+  size_t count = 0;
+  return short_text(in, text) && readable_pack(text.view(), count) && count == 0;
+}
+
+bool empty_ziplist(RdbReader& in) {
+  RdbText text;
+  PackedValue element;
+  if (!short_text(in, text)) {
+    return false;
+  }
+  ZiplistReader ziplist(text.view());
+  return !ziplist.next(element) && ziplist.complete();
+}
+
+bool empty_node(RdbReader& in) {
+  uint64_t container = 0;
+  return in.length(container) && container == static_cast<uint64_t>(RdbContainer::kPacked) &&
+         empty_pack(in);
+}
+
+template <bool (*kEmptyNode)(RdbReader&)>
+bool empty_nodes(RdbReader& in) {
+  uint64_t count = 0;
+  bool empty = in.length(count);
+  for (; empty && count > 0; --count) {
+    empty = kEmptyNode(in);
+  }
+  return empty;
+}
+
+bool never(RdbReader&) {
+  return false;
+}
+
 // --- the tables ---
 
 struct ReadRow {
   RdbType type;
   bool (*skip)(RdbReader& in);
+  bool (*empty)(RdbReader& in);  // of a value that skip has gone over
   bool (*read)(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out);
 };
 constexpr ReadRow kReadRows[] = {
-    {RdbType::kString, skip_text, read_string},
-    {RdbType::kList, skip_elements<skip_text>, read_rdb_list},
-    {RdbType::kSet, skip_elements<skip_text>, read_rdb_set},
-    {RdbType::kZset, skip_elements<skip_scored_by_text>, read_rdb_zset},
-    {RdbType::kHash, skip_elements<skip_pair>, read_rdb_hash},
-    {RdbType::kZset2, skip_elements<skip_scored>, read_rdb_zset},
-    {RdbType::kHashZipmap, skip_text, read_rdb_hash},
-    {RdbType::kListZiplist, skip_text, read_rdb_list},
-    {RdbType::kSetIntset, skip_text, read_rdb_set},
-    {RdbType::kZsetZiplist, skip_text, read_rdb_zset},
-    {RdbType::kHashZiplist, skip_text, read_rdb_hash},
-    {RdbType::kListQuicklist, skip_elements<skip_text>, read_rdb_list},
-    {RdbType::kStreamListpacks, skip_stream<RdbType::kStreamListpacks>, read_rdb_stream},
-    {RdbType::kHashListpack, skip_text, read_rdb_hash},
-    {RdbType::kZsetListpack, skip_text, read_rdb_zset},
-    {RdbType::kListQuicklist2, skip_elements<skip_node>, read_rdb_list},
-    {RdbType::kStreamListpacks2, skip_stream<RdbType::kStreamListpacks2>, read_rdb_stream},
-    {RdbType::kSetListpack, skip_text, read_rdb_set},
-    {RdbType::kStreamListpacks3, skip_stream<RdbType::kStreamListpacks3>, read_rdb_stream},
-    {RdbType::kHashMetadata, skip_behind_time<skip_elements<skip_timed>>, read_rdb_hash},
-    {RdbType::kHashListpackEx, skip_behind_time<skip_text>, read_rdb_hash},
+    {RdbType::kString, skip_text, never, read_string},
+    {RdbType::kList, skip_elements<skip_text>, no_elements, read_rdb_list},
+    {RdbType::kSet, skip_elements<skip_text>, no_elements, read_rdb_set},
+    {RdbType::kZset, skip_elements<skip_scored_by_text>, no_elements, read_rdb_zset},
+    {RdbType::kHash, skip_elements<skip_pair>, no_elements, read_rdb_hash},
+    {RdbType::kZset2, skip_elements<skip_scored>, no_elements, read_rdb_zset},
+    {RdbType::kHashZipmap, skip_text, never, read_rdb_hash},
+    {RdbType::kListZiplist, skip_text, empty_ziplist, read_rdb_list},
+    {RdbType::kSetIntset, skip_text, never, read_rdb_set},
+    {RdbType::kZsetZiplist, skip_text, empty_ziplist, read_rdb_zset},
+    {RdbType::kHashZiplist, skip_text, empty_ziplist, read_rdb_hash},
+    {RdbType::kListQuicklist, skip_elements<skip_text>, empty_nodes<empty_ziplist>, read_rdb_list},
+    {RdbType::kStreamListpacks, skip_stream<RdbType::kStreamListpacks>, never, read_rdb_stream},
+    {RdbType::kHashListpack, skip_text, empty_pack, read_rdb_hash},
+    {RdbType::kZsetListpack, skip_text, empty_pack, read_rdb_zset},
+    {RdbType::kListQuicklist2, skip_elements<skip_node>, empty_nodes<empty_node>, read_rdb_list},
+    {RdbType::kStreamListpacks2, skip_stream<RdbType::kStreamListpacks2>, never, read_rdb_stream},
+    {RdbType::kSetListpack, skip_text, empty_pack, read_rdb_set},
+    {RdbType::kStreamListpacks3, skip_stream<RdbType::kStreamListpacks3>, never, read_rdb_stream},
+    {RdbType::kHashMetadata, behind_time<skip_elements<skip_timed>>, behind_time<no_elements>,
+     read_rdb_hash},
+    {RdbType::kHashListpackEx, behind_time<skip_text>, behind_time<empty_pack>, read_rdb_hash},
 };
 
 struct WriteRow {
@@ -162,6 +215,12 @@ bool knows_rdb_type(RdbType type) {
 bool skip_rdb_value(RdbType type, RdbReader& in) {
   const ReadRow* const row = read_row(type);
   return row != nullptr && row->skip(in);
+}
+
+bool is_empty_rdb_value(RdbType type, std::string_view value) {
+  const ReadRow* const row = read_row(type);
+  RdbReader in(value);
+  return row != nullptr && row->empty(in);
 }
 
 bool read_rdb_value(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out) {

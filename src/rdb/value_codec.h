@@ -32,6 +32,11 @@ bool knows_rdb_type(RdbType type);
 // might mend it.
 bool skip_rdb_value(RdbType type, RdbReader& in);
 
+// Whether this value, which ends where the bytes end, is a collection without elements: some
+// versions before 7.0 have saved such keys by mistake, and redis-server 7.0 passes over those that
+// it meets in a file. No value for read_rdb_value. (Streams may be empty.)
+bool is_empty_rdb_value(RdbType type, std::string_view value);
+
 // Reads a value of any type that we know; false if it is not right. `out` is fresh.
 bool read_rdb_value(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out);
 

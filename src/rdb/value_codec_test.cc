@@ -365,12 +365,30 @@ TEST_F(ValueCodec, NothingIsRefused) {
   for (const RdbType type : {RdbType::kList, RdbType::kSet, RdbType::kZset, RdbType::kHash,
                              RdbType::kZset2, RdbType::kListQuicklist, RdbType::kListQuicklist2}) {
     EXPECT_EQ(read(type, Body().n(0)), nullptr);
+    EXPECT_TRUE(is_empty_rdb_value(type, std::string(Body().n(0))));
   }
   for (const RdbType type :
        {RdbType::kHashListpack, RdbType::kZsetListpack, RdbType::kSetListpack}) {
     EXPECT_EQ(read(type, Body().pack({})), nullptr);
+    EXPECT_TRUE(is_empty_rdb_value(type, std::string(Body().pack({}))));
   }
   EXPECT_EQ(read(RdbType::kSetIntset, Body().s(Intset::kEmpty)), nullptr);
+}
+
+TEST_F(ValueCodec, WhatIsDamagedIsNotEmpty) {
+  const auto empty = [](RdbType type, const std::string& value) {
+    return is_empty_rdb_value(type, value);
+  };
+  EXPECT_FALSE(empty(RdbType::kString, Body().s("")));
+  EXPECT_FALSE(empty(RdbType::kSet, Body().n(1).s("")));
+  EXPECT_FALSE(empty(RdbType::kSetIntset, Body().s(Intset::kEmpty)));  // an error to 7.0, too
+  EXPECT_FALSE(empty(RdbType::kHashListpack, Body().s("")));
+  EXPECT_FALSE(empty(RdbType::kHashListpack, Body().s("1234567")));
+  EXPECT_FALSE(empty(RdbType::kHashZiplist, Body().s("12345678901")));
+  EXPECT_FALSE(empty(RdbType::kHashListpack, Body().pack({"a", "b"})));
+  EXPECT_FALSE(empty(RdbType::kListQuicklist2, Body().n(2).n(2).pack({}).n(2).pack({"a"})));
+  EXPECT_FALSE(empty(RdbType::kListQuicklist2, Body().n(1).n(1).s("")));
+  EXPECT_FALSE(empty(RdbType::kModule2, ""));
 }
 
 TEST_F(ValueCodec, ElementsThatComeTwiceAreRefused) {

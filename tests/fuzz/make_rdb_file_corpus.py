@@ -40,7 +40,8 @@ def made():
     module = b"\x81" + struct.pack(">Q", 0x123456789abcdef0)
     parts = {"seconds": b"\xfd\x05\0\0\0" + key, "slot-info": b"\xf4\1\2\3" + key,
              "module-aux": b"\xf7" + module, "module": b"\x07\1k" + module,
-             "slot-import": b"\xf3\1x", "functions-pre-ga": b"\xf6\1x", "empty": b""}
+             "slot-import": b"\xf3\1x", "functions-pre-ga": b"\xf6\1x", "empty": b"",
+             "no-elements": b"\x01\1k\0\x12\1k\1\2\7\7\0\0\0\0\0\xff" + key}
     for name, part in parts.items():
         body = b"REDIS0011" + part + b"\xff"
         yield name, body + struct.pack("<Q", payloads.crc64(body))

@@ -1,8 +1,10 @@
 """What the integration tests share: a server per test class or per test, and raw sockets."""
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -55,6 +57,12 @@ class Case(unittest.TestCase):
                                       expect_start=expect_start)
         self.addCleanup(server.stop)
         return server
+
+    def new_directory(self):
+        """One that is gone, with all that is in it, when the test ends."""
+        directory = tempfile.mkdtemp(prefix="pollux-test-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        return directory
 
     def eventually(self, condition, seconds=10, what="condition"):
         deadline = time.monotonic() + seconds

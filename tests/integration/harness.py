@@ -78,11 +78,15 @@ class Server:
             command.append("--" + name)
             command += [str(v) for v in value] if isinstance(value, (list, tuple)) else [str(value)]
         self.command = command
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                cwd=self.directory, preexec_fn=_die_with_parent,
-                env=dict(os.environ, **(env or {})))
+        try:
+            with open(self.log_path, "wb") as log:
+                self.process = subprocess.Popen(
+                    command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                    cwd=self.directory, preexec_fn=_die_with_parent,
+                    env=dict(os.environ, **(env or {})))
+        except OSError:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
         _running.append(self)
         if expect_start:
             self._wait_ready(ready_seconds)

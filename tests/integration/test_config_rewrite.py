@@ -3,7 +3,6 @@ same file."""
 
 import os
 import stat
-import tempfile
 import threading
 
 import redis
@@ -59,7 +58,7 @@ class ConfigRewrite(Case):
 
     def rewritten(self, start, text, settings, twice=False):
         """The file after CONFIG SETs and CONFIG REWRITE."""
-        directory = tempfile.mkdtemp(prefix="pollux-rewrite-")
+        directory = self.new_directory()
         path = os.path.join(directory, "a.conf")
         with open(os.path.join(directory, "more.conf"), "w") as f:
             f.write(MORE)
@@ -114,7 +113,7 @@ class ConfigRewrite(Case):
             self.start().redis().config_rewrite()
 
     def test_the_server_starts_again_from_it(self):
-        directory = tempfile.mkdtemp(prefix="pollux-rewrite-")
+        directory = self.new_directory()
         path = os.path.join(directory, "a.conf")
         with open(path, "w") as f:
             f.write("timeout 5\n")
@@ -132,7 +131,7 @@ class ConfigRewrite(Case):
     @only_once
     @pollux_only
     def test_not_in_a_transaction(self):
-        directory = tempfile.mkdtemp(prefix="pollux-rewrite-")
+        directory = self.new_directory()
         path = os.path.join(directory, "a.conf")
         with open(path, "w") as f:
             f.write("timeout 5\n")
@@ -143,7 +142,7 @@ class ConfigRewrite(Case):
             self.assertEqual(raw.read_exactly(expected), expected)
 
     def test_says_why_it_cannot(self):
-        directory = tempfile.mkdtemp(prefix="pollux-rewrite-")
+        directory = self.new_directory()
         path = os.path.join(directory, "a.conf")
         with open(path, "w") as f:
             f.write("timeout 5\n")
@@ -155,7 +154,7 @@ class ConfigRewrite(Case):
         self.assertTrue(client.ping())
 
     def test_others_are_served_meanwhile(self):
-        directory = tempfile.mkdtemp(prefix="pollux-rewrite-")
+        directory = self.new_directory()
         path = os.path.join(directory, "a.conf")
         with open(path, "w") as f:
             f.write("".join("# %d\n" % i for i in range(200_000)))
@@ -183,8 +182,7 @@ class ConfigRewrite(Case):
 
     @only_once
     def test_renamed_commands(self):
-        path = tempfile.mkstemp(suffix=".conf")[1]
-        self.addCleanup(os.unlink, path)
+        path = os.path.join(self.new_directory(), "a.conf")
         with open(path, "w") as f:
             f.write("rename-command FLUSHALL \"\"\nrename-command get fetch\n"
                     "rename-command SET SET\nrename-command set sEt\n"

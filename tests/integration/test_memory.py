@@ -315,9 +315,8 @@ class Figures(Loaded):
         self.assertAlmostEqual(stats["dataset.bytes"] + stats["overhead.total"],
                                stats["total.allocated"])
 
-    @pollux_only
-    @not_quick
-    def test_an_idle_server_gives_back_what_is_free(self):
+    def emptied(self):
+        """A client of a server most of whose memory is free, and how to ask for the allocator's."""
         client = self.start().redis()
         fill(client, 800, size=100000)
         client.delete(*["k%d" % i for i in range(800)])
@@ -326,7 +325,20 @@ class Figures(Loaded):
             return client.info("memory")["allocator_" + what]
 
         self.eventually(lambda: memory("active") < 30 << 20)  # freed by the tick
+        return client, memory
+
+    @pollux_only
+    @not_quick
+    def test_an_idle_server_gives_back_what_is_free(self):
+        _, memory = self.emptied()
         self.eventually(lambda: memory("resident") < 40 << 20, seconds=30)
+
+    @pollux_only
+    @not_quick
+    def test_purge_gives_it_back_at_once(self):
+        client, memory = self.emptied()
+        client.memory_purge()
+        self.eventually(lambda: memory("resident") < 40 << 20, seconds=2)  # else it takes 10
 
     @pollux_only
     @not_quick

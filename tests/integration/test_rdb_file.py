@@ -2,10 +2,8 @@
 here it loads as the same keys. The server under test has no part in this; rdb_file_tool has."""
 
 import os
-import shutil
 import struct
 import subprocess
-import tempfile
 
 import harness
 import payloads
@@ -35,8 +33,7 @@ class RdbFile(Case):
 
     def setUp(self):
         super().setUp()
-        self.directory = tempfile.mkdtemp(prefix="pollux-rdb-")
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.directory = self.new_directory()
         self.path = os.path.join(self.directory, "dump.rdb")
 
     def redis(self, **options):
@@ -177,6 +174,24 @@ class RdbFile(Case):
         after = self.listed_keys(self.run_tool("list", self.path + ".ours", 10))
         self.assertEqual({key[1] for key in after}, {key[1] for key in before})
         self.assertEqual({key[3][0] for key in after} - {24, 25}, set())
+
+    @only_once
+    @pollux_only
+    def test_keys_without_elements_are_passed_over(self):
+        pack = payloads.text(b"\x07\0\0\0\0\0\xff")
+        ziplist = payloads.text(struct.pack("<IIH", 11, 10, 0) + b"\xff")
+        values = [bytes([kind]) + b"\1k\0" for kind in (1, 2, 3, 4, 5, 14, 18)]
+        values += [bytes([kind]) + b"\1k" + ziplist for kind in (10, 12, 13)]
+        values += [b"\x10\1k" + pack, b"\x11\1k" + pack, b"\x0e\1k\1" + ziplist,
+                   b"\x12\1k\1\2" + pack]
+        for value in values:
+            with self.subTest(value):
+                with open(self.path, "wb") as f:
+                    f.write(file_of(b"REDIS0010", b"\xfe\0" + value + b"\0\1z\1v"))
+                with self.redis() as theirs:
+                    self.assertEqual(theirs.redis().keys(), [b"z"])
+                listed = self.listed_keys(self.run_tool("list", self.path, 10))
+                self.assertEqual([key[1] for key in listed], [b"z"])
 
     @only_once
     @pollux_only
