@@ -2,7 +2,9 @@
 // ZRANGE becomes a RangeQuery, and that a RankRange.
 #include <algorithm>
 #include <deque>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/commands/families.h"
@@ -152,6 +154,23 @@ void zrevrangebylex(Context& ctx) {
   reply_range(ctx, {}, {.by = By::kLex, .reverse = true});
 }
 
+// A score of -0 loses its sign in redis-server's listpacks. There, what is stored goes into one
+// until something comes that does not fit, in the order in which it is found; a range of ranks that
+// has too many goes elsewhere from the start.
+void drop_signs(const RangeQuery& query, const EncodingLimits& limits, std::span<ZsetItem> items) {
+  const auto most = static_cast<size_t>(std::max<int64_t>(limits.zset_listpack_entries, 0));
+  if (query.by == By::kRank && items.size() > most) {
+    return;
+  }
+  for (size_t i = 0; i < std::min(items.size(), most); ++i) {
+    ZsetItem& item = items[query.reverse ? items.size() - 1 - i : i];
+    if (std::cmp_greater(item.member.size(), limits.zset_listpack_value)) {
+      return;
+    }
+    item.score += 0.0;
+  }
+}
+
 void zrangestore(Context& ctx) {
   RangeQuery query;
   if (!read_query(ctx, 3, {.by_and_reverse = true, .with_scores = false}, query)) {
@@ -169,6 +188,7 @@ void zrangestore(Context& ctx) {
   zset.visit(range, /*reverse=*/false, [&](std::string_view member, double score) {
     items.push_back({texts.keep(zset.is_large(), member), score});
   });
+  drop_signs(query, ctx.config.encoding, items);
   store_items(ctx, 1, items, KeyEvent::kZRangeStore);
 }
 

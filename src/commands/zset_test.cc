@@ -68,6 +68,25 @@ TEST(Zset, Ranges) {
   }
 }
 
+// As redis-server: see drop_signs.
+TEST(Zset, RangesStoredLoseSignsOfZero) {
+  TestStore store;
+  store.config().encoding.zset_listpack_entries = 0;
+  store.run("zadd z -0 a -0 b -0 c");
+  const auto stored = [&](int64_t entries, const std::string& range) {
+    store.config().encoding.zset_listpack_entries = entries;
+    store.run("zrangestore y z " + range);
+    return store.run("zmscore y a b c");
+  };
+  const std::string_view none = "*3\r\n$2\r\n-0\r\n$2\r\n-0\r\n$2\r\n-0\r\n";
+  EXPECT_EQ(stored(0, "-inf +inf byscore"), none);
+  EXPECT_EQ(stored(2, "0 -1"), none);
+  EXPECT_EQ(stored(2, "-inf +inf byscore"), "*3\r\n$1\r\n0\r\n$1\r\n0\r\n$2\r\n-0\r\n");
+  EXPECT_EQ(stored(1, "+ - bylex rev"), "*3\r\n$2\r\n-0\r\n$2\r\n-0\r\n$1\r\n0\r\n");
+  store.config().encoding.zset_listpack_value = 0;
+  EXPECT_EQ(stored(128, "0 -1"), none);
+}
+
 TEST(Zset, Combinations) {
   TestStore store(4);
   store.run("zadd z 1 a 2 b 3 c");

@@ -273,6 +273,12 @@ class Run {
     reopen(others.connection);
   }
 
+  // Of what it has still to send when it sees that the client's side has ended, Redis sends nothing
+  // (known.md). The first 64 KiB of a reply leave before it looks.
+  bool redis_was_cut_off() const {
+    return redis_.bytes.size() >= 64 << 10 && pollux_.bytes.starts_with(redis_.bytes);
+  }
+
   void run_raw(const Step& step) {
     Delivery delivery{step.raw};
     delivery.until_closed = true;
@@ -280,7 +286,7 @@ class Run {
     delivery.split_seed = step.raw.size() < 2000 ? step.split_seed : 0;
     // On a connection of its own, which no other step uses.
     size_t connection = pairs_.size() - 1;
-    if (send(connection, delivery) && redis_.bytes != pollux_.bytes) {
+    if (send(connection, delivery) && redis_.bytes != pollux_.bytes && !redis_was_cut_off()) {
       report(0, "answers to raw bytes differ", redis_.bytes, pollux_.bytes);
     }
     reopen(connection);
