@@ -26,11 +26,11 @@
 #include <string>
 #include <string_view>
 
+#include "src/rdb/key_meta.h"
 #include "src/rdb/rdb_format.h"
 #include "src/rdb/rdb_reader.h"
 #include "src/rdb/rdb_text.h"
 #include "storage/rdb_file_format.h"
-#include "storage/rdb_file_writer.h"
 
 namespace pollux {
 

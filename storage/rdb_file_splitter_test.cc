@@ -10,6 +10,7 @@
 #include "src/data/crc64.h"
 #include "src/rdb/test_sink.h"
 #include "storage/rdb_file_test_support.h"
+#include "storage/rdb_file_writer.h"
 
 namespace pollux {
 namespace {
@@ -208,9 +209,16 @@ TEST(RdbFileSplitter, RefusesWhatWouldBeLost) {
   }
   expect(split_parts("\xfe\x10\x00\x01k\x01v"s), {"byte 9: keys of database 16", "is 16"});
   expect(split_parts("\xfe\xc0\x10"), {"the number of a database is damaged, at about byte 11"});
-  expect(split_parts("\x01\x01k\x00"s),
+  expect(split_parts("\x01\x01k\xc0"s),
          {"byte 9: the value of key \"k\" of database 0 (type 1) is damaged, at about byte 13"});
-  expect(split_parts("\x01\x03k\n\x80\x00"s), {"key \"k..\""});
+  expect(split_parts("\x01\x03k\n\x80\xc0"s), {"key \"k..\""});
+}
+
+// Old servers have written keys with nothing in them; redis-server leaves them out.
+TEST(RdbFileSplitter, AKeyWithNothingInItIsAKey) {
+  const SplitFile read = split_file(sealed("REDIS0010\x01\x01k\x00"s), 64);
+  EXPECT_TRUE(read.ended) << read.error;
+  EXPECT_EQ(read.lines, "key 0 k type 1 bytes \0\n"s);
 }
 
 // A number claims more than there is: nobody takes memory for it, and nobody reads the file to its

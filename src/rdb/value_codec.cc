@@ -1,5 +1,6 @@
 #include "src/rdb/value_codec.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "src/base/assert.h"
@@ -57,11 +58,11 @@ bool skip_node(RdbReader& in) {
   return in.length(container) && in.skip_text();
 }
 
-// A number of elements, and so many.
+// A number of elements, and so many. None is a value that nobody builds, but it has an end.
 template <bool (*kSkipElement)(RdbReader&)>
 bool skip_elements(RdbReader& in) {
   uint64_t count = 0;
-  if (!in.count(count)) {
+  if (!in.length(count) || !in.covers(count, 1)) {
     return false;
   }
   for (; count > 0; --count) {
@@ -82,6 +83,47 @@ bool skip_behind_time(RdbReader& in) {
 template <RdbType kType>
 bool skip_stream(RdbReader& in) {
   return skip_rdb_stream(kType, in);
+}
+
+// --- whether there is anything in a value ---
+
+// As text of a pack that holds nothing.
+constexpr std::string_view kEmptyListpack("\7\0\0\0\0\0\xff", 7);
+constexpr std::string_view kEmptyZiplist("\xb\0\0\0\xa\0\0\0\0\0\xff", 11);
+constexpr std::string_view kEmptyZipmap("\0\xff", 2);
+constexpr std::string_view kEmptyIntsets[] = {
+    {"\2\0\0\0\0\0\0\0", 8}, {"\4\0\0\0\0\0\0\0", 8}, {"\b\0\0\0\0\0\0\0", 8}};
+
+bool is_empty_pack(RdbReader& in) {
+  RdbText text;
+  if (!in.text(text)) {
+    return false;
+  }
+  const std::string_view pack = text.view();
+  return pack == kEmptyListpack || pack == kEmptyZiplist || pack == kEmptyZipmap ||
+         std::find(std::begin(kEmptyIntsets), std::end(kEmptyIntsets), pack) !=
+             std::end(kEmptyIntsets);
+}
+
+bool counts_none(RdbReader& in) {
+  uint64_t count = 0;
+  return in.length(count) && count == 0;
+}
+
+// Of a list in nodes: all of them are.
+bool has_empty_nodes(RdbReader& in, bool containers) {
+  uint64_t nodes = 0;
+  if (!in.length(nodes)) {
+    return false;
+  }
+  for (; nodes > 0; --nodes) {
+    uint64_t container = static_cast<uint64_t>(RdbContainer::kPacked);
+    if ((containers && !in.length(container)) ||
+        container != static_cast<uint64_t>(RdbContainer::kPacked) || !is_empty_pack(in)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // --- the tables ---
@@ -129,6 +171,9 @@ constexpr WriteRow kWriteRows[] = {
     {ValueType::kStream, rdb_stream_type, write_rdb_stream},
 };
 
+// What has nothing in it is short, but for lists of many nodes of nothing, which nobody has seen.
+constexpr size_t kEmptyValueBytesMax = 64;
+
 // Null if there is none.
 const ReadRow* read_row(RdbType type) {
   for (const ReadRow& row : kReadRows) {
@@ -162,6 +207,40 @@ bool knows_rdb_type(RdbType type) {
 bool skip_rdb_value(RdbType type, RdbReader& in) {
   const ReadRow* const row = read_row(type);
   return row != nullptr && row->skip(in);
+}
+
+bool is_empty_rdb_value(RdbType type, std::string_view bytes) {
+  if (type == RdbType::kString || bytes.size() > kEmptyValueBytesMax) [[likely]] {
+    return false;
+  }
+  RdbReader in(bytes);
+  int64_t time = 0;
+  switch (type) {
+    case RdbType::kList:
+    case RdbType::kSet:
+    case RdbType::kZset:
+    case RdbType::kZset2:
+    case RdbType::kHash:
+      return counts_none(in);
+    case RdbType::kHashMetadata:
+      return in.time(time) && counts_none(in);
+    case RdbType::kHashListpackEx:
+      return in.time(time) && is_empty_pack(in);
+    case RdbType::kListQuicklist:
+    case RdbType::kListQuicklist2:
+      return has_empty_nodes(in, type == RdbType::kListQuicklist2);
+    case RdbType::kHashZipmap:
+    case RdbType::kListZiplist:
+    case RdbType::kSetIntset:
+    case RdbType::kZsetZiplist:
+    case RdbType::kHashZiplist:
+    case RdbType::kHashListpack:
+    case RdbType::kZsetListpack:
+    case RdbType::kSetListpack:
+      return is_empty_pack(in);
+    default:
+      return false;  // streams may be empty, and of others nothing is known
+  }
 }
 
 bool read_rdb_value(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "src/data/encoding_limits.h"
 #include "src/data/entry.h"
@@ -31,6 +32,10 @@ bool knows_rdb_type(RdbType type);
 // in its strings is not looked at. Takes no memory. RdbReader::lacking tells whether more bytes
 // might mend it.
 bool skip_rdb_value(RdbType type, RdbReader& in);
+
+// Whether a collection has nothing in it, which is no value: Redis up to 6 wrote such keys by a
+// mistake into files, and servers leave them out. `bytes`: the value, as far as skip_rdb_value went.
+bool is_empty_rdb_value(RdbType type, std::string_view bytes);
 
 // Reads a value of any type that we know; false if it is not right. `out` is fresh.
 bool read_rdb_value(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out);
