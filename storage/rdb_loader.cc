@@ -335,8 +335,8 @@ void RdbLoader::fail(std::string_view sentence) {
 void RdbLoader::fail_to_read(std::string_view what, int error) {
   fail(options_.file + " can't be " + std::string(what) + ": " +
        (error == ReadAhead::kCutOff
-            ? "it has become shorter while it was read. Does somebody write to it? Load a file that "
-              "is complete."
+            ? "it has become shorter while it was read. Does somebody write to it? Load a file "
+              "that is complete."
             : std::string(std::strerror(error)) +
                   ". Options dir and dbfilename say which file is loaded; it must be a file that "
                   "this user may read, on a disk that works. To start empty, move it away."));

@@ -1,5 +1,5 @@
-// For tests: files in memory that are only read. Reads end in an order drawn by a seed, or not until
-// they are let go.
+// For tests: files in memory that are only read. Reads end in an order drawn by a seed, or not
+// until they are let go.
 #pragma once
 
 #include <algorithm>

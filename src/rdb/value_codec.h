@@ -34,7 +34,8 @@ bool knows_rdb_type(RdbType type);
 bool skip_rdb_value(RdbType type, RdbReader& in);
 
 // Whether a collection has nothing in it, which is no value: Redis up to 6 wrote such keys by a
-// mistake into files, and servers leave them out. `bytes`: the value, as far as skip_rdb_value went.
+// mistake into files, and servers leave them out. `bytes`: the value, as far as skip_rdb_value
+// goes.
 bool is_empty_rdb_value(RdbType type, std::string_view bytes);
 
 // Reads a value of any type that we know; false if it is not right. `out` is fresh.
