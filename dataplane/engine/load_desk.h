@@ -67,7 +67,13 @@ struct LoadWork {
   Keyspace keys;  // bound for this alone
   LoadBatch* batch = nullptr;    // that is being built
   LoadBatch* waiting = nullptr;  // a chain
-  std::array<LoadRecord, kGroup> group;
+  // Of the batch: records that are to be built next, whose buckets are on their way.
+  struct Group {
+    std::array<LoadRecord, kGroup> records;
+    size_t count = 0;
+  };
+  Group groups[2];
+  size_t next_group = 0;
 };
 
 }  // namespace pollux

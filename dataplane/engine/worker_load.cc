@@ -2,6 +2,8 @@
 // come (load_desk.h), with the code that RESTORE has. Nobody hears of these keys: no event, no
 // invalidation, no ticket, as in Redis; nothing expires by itself or is evicted meanwhile, and
 // nothing is refused for want of memory.
+#include <utility>
+
 #include "dataplane/engine/worker.h"
 #include "src/base/time.h"
 #include "src/rdb/rdb_reader.h"
@@ -59,20 +61,27 @@ bool Worker::build_group(LoadWork& load) {
     }
     load.batch = std::exchange(load.waiting, load.waiting->next_batch);
   }
-  size_t count = 0;
-  for (; count < load.group.size() && load.batch->next(load.group[count]); ++count) {
-    shard_.prefetch_bucket(static_cast<int>(load.group[count].db), load.group[count].hash);
+  // The group behind this one is asked for first, so that it comes while this one is built.
+  LoadWork::Group& group = load.groups[load.next_group];
+  load.next_group ^= 1;
+  LoadWork::Group& behind = load.groups[load.next_group];
+  for (behind.count = 0; behind.count < LoadWork::kGroup; ++behind.count) {
+    LoadRecord& record = behind.records[behind.count];
+    if (!load.batch->next(record)) {
+      break;
+    }
+    shard_.prefetch_insert(static_cast<int>(record.db), record.hash);
   }
-  bool more = count == load.group.size();
-  for (size_t i = 0; i < count; ++i) {
-    const LoadBatch::Refusal refusal = build(load.keys, load.group[i]);
+  for (size_t i = 0; i < group.count; ++i) {
+    const LoadBatch::Refusal refusal = build(load.keys, group.records[i]);
     if (refusal != LoadBatch::Refusal::kNone) {
-      load.batch->refuse(refusal, load.group[i]);
-      more = false;
+      load.batch->refuse(refusal, group.records[i]);
+      behind.count = 0;
       break;
     }
   }
-  if (!more) {
+  group.count = 0;
+  if (behind.count == 0) {
     load.desk.give_back(*std::exchange(load.batch, nullptr));
   }
   return true;
