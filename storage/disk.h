@@ -31,6 +31,9 @@ class Disk {
   // refuses that, the file is open as without.
   enum class Cache : uint8_t { kSystem, kDirect };
   static constexpr size_t kDirectAlign = 4096;
+  static bool is_aligned(uint64_t offset, const void* bytes, size_t size) {
+    return (offset | reinterpret_cast<uintptr_t>(bytes) | size) % kDirectAlign == 0;
+  }
 
   struct Completion {
     uint64_t token = 0;  // as given to what has ended
@@ -39,7 +42,7 @@ class Disk {
     int64_t result = 0;
   };
 
-  virtual ~Disk() = default;
+  virtual ~Disk() = default;  // nothing is under way
   Disk() = default;
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -70,7 +73,8 @@ class Disk {
   virtual size_t depth_max() const = 0;
 
   // Hands over what was begun and takes completions, in any order; waits for the first one up to
-  // `wait_us` (0: not at all; -1: without limit), or for wake. How many `out` has got.
+  // `wait_us` (0: not at all; -1: without limit), or for wake. How many `out` has got, which is
+  // not empty.
   virtual size_t poll(std::span<Completion> out, int64_t wait_us) = 0;
   // Any thread: the poll under way, or the next one, does not wait.
   virtual void wake() = 0;
