@@ -51,7 +51,8 @@ class LoadDesk final : public LoadSink {
   std::vector<std::unique_ptr<Batches>> inboxes_;  // by worker
   Batches done_;
   LoadBatch* home_ = nullptr;  // what the storage thread has taken of these
-  // It waits for the next batch. seq_cst on both sides: it says so, then looks; they push, then look.
+  // It waits for the next batch. seq_cst on both sides: it says so, then looks; they push, then
+  // look.
   std::atomic<bool> wanted_{false};
   std::atomic<bool> over_{false};
 };

@@ -50,8 +50,8 @@ class Bytes final : public ByteSink {
 
 std::string value_of(int i) { return "value " + std::to_string(i) + std::string(i % 50, 'x'); }
 
-// Strings key:0 ... in database 0, lists list:N with N % 10 + 1 elements in database 3, and short-lived
-// keys that end at `end_ms`. `after` comes at the end.
+// Strings key:0 ... in database 0, lists list:N with N % 10 + 1 elements in database 3, and keys
+// that end at `end_ms`. `after` comes at the end.
 std::string file_of_keys(int64_t end_ms, const std::string& after = {}) {
   Bytes bytes;
   RdbFileWriter writer(bytes, {.compress = false});
@@ -186,7 +186,8 @@ class Asker {
       case 2:
         return denied({"GET", key}, "\"" + value_of(i) + "\"");
       case 3:
-        return denied({"MGET", key, "key:7"}, "[ \"" + value_of(i) + "\" \"" + value_of(7) + "\" ]");
+        return denied({"MGET", key, "key:7"},
+                      "[ \"" + value_of(i) + "\" \"" + value_of(7) + "\" ]");
       case 4:
         return denied({"SET", own, "x"}, "+OK");
       case 5:
@@ -276,7 +277,8 @@ TEST_F(LoadTest, EveryKeyIsThereAndNobodyIsAnsweredBefore) {
     EXPECT_EQ(start.ask(client, {"TTL", "timed:3"}).substr(0, 2), ":3");
     start.ask(client, {"SELECT", "3"});
     EXPECT_EQ(start.ask(client, {"DBSIZE"}), ":" + std::to_string(kKeys / 4) + "\r\n");
-    EXPECT_EQ(start.ask(client, {"LRANGE", "list:11", "0", "-1"}), "*2\r\n$2\r\n11\r\n$2\r\n11\r\n");
+    EXPECT_EQ(start.ask(client, {"LRANGE", "list:11", "0", "-1"}),
+              "*2\r\n$2\r\n11\r\n$2\r\n11\r\n");
     const LoadBlock& figures = start.scheduler.engine().page().load;
     EXPECT_EQ(figures.keys_loaded.get(), kKeys + kTimedKeys + kKeys / 4);
     EXPECT_EQ(figures.loading.get(), 0);

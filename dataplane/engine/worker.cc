@@ -386,7 +386,9 @@ void Worker::idle(bool worked) {
     transport_->flush();
     return;
   }
-  int64_t wake_ms = std::min(next_cron_ms_, parked_ || loading() ? INT64_MAX : shard_.next_expiry_ms());
+  const bool may_expire = !parked_ && !loading();
+  int64_t wake_ms =
+      std::min(next_cron_ms_, may_expire ? shard_.next_expiry_ms() : INT64_MAX);
   if (paused()) {
     wake_ms = std::min(wake_ms, config_->pause.end_ms);
   } else if (!parked_) {

@@ -1,5 +1,5 @@
-// Loading at the start, on one worker: a share of each turn builds the keys of the batches that have
-// come (load_desk.h), with the code that RESTORE has. Nobody hears of these keys: no event, no
+// Loading at the start, on one worker: a share of each turn builds the keys of the batches that
+// have come (load_desk.h), with the code that RESTORE has. Nobody hears of these keys: no event, no
 // invalidation, no ticket, as in Redis; nothing expires by itself or is evicted meanwhile, and
 // nothing is refused for want of memory.
 #include <utility>

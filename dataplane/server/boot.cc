@@ -510,6 +510,9 @@ void Boot::wait_for_end() {
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
       engine_->stop(kStopGraceMs);
     }
+    if (engine_->stopping() && load_ != nullptr) {
+      load_->stop();
+    }
     if (engine_->stopping() && !told && !load_failed_) {
       told = true;
       log_line(LogLevel::kNotice, "User requested shutdown...");

@@ -110,7 +110,8 @@ class Load(LoadCase):
                 self.assertEqual(self.properties(ours), keys)
                 self.assertEqual(self.counts(ours), (len(keys), 0))
                 log = ours.log()
-                for pattern in ("Loading RDB produced by version 7[.]0[.]15", "RDB age [0-9]+ seconds",
+                for pattern in ("Loading RDB produced by version 7[.]0[.]15",
+                                "RDB age [0-9]+ seconds",
                                 "RDB memory usage when created [0-9.]+ Mb",
                                 "Done loading RDB, keys loaded: %d, keys expired: 0[.]" % len(keys),
                                 "DB loaded from disk: [0-9.]+ seconds",
@@ -157,8 +158,9 @@ class Load(LoadCase):
     @pollux_only
     def test_leaves_out_what_redis_leaves_out(self):
         parts = b"".join((
-            b"\xfe\x00", string(b"a", b"1", until(1000)), string(b"b", b"1", b"\xfd" + b"\x09\0\0\0"),
-            string(b"c", b"1"), string(b"a", b"2"), string(b"later", b"1", until(4102444800123)),
+            b"\xfe\x00", string(b"a", b"1", until(1000)),
+            string(b"b", b"1", b"\xfd" + b"\x09\0\0\0"), string(b"c", b"1"), string(b"a", b"2"),
+            string(b"later", b"1", until(4102444800123)),
             key(b"list", b"\x01\x00"), key(b"set", b"\x02\x00"), key(b"hash", b"\x04\x00"),
             key(b"zset", b"\x05\x00", until(5)), key(b"lists", b"\x0e\x00"),
             key(b"pack", b"\x10" + payloads.text(b"\7\0\0\0\0\0\xff")),
@@ -169,7 +171,8 @@ class Load(LoadCase):
         names = sorted(theirs.redis().keys())
         theirs.stop()
         ours = self.loaded()
-        self.assertEqual((self.counts(ours), ours.redis().info("keyspace")["db0"]["keys"]), expected)
+        self.assertEqual(expected,
+                         (self.counts(ours), ours.redis().info("keyspace")["db0"]["keys"]))
         self.assertEqual(sorted(ours.redis().keys()), names)
         self.assertEqual(ours.redis().get("a"), b"2")
         self.assertEqual(ours.redis(db=5).get("c"), b"5")
@@ -219,7 +222,7 @@ class Load(LoadCase):
         self.write(good[:-8] + bytes(8))
         server = self.loaded()
         self.assertEqual(server.redis().get("a"), b"1")
-        self.assertIn("RDB file was saved with checksum disabled: no check performed.", server.log())
+        self.assertIn("RDB file was saved with checksum disabled", server.log())
 
     @pollux_only
     def test_what_is_no_file(self):
@@ -354,7 +357,7 @@ class WhileLoading(LoadCase):
                     with server.connect() as s:
                         s.sendall(how.encode() + b"\r\n")
                         reply = s.recv(1000)
-                        self.assertTrue(reply == b"" or not loading or b"SAVE" in how.encode(), reply)
+                        self.assertTrue(reply == b"" or not loading or how.endswith(" SAVE"))
                 status = server.wait(20)
                 self.assertEqual(status, -9 if how == "SIGKILL" else 0, server.log())
                 server.stop()
