@@ -13,11 +13,12 @@
 
 #include "src/base/hash.h"
 #include "src/base/rng.h"
+#include "src/base/time.h"
 #include "src/data/crc64.h"
 #include "src/data/keyspace.h"
 #include "src/rdb/test_sink.h"
 #include "storage/rdb_file_writer.h"
-#include "storage/test_disk.h"
+#include "storage/sim_disk.h"
 
 namespace pollux {
 namespace {
@@ -109,12 +110,23 @@ std::string many_keys(size_t count) {
 class RdbLoaderTest : public testing::Test {
  protected:
   RdbLoader::Step load(const std::string& file, size_t shards = 2, uint64_t seed = 1) {
-    disk_ = std::make_unique<TestDisk>(seed);
-    disk_->files["dump.rdb"] = file;
+    lay(file, seed);
     start(shards, seed);
     return run();
   }
+  // A disk with that file.
+  void lay(const std::string& file, uint64_t seed = 1) {
+    loader_.reset();
+    SimDisk::Image image;
+    image.files["dump.rdb"] = file;
+    disk_ = std::make_unique<SimDisk>(seed, clock_, image);
+    disk_->set_faults({.stalls = 10, .stall_us_max = 2'000});
+    stalled_ = false;
+  }
+  // Reads that were begun.
+  uint64_t reads() const { return disk_->calls() - 2; }
   void start(size_t shards, uint64_t seed = 1) {
+    loader_.reset();
     figures_ = std::make_unique<LoadBlock>();
     builders_ = std::make_unique<Builders>(shards, seed);
     loader_ = std::make_unique<RdbLoader>(options_, *disk_, *builders_, *figures_);
@@ -123,7 +135,8 @@ class RdbLoaderTest : public testing::Test {
   RdbLoader::Step run(size_t steps_max = 100'000) {
     RdbLoader::Step step = RdbLoader::Step::kAgain;
     for (size_t i = 0; i < steps_max && step == RdbLoader::Step::kAgain; ++i) {
-      step = loader_->step({kNow.us + static_cast<int64_t>(i)}, -1);
+      step = loader_->step({kNow.us + static_cast<int64_t>(i)}, 0);
+      clock_.advance_us(stalled_ ? 0 : 100);
     }
     return step;
   }
@@ -143,7 +156,9 @@ class RdbLoaderTest : public testing::Test {
                                  .format = {.databases = 16},
                                  .reads = {.block_bytes = 4096, .blocks = 3},
                                  .batch_bytes = 1024};
-  std::unique_ptr<TestDisk> disk_;
+  ManualClock clock_{kNow};
+  bool stalled_ = false;  // no read ends
+  std::unique_ptr<SimDisk> disk_;
   std::unique_ptr<LoadBlock> figures_;
   std::unique_ptr<Builders> builders_;
   std::unique_ptr<RdbLoader> loader_;
@@ -166,8 +181,6 @@ TEST_F(RdbLoaderTest, HandsEveryKeyToItsShard) {
   EXPECT_EQ(figures_->total_bytes.get(), static_cast<int64_t>(file.size()));
   EXPECT_EQ(figures_->loaded_bytes.get(), figures_->total_bytes.get());
   EXPECT_EQ(figures_->saved_memory_bytes.get(), 300);
-  loader_.reset();
-  EXPECT_EQ(disk_->closed, 1U);
 }
 
 TEST_F(RdbLoaderTest, LosesNothingHoweverReadsEndAndBuildersDawdle) {
@@ -215,8 +228,7 @@ TEST_F(RdbLoaderTest, GoesOnWithoutFunctions) {
 }
 
 TEST_F(RdbLoaderTest, BuildersThatAreSlowHoldItBack) {
-  disk_ = std::make_unique<TestDisk>();
-  disk_->files["dump.rdb"] = many_keys(5000);
+  lay(many_keys(5000));
   options_.batches = 6;
   start(/*shards=*/2);
   builders_->stuck = true;
@@ -224,10 +236,10 @@ TEST_F(RdbLoaderTest, BuildersThatAreSlowHoldItBack) {
   EXPECT_LE(builders_->under_way(), 6U);
   EXPECT_GE(builders_->under_way(), 4U);
   EXPECT_TRUE(builders_->asked_to_wake);
-  const size_t reads = disk_->reads;
-  EXPECT_LE(reads, 4U);
+  const uint64_t begun = reads();
+  EXPECT_LE(begun, 5U);
   EXPECT_EQ(run(100), RdbLoader::Step::kAgain);
-  EXPECT_EQ(disk_->reads, reads);
+  EXPECT_EQ(reads(), begun);
   builders_->stuck = false;
   EXPECT_EQ(run(), RdbLoader::Step::kDone);
   EXPECT_EQ(builders_->lines.size(), 5000U);
@@ -235,8 +247,7 @@ TEST_F(RdbLoaderTest, BuildersThatAreSlowHoldItBack) {
 }
 
 TEST_F(RdbLoaderTest, IsNotDoneBeforeTheLastKeyIsBuilt) {
-  disk_ = std::make_unique<TestDisk>();
-  disk_->files["dump.rdb"] = many_keys(5);
+  lay(many_keys(5));
   start(/*shards=*/2);
   builders_->stuck = true;
   EXPECT_EQ(run(1000), RdbLoader::Step::kAgain);
@@ -281,8 +292,7 @@ TEST_F(RdbLoaderTest, NamesTheByteOfWhatIsWrong) {
 TEST_F(RdbLoaderTest, RefusesWhatBuildersRefuse) {
   const std::string file = many_keys(3000);
   for (uint64_t seed = 1; seed <= 10; ++seed) {
-    disk_ = std::make_unique<TestDisk>(seed);
-    disk_->files["dump.rdb"] = file;
+    lay(file, seed);
     start(/*shards=*/3, seed);
     builders_->damaged = "key:1234";
     EXPECT_EQ(run(), RdbLoader::Step::kFailed);
@@ -299,44 +309,44 @@ TEST_F(RdbLoaderTest, RefusesAKeyThatStandsTwice) {
 }
 
 TEST_F(RdbLoaderTest, SaysWhyAFileCannotBeRead) {
-  disk_ = std::make_unique<TestDisk>();
+  disk_ = std::make_unique<SimDisk>(1, clock_);
   start(1);
   EXPECT_EQ(run(), RdbLoader::Step::kFailed);
   expect_in(loader_->error(), {"dump.rdb can't be opened: No such file", "dir and dbfilename"});
-  disk_->open_error = EACCES;
+  lay(many_keys(5000));
+  disk_->fail_call(1, EACCES);
   start(1);
   EXPECT_EQ(run(), RdbLoader::Step::kFailed);
   expect_in(loader_->error(), {"dump.rdb can't be opened: Permission denied"});
-  disk_ = std::make_unique<TestDisk>();
-  disk_->files["dump.rdb"] = many_keys(5000);
-  disk_->fails = -EIO;
+  lay(many_keys(5000));
+  disk_->set_faults({.reads = 1});
   start(1);
   EXPECT_EQ(run(), RdbLoader::Step::kFailed);
   expect_in(loader_->error(), {"dump.rdb can't be read: Input/output error"});
 }
 
 TEST_F(RdbLoaderTest, SaysThatAFileHasBecomeShorter) {
-  disk_ = std::make_unique<TestDisk>();
-  disk_->files["dump.rdb"] = many_keys(5000);
-  disk_->stalled = true;
+  lay(many_keys(5000));
+  stalled_ = true;
   start(1);
   EXPECT_EQ(run(5), RdbLoader::Step::kAgain);
-  disk_->files["dump.rdb"].resize(5000);
-  disk_->stalled = false;
+  Disk::File file = Disk::kNoFile;
+  EXPECT_EQ(disk_->open("dump.rdb", Disk::Mode::kWrite, Disk::Cache::kSystem, file), 0);
+  EXPECT_EQ(disk_->truncate(file, 5000), 0);
+  stalled_ = false;
   EXPECT_EQ(run(), RdbLoader::Step::kFailed);
   expect_in(loader_->error(), {"it has become shorter while it was read"});
 }
 
 // What is under way points into its memory.
 TEST_F(RdbLoaderTest, GivesUpWhenItsReadsHaveEnded) {
-  disk_ = std::make_unique<TestDisk>();
-  disk_->files["dump.rdb"] = many_keys(5000);
-  disk_->stalled = true;
+  lay(many_keys(5000));
+  stalled_ = true;
   start(2);
   EXPECT_EQ(run(5), RdbLoader::Step::kAgain);
   loader_->give_up();
   EXPECT_EQ(run(100), RdbLoader::Step::kAgain);
-  disk_->stalled = false;
+  stalled_ = false;
   EXPECT_EQ(run(), RdbLoader::Step::kFailed);
   EXPECT_EQ(loader_->error(), "");
   EXPECT_EQ(figures_->loading.get(), 1);

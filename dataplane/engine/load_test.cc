@@ -15,7 +15,7 @@
 #include "dataplane/sim/test_client.h"
 #include "dataplane/sim/threaded_engine.h"
 #include "src/base/log.h"
-#include "src/data/crc64.h"
+#include "src/rdb/test_sink.h"
 #include "storage/rdb_file_writer.h"
 #include "storage/sim_disk.h"
 
@@ -27,33 +27,12 @@ constexpr int kKeys = 600;
 constexpr int kTimedKeys = 50;
 const std::string kLoading = "-LOADING Redis is loading the dataset in memory";
 
-class Bytes final : public ByteSink {
- public:
-  std::string take() {
-    refill(0);
-    return std::exchange(text_, {});
-  }
-
- private:
-  size_t refill(size_t) override {
-    if (cursor_ != nullptr) {
-      text_.append(window_, static_cast<size_t>(cursor_ - window_));
-    }
-    cursor_ = window_;
-    limit_ = window_ + sizeof window_;
-    return 0;
-  }
-
-  std::string text_;
-  char window_[4096];
-};
-
 std::string value_of(int i) { return "value " + std::to_string(i) + std::string(i % 50, 'x'); }
 
 // Strings key:0 ... in database 0, lists list:N with N % 10 + 1 elements in database 3, and keys
 // that end at `end_ms`. `after` comes at the end.
 std::string file_of_keys(int64_t end_ms, const std::string& after = {}) {
-  Bytes bytes;
+  TestSink bytes;
   RdbFileWriter writer(bytes, {.compress = false});
   writer.begin({.redis_version = "7.0.15"});
   const auto put = [&writer](uint32_t db, const std::string& name, const RdbKeyMeta& meta,
