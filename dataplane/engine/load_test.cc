@@ -78,7 +78,7 @@ class Start {
  public:
   Start(int workers, uint64_t seed, const std::string& file, const std::string& config = {})
       : scheduler({.workers = workers, .seed = seed, .config = config, .loads = true}),
-        clock({kSchedulerStartMs * 1000}),
+        clock(Instant{kSchedulerStartMs * 1000}),
         disk(seed, clock, image_of(file)),
         loader(small_pieces(seed), disk, desk(), scheduler.engine().page().load) {
     disk.set_faults({.stalls = 20, .stall_us_max = 3'000});
@@ -311,7 +311,7 @@ TEST_F(LoadTest, NothingExpiresAndNothingIsEvictedMeanwhile) {
 
 TEST_F(LoadTest, WhatAWorkerCannotBuildEndsIt) {
   const std::pair<std::string, std::string> bad[] = {
-      {std::string("\x01\x06list:3\x01\x01x", 10), "duplicated key: key \"list:3\" of database 3"},
+      {std::string("\x01\x06list:3\x01\x01x", 11), "duplicated key: key \"list:3\" of database 3"},
       {std::string("\x10\x01h\x05wrong", 9), "the value of key \"h\" of database 3 (type 16)"}};
   for (const auto& [record, sentence] : bad) {
     for (uint64_t seed = 1; seed <= 20; ++seed) {
@@ -338,7 +338,7 @@ TEST_F(LoadTest, ThreadsWakeEachOther) {
                             .config = "poll-spin-us 0\n",
                             .loads = true});
     Engine& engine = threads.sim().engine();
-    ManualClock clock({kSchedulerStartMs * 1000});
+    ManualClock clock(Instant{kSchedulerStartMs * 1000});
     SimDisk disk(1, clock, image_of(file_of_keys(INT64_MAX)));
     std::atomic<int> woken{0};
     engine.load_desk()->set_waker([&woken] {
