@@ -16,6 +16,16 @@ namespace {
 // Longer than other shares, since nobody is served yet; an answer may wait for it.
 constexpr double kLoadShareUs = 200;
 
+// In the order of the file, so that of a key that stands twice the second one is refused.
+LoadBatch* oldest_first(LoadBatch* newest) {
+  LoadBatch* oldest = nullptr;
+  while (newest != nullptr) {
+    LoadBatch* const batch = std::exchange(newest, newest->next_batch);
+    batch->next_batch = std::exchange(oldest, batch);
+  }
+  return oldest;
+}
+
 }  // namespace
 
 void Worker::note_loading() {
@@ -54,7 +64,7 @@ bool Worker::load_phase() {
 bool Worker::build_group(LoadWork& load) {
   if (load.batch == nullptr) {
     if (load.waiting == nullptr) {
-      load.waiting = load.desk.take(id_);
+      load.waiting = oldest_first(load.desk.take(id_));
     }
     if (load.waiting == nullptr) {
       return false;
