@@ -60,7 +60,8 @@ class Disk {
   virtual int make_directory(std::string_view name) = 0;
   // Names in a directory ("." is the server's), without "." and "..", in no order.
   virtual int list(std::string_view directory, std::vector<std::string>& names) = 0;
-  // Names that were made, changed or removed in it are durable.
+  // Names that were made, changed or removed in it are durable; of a rename between two
+  // directories, once that of `to` is synced.
   virtual int sync_directory(std::string_view directory) = 0;
 
   // --- bytes: begun here; what they point to stays until the completion ---

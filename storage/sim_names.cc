@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <iterator>
-#include <set>
 #include <utility>
 
 namespace pollux {
@@ -96,24 +95,18 @@ int SimNames::sync(std::string_view directory) {
   if (const int error = check_directory(directory); error != 0) {
     return error;
   }
+  std::vector<bool> chosen;
   for (const Change& one : changes_) {
-    if (one.directory() == directory) {
-      one.apply(durable_);
-    }
+    chosen.push_back(one.directory() == directory);
   }
-  // With a change of a file, those of it before are past, in whichever directory.
-  std::set<uint64_t> settled;
+  apply_with_causes(chosen, durable_);
   std::vector<Change> pending;
-  for (size_t i = changes_.size(); i > 0; --i) {
-    Change& one = changes_[i - 1];
-    if (one.directory() == directory) {
-      settled.insert(one.node.number);
-    } else if (!settled.contains(one.node.number)) {
-      pending.push_back(std::move(one));
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    if (!chosen[i]) {
+      pending.push_back(std::move(changes_[i]));
     }
   }
-  changes_.assign(std::make_move_iterator(pending.rbegin()),
-                  std::make_move_iterator(pending.rend()));
+  changes_ = std::move(pending);
   return 0;
 }
 
@@ -122,18 +115,38 @@ SimNames::Map SimNames::survivor(Rng& rng) const {
   enum class Left : uint8_t { kNothing, kAll, kFirst, kAny };
   const auto mode = static_cast<Left>(rng.below(4));
   const size_t first = rng.below(changes_.size() + 1);
+  std::vector<bool> chosen;
   for (size_t i = 0; i < changes_.size(); ++i) {
-    if (mode == Left::kAll || (mode == Left::kFirst && i < first) ||
-        (mode == Left::kAny && rng.below(2) != 0)) {
-      changes_[i].apply(left);
-    }
+    chosen.push_back(mode == Left::kAll || (mode == Left::kFirst && i < first) ||
+                     (mode == Left::kAny && rng.below(2) != 0));
   }
+  apply_with_causes(chosen, left);
   // Names within a directory that is not there are not there. (Directories sort before those.)
   for (auto it = left.begin(); it != left.end();) {
     const std::string_view directory = directory_of(it->first);
     it = directory == "." || left.contains(directory) ? std::next(it) : left.erase(it);
   }
   return left;
+}
+
+bool SimNames::Change::follows(const Change& earlier) const {
+  const auto is_mine = [this](const std::string& name) {
+    return !name.empty() && (name == from || name == to);
+  };
+  return node.number == earlier.node.number || is_mine(earlier.from) || is_mine(earlier.to);
+}
+
+void SimNames::apply_with_causes(std::vector<bool>& chosen, Map& map) const {
+  for (size_t i = changes_.size(); i > 0; --i) {
+    for (size_t j = 0; chosen[i - 1] && j + 1 < i; ++j) {
+      chosen[j] = chosen[j] || changes_[i - 1].follows(changes_[j]);
+    }
+  }
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    if (chosen[i]) {
+      changes_[i].apply(map);
+    }
+  }
 }
 
 void SimNames::Change::apply(Map& map) const {

@@ -1,6 +1,6 @@
 // The names of a SimDisk: as they are seen, and as they are durable. What lies between are changes,
-// of which a crash may leave any, whatever their order; but each as a whole, and no file with two
-// names. Pure; one thread.
+// of which a crash may leave any, whatever their order; but each as a whole, and none without those
+// before it that were of the same file or the same names. Pure; one thread.
 //
 // A change is durable when its directory is synced: a rename's is that of the new name.
 #pragma once
@@ -50,10 +50,13 @@ class SimNames {
     Node node;
 
     std::string_view directory() const { return directory_of(to.empty() ? from : to); }
+    bool follows(const Change& earlier) const;
     void apply(Map& map) const;
   };
 
   void change(Change change);
+  // Adds to the chosen changes what they follow, and applies them all.
+  void apply_with_causes(std::vector<bool>& chosen, Map& map) const;
 
   Map seen_;
   Map durable_;
