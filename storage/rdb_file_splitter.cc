@@ -8,6 +8,7 @@
 #include "src/base/num.h"
 #include "src/data/crc64.h"
 #include "src/rdb/value_codec.h"
+#include "storage/rdb_file_text.h"
 
 namespace pollux {
 
@@ -19,16 +20,6 @@ constexpr size_t kSmallWindowBytes = 4 << 10;
 std::string decimal(uint64_t number) {
   char digits[kInt64TextMax];
   return {digits, format_uint64(number, digits)};
-}
-
-// For a log: what can't be printed as '.', and no more than 64 bytes.
-std::string printable(std::string_view bytes) {
-  constexpr size_t kShownMax = 64;
-  std::string shown(bytes.substr(0, kShownMax));
-  for (char& c : shown) {
-    c = c >= ' ' && c <= '~' ? c : '.';
-  }
-  return bytes.size() > kShownMax ? shown + "..." : shown;
 }
 
 // The name that a module's number stands for: 9 letters of 6 bits, above 10 bits of a version.
@@ -131,7 +122,7 @@ RdbFileSplitter::Part RdbFileSplitter::stopped(const RdbReader& in, std::string_
 }
 
 std::string RdbFileSplitter::name_of_key() const {
-  return "key \"" + printable(event_.name.view()) + "\" of database " + decimal(db_);
+  return told_key(event_.name.view(), db_);
 }
 
 // --- header ---
@@ -348,11 +339,7 @@ RdbFileSplitter::Part RdbFileSplitter::key(RdbType type, RdbReader& in) {
   }
   event_.type = type;
   event_.value = window_.substr(start, at(in) - start);
-  if (is_empty_rdb_value(type, event_.value)) {
-    ++empty_keys_;
-    meta_ = {};
-    return Part::kSilent;
-  }
+  event_.empty = is_empty_rdb_value(type, event_.value);
   event_.meta = std::exchange(meta_, {});
   return event_of(RdbFileEvent::Kind::kKey);
 }

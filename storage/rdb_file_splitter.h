@@ -16,8 +16,8 @@
 // to the bytes, however they are fed.
 //
 // Refused is what redis-server 7.0.15 refuses, and more: what it would stumble over later. Skipped
-// are hints, and as there keys without elements, which some versions before have saved by mistake.
-// Keys that stand twice, and keys whose time is over, are the caller's matter.
+// are hints. Keys that stand twice, keys whose time is over, and those without elements, which
+// versions before 7.0 have saved by mistake, are the caller's matter.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,11 @@
 #include <string>
 #include <string_view>
 
+#include "src/rdb/key_meta.h"
 #include "src/rdb/rdb_format.h"
 #include "src/rdb/rdb_reader.h"
 #include "src/rdb/rdb_text.h"
 #include "storage/rdb_file_format.h"
-#include "storage/rdb_file_writer.h"
 
 namespace pollux {
 
@@ -43,7 +43,7 @@ struct RdbFileEvent {
     kFunction,  // text: a library
     kDatabase,  // db: of the keys that follow
     kSizes,     // db, keys, expires: how many there will be
-    kKey,       // db, name, meta, type, value
+    kKey,       // db, name, meta, type, value, empty
   };
   Kind kind = Kind::kAux;
   uint64_t offset = 0;  // in the file, of the part's opcode or type
@@ -55,6 +55,7 @@ struct RdbFileEvent {
   RdbKeyMeta meta;  // as read: kExpireMs may lie in the past
   RdbType type = RdbType::kString;
   std::string_view value;
+  bool empty = false;  // a collection without elements, which can't be built
 };
 
 class RdbFileSplitter {
@@ -91,8 +92,6 @@ class RdbFileSplitter {
   uint64_t offset() const { return window_offset_ + used_; }
   // After kEnd.
   Sum sum() const { return verdict_; }
-  // Keys so far that were passed over because there is nothing in them.
-  uint64_t empty_keys() const { return empty_keys_; }
   // After kError: a sentence with the offset, for the log.
   const std::string& error() const { return error_; }
 
@@ -140,7 +139,6 @@ class RdbFileSplitter {
   unsigned version_ = 0;
   bool valkey_ = false;
   uint32_t db_ = 0;
-  uint64_t empty_keys_ = 0;
   RdbKeyMeta meta_;  // of the key to come
   RdbFileEvent event_;
   Step last_ = Step::kMore;

@@ -22,6 +22,7 @@
 
 #include "src/base/byte_sink.h"
 #include "src/data/entry.h"
+#include "src/rdb/key_meta.h"
 #include "src/rdb/rdb_format.h"
 #include "src/rdb/rdb_writer.h"
 #include "storage/rdb_file_format.h"
@@ -42,14 +43,6 @@ struct RdbFileHeader {
     int64_t offset;
   };
   std::optional<Replication> replication;
-};
-
-// What stands before a key. Of idle_s and frequency at most one: idle_s under a policy of LRU,
-// frequency under one of LFU, none under others.
-struct RdbKeyMeta {
-  std::optional<int64_t> expire_ms;  // Unix time
-  std::optional<uint64_t> idle_s;    // since it was used
-  std::optional<uint8_t> frequency;  // the counter, as it is now
 };
 
 // All of a key's record but the value.

@@ -326,8 +326,13 @@ std::string memory_only_warning(const Config& config) {
     return {};
   }
   const bool by_default = config.save == find_option("save")->initial;
-  return "WARNING: all data is in memory only and IS LOST WHEN THE SERVER ENDS: this version of "
-         "Pollux writes nothing to disk, whatever save points are set (save " +
+  const std::string lost =
+      config.loaded_file.empty()
+          ? "all data is in memory only and IS LOST WHEN THE SERVER ENDS"
+          : "all that has changed since " + config.loaded_file +
+                " was loaded is in memory only and IS LOST WHEN THE SERVER ENDS";
+  return "WARNING: " + lost +
+         ": this version of Pollux writes nothing to disk, whatever save points are set (save " +
          config.save + (by_default ? ", the default" : "") +
          "). If that is meant, say so with: save \"\"";
 }

@@ -102,6 +102,8 @@ struct Config {
   bool control_daemon = false;
   std::string log_file;
   std::string dir;
+  std::string db_file;       // dbfilename: loaded at the start, if it is there
+  bool rdb_checksum = true;  // of it
   std::string pid_file;
   bool daemonize = false;
   bool supervised = false;  // tell the service manager when ready (NOTIFY_SOCKET)
@@ -111,6 +113,7 @@ struct Config {
   std::string config_file;
   std::string run_id;          // 40 hexadecimal digits, new at each start
   std::string replication_id;  // the same; DEBUG CHANGE-REPL-ID draws another
+  std::string loaded_file;     // what db_file was at the start; empty if it was not there
 
   // asks for what Pollux does not do (yet); boot refuses or warns
   bool append_only = false;

@@ -376,6 +376,12 @@ TEST(ConfigLoad, WarnsOfDataInMemoryOnly) {
   EXPECT_NE(memory_only_warning(*store.current()), "");
   EXPECT_EQ(load(store, "save 900 1"), "");
   EXPECT_NE(memory_only_warning(*store.current()).find("(save 900 1)"), std::string::npos);
+  EXPECT_NE(memory_only_warning(*store.current()).find("all data is in memory only"),
+            std::string::npos);
+  store.change([](Config& config) { config.loaded_file = "dump.rdb"; });
+  EXPECT_NE(memory_only_warning(*store.current())
+                .find("all that has changed since dump.rdb was loaded is in memory only"),
+            std::string::npos);
   EXPECT_EQ(load(store, "save \"\""), "");
   EXPECT_EQ(memory_only_warning(*store.current()), "");
 }

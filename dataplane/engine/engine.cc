@@ -34,6 +34,9 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
     shard_pointers_.push_back(shards_.back().get());
     sides_.push_back(std::make_unique<ShardSide>(*shards_.back()));
   }
+  if (parts.loads) {
+    load_desk_ = std::make_unique<LoadDesk>(*this, shards_.size());
+  }
   for (int i = 0; i < parts.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, WorkerId{static_cast<uint16_t>(i)},
                                                 std::move(transports[static_cast<size_t>(i)]),

@@ -15,6 +15,7 @@
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/errands.h"
 #include "dataplane/engine/lease.h"
+#include "dataplane/engine/load_desk.h"
 #include "dataplane/engine/mailbox.h"
 #include "dataplane/engine/monitors.h"
 #include "dataplane/engine/shard_side.h"
@@ -40,6 +41,7 @@ struct EngineParts {
   PageWarmer* warmer = nullptr;      // null: shards touch their memory themselves
   Journal* journal = nullptr;        // null: no tickets are drawn
   Errands* errands = nullptr;        // null: errands run in place
+  bool loads = false;                // a file is loaded: load_desk's batches come until finish
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };
 
@@ -74,6 +76,8 @@ class Engine {
   Clock& clock() { return *parts_.clock; }
   Journal* journal() { return parts_.journal; }
   Errands* errands() { return parts_.errands; }
+  // Null if nothing is loaded at the start.
+  LoadDesk* load_desk() { return load_desk_.get(); }
 
   // What records of watches (Watching::id) and waits (Waiter::id) on shards are known by; never 0,
   // never used again.
@@ -102,6 +106,7 @@ class Engine {
   std::vector<std::unique_ptr<Channel>> channels_;
   LeaseRing leases_;
   Monitors monitors_;
+  std::unique_ptr<LoadDesk> load_desk_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> next_session_id_{1};
   std::atomic<uint64_t> next_record_id_{1};

@@ -51,7 +51,8 @@ void shutdown(Context& ctx) {
     ctx.reply.error("ERR No shutdown in progress.");
     return;
   }
-  if (save) {
+  // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
+  if (save && !engine_host(ctx).worker->loading()) {
     ctx.reply.error(kNoDisk);
     return;
   }

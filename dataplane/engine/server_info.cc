@@ -32,6 +32,7 @@ struct InfoSource {
   Engine& engine;
   const Config& config;
   Instant now;
+  bool loading;
   std::map<int, DbCounts> databases;       // those with keys
   std::map<std::string, int64_t> errors;   // replies by code
   std::array<int64_t, kTopicKinds> topics;  // that are listened to
@@ -100,11 +101,30 @@ void add_memory(InfoText& info, const InfoSource& from) {
   add_memory_info(info, from.engine, from.config);
 }
 
+// What is left is told as if it went on as it went up to now.
+void add_loading(InfoText& info, const InfoSource& from) {
+  const LoadBlock& load = from.engine.page().load;
+  const int64_t total = load.total_bytes.get();
+  const int64_t loaded = load.loaded_bytes.get();
+  const int64_t began_s = load.started_s.get();
+  const int64_t elapsed_s = std::max<int64_t>(from.now.us / 1'000'000 - began_s, 0);
+  const int64_t left = total > 0 ? total - loaded : 1;
+  info.add("loading_start_time", began_s);
+  info.add("loading_total_bytes", total);
+  info.add("loading_rdb_used_mem", load.saved_memory_bytes.get());
+  info.add("loading_loaded_bytes", loaded);
+  info.add_real("loading_loaded_perc", ratio(loaded, total) * 100, 2);
+  info.add("loading_eta_seconds",
+           elapsed_s == 0 ? 1
+                          : static_cast<int64_t>(static_cast<double>(elapsed_s) *
+                                                 ratio(left, loaded + 1)));
+}
+
 void add_persistence(InfoText& info, const InfoSource& from) {
   info.section("Persistence");
+  info.add("loading", from.loading ? 1 : 0);
   for (const std::string_view name :
-       {"loading", "async_loading", "current_cow_peak", "current_cow_size",
-        "current_cow_size_age"}) {
+       {"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"}) {
     info.add(name, 0);
   }
   info.add("current_fork_perc", "0.00");
@@ -118,8 +138,8 @@ void add_persistence(InfoText& info, const InfoSource& from) {
   info.add("rdb_current_bgsave_time_sec", -1);
   info.add("rdb_saves", 0);
   info.add("rdb_last_cow_size", 0);
-  info.add("rdb_last_load_keys_expired", 0);
-  info.add("rdb_last_load_keys_loaded", 0);
+  info.add("rdb_last_load_keys_expired", from.engine.page().load.keys_expired.get());
+  info.add("rdb_last_load_keys_loaded", from.engine.page().load.keys_loaded.get());
   info.add("aof_enabled", 0);
   info.add("aof_rewrite_in_progress", 0);
   info.add("aof_rewrite_scheduled", 0);
@@ -132,6 +152,9 @@ void add_persistence(InfoText& info, const InfoSource& from) {
   info.add("aof_last_cow_size", 0);
   info.add("module_fork_in_progress", 0);
   info.add("module_fork_last_cow_size", 0);
+  if (from.loading) {
+    add_loading(info, from);
+  }
 }
 
 void add_zeros(InfoText& info, std::initializer_list<std::string_view> names) {
@@ -437,7 +460,8 @@ void gather(const std::string& text, InfoSource& into) {
 
 void info(Context& ctx) {
   EngineHost& host = engine_host(ctx);
-  InfoSource source{*host.engine, host.worker->config(), ctx.keys.now(), {}, {}, {}};
+  InfoSource source{*host.engine, host.worker->config(), ctx.keys.now(),
+                    host.worker->loading(), {}, {}, {}};
   gather(host.tour->text, source);
   InfoText text;
   for (const Section& section : kSections) {

@@ -60,6 +60,9 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
   side_.set_holder(*this);
   side_.listen();
   refresh_config();
+  if (engine.load_desk() != nullptr) {
+    load_ = std::make_unique<LoadWork>(*engine.load_desk(), engine.shards());
+  }
 }
 
 Worker::~Worker() = default;
@@ -80,6 +83,7 @@ void Worker::run() {
   while (!may_leave()) {
     bool worked = poll_phase();
     worked |= mailbox_phase();
+    worked |= load_phase();
     worked |= tick_phase();
     measure_turn();
     worked |= flush_phase();
@@ -95,6 +99,8 @@ bool Worker::step(Phase phase) {
       return poll_phase();
     case Phase::kMailbox:
       return mailbox_phase();
+    case Phase::kLoad:
+      return load_phase();
     case Phase::kTick:
       return tick_phase();
     case Phase::kFlush: {
@@ -110,6 +116,9 @@ bool Worker::step(Phase phase) {
 
 bool Worker::poll_phase() {
   refresh_config();
+  if (load_ != nullptr) {
+    note_loading();
+  }
   turn_began_cpu_ns_ = -1;
   if (event_next_ == event_count_) {
     event_next_ = 0;
@@ -289,7 +298,7 @@ bool Worker::tick_phase() {
   if (parked_) {
     return false;
   }
-  shard_.set_active_expiry(config_->active_expiry && !paused());
+  shard_.set_active_expiry(config_->active_expiry && !paused() && !loading());
   if (now_.ms() == last_tick_ms_ && !tick_more_ && wait_memory_.empty()) {
     return false;
   }
@@ -377,7 +386,9 @@ void Worker::idle(bool worked) {
     transport_->flush();
     return;
   }
-  int64_t wake_ms = std::min(next_cron_ms_, parked_ ? INT64_MAX : shard_.next_expiry_ms());
+  const bool may_expire = !parked_ && !loading();
+  int64_t wake_ms =
+      std::min(next_cron_ms_, may_expire ? shard_.next_expiry_ms() : INT64_MAX);
   if (paused()) {
     wake_ms = std::min(wake_ms, config_->pause.end_ms);
   } else if (!parked_) {
@@ -403,7 +414,7 @@ bool Worker::mail_waiting() {
   if ((engine_.stopping() && !leaving_) || pause_lessened_ || asked_to_evict_clients_) {
     return true;
   }
-  if (!pushes_.empty() || !invalidations_.empty()) {
+  if (!pushes_.empty() || !invalidations_.empty() || (load_waits() && !parked_)) {
     return true;
   }
   if (config_->version != engine_.config().current()->version || !back_from_errands_.empty()) {
@@ -431,9 +442,9 @@ void Worker::learn(Instant theirs) {
   changes_.learned();
 }
 
-void Worker::wake_if_asleep(Worker& other) {
-  if (other.asleep_.load(std::memory_order_seq_cst)) {
-    other.transport_->wake();
+void Worker::wake_if_asleep(Worker& worker) {
+  if (worker.asleep_.load(std::memory_order_seq_cst)) {
+    worker.transport_->wake();
   }
 }
 
@@ -604,6 +615,7 @@ bool Worker::quiet() const {
                given_up_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
                wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
+               !load_waits() &&
                changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();

@@ -22,6 +22,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/exec_run.h"
+#include "dataplane/engine/load_desk.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/prefix_table.h"
 #include "dataplane/engine/push.h"
@@ -55,7 +56,7 @@ class Rates {
 };
 
 // The steps of a turn; the seeded scheduler interleaves workers step by step.
-enum class Phase : uint8_t { kPoll, kMailbox, kTick, kFlush, kCount };
+enum class Phase : uint8_t { kPoll, kMailbox, kLoad, kTick, kFlush, kCount };
 
 class Worker {
  public:
@@ -125,10 +126,14 @@ class Worker {
   void unwatch(Session& session);
   void count_watches(Session& session, const Watching& added);
   void reset_stats();
+  // Any thread, behind the publication of what the worker is to see.
+  static void wake_if_asleep(Worker& worker);
   // The open session of that CLIENT ID, if it is this worker's; else null.
   Session* find_by_id(uint64_t id);
   // CLIENT PAUSE holds some commands back: data must not change by itself either.
   bool paused() const { return pause_mode_ != PauseMode::kOff; }
+  // The file of the start is not there yet, as far as this worker has heard.
+  bool loading() const { return load_ != nullptr; }
   // Takes the pause that the configuration says, as it stands now.
   void note_pause();
   // Nothing that this worker began before its pause is still to run, here or elsewhere.
@@ -254,6 +259,9 @@ class Worker {
   bool admissible(const Session& session, const CommandRow& row);
   static bool may_run_while_listening(const Session& session, const CommandRow& row);
   static bool barred_while_subscribed(const Session& session, const CommandRow& row);
+  bool barred_while_loading(const CommandRow& row) const {
+    return loading() && (row.flags & kLoading) == 0;
+  }
   bool protected_command_allowed(const Session& session);
   std::string refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
@@ -406,6 +414,13 @@ class Worker {
   uint64_t served_by(ShardId shard, WorkerId home) const;
   void publish_tracked(ShardId shard);
 
+  // worker_load.cc: loading at the start
+  void note_loading();
+  bool load_waits() const;
+  bool load_phase();
+  bool build_group(LoadWork& load);
+  LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
+
   // worker_pause.cc: CLIENT PAUSE
   bool held_back(const Session& session, const CommandRow& row) const;
   bool release_paused();
@@ -413,11 +428,11 @@ class Worker {
   // worker_memory.cc: limits of memory
   void publish_account(ShardId id, int64_t about_to_need = 0);
   // What the data is limited to, 0 for nothing. Everything about the limit asks here, so while this
-  // says 0 (CLIENT PAUSE) nothing is evicted, nothing waits and nothing is refused.
+  // says 0 (CLIENT PAUSE, loading) nothing is evicted, nothing waits and nothing is refused.
   // What it may be passed by, where others are late to make room, is taken off maxmemory.
   static constexpr int64_t kToleranceShare = 128;
   int64_t data_limit() const {
-    return paused() ? 0 : config_->maxmemory - config_->maxmemory / kToleranceShare;
+    return paused() || loading() ? 0 : config_->maxmemory - config_->maxmemory / kToleranceShare;
   }
   // Of a command or of all commands of a transaction, by their flags.
   bool needs_room(uint32_t flags) const { return (flags & kDenyOom) != 0 && data_limit() != 0; }
@@ -474,7 +489,6 @@ class Worker {
   void answer_tour(Tour& tour, Session& session, Output& out);
   bool send_on_errand(Tour& tour);
   bool take_errands();
-  void wake_if_asleep(Worker& other);
 
   Engine& engine_;
   const WorkerId id_;
@@ -595,6 +609,8 @@ class Worker {
   PrefixTable prefixes_;
   std::vector<ClientRef> readers_;   // scratch
   std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
+
+  std::unique_ptr<LoadWork> load_;  // null: nothing is loaded any more
 
   // the pause
   PauseMode pause_mode_ = PauseMode::kOff;

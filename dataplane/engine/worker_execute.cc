@@ -158,7 +158,7 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if (session.in_multi && !admissible_in_multi(session, row)) {
     return false;
   }
-  if ((row.flags & kDenyOom) != 0 && out_of_memory()) {
+  if (barred_while_loading(row) || ((row.flags & kDenyOom) != 0 && out_of_memory())) {
     return false;
   }
   return may_run_while_listening(session, row);
@@ -195,11 +195,10 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
   if (session.in_multi && barred_in_multi(row)) {
     return std::string(error_text::kNotInMulti);
   }
-  if (may_run_while_listening(session, row)) {
-    return std::string(error_text::kOutOfMemory);
-  }
   if (!barred_while_subscribed(session, row)) {
-    return std::string(error_text::kMonitorHasNoKeys);
+    return std::string(barred_while_loading(row)                ? error_text::kLoading
+                       : may_run_while_listening(session, row) ? error_text::kOutOfMemory
+                                                                : error_text::kMonitorHasNoKeys);
   }
   // Redis gives no code to what EXEC quotes if it has just put it together.
   std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";

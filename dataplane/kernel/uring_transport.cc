@@ -1,16 +1,15 @@
 #include "dataplane/kernel/uring_transport.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "dataplane/kernel/refusal_text.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
 #include "src/base/time.h"
+#include "src/uring/refusal_text.h"
 
 namespace pollux {
 namespace {
@@ -64,9 +63,9 @@ std::string UringTransport::start() {
     }
     listeners_.push_back({UniqueFd(fd), true});
   }
-  wake_fd_.reset(eventfd(0, EFD_CLOEXEC));
-  if (!wake_fd_) {
-    return descriptor_refusal("eventfd2", errno);
+  error = wake_.setup();
+  if (!error.empty()) {
+    return error;
   }
   error = ring_.setup(options_.queue_entries, options_.queue_entries * kCompletionsPerSubmission);
   if (!error.empty()) {
@@ -99,7 +98,7 @@ int UringTransport::bound_port() const {
 void UringTransport::attach() {
   attached_ = true;
   ring_.attach();
-  arm_wake();
+  wake_.arm(ring_, pack(Op::kWake, 0, 0));
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
     arm_accept(i);
   }
@@ -180,23 +179,15 @@ void UringTransport::sleep(int64_t timeout_us) {
     attach();
   }
   bool wait = timeout_us != 0 && !has_undelivered();
-  asleep_.store(true, std::memory_order_seq_cst);
-  if (pending_wake_.load(std::memory_order_seq_cst)) {
+  if (!wake_.before_sleep()) {
     wait = false;
   }
   ring_.enter(wait ? gather_.count(monotonic_ns()) : 0, timeout_us, options_.gather_us);
-  asleep_.store(false, std::memory_order_relaxed);
-  // release: a wake after this sets it again and is seen by the next sleep.
-  pending_wake_.store(false, std::memory_order_release);
+  wake_.after_sleep();
 }
 
 void UringTransport::wake() {
-  if (!pending_wake_.exchange(true, std::memory_order_seq_cst) &&
-      asleep_.load(std::memory_order_seq_cst)) {
-    uint64_t one = 1;
-    ssize_t written = ::write(wake_fd_.get(), &one, sizeof(one));
-    POLLUX_ASSERT(written == sizeof(one));
-  }
+  wake_.wake();
 }
 
 // True if the next poll has something without waiting for the kernel.
@@ -248,7 +239,7 @@ void UringTransport::on_completion(const io_uring_cqe& cqe, Sink& sink) {
       break;
     case Op::kWake:
       gather_.on_wake();
-      arm_wake();
+      wake_.arm(ring_, pack(Op::kWake, 0, 0));
       break;
     case Op::kIgnored:
       break;
@@ -654,14 +645,6 @@ void UringTransport::close_if_free(uint32_t index) {
   conn.open = false;
   --connections_;
   to_close_.push_back(index);
-}
-
-// ---- wake ----
-
-void UringTransport::arm_wake() {
-  io_uring_sqe* sqe = ring_.next_sqe();
-  io_uring_prep_read(sqe, wake_fd_.get(), &wake_count_, sizeof(wake_count_), 0);
-  sqe->user_data = pack(Op::kWake, 0, 0);
 }
 
 }  // namespace pollux

@@ -11,7 +11,6 @@
 #include <sys/uio.h>
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,8 +19,9 @@
 #include "dataplane/kernel/gather.h"
 #include "dataplane/kernel/listener.h"
 #include "dataplane/kernel/recv_buffers.h"
-#include "dataplane/kernel/ring.h"
 #include "dataplane/kernel/uring_options.h"
+#include "src/uring/ring.h"
+#include "src/uring/ring_wake.h"
 
 namespace pollux {
 
@@ -125,7 +125,6 @@ class UringTransport final : public Transport {
   bool accepts(uint32_t listener) const { return accepting_ && !listeners_[listener].retired; }
   bool has_outsider() const;
   void arm_recv(uint32_t index);
-  void arm_wake();
   void cancel(uint64_t user_data);
 
   void prepare_send(uint32_t index, bool quick);
@@ -135,8 +134,6 @@ class UringTransport final : public Transport {
 
   UringOptions options_;
   std::vector<Listener> listeners_;
-  UniqueFd wake_fd_;
-  uint64_t wake_count_ = 0;  // the kernel reads the eventfd into it
   RecvBuffers buffers_;
   Ring ring_;  // after what its requests refer to, so that it goes first
   ArrivalGauge gather_;
@@ -155,10 +152,7 @@ class UringTransport final : public Transport {
   std::vector<std::unique_ptr<SliceBlock>> blocks_;
   std::vector<SliceBlock*> free_blocks_;
 
-  // The one thing that two threads touch. wake: set pending_, then read asleep_; sleep: set
-  // asleep_, then read pending_. Sequentially consistent, so that one of them sees the other.
-  std::atomic<bool> pending_wake_{false};
-  std::atomic<bool> asleep_{false};
+  RingWake wake_;  // the one thing that two threads touch
 };
 
 }  // namespace pollux

@@ -1,5 +1,6 @@
 #include "dataplane/server/boot.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "dataplane/server/admin_thread.h"
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
+#include "dataplane/server/load_thread.h"
 #include "dataplane/server/signals.h"
 #include "dataplane/server/thread.h"
 #include "src/base/arena.h"
@@ -106,6 +108,9 @@ class Boot {
     }
     wait_for_end();
     remove_files();
+    if (load_failed_) {
+      return 1;
+    }
     log_line(LogLevel::kNotice, "Pollux is now ready to exit, bye bye...");
     return 0;
   }
@@ -119,12 +124,17 @@ class Boot {
   bool enter_background();
   void choose_workers();
   void fit_clients();
+  void look_for_file();
   void warn();
   bool build();
   bool rename_commands();
   bool make_transports(std::vector<std::unique_ptr<Transport>>& transports);
   bool fail_thread(int error);
+  bool prepare_load();
   bool start_threads();
+  bool may_run();
+  void tell_ready();
+  void look_at_load();
   void join_threads();
   void work(int index);
   void wait_for_end();
@@ -145,6 +155,8 @@ class Boot {
   PageWarmer warmer_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
+  std::unique_ptr<LoadThread> load_;    // the same; null once that is over, or if there is no file
+  bool load_failed_ = false;
   UniqueFd unix_listener_;
   std::deque<Thread> threads_;  // which stay where they are
   Thread warmer_thread_;
@@ -196,8 +208,18 @@ bool Boot::prepare() {
   if (line_.config_path.empty() && !line_.config_from_stdin && line_.options.empty()) {
     log_line(LogLevel::kNotice, "No configuration given, all options have their defaults");
   }
+  look_for_file();
   warn();
   return true;
+}
+
+// Whether there is something to load is settled before a client can be answered. What else may be
+// wrong with the file, who reads it will say.
+void Boot::look_for_file() {
+  struct stat what {};
+  if (stat(config().db_file.c_str(), &what) == 0 || errno != ENOENT) {
+    store_.change([](Config& config) { config.loaded_file = config.db_file; });
+  }
 }
 
 bool Boot::enter_background() {
@@ -320,6 +342,7 @@ bool Boot::build() {
   parts.page = &page_map_.page();
   parts.clock = &clock_;
   parts.warmer = &warmer_;
+  parts.loads = !config().loaded_file.empty();
   admin_ = std::make_unique<AdminThread>();
   if (const int error = admin_->start(); error != 0) {
     return fail_thread(error);
@@ -332,6 +355,9 @@ bool Boot::build() {
   }
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
   engine_->set_stop_listener([this] { signals_.notify(); });
+  if (parts.loads && !prepare_load()) {
+    return false;
+  }
   if (!config().pid_file.empty() && !config().supervised) {
     pid_file_written_ = write_pid_file(config().pid_file);
     if (!pid_file_written_) {
@@ -340,6 +366,14 @@ bool Boot::build() {
     }
   }
   return true;
+}
+
+bool Boot::prepare_load() {
+  std::string problem;
+  load_ = std::make_unique<LoadThread>(config(), *engine_->load_desk(), page_map_.page().load,
+                                       problem);
+  return problem.empty() ||
+         fail(config(), "can't load " + config().loaded_file + ": " + problem);
 }
 
 bool Boot::rename_commands() {
@@ -384,17 +418,32 @@ bool Boot::start_threads() {
   for (int i = 0; error == 0 && i < workers_; ++i) {
     error = threads_.emplace_back().start([this, i] { work(i); });
   }
+  if (error == 0 && load_ != nullptr) {
+    error = load_->start([this] { return may_run(); }, [this] { signals_.notify(); });
+  }
   gate_.store(error == 0 ? Gate::kOpen : Gate::kGiveUp);
   gate_.notify_all();
   if (error != 0) {
     join_threads();
     return fail_thread(error);
   }
+  if (load_ == nullptr) {
+    tell_ready();
+  }
+  return true;
+}
+
+bool Boot::may_run() {
+  gate_.wait(Gate::kClosed);
+  return gate_.load() == Gate::kOpen;
+}
+
+// Clients are accepted before, but as long as a file is loaded they are sent away.
+void Boot::tell_ready() {
   log_line(LogLevel::kNotice, "Ready to accept connections");
   if (settled_.supervised) {
     notify_service_manager("READY=1\n");
   }
-  return true;
 }
 
 void Boot::join_threads() {
@@ -403,14 +452,18 @@ void Boot::join_threads() {
   }
   warmer_.stop();
   warmer_thread_.join();
+  if (load_ != nullptr) {
+    load_->stop();
+    load_->join();
+    load_.reset();  // workers may have had batches of it up to now
+  }
 }
 
 void Boot::work(int index) {
   const int cpu = cpus_[static_cast<size_t>(index) % cpus_.size()];
   name_thread(("worker-" + std::to_string(index)).c_str());
   const CrashStack crash_stack;
-  gate_.wait(Gate::kClosed);
-  if (gate_.load() == Gate::kGiveUp) {
+  if (!may_run()) {
     return;
   }
   if (!pin_thread(cpu)) {
@@ -422,6 +475,23 @@ void Boot::work(int index) {
   signals_.notify();
 }
 
+// When loading is over, the server is ready or at its end.
+void Boot::look_at_load() {
+  if (load_ == nullptr || load_->state() == LoadThread::State::kLoading) {
+    return;
+  }
+  load_->join();
+  if (load_->state() == LoadThread::State::kLoaded) {
+    log_line(LogLevel::kNotice, "DB loaded from disk: %.3f seconds", load_->seconds());
+    load_.reset();
+    tell_ready();
+  } else if (!engine_->stopping()) {
+    load_failed_ = true;
+    fail(settled_, "Fatal error loading the DB: " + load_->error() + " Exiting.");
+    engine_->stop(/*grace_ms=*/0);
+  }
+}
+
 // The first signal ends cleanly. A second SIGINT, from somebody who waits at a terminal, ends at
 // once; a second SIGTERM does not, because supervisors send it to the process and to its group.
 // SHUTDOWN comes as a notification.
@@ -429,6 +499,7 @@ void Boot::wait_for_end() {
   bool told = false;
   while (running_.load() > 0) {
     const StopSignal signal = signals_.wait();
+    look_at_load();
     if (signal == StopSignal::kInterrupt && engine_->stopping()) {
       log_line(LogLevel::kWarning, "You insist... exiting now.");
       remove_files();
@@ -439,7 +510,10 @@ void Boot::wait_for_end() {
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
       engine_->stop(kStopGraceMs);
     }
-    if (engine_->stopping() && !told) {
+    if (engine_->stopping() && load_ != nullptr) {
+      load_->stop();
+    }
+    if (engine_->stopping() && !told && !load_failed_) {
       told = true;
       log_line(LogLevel::kNotice, "User requested shutdown...");
       if (settled_.supervised) {

@@ -14,8 +14,8 @@
 #include <cstring>
 
 #include "dataplane/engine/version.h"
-#include "dataplane/kernel/refusal_text.h"
 #include "src/base/assert.h"
+#include "src/uring/refusal_text.h"
 
 namespace pollux {
 

@@ -59,6 +59,7 @@ SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Cloc
                                                  .page = page_.get(),
                                                  .clock = &clock,
                                                  .journal = options.journal,
+                                                 .loads = options.loads,
                                                  .cells_per_channel = options.cells_per_channel},
                                      std::move(transports));
 }

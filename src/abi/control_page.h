@@ -17,7 +17,7 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 5;
+inline constexpr uint32_t kControlPageVersion = 6;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -130,6 +130,17 @@ struct alignas(64) CoreBlock {
   CommandCounters per_command[kCommandRowsMax];  // by row number of the command table
 };
 
+// The file that is loaded at the start. Its writer is the storage thread; boot before that starts.
+struct alignas(64) LoadBlock {
+  Counter loading;  // 1 until all its keys are there
+  Counter started_s;  // Unix time
+  Counter total_bytes;
+  Counter loaded_bytes;  // that were read and whose keys are on their way to the shards
+  Counter saved_memory_bytes;  // what its writer used when it wrote it (AUX field used-mem)
+  Counter keys_loaded;
+  Counter keys_expired;  // left out: their time was over
+};
+
 // The full name of a row of the command table ("client|list"), padded with zero bytes.
 struct CommandName {
   char text[32];
@@ -147,6 +158,7 @@ struct ControlPage {
   uint32_t port;
   char pollux_version[16];
   CommandName command_names[kCommandRowsMax];
+  LoadBlock load;
   CoreBlock cores[1];  // `workers` of them; behind the last one the histograms
 
   // The histograms of core 0's commands by row number, then core 1's ... They are never touched

@@ -7,6 +7,7 @@
 #include "src/commands/families.h"
 #include "src/commands/rows.h"
 #include "src/rdb/dump_payload.h"
+#include "src/rdb/key_meta.h"
 #include "src/rdb/value_codec.h"
 
 namespace pollux {
@@ -28,13 +29,13 @@ void dump(Context& ctx) {
 struct RestoreOptions {
   bool replace = false;
   bool absolute_ttl = false;
-  std::optional<int64_t> idle_seconds;
-  std::optional<int64_t> frequency;
+  RdbKeyMeta meta;  // without the TTL, which is no option
 };
 
 // The number behind an option; answers the error.
+template <typename Number>
 bool read_option(Context& ctx, size_t index, int64_t max, std::string_view sentence,
-                 std::optional<int64_t>& value) {
+                 std::optional<Number>& value) {
   int64_t number = 0;
   if (!read_int64(ctx, index, number)) {
     return false;
@@ -43,7 +44,7 @@ bool read_option(Context& ctx, size_t index, int64_t max, std::string_view sente
     ctx.reply.error(sentence);
     return false;
   }
-  value = number;
+  value = static_cast<Number>(number);
   return true;
 }
 
@@ -55,14 +56,14 @@ bool read_options(Context& ctx, RestoreOptions& options) {
       options.replace = true;
     } else if (is_word(word, "absttl")) {
       options.absolute_ttl = true;
-    } else if (is_word(word, "idletime") && more && !options.frequency) {
+    } else if (is_word(word, "idletime") && more && !options.meta.frequency) {
       if (!read_option(ctx, ++i, INT64_MAX, "ERR Invalid IDLETIME value, must be >= 0",
-                       options.idle_seconds)) {
+                       options.meta.idle_s)) {
         return false;
       }
-    } else if (is_word(word, "freq") && more && !options.idle_seconds) {
+    } else if (is_word(word, "freq") && more && !options.meta.idle_s) {
       if (!read_option(ctx, ++i, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255",
-                       options.frequency)) {
+                       options.meta.frequency)) {
         return false;
       }
     } else {
@@ -112,15 +113,6 @@ bool read_payload(Context& ctx, LooseValue& value) {
   return true;
 }
 
-void set_access(Context& ctx, const RestoreOptions& options, Edit& edit) {
-  const AccessKind kind = ctx.config.eviction.access.kind;
-  if (kind == AccessKind::kLfu && options.frequency) {
-    edit.set_stamp(lfu_stamp(static_cast<uint8_t>(*options.frequency), ctx.keys.now()));
-  } else if (kind != AccessKind::kLfu && options.idle_seconds) {
-    edit.set_stamp(idle_stamp(*options.idle_seconds, kind, ctx.keys.now()));
-  }
-}
-
 void restore(Context& ctx) {
   RestoreOptions options;
   if (!read_options(ctx, options)) {
@@ -151,11 +143,10 @@ void restore(Context& ctx) {
     ctx.reply.ok();
     return;
   }
-  value.give_to(edit);
   if (at_ms != 0) {
-    edit.set_expiry(at_ms);
+    options.meta.expire_ms = at_ms;
   }
-  set_access(ctx, options, edit);
+  give_key(edit, value, options.meta, ctx.config.eviction.access.kind, ctx.keys.now());
   edit.notify(KeyEvent::kRestore);
   ctx.reply.ok();
 }

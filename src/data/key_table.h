@@ -127,6 +127,16 @@ class KeyTable {
   void erase(uint64_t hash, Position position);
 
   void prefetch_bucket(uint64_t hash) const { prefetch(home_bucket(tag_of(hash))); }
+  // For a key that will be inserted: what find looks at, and all else that insert does, but for one
+  // insert in some that goes further. (Loading 5 million keys spent a sixth of a worker's time on
+  // waiting for these two lines.)
+  void prefetch_insert(uint64_t hash) const {
+    const uint64_t slot = slot_of(tag_of(hash));
+    const Bucket* const home = home_bucket(tag_of(hash));
+    prefetch(home);
+    prefetch(home + 1);  // the last bucket is nobody's home
+    prefetch(segment_in(slot));
+  }
   // Calls prefetch(handle) for what find would look at.
   template <typename Prefetch>
   void prefetch_entries(uint64_t hash, Prefetch prefetch) const;

@@ -477,6 +477,51 @@ TEST_F(ValueCodec, TypesThatAreNoneAreRefused) {
   EXPECT_EQ(rdb_version_of(RdbType::kHash), 10);
 }
 
+// Files of old servers have keys with nothing in them: they have an end, but make no value.
+TEST_F(ValueCodec, CollectionsWithNothingInThemAreKnown) {
+  const std::string listpack("\7\0\0\0\0\0\xff", 7);
+  const std::string ziplist("\xb\0\0\0\xa\0\0\0\0\0\xff", 11);
+  const std::pair<RdbType, std::string> nothing[] = {
+      {RdbType::kList, Body().n(0)},
+      {RdbType::kSet, Body().n(0)},
+      {RdbType::kZset, Body().n(0)},
+      {RdbType::kZset2, Body().n(0)},
+      {RdbType::kHash, Body().n(0)},
+      {RdbType::kListQuicklist, Body().n(0)},
+      {RdbType::kListQuicklist, Body().n(2).s(ziplist).s(ziplist)},
+      {RdbType::kListQuicklist2, Body().n(0)},
+      {RdbType::kListQuicklist2, Body().n(1).n(2).s(listpack)},
+      {RdbType::kHashMetadata, Body().time(1).n(0)},
+      {RdbType::kHashListpackEx, Body().time(1).s(listpack)},
+      {RdbType::kListZiplist, Body().s(ziplist)},
+      {RdbType::kZsetZiplist, Body().s(ziplist)},
+      {RdbType::kHashZiplist, Body().s(ziplist)},
+      {RdbType::kHashListpack, Body().s(listpack)},
+      {RdbType::kZsetListpack, Body().s(listpack)},
+      {RdbType::kSetListpack, Body().s(listpack)},
+  };
+  for (const auto& [type, bytes] : nothing) {
+    EXPECT_TRUE(is_empty_rdb_value(type, bytes)) << static_cast<int>(type);
+    EXPECT_EQ(read(type, bytes), nullptr) << static_cast<int>(type);
+    RdbReader in(bytes);
+    EXPECT_TRUE(skip_rdb_value(type, in) && in.at_end()) << static_cast<int>(type);
+  }
+  const std::string one = Body().n(1).s("a");
+  for (int type = 0; type < 256; ++type) {
+    EXPECT_FALSE(is_empty_rdb_value(static_cast<RdbType>(type), one)) << type;
+    EXPECT_FALSE(is_empty_rdb_value(static_cast<RdbType>(type), "")) << type;
+  }
+  const std::pair<RdbType, std::string> something[] = {
+      {RdbType::kListQuicklist, Body().n(2).s(ziplist).s("a")},
+      {RdbType::kListQuicklist2, Body().n(1).n(1).s(listpack)},
+      {RdbType::kString, Body().s("")},
+      {RdbType::kStreamListpacks, Body().n(0).n(0).n(0).n(0).n(0)},
+  };
+  for (const auto& [type, bytes] : something) {
+    EXPECT_FALSE(is_empty_rdb_value(type, bytes)) << static_cast<int>(type);
+  }
+}
+
 // A payload that claims much takes no more memory than one that has it.
 TEST_F(ValueCodec, NothingStaysOfWhatIsRefused) {
   make("k", [](Edit& edit) { edit.set_string("v"); });

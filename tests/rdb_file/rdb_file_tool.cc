@@ -97,10 +97,17 @@ std::string line_of(const RdbFileEvent& event) {
          std::to_string(static_cast<unsigned>(event.type)) + " " + hex(event.value);
 }
 
+// As a loader would.
+bool is_left_out(const RdbFileEvent& event) {
+  return event.kind == RdbFileEvent::Kind::kKey && event.empty;
+}
+
 void list(const char* path, size_t window_bytes) {
   const RdbFileSplitter splitter =
       split(content(path), window_bytes, [](const RdbFileEvent& event, const RdbFileSplitter&) {
-        std::printf("%s\n", line_of(event).c_str());
+        if (!is_left_out(event)) {
+          std::printf("%s\n", line_of(event).c_str());
+        }
       });
   const char* const sums[] = {"right", "absent", "not-checked", "not-in-version"};
   std::printf("end %s\n", sums[static_cast<size_t>(splitter.sum())]);
@@ -132,7 +139,9 @@ class Rewriter {
         writer_.database(event.db, event.keys, event.expires);
         break;
       case Kind::kKey:
-        rewrite(event);
+        if (!is_left_out(event)) {
+          rewrite(event);
+        }
     }
   }
   std::string finish() {

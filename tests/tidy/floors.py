@@ -19,20 +19,22 @@ ENGINE = STORE + ["src/abi", "storage", "dataplane/engine"]
 FLOORS = {
     "src/base": [],
     "src/abi": ["src/base"],
+    # io_uring; of those above only rooms that do I/O.
+    "src/uring": ["src/base"],
     "src/protocol": ["src/base", "src/abi"],
     "src/data": ["src/base", "src/abi"],
     "src/rdb": ["src/base", "src/data"],
     "src/commands": ["src/base", "src/abi", "src/protocol", "src/data", "src/rdb"],
-    "storage": STORE + ["src/abi"],
+    "storage": STORE + ["src/abi", "src/uring"],
     "dataplane/engine": STORE + ["src/abi", "storage"],
     # Transports: each implements the engine's port; none sees another.
-    "dataplane/kernel": ENGINE,
+    "dataplane/kernel": ENGINE + ["src/uring"],
     "dataplane/sim": ENGINE,
     "dataplane/tcp": ENGINE,
     "dataplane/dpdk": ENGINE + ["dataplane/tcp"],
     # The only room that knows everything.
-    "dataplane/server": ENGINE + ["dataplane/kernel", "dataplane/sim", "dataplane/tcp",
-                                  "dataplane/dpdk"],
+    "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",
+                                  "dataplane/tcp", "dataplane/dpdk"],
     # Processes of their own share layouts with the data plane, nothing else.
     "ctl": ["src/base", "src/abi"],
     "perf/load": ["src/base", "src/protocol", "dataplane/tcp", "dataplane/dpdk"],
@@ -49,13 +51,14 @@ ATOMIC_FILES = {
     "dataplane/engine/engine": "what all workers share",
     "dataplane/engine/command_watch": "numbers of the entries of command logs",
     "dataplane/engine/config": "published versions of the configuration",
+    "dataplane/engine/load_desk": "keys from the storage thread to the workers",
     "dataplane/engine/monitors": "every worker asks before each command whether somebody watches",
     "dataplane/engine/payload": "what many clients get goes home from the last worker",
     "dataplane/engine/push": "the queue that any worker adds pushes to",
     "dataplane/engine/waiter": "who answers a command that waits: home or a holder of a shard",
     "dataplane/engine/worker": "the flag of a sleeping worker",
-    "dataplane/kernel/uring_transport": "wake",
     "dataplane/sim/memory_transport": "wake, and sleep without a kernel",
+    "src/uring/ring_wake": "wake",
     "storage/ticket_journal": "the one history",
 }
 

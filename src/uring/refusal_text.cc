@@ -1,4 +1,4 @@
-#include "dataplane/kernel/refusal_text.h"
+#include "src/uring/refusal_text.h"
 
 #include <cerrno>
 #include <cstdio>

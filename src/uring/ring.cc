@@ -1,4 +1,4 @@
-#include "dataplane/kernel/ring.h"
+#include "src/uring/ring.h"
 
 #include <unistd.h>
 
@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "dataplane/kernel/refusal_text.h"
 #include "src/base/assert.h"
+#include "src/uring/refusal_text.h"
 
 namespace pollux {
 namespace {
