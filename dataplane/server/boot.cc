@@ -155,7 +155,8 @@ class Boot {
   PageWarmer warmer_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
-  std::unique_ptr<LoadThread> load_;    // the same; null once that is over, or if there is no file
+  std::unique_ptr<LoadThread> load_;    // null if there is no file; the workers may wake it
+  bool load_over_ = false;
   bool load_failed_ = false;
   UniqueFd unix_listener_;
   std::deque<Thread> threads_;  // which stay where they are
@@ -477,13 +478,14 @@ void Boot::work(int index) {
 
 // When loading is over, the server is ready or at its end.
 void Boot::look_at_load() {
-  if (load_ == nullptr || load_->state() == LoadThread::State::kLoading) {
+  if (load_ == nullptr || load_over_ || load_->state() == LoadThread::State::kLoading) {
     return;
   }
+  load_over_ = true;
   load_->join();
   if (load_->state() == LoadThread::State::kLoaded) {
     log_line(LogLevel::kNotice, "DB loaded from disk: %.3f seconds", load_->seconds());
-    load_.reset();
+    load_->free_loader();
     tell_ready();
   } else if (!engine_->stopping()) {
     load_failed_ = true;

@@ -1,6 +1,7 @@
 // The storage thread of the start: it steps the loader of the RDB file (storage/rdb_loader.h) over
 // the disk until all keys are built, or something is wrong with the file, or the server ends. Made
-// and joined by the main thread.
+// and joined by the main thread; stays until the workers have ended, for one that has given the
+// last batch back may be about to wake it.
 #pragma once
 
 #include <atomic>
@@ -33,6 +34,8 @@ class LoadThread {
   // The server ends: what is under way is left. Any number of times.
   void stop();
   void join() { thread_.join(); }
+  // Of kLoaded, joined: gives the memory back.
+  void free_loader() { loader_.reset(); }
 
   State state() const { return state_.load(std::memory_order_acquire); }
   // Of kFailed: a sentence; empty if it was stopped.
