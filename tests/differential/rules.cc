@@ -109,7 +109,8 @@ bool same_hello(const ReplyTree& redis, const ReplyTree& pollux) {
 
 }  // namespace
 
-bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux) {
+bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux,
+                   long long slack_ms) {
   if (redis == pollux) {
     return true;
   }
@@ -134,9 +135,9 @@ bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux) {
     case Rule::kNullness:
       return a.type == b.type && a.null == b.null;
     case Rule::kNearSeconds:
-      return near_enough(a, b, 2);
+      return near_enough(a, b, 2 + slack_ms / 1000);
     case Rule::kNearMs:
-      return near_enough(a, b, 2000);
+      return near_enough(a, b, 2000 + slack_ms);
     case Rule::kEncoding:
       return flatten(a) == flatten(b) || (a.text == "skiplist" && b.text == "listpack");
     case Rule::kStreamTimes:
@@ -174,14 +175,14 @@ std::vector<std::string_view> elements_of(std::string_view reply) {
 }  // namespace
 
 bool exec_replies_agree(const std::vector<Rule>& rules, std::string_view redis,
-                        std::string_view pollux) {
+                        std::string_view pollux, long long slack_ms) {
   const std::vector<std::string_view> want = elements_of(redis);
   const std::vector<std::string_view> have = elements_of(pollux);
   if (want.size() != rules.size() || have.size() != rules.size()) {
     return redis == pollux;
   }
   for (size_t i = 0; i < rules.size(); ++i) {
-    if (!replies_agree(rules[i], want[i], have[i])) {
+    if (!replies_agree(rules[i], want[i], have[i], slack_ms)) {
       return false;
     }
   }

@@ -16,8 +16,8 @@ enum class Rule : uint8_t {
   kFlagSets,     // arrays of words and of subcommands inside are sets: COMMAND INFO
   kType,         // the same type: TIME, CLIENT ID, INFO
   kNullness,     // the same type, and both null or both not: RANDOMKEY
-  kNearSeconds,  // integers at most 2 apart if both are positive: TTL
-  kNearMs,       // integers at most 2,000 apart if both are positive: PTTL
+  kNearSeconds,  // integers at most 2 apart if both are positive: TTL; and more by the slack
+  kNearMs,       // integers at most 2,000 apart if both are positive: PTTL; and by the slack
   kEncoding,     // equal; or skiplist, which SORT makes of small sorted sets there, and listpack
   // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the
   // nodes of the index are each server's own.
@@ -28,10 +28,12 @@ enum class Rule : uint8_t {
 };
 
 // An error on either side has to be the same bytes under every rule.
-bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux);
+// `slack_ms`: how far apart the two servers may have run a command, and looked at the clock.
+bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux,
+                   long long slack_ms = 0);
 
 // EXEC's array, each element by the rule of the command that was queued for it.
 bool exec_replies_agree(const std::vector<Rule>& rules, std::string_view redis,
-                        std::string_view pollux);
+                        std::string_view pollux, long long slack_ms);
 
 }  // namespace pollux
