@@ -370,7 +370,8 @@ void Worker::idle(bool worked) {
     transport_->flush();
     return;
   }
-  if (spin_cycles_ > 0) {
+  // While it loads, a worker that waits leaves its processor to the storage thread.
+  if (spin_cycles_ > 0 && !loading()) {
     const uint64_t at = tsc();
     if (worked) {
       last_work_tsc_ = at;

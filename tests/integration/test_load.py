@@ -61,7 +61,7 @@ class LoadCase(RdbCase):
         if data is not None:
             self.write(data)
         server = self.start(dir=self.directory, expect_start=False, **options)
-        status = server.wait()
+        status = server.wait(60)  # of a busy host; it is there to find what hangs
         log = server.log()
         self.assertEqual(status, 1, log)
         self.assertNotRegex(log, "(?i)BUG|crash|backtrace|ready to exit|Ready to accept")
