@@ -113,9 +113,13 @@ constexpr CommandSpec kKeys[] = {
     {2, Rule::kType, "SCAN 0 (COUNT 0|COUNT <word>|MATCH|NOSUCH <int>)"},
 };
 
+// Whether the same time from now on is later than before, the millisecond decides: GT and LT go
+// with times that do not come twice.
 constexpr CommandSpec kExpiry[] = {
-    {14, Rule::kExact, "EXPIRE <key> <ttl> [NX|XX|GT|LT]*", kTime},
-    {10, Rule::kExact, "PEXPIRE <key> <pttl> [NX|XX|GT|LT]*", kTime},
+    {7, Rule::kExact, "EXPIRE <key> <ttl> [NX|XX]*", kTime},
+    {7, Rule::kExact, "EXPIRE <key> <farttl> [NX|XX|GT|LT]*", kTime},
+    {5, Rule::kExact, "PEXPIRE <key> <pttl> [NX|XX]*", kTime},
+    {5, Rule::kExact, "PEXPIRE <key> <farpttl> [NX|XX|GT|LT]*", kTime},
     {10, Rule::kExact, "EXPIREAT <key> <at> [NX|XX|GT|LT]*", kTime},
     {10, Rule::kExact, "PEXPIREAT <key> <pat> [NX|XX|GT|LT]*", kTime},
     {10, Rule::kExact, "PERSIST <key>"},

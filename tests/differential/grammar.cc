@@ -461,6 +461,8 @@ const std::map<std::string_view, Maker> kMakers = {
      [](Rng& rng, uint64_t edge, uint64_t) {
        return edge == 0 ? time_edge(rng) : edge == 1 ? "-5" : far_ms(rng);
      }},
+    {"farttl", [](Rng& rng, uint64_t, uint64_t) { return far_seconds(rng); }},
+    {"farpttl", [](Rng& rng, uint64_t, uint64_t) { return far_ms(rng); }},
     {"at",
      [](Rng& rng, uint64_t edge, uint64_t now_ms) {
        uint64_t now_s = now_ms / 1000;
