@@ -255,12 +255,15 @@ TEST(WorkerMemoryTest, ALowerLimitIsReachedInSlices) {
   bench.run({"CONFIG", "SET", "maxmemory", "500000"});
   EXPECT_EQ(bench.run({"SET", "new", "v"}), kOk) << "what can be evicted refuses nothing";
   EXPECT_TRUE(bench.scheduler.run_until([&bench] { return bench.weighed_bytes() < 500'000; }));
+  // Each worker sees it in a turn of its own, however rarely it gets one.
+  bench.scheduler.clock().advance_us(1'000);
   int64_t exceeded_us = 0;
   for (int i = 0; i < kWorkers; ++i) {
-    exceeded_us = std::max(exceeded_us, bench.core(i).over_limit_us.get());
+    const CoreBlock& core = bench.core(i);
+    EXPECT_TRUE(bench.scheduler.run_until([&] { return core.over_limit_since_us.get() == 0; }));
+    exceeded_us = std::max(exceeded_us, core.over_limit_us.get());
   }
-  bench.pass(1'000);
-  EXPECT_EQ(bench.core(0).over_limit_since_us.get(), 0);
+  EXPECT_GT(exceeded_us, 0);
 }
 
 TEST(WorkerMemoryTest, TheLargestClientsAreClosedFirst) {
