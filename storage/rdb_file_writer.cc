@@ -4,14 +4,6 @@
 
 namespace pollux {
 
-namespace {
-
-void write_opcode(RdbOpcode code, RdbWriter& out) {
-  out.byte(static_cast<uint8_t>(code));
-}
-
-}  // namespace
-
 void RdbFileWriter::begin(const RdbFileHeader& header) {
   const unsigned version = header.field_ttls ? kRdbVersionFieldTtls : kRdbVersion;
   const char digits[] = {'0', '0', static_cast<char>('0' + version / 10),
@@ -31,25 +23,25 @@ void RdbFileWriter::begin(const RdbFileHeader& header) {
 }
 
 void RdbFileWriter::aux(std::string_view name, std::string_view text) {
-  write_opcode(RdbOpcode::kAux, out_);
+  out_.opcode(RdbOpcode::kAux);
   out_.text(name);
   out_.text(text);
 }
 
 void RdbFileWriter::aux_number(std::string_view name, int64_t number) {
-  write_opcode(RdbOpcode::kAux, out_);
+  out_.opcode(RdbOpcode::kAux);
   out_.text(name);
   out_.integer(number);
 }
 
 void RdbFileWriter::function_library(std::string_view code) {
-  write_opcode(RdbOpcode::kFunction2, out_);
+  out_.opcode(RdbOpcode::kFunction2);
   out_.text(code);
 }
 
 void RdbFileWriter::enter(uint32_t db) {
   if (db_ != db) {
-    write_opcode(RdbOpcode::kSelectDb, out_);
+    out_.opcode(RdbOpcode::kSelectDb);
     out_.length(db);
     db_ = db;
   }
@@ -57,7 +49,7 @@ void RdbFileWriter::enter(uint32_t db) {
 
 void RdbFileWriter::database(uint32_t db, uint64_t keys, uint64_t expires) {
   enter(db);
-  write_opcode(RdbOpcode::kResizeDb, out_);
+  out_.opcode(RdbOpcode::kResizeDb);
   out_.length(keys);
   out_.length(expires);
 }
@@ -81,30 +73,12 @@ void RdbFileWriter::records(uint32_t db, std::string_view bytes) {
 }
 
 void RdbFileWriter::finish() {
-  write_opcode(RdbOpcode::kEnd, out_);
+  out_.opcode(RdbOpcode::kEnd);
   sum_.settle();
   const uint64_t sum = sum_.sum();
   static_assert(sizeof sum == kRdbSumBytes);
   below_.append({reinterpret_cast<const char*>(&sum), sizeof sum});
   end_bytes_ = sizeof sum;
-}
-
-void write_rdb_key_head(const RdbKeyMeta& meta, RdbType type, std::string_view key,
-                        RdbWriter& out) {
-  if (meta.expire_ms) {
-    write_opcode(RdbOpcode::kExpireMs, out);
-    out.time(*meta.expire_ms);
-  }
-  if (meta.idle_s) {
-    write_opcode(RdbOpcode::kIdle, out);
-    out.length(*meta.idle_s);
-  }
-  if (meta.frequency) {
-    write_opcode(RdbOpcode::kFrequency, out);
-    out.byte(*meta.frequency);
-  }
-  out.byte(static_cast<uint8_t>(type));
-  out.text(key);
 }
 
 }  // namespace pollux

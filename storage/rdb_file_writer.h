@@ -45,9 +45,6 @@ struct RdbFileHeader {
   std::optional<Replication> replication;
 };
 
-// All of a key's record but the value.
-void write_rdb_key_head(const RdbKeyMeta& meta, RdbType type, std::string_view key, RdbWriter& out);
-
 class RdbFileWriter {
  public:
   struct Options {

@@ -46,6 +46,7 @@ class TestStore {
   KeyspaceStats& stats() { return keys_.stats(); }
   DataConfig& config() { return config_; }
   const CommandTable& table() const { return table_; }
+  ShardStore& shard(int number = 0) { return *stores_[static_cast<size_t>(number)]; }
 
  private:
   class EventLog;

@@ -263,6 +263,9 @@ void Edit::before_change() {
     return;
   }
   changed_ = true;
+  if (entry_ != nullptr) {
+    store_.before_key(data_, *writable());
+  }
   if (store_.observer_ != nullptr) {
     store_.observer_->before(db_, key_, entry_);
   }
@@ -287,7 +290,8 @@ void Edit::write_outside(std::string_view bytes, ValueType type, Encoding encodi
   if (entry_ != nullptr && entry_->value_is_outside() && stays_timed(*entry_, type)) {
     Entry::Outside outside = entry_->value_outside();
     // In place, unless half of it would lie idle.
-    if (outside.capacity >= bytes.size() && outside.capacity / 2 <= bytes.size()) {
+    if (outside.capacity >= bytes.size() && outside.capacity / 2 <= bytes.size() &&
+        !store_.memory_.is_read(outside)) {
       move_bytes(outside.data, bytes);
       outside.size = bytes.size();
       writable()->set_value_outside(type, encoding, outside);
@@ -333,7 +337,7 @@ std::span<char> Edit::resize_outside(std::string_view old, ValueType type, Encod
     outside = entry_->value_outside();
   }
   const bool too_small = outside.capacity < size;
-  if (too_small || outside.capacity / 4 > size) {
+  if (too_small || outside.capacity / 4 > size || store_.memory_.is_read(outside)) {
     const Entry::Outside previous = outside;
     // The class of the allocator may have room beyond what is asked; use all of it.
     const size_t wanted = old.empty() || !too_small ? size : capacity_for_growth(size);

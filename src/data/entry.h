@@ -2,7 +2,8 @@
 // 16 bytes with a value of 32 takes 56:
 //
 //   0  kind          type in the low 4 bits, encoding in the high 4
-//   1  flags         has expiry, key outside, value outside, value is a collection, field timer
+//   1  flags         has expiry, key outside, value outside, value is a collection, field timer;
+//                    the mark of snapshots (pre_images.h)
 //   2  value bytes   of a value inside, 12 bits; above them the 4 high bits of the access stamp
 //   4  stamp, key    the 24 low bits of the access stamp; length of a key inside, 8 bits
 //   8  Expiry        16 bytes, only with a TTL
@@ -215,6 +216,12 @@ class Entry {
     return {value_area(), value_bytes()};
   }
 
+  // Of a snapshot (pre_images.h).
+  bool mark() const { return (flags_ & kMark) != 0; }
+  void set_mark(bool mark) {
+    flags_ = static_cast<uint8_t>(mark ? flags_ | kMark : flags_ & ~kMark);
+  }
+
   // Requires has_expiry().
   Expiry& expiry() { return *reinterpret_cast<Expiry*>(after_header()); }
   const Expiry& expiry() const { return const_cast<Entry*>(this)->expiry(); }
@@ -247,9 +254,9 @@ class Entry {
   static constexpr uint8_t kHasExpiry = 1;
   static constexpr uint8_t kKeyOutside = 2;
   static constexpr uint8_t kValueOutside = 4;
+  static constexpr uint8_t kMark = 8;
   static constexpr uint8_t kValueCollection = 16;
   static constexpr uint8_t kFieldTimer = 32;
-  // Bit 8 is kept for the snapshot walk.
 
   static Outside load_outside(const char* from) {
     Outside outside;

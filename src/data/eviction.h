@@ -62,6 +62,9 @@ struct EvictionRules {
     return policy == EvictionPolicy::kVolatileRandom || policy == EvictionPolicy::kAllkeysRandom;
   }
   bool lfu() const { return access.kind == AccessKind::kLfu; }
+  bool lru() const {
+    return policy == EvictionPolicy::kVolatileLru || policy == EvictionPolicy::kAllkeysLru;
+  }
 };
 
 // What random policies must know of the other shards, so that all keys go with the same chance.

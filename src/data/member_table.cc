@@ -41,6 +41,7 @@ Handle MemberTable::insert(const Key& name, std::string_view value, const Entry:
 Handle MemberTable::set_value(Place place, std::string_view value) {
   const Handle handle = place.handle();
   Entry* member = memory_.entry_at(handle);
+  memory_.before_member(*member);
   if (fits_in_place(*member, value.size())) {
     if (!value.empty()) {
       std::memmove(member->value_area(), value.data(), value.size());
@@ -63,6 +64,7 @@ Handle MemberTable::set_value(Place place, std::string_view value) {
 Handle MemberTable::set_expiry(Place place, const Entry::Expiry* expiry) {
   const Handle handle = place.handle();
   Entry* member = memory_.entry_at(handle);
+  memory_.before_member(*member);
   if (expiry != nullptr && member->has_expiry()) {
     member->expiry() = *expiry;
     return handle;
@@ -83,6 +85,7 @@ Handle MemberTable::set_expiry(Place place, const Entry::Expiry* expiry) {
 
 void MemberTable::erase(const Key& name, Place place) {
   const Handle handle = place.handle();
+  memory_.before_member(*memory_.entry_at(handle));
   member_bytes_ -= memory_.entry_at(handle)->own_bytes();
   table_.erase(name.hash, place.position_);
   memory_.free_entry(handle);  // last: `name` may be the member's own

@@ -22,6 +22,7 @@ Handle ShardMemory::new_entry(std::string_view name, const Shape& shape) {
                        shape.has_field_timer));
   Entry* entry = entry_at(handle);
   entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp, shape.has_field_timer);
+  renew(*entry);
   if (name.size() <= Entry::kInlineKeyMax) {
     entry->set_key(name);
   } else {
@@ -38,6 +39,7 @@ Handle ShardMemory::new_entry_named_as(const Entry& from, const Shape& shape) {
                        shape.has_field_timer));
   Entry* entry = entry_at(handle);
   entry->format(shape.type, Encoding::kRaw, shape.has_expiry, shape.stamp, shape.has_field_timer);
+  renew(*entry);
   entry->copy_key(from);
   return handle;
 }
@@ -82,9 +84,11 @@ Entry::Outside ShardMemory::new_outside(std::string_view bytes) {
 }
 
 void ShardMemory::free_outside(const Entry::Outside& outside) {
-  if (outside.capacity >= kDeferredFreeMin) {
-    dead_blocks_.push_back(outside);
+  if (is_long(outside)) {
     dying_bytes_ += static_cast<int64_t>(Arena::usable(outside.capacity));
+    if (pre_images_ == nullptr || !pre_images_->keep(outside)) {
+      dead_blocks_.push_back(outside);
+    }
     return;
   }
   --outside_count_;
@@ -116,6 +120,10 @@ void ShardMemory::destroy(Collection* collection) {
 }
 
 void ShardMemory::bury(Collection* collection) {
+  if (pre_images_ != nullptr && pre_images_->keep(*collection)) {
+    dying_bytes_ += static_cast<int64_t>(collection->bytes());
+    return;
+  }
   if (collection->size() <= kFreedAtOnceMax) {
     while (collection->free_some(UINT64_MAX)) {
     }
@@ -125,6 +133,22 @@ void ShardMemory::bury(Collection* collection) {
   dying_bytes_ += static_cast<int64_t>(collection->bytes());
   dead_collections_.push_back(collection);
 }
+
+// --- snapshots ---
+
+void ShardMemory::begin_snapshot(PreImages& images) {
+  POLLUX_ASSERT(pre_images_ == nullptr);
+  mark_ = !mark_;
+  pre_images_ = &images;
+}
+
+// As dying as before, but nobody reads it any more.
+void ShardMemory::give_back(Collection* collection) {
+  dying_bytes_ = std::max<int64_t>(dying_bytes_ - static_cast<int64_t>(collection->bytes()), 0);
+  bury(collection);
+}
+
+void ShardMemory::give_back(const Entry::Outside& block) { dead_blocks_.push_back(block); }
 
 // --- what is deleted ---
 

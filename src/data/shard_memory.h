@@ -17,6 +17,7 @@
 #include "src/data/compact_pool.h"
 #include "src/data/entry.h"
 #include "src/data/entry_heap.h"
+#include "src/data/pre_images.h"
 
 namespace pollux {
 
@@ -84,6 +85,30 @@ class ShardMemory {
   Collection* owner_of(const Entry& member) const { return owners_[member.stamp()]; }
   bool has_collections() const { return owners_.size() > free_ids_.size() + 1; }
 
+  // --- snapshots (pre_images.h) ---
+  // The cut: all that is there is old from here on. Requires that nothing old is left.
+  void begin_snapshot(PreImages& images);
+  // Requires that nothing old is left.
+  void end_snapshot() { pre_images_ = nullptr; }
+  PreImages* pre_images() const { return pre_images_; }
+  bool is_old(const Entry& entry) const { return entry.mark() != mark_; }
+  void renew(Entry& entry) const { entry.set_mark(mark_); }
+  // The member changes now, or goes.
+  void before_member(Entry& member) {
+    if (is_old(member)) [[unlikely]] {
+      pre_images_->before_member(member);
+    }
+  }
+  // Blocks of this size are read in slices by a snapshot; smaller ones are read at once.
+  static bool is_long(const Entry::Outside& block) { return block.capacity >= kLongBlockMin; }
+  // Whether the block must stay as it is.
+  bool is_read(const Entry::Outside& block) const {
+    return pre_images_ != nullptr && is_long(block) && pre_images_->reads(block);
+  }
+  // What the snapshot has kept.
+  void give_back(Collection* collection);
+  void give_back(const Entry::Outside& block);
+
   // --- what is deleted ---
   bool has_dead() const { return !dead_blocks_.empty() || !dead_collections_.empty(); }
   uint64_t dead_objects() const;
@@ -117,7 +142,7 @@ class ShardMemory {
   // share of what lives would be emptied in vain.
   static constexpr int64_t kHolesWeighedMax = 2;
   // Blocks of at least this size are freed by tick: giving them back costs the system's time.
-  static constexpr size_t kDeferredFreeMin = 64 << 10;
+  static constexpr size_t kLongBlockMin = 64 << 10;
   static constexpr size_t kLine = 64;
   // Of longer blocks the processor itself sees where their reader goes.
   static constexpr size_t kPrefetchBytesMax = 3 * kLine;
@@ -138,6 +163,8 @@ class ShardMemory {
   std::vector<Entry::Outside> dead_blocks_;
   std::vector<Collection*> dead_collections_;
   int64_t dying_bytes_ = 0;
+  bool mark_ = false;
+  PreImages* pre_images_ = nullptr;  // null: no snapshot is being taken
 };
 
 }  // namespace pollux

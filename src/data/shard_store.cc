@@ -23,6 +23,7 @@ ShardStore::ShardStore(ShardId id, int databases, PageWarmer* warmer)
 }
 
 ShardStore::~ShardStore() {
+  POLLUX_ASSERT(memory_.pre_images() == nullptr);
   for (std::unique_ptr<Database>& data : databases_) {
     bury(std::move(data));
   }
@@ -88,6 +89,7 @@ void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position positio
 
 // What the store does of itself: a key has expired, or must make room.
 void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event) {
+  before_key(database(db), *entry_at(position.handle()));
   if (observer_ != nullptr) {
     observer_->before(db, key, entry_at(position.handle()));
   }
@@ -212,7 +214,11 @@ uint64_t ShardStore::flush(int db) {
 void ShardStore::bury(std::unique_ptr<Database> data) {
   free_wheel(data->wheel);
   free_wheel(data->field_wheel);
-  dead_databases_.push_back(std::move(data));
+  if (data->unwalked) {
+    kept_databases_.push_back(std::move(data));
+  } else {
+    dead_databases_.push_back(std::move(data));
+  }
 }
 
 void ShardStore::swap_databases(int a, int b) {
@@ -262,6 +268,64 @@ const Entry* ShardStore::random(int db, Rng& rng, Instant now) const {
     }
   }
   return nullptr;
+}
+
+// --- snapshots ---
+
+void ShardStore::begin_snapshot(PreImages& images) {
+  POLLUX_ASSERT(walk_.empty() && kept_databases_.empty());
+  memory_.begin_snapshot(images);
+  for (size_t i = databases_.size(); i-- > 0;) {
+    Database& data = *databases_[i];
+    if (data.table.size() > 0) {
+      data.unwalked = true;
+      data.cut_number = static_cast<uint32_t>(i);
+      data.walk_cursor = 0;
+      data.walked_through = false;
+      walk_.push_back(&data);
+    }
+  }
+}
+
+void ShardStore::walk_snapshot(size_t count, std::vector<SnapshotKey>& keys) {
+  keys.clear();
+  while (keys.empty() && !walk_.empty()) {
+    Database& data = *walk_.back();
+    if (!data.walked_through) {
+      data.walk_cursor = data.table.scan(data.walk_cursor, count, [&](Handle handle) {
+        memory_.prefetch_entry(handle);
+        keys.push_back({data.cut_number, handle});
+      });
+      data.walked_through = data.walk_cursor == 0;
+      continue;
+    }
+    data.unwalked = false;
+    walk_.pop_back();
+    const auto kept = std::find_if(kept_databases_.begin(), kept_databases_.end(),
+                                   [&data](const auto& of) { return of.get() == &data; });
+    if (kept != kept_databases_.end()) {
+      dead_databases_.push_back(std::move(*kept));
+      kept_databases_.erase(kept);
+    }
+  }
+}
+
+ShardStore::SnapshotPlace ShardStore::snapshot_place() const {
+  return walk_.empty() ? SnapshotPlace() : SnapshotPlace{walk_.back(), walk_.back()->walk_cursor};
+}
+
+bool ShardStore::walk_again_from(SnapshotPlace place) {
+  if (walk_.empty() || walk_.back() != place.database) {
+    return false;
+  }
+  walk_.back()->walk_cursor = place.cursor;
+  walk_.back()->walked_through = false;
+  return true;
+}
+
+void ShardStore::end_snapshot() {
+  POLLUX_ASSERT(walk_.empty());
+  memory_.end_snapshot();
 }
 
 // --- background ---
@@ -359,7 +423,8 @@ bool ShardStore::free_dead(uint64_t until) {
   const int64_t before = occupied();
   free_dead_part(until);
   const int64_t freed = before - occupied();
-  memory_.set_dying_bytes(has_dead() ? std::max<int64_t>(dying_bytes() - freed, 0) : 0);
+  const bool none_left = !has_dead() && memory_.pre_images() == nullptr;
+  memory_.set_dying_bytes(none_left ? 0 : std::max<int64_t>(dying_bytes() - freed, 0));
   return has_dead();
 }
 
@@ -441,28 +506,29 @@ bool ShardStore::compact(uint64_t until) {
 
 // The entry's database isn't known from the entry: it is where the table has this handle.
 bool ShardStore::move_block(uint64_t hash, Handle from) {
-  for (const std::unique_ptr<Database>& data : databases_) {
-    if (data->table.size() == 0) {
-      continue;
-    }
+  const auto move_in = [&](const std::unique_ptr<Database>& data) {
     const KeyTable::Position position =
-        data->table.find(hash, [from](Handle there) { return there == from; });
+        data->table.size() == 0
+            ? KeyTable::Position()
+            : data->table.find(hash, [from](Handle there) { return there == from; });
     if (!position) {
-      continue;
+      return false;
     }
     const Handle to = memory_.heap().relocate(from);
-    if (entry_at(to)->has_expiry()) {
+    // A flushed database has no wheels any more.
+    if (entry_at(to)->has_expiry() && data->wheel != nullptr) {
       data->wheel->moved(to);
     }
-    if (entry_at(to)->has_field_timer()) {
+    if (entry_at(to)->has_field_timer() && data->field_wheel != nullptr) {
       data->field_wheel->moved(to);
     }
     data->table.replace(position, to);
     memory_.heap().free(from);
     ++stats_.moved_blocks;
     return true;
-  }
-  return false;
+  };
+  return std::any_of(databases_.begin(), databases_.end(), move_in) ||
+         std::any_of(kept_databases_.begin(), kept_databases_.end(), move_in);
 }
 
 void ShardStore::move_member(Handle from) {

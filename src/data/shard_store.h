@@ -134,6 +134,30 @@ class ShardStore {
   void free_some(int64_t budget_us) { free_dead(deadline(budget_us)); }
   Evictor& evictor() { return evictor_; }
 
+  // --- snapshots (pre_images.h; src/snapshot takes them) ---
+  struct SnapshotKey {
+    uint32_t db;  // the number at the cut
+    Handle handle;
+  };
+  // The cut: `images` hears from here on of all that is there, before it changes. Requires that the
+  // snapshot before was walked to its end.
+  void begin_snapshot(PreImages& images);
+  // Of the databases as they were at the cut, also flushed ones, the next `count` entries and a few
+  // more, old or not; their blocks are asked for. None at the end. They are to be looked at before
+  // anything changes.
+  void walk_snapshot(size_t count, std::vector<SnapshotKey>& keys);
+  // To go on from a place where the walk was before; false if it has left that database since.
+  struct SnapshotPlace {
+    const void* database = nullptr;
+    uint64_t cursor = 0;
+  };
+  SnapshotPlace snapshot_place() const;
+  bool walk_again_from(SnapshotPlace place);
+  Entry& snapshot_entry(Handle handle) { return *entry_at(handle); }
+  // Requires that the walk is at its end.
+  void end_snapshot();
+  ShardMemory& memory() { return memory_; }
+
   // --- account ---
   // Exact bytes of this shard's data: entries, values, tables, expiry structure; also what is
   // deleted and not yet freed. Not in it: the fixed objects (this one, about 300 bytes a database),
@@ -169,6 +193,11 @@ class ShardStore {
     ExpiryWheel* wheel = nullptr;  // made with the first TTL, from the arena
     __int128 expiry_sum = 0;       // of at_ms of all keys with a TTL
     FieldWheel* field_wheel = nullptr;  // the same for hashes with TTLs of fields
+    // While a snapshot has still to walk it: its number at the cut, and how far the walk is.
+    bool unwalked = false;
+    uint32_t cut_number = 0;
+    uint64_t walk_cursor = 0;
+    bool walked_through = false;
   };
 
   Database& database(int db) { return *databases_[static_cast<size_t>(db)]; }
@@ -189,6 +218,12 @@ class ShardStore {
   template <typename Wheel>
   void free_wheel(Wheel*& wheel);
   void erase(Database& data, uint64_t hash, KeyTable::Position position);
+  // The key's entry changes now, or goes.
+  void before_key(const Database& data, Entry& entry) {
+    if (memory_.is_old(entry)) [[unlikely]] {
+      memory_.pre_images()->before_key(data.cut_number, entry);
+    }
+  }
   void remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event);
   void expire(int db, const Key& key, KeyTable::Position position) {
     ++stats_.expired_keys;
@@ -225,6 +260,9 @@ class ShardStore {
   size_t expire_first_ = 0;  // the database that the next tick begins with
   bool fields_first_ = false;  // and whether with its hashes' fields
   std::deque<std::unique_ptr<Database>> dead_databases_;  // deleted, to be freed
+  // Deleted too, but a snapshot has still to walk them.
+  std::vector<std::unique_ptr<Database>> kept_databases_;
+  std::vector<Database*> walk_;  // what the snapshot has to walk; the last one first
   Evictor evictor_{*this};
 };
 

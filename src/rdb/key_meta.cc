@@ -20,4 +20,35 @@ void give_key(Edit& edit, LooseValue& value, const RdbKeyMeta& meta, AccessKind 
   }
 }
 
+RdbKeyMeta rdb_meta_of(const Entry& entry, const EvictionRules& rules, Instant now) {
+  RdbKeyMeta meta;
+  if (entry.has_expiry()) {
+    meta.expire_ms = entry.expiry_ms();
+  }
+  if (rules.lfu()) {
+    meta.frequency = static_cast<uint8_t>(lfu_count(entry.stamp(), rules.access, now));
+  } else if (rules.lru()) {
+    meta.idle_s = idle_seconds(entry.stamp(), rules.access.kind, now);
+  }
+  return meta;
+}
+
+void write_rdb_key_head(const RdbKeyMeta& meta, RdbType type, std::string_view key,
+                        RdbWriter& out) {
+  if (meta.expire_ms) {
+    out.opcode(RdbOpcode::kExpireMs);
+    out.time(*meta.expire_ms);
+  }
+  if (meta.idle_s) {
+    out.opcode(RdbOpcode::kIdle);
+    out.length(*meta.idle_s);
+  }
+  if (meta.frequency) {
+    out.opcode(RdbOpcode::kFrequency);
+    out.byte(*meta.frequency);
+  }
+  out.byte(static_cast<uint8_t>(type));
+  out.text(key);
+}
+
 }  // namespace pollux

@@ -4,11 +4,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "src/base/types.h"
 #include "src/data/access.h"
+#include "src/data/eviction.h"
 #include "src/data/keyspace.h"
 #include "src/rdb/loose_value.h"
+#include "src/rdb/rdb_format.h"
+#include "src/rdb/rdb_writer.h"
 
 namespace pollux {
 
@@ -23,5 +27,10 @@ struct RdbKeyMeta {
 // Makes value and meta the edit's key, which is absent or was removed. What says nothing under
 // accesses of this kind is left out. The edit is still to be told to others, or kept quiet.
 void give_key(Edit& edit, LooseValue& value, const RdbKeyMeta& meta, AccessKind kind, Instant now);
+
+// What an entry has of it, as it is now.
+RdbKeyMeta rdb_meta_of(const Entry& entry, const EvictionRules& rules, Instant now);
+// All of a key's record in a file but the value.
+void write_rdb_key_head(const RdbKeyMeta& meta, RdbType type, std::string_view key, RdbWriter& out);
 
 }  // namespace pollux

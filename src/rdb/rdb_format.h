@@ -53,6 +53,23 @@ enum class RdbType : uint8_t {
   kHashListpackEx = 25,  // t p; p has the time itself behind each value
 };
 
+// What stands in files beside keys and in front of them; each is one byte.
+enum class RdbOpcode : uint8_t {
+  kSlotImport = 243,     // Valkey 9: slots that were being imported; Redis 8.4 and later: of keys
+  kSlotInfo = 244,       // n n n: slot, its keys, those with a TTL; a hint. Redis 7.4
+  kFunction2 = 245,      // s: the text of a library. Redis 7.0
+  kFunctionPreGa = 246,  // release candidates of 7.0
+  kModuleAux = 247,      // n (module), then what modules like
+  kIdle = 248,           // n: seconds since the key was used
+  kFrequency = 249,      // one byte: the counter of LFU
+  kAux = 250,            // s s: name and text, of the file
+  kResizeDb = 251,       // n n: keys of the database, those with a TTL; a hint
+  kExpireMs = 252,       // 8 bytes, little-endian, Unix time
+  kExpireSeconds = 253,  // 4 bytes, little-endian
+  kSelectDb = 254,       // n: the database of the keys that follow
+  kEnd = 255,
+};
+
 // What a node of kListQuicklist2 is; told as a length.
 enum class RdbContainer : uint8_t {
   kPlain = 1,   // one element

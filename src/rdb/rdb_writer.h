@@ -10,6 +10,7 @@
 
 #include "src/base/byte_sink.h"
 #include "src/data/listpack.h"
+#include "src/rdb/rdb_format.h"
 
 namespace pollux {
 
@@ -19,6 +20,7 @@ class RdbWriter {
   RdbWriter(ByteSink& sink, bool compress) : sink_(sink), compress_(compress) {}
 
   void byte(uint8_t value);
+  void opcode(RdbOpcode code) { byte(static_cast<uint8_t>(code)); }
   void length(uint64_t value);
   // A string, in whichever form is due.
   void text(std::string_view bytes);

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import source  # noqa: E402
 
-STORE = ["src/base", "src/protocol", "src/data", "src/rdb", "src/commands"]
+STORE = ["src/base", "src/protocol", "src/data", "src/rdb", "src/commands", "src/snapshot"]
 ENGINE = STORE + ["src/abi", "storage", "dataplane/engine"]
 
 # Room -> rooms below that it may include. The longest matching room counts.
@@ -25,6 +25,8 @@ FLOORS = {
     "src/data": ["src/base", "src/abi"],
     "src/rdb": ["src/base", "src/data"],
     "src/commands": ["src/base", "src/abi", "src/protocol", "src/data", "src/rdb"],
+    # Of commands, its tests alone.
+    "src/snapshot": ["src/base", "src/data", "src/rdb", "src/commands"],
     "storage": STORE + ["src/abi", "src/uring"],
     "dataplane/engine": STORE + ["src/abi", "storage"],
     # Transports: each implements the engine's port; none sees another.
