@@ -37,6 +37,9 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
   if (parts.loads) {
     load_desk_ = std::make_unique<LoadDesk>(*this, shards_.size());
   }
+  if (parts.saves) {
+    save_desk_ = std::make_unique<SaveDesk>(*this);
+  }
   for (int i = 0; i < parts.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, WorkerId{static_cast<uint16_t>(i)},
                                                 std::move(transports[static_cast<size_t>(i)]),

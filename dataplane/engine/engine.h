@@ -18,6 +18,7 @@
 #include "dataplane/engine/load_desk.h"
 #include "dataplane/engine/mailbox.h"
 #include "dataplane/engine/monitors.h"
+#include "dataplane/engine/save_desk.h"
 #include "dataplane/engine/shard_side.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
@@ -42,6 +43,7 @@ struct EngineParts {
   Journal* journal = nullptr;        // null: no tickets are drawn
   Errands* errands = nullptr;        // null: errands run in place
   bool loads = false;                // a file is loaded: load_desk's batches come until finish
+  bool saves = false;                // somebody takes save_desk's orders
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };
 
@@ -78,6 +80,8 @@ class Engine {
   Errands* errands() { return parts_.errands; }
   // Null if nothing is loaded at the start.
   LoadDesk* load_desk() { return load_desk_.get(); }
+  // Null if nobody saves.
+  SaveDesk* save_desk() { return save_desk_.get(); }
 
   // What records of watches (Watching::id) and waits (Waiter::id) on shards are known by; never 0,
   // never used again.
@@ -107,6 +111,7 @@ class Engine {
   LeaseRing leases_;
   Monitors monitors_;
   std::unique_ptr<LoadDesk> load_desk_;
+  std::unique_ptr<SaveDesk> save_desk_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> next_session_id_{1};
   std::atomic<uint64_t> next_record_id_{1};

@@ -298,6 +298,10 @@ bool Worker::tick_phase() {
   if (parked_) {
     return false;
   }
+  return tick() | save_slice();
+}
+
+bool Worker::tick() {
   shard_.set_active_expiry(config_->active_expiry && !paused() && !loading());
   if (now_.ms() == last_tick_ms_ && !tick_more_ && wait_memory_.empty()) {
     return false;
@@ -415,7 +419,8 @@ bool Worker::mail_waiting() {
   if ((engine_.stopping() && !leaving_) || pause_lessened_ || asked_to_evict_clients_) {
     return true;
   }
-  if (!pushes_.empty() || !invalidations_.empty() || (load_waits() && !parked_)) {
+  if (!pushes_.empty() || !invalidations_.empty() ||
+      (!parked_ && (load_waits() || save_waits()))) {
     return true;
   }
   if (config_->version != engine_.config().current()->version || !back_from_errands_.empty()) {
@@ -616,8 +621,7 @@ bool Worker::quiet() const {
                given_up_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
                wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
-               !load_waits() &&
-               changes_.pushed();
+               !load_waits() && !save_waits() && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -213,6 +213,7 @@ class Worker {
   void on_event(const TransportEvent& event);
   bool mailbox_phase();
   bool tick_phase();
+  bool tick();
   bool flush_phase();
   void idle(bool worked);
   bool mail_waiting();
@@ -421,6 +422,12 @@ class Worker {
   bool build_group(LoadWork& load);
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
+  // worker_save.cc: snapshots
+  bool wants_cut() const;
+  void make_cut();
+  bool save_waits() const;
+  bool save_slice();
+
   // worker_pause.cc: CLIENT PAUSE
   bool held_back(const Session& session, const CommandRow& row) const;
   bool release_paused();
@@ -459,8 +466,8 @@ class Worker {
   void publish_clients();
 
   // worker_lease.cc: leases and tours
-  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell };
-  static constexpr int kLeaseFors = 3;
+  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot };
+  static constexpr int kLeaseFors = 4;
   bool wants_lease(LeaseFor what);
   bool anybody_wants_lease();
   bool progress_lease();

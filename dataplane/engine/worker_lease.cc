@@ -122,23 +122,26 @@ bool Worker::wants_lease(LeaseFor what) {
       return !left_topics_.empty();
     case LeaseFor::kHeldCell:
       return !held_cells_.empty() && !held_cells_may_go_;
+    case LeaseFor::kSnapshot:
+      return wants_cut();
   }
   return false;
 }
 
 bool Worker::anybody_wants_lease() {
   return wants_lease(LeaseFor::kSession) || wants_lease(LeaseFor::kLeftTopics) ||
-         wants_lease(LeaseFor::kHeldCell);
+         wants_lease(LeaseFor::kHeldCell) || wants_lease(LeaseFor::kSnapshot);
 }
 
 // For the first session: reads its request again, this time only for its keys; or for topics that
-// clients have left, or for a request of another worker that is held back. They take turns.
+// clients have left, or for a request of another worker that is held back, or for the cut of a
+// snapshot. They take turns.
 // No lease is claimed if the session has meanwhile been paused.
 void Worker::claim_lease() {
   do {
     lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
   } while (!wants_lease(lease_.purpose));
-  if (lease_.purpose == LeaseFor::kLeftTopics) {
+  if (lease_.purpose == LeaseFor::kLeftTopics || lease_.purpose == LeaseFor::kSnapshot) {
     lease_.shards = ShardSet::all(workers_);
   } else if (lease_.purpose == LeaseFor::kHeldCell) {
     lease_.for_held_cell = true;
@@ -228,6 +231,9 @@ void Worker::take_hold() {
   core_.lease_wait_cycles.add(static_cast<int64_t>(tsc() - lease_.since_tsc));
   if (lease_.purpose == LeaseFor::kLeftTopics) {
     drop_some_left_topics();
+  }
+  if (lease_.purpose == LeaseFor::kSnapshot) {
+    make_cut();
   }
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.

@@ -54,6 +54,7 @@ ATOMIC_FILES = {
     "dataplane/engine/command_watch": "numbers of the entries of command logs",
     "dataplane/engine/config": "published versions of the configuration",
     "dataplane/engine/load_desk": "keys from the storage thread to the workers",
+    "dataplane/engine/save_desk": "snapshots from the workers to the storage thread",
     "dataplane/engine/monitors": "every worker asks before each command whether somebody watches",
     "dataplane/engine/payload": "what many clients get goes home from the last worker",
     "dataplane/engine/push": "the queue that any worker adds pushes to",

@@ -1,0 +1,236 @@
+#include "dataplane/engine/save_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/engine/engine.h"
+#include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
+
+namespace pollux {
+
+SaveDesk::SaveDesk(Engine& engine) : engine_(engine) {
+  for (ShardStore* store : engine.shards()) {
+    parts_.push_back(std::make_unique<Part>(*this, *store, store->id().value));
+  }
+}
+
+SaveDesk::~SaveDesk() {
+  while (SaveBatch* batch = take(/*wake=*/false)) {
+    if (batch->is_extra) {
+      delete batch;
+    }
+  }
+}
+
+// --- orders ---
+
+bool SaveDesk::order() {
+  Orders none = Orders::kNone;
+  if (!orders_.compare_exchange_strong(none, Orders::kOrdered, std::memory_order_acq_rel)) {
+    return false;
+  }
+  waker_();
+  return true;
+}
+
+bool SaveDesk::schedule() {
+  scheduled_.store(true, std::memory_order_relaxed);
+  return under_way();
+}
+
+bool SaveDesk::give_up() {
+  if (!under_way()) {
+    return false;
+  }
+  given_up_.store(true, std::memory_order_release);
+  waker_();
+  return true;
+}
+
+bool SaveDesk::take_order() {
+  if (orders_.load(std::memory_order_acquire) != Orders::kOrdered) {
+    return false;
+  }
+  orders_.store(Orders::kTaken, std::memory_order_release);
+  return true;
+}
+
+void SaveDesk::finish() {
+  POLLUX_ASSERT(at_end());
+  stage_.store(Stage::kNone, std::memory_order_relaxed);
+  given_up_.store(false, std::memory_order_relaxed);
+  ended_.fetch_add(1, std::memory_order_release);
+  orders_.store(Orders::kNone, std::memory_order_seq_cst);  // then the flags of sleepers
+  for (int i = 0; i < engine_.worker_count(); ++i) {
+    Worker::wake_if_asleep(engine_.worker(i));
+  }
+}
+
+// --- the storage thread ---
+
+void SaveDesk::ask() {
+  cut_ = {};
+  cancelled_.store(false, std::memory_order_relaxed);
+  shards_left_.store(static_cast<uint32_t>(parts_.size()), std::memory_order_relaxed);
+  stage_.store(Stage::kAsked, std::memory_order_seq_cst);
+  Worker::wake_if_asleep(engine_.worker(0));
+}
+
+const SnapshotCut* SaveDesk::cut() {
+  return stage_.load(std::memory_order_acquire) == Stage::kCut ? &cut_ : nullptr;
+}
+
+uint32_t SaveDesk::lanes() const {
+  return static_cast<uint32_t>(RecordOut::kLanes * parts_.size());
+}
+
+SaveBatch* SaveDesk::take(bool wake) {
+  if (taken_ == nullptr && wake) {
+    wanted_.store(true, std::memory_order_seq_cst);
+  }
+  if (taken_ == nullptr) {
+    for (SaveBatch* newest = filled_.take(); newest != nullptr;) {
+      SaveBatch* const batch = std::exchange(newest, newest->next_batch);
+      batch->next_batch = std::exchange(taken_, batch);
+    }
+  }
+  return taken_ == nullptr ? nullptr : std::exchange(taken_, taken_->next_batch);
+}
+
+void SaveDesk::give_back(SaveBatch& batch) {
+  if (batch.is_extra) {
+    delete &batch;
+    return;
+  }
+  const uint32_t lane = batch.lane;
+  pool(lane).returned.push(batch);
+  if (pool(lane).starved.load(std::memory_order_seq_cst)) {
+    Worker::wake_if_asleep(engine_.worker(static_cast<int>(lane / RecordOut::kLanes)));
+  }
+}
+
+bool SaveDesk::at_end() {
+  const Stage stage = stage_.load(std::memory_order_acquire);
+  return (stage == Stage::kNone || stage == Stage::kCut) &&
+         shards_left_.load(std::memory_order_acquire) == 0 && taken_ == nullptr && filled_.empty();
+}
+
+// Who has not begun with the cut finds then that nobody asks.
+void SaveDesk::cancel() {
+  cancelled_.store(true, std::memory_order_release);
+  Stage asked = Stage::kAsked;
+  if (stage_.compare_exchange_strong(asked, Stage::kNone, std::memory_order_acq_rel)) {
+    shards_left_.store(0, std::memory_order_relaxed);
+    return;
+  }
+  for (int i = 0; i < engine_.worker_count(); ++i) {
+    Worker::wake_if_asleep(engine_.worker(i));
+  }
+}
+
+void SaveDesk::tell_storage() {
+  if (wanted_.load(std::memory_order_seq_cst) &&
+      wanted_.exchange(false, std::memory_order_relaxed)) {
+    waker_();
+  }
+}
+
+// --- the cut ---
+
+void SaveDesk::make_cut(const ShardSnapshot::Options& options, Ticket ticket) {
+  Stage asked = Stage::kAsked;
+  if (!stage_.compare_exchange_strong(asked, Stage::kCutting, std::memory_order_acq_rel)) {
+    return;  // it was taken back
+  }
+  cut_.at = options.at;
+  cut_.ticket = ticket;
+  const std::span<ShardStore* const> stores = engine_.shards();
+  for (int db = 0; db < stores.front()->databases(); ++db) {
+    SnapshotCut::Database of{.number = static_cast<uint32_t>(db), .keys = 0, .expires = 0};
+    for (const ShardStore* store : stores) {
+      const DbCounts counts = store->counts(db);
+      of.keys += counts.keys;
+      of.expires += counts.keys_with_expiry;
+      cut_.field_ttls = cut_.field_ttls || counts.keys_with_field_ttls > 0;
+    }
+    if (of.keys > 0) {
+      cut_.keys += of.keys;
+      cut_.databases.push_back(of);
+    }
+  }
+  cut_.used_memory_bytes = static_cast<uint64_t>(engine_.sum(&CoreBlock::data_bytes));
+  for (const std::unique_ptr<Part>& part : parts_) {
+    part->snapshot.begin(options);
+    part->under_way = true;
+  }
+  stage_.store(Stage::kCut, std::memory_order_seq_cst);
+  tell_storage();
+}
+
+// --- the walk ---
+
+bool SaveDesk::may_walk(ShardId shard) const {
+  const Part& part = *parts_[shard.value];
+  if (!part.under_way) {
+    return false;
+  }
+  const auto starves = [](const Pool& pool) {
+    return pool.starved.load(std::memory_order_relaxed) && pool.returned.empty();
+  };
+  return cancelled_.load(std::memory_order_acquire) ||
+         std::none_of(std::begin(part.pools), std::end(part.pools), starves);
+}
+
+bool SaveDesk::walk(ShardId shard, uint64_t until) {
+  Part& part = *parts_[shard.value];
+  if (!part.under_way) [[likely]] {
+    return false;
+  }
+  if (cancelled_.load(std::memory_order_acquire)) {
+    part.snapshot.cancel();
+  }
+  const bool worked = part.snapshot.walk(until);
+  part.held_bytes = part.snapshot.held_bytes();
+  if (part.snapshot.is_over()) {
+    part.under_way = false;
+    part.lanes.finish();
+    shards_left_.fetch_sub(1, std::memory_order_acq_rel);
+    tell_storage();
+  }
+  return worked;
+}
+
+// --- batches ---
+
+SaveBatch* SaveDesk::take_free(uint32_t lane) {
+  Pool& from = pool(lane);
+  if (from.free == nullptr) {
+    from.free = from.returned.take();
+  }
+  if (from.free == nullptr && from.all.size() < kBatchesEach) {
+    return from.all.emplace_back(std::make_unique<SaveBatch>()).get();
+  }
+  if (from.free == nullptr) {
+    from.starved.store(true, std::memory_order_seq_cst);
+    if (from.returned.empty()) {
+      return nullptr;
+    }
+    from.free = from.returned.take();
+  }
+  from.starved.store(false, std::memory_order_relaxed);
+  return std::exchange(from.free, from.free->next_batch);
+}
+
+SaveBatch& SaveDesk::take_extra() {
+  auto* const batch = new SaveBatch();
+  batch->is_extra = true;
+  return *batch;
+}
+
+void SaveDesk::send(SaveBatch& batch) {
+  filled_.push(batch);
+  tell_storage();
+}
+
+}  // namespace pollux

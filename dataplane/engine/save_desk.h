@@ -1,0 +1,134 @@
+// Where a snapshot changes hands. Whoever wants one orders it here; the storage thread takes the
+// order, asks for a cut and takes the batches (SnapshotSource); the first worker makes the cut under
+// a lease of all shards; the holders of the shards walk them and send batches. Between them stand
+// lists that any thread may push to; whoever sleeps is woken.
+//
+//   order (any worker) -> the storage thread: ask -> the first worker: the cut
+//   -> each shard: walk, send, over -> the storage thread: finish
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "dataplane/engine/save_lanes.h"
+#include "src/base/inbox.h"
+#include "src/base/types.h"
+#include "src/snapshot/shard_snapshot.h"
+#include "storage/snapshot_source.h"
+
+namespace pollux {
+
+class Engine;
+
+class SaveDesk final : public SnapshotSource {
+ public:
+  // Of each lane, so that its walk and the storage thread both have something to do. A lane never
+  // waits for batches of another: the storage thread may have to hold those back until this one's
+  // record ends.
+  static constexpr size_t kBatchesEach = 4;
+
+  explicit SaveDesk(Engine& engine);
+  ~SaveDesk() override;
+
+  // --- orders; any thread ---
+  // How the storage thread is woken, from any thread. Before threads start.
+  void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
+  // False if a save is under way.
+  bool order();
+  bool under_way() const { return orders_.load(std::memory_order_acquire) != Orders::kNone; }
+  // Another one when this one is over. False if none is under way.
+  bool schedule();
+  bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }
+  // Ends the one that is under way, which then has failed; false if there is none.
+  bool give_up();
+  // Takes back what was scheduled; false if nothing was.
+  bool unschedule() { return scheduled_.exchange(false, std::memory_order_relaxed); }
+  // Saves that have ended, whichever way.
+  uint64_t ended() const { return ended_.load(std::memory_order_acquire); }
+
+  // --- the storage thread ---
+  // Whether there is an order, which it has taken then.
+  bool take_order();
+  bool is_given_up() const { return given_up_.load(std::memory_order_acquire); }
+  // The save is over, and what there is to know of it published.
+  void finish();
+
+  void ask() override;
+  const SnapshotCut* cut() override;
+  uint32_t lanes() const override;
+  SaveBatch* take(bool wake) override;
+  void give_back(SaveBatch& batch) override;
+  bool at_end() override;
+  void cancel() override;
+
+  // --- the first worker ---
+  bool wants_cut() const { return stage_.load(std::memory_order_seq_cst) == Stage::kAsked; }
+  // With all shards held. `options` are the same for all of them.
+  void make_cut(const ShardSnapshot::Options& options, Ticket ticket);
+
+  // --- the holder of the shard ---
+  // A slice; whether it did something. `until`: a time stamp counter.
+  bool walk(ShardId shard, uint64_t until);
+  // Whether walk has something to do now.
+  bool may_walk(ShardId shard) const;
+  size_t held_bytes(ShardId shard) const { return parts_[shard.value]->held_bytes; }
+
+  // --- the lanes of a shard ---
+  // Null if there is none now; whoever gives the next one back wakes the shard's owner then.
+  SaveBatch* take_free(uint32_t lane);
+  SaveBatch& take_extra();
+  void send(SaveBatch& batch);
+
+ private:
+  enum class Orders : uint8_t { kNone, kOrdered, kTaken };
+  // Of the snapshot: nobody wants one; a cut is wanted; it is being made; it was made.
+  enum class Stage : uint8_t { kNone, kAsked, kCutting, kCut };
+  using Batches = Inbox<SaveBatch, &SaveBatch::next_batch>;
+
+  // The batches of a lane.
+  struct Pool {
+    std::vector<std::unique_ptr<SaveBatch>> all;
+    SaveBatch* free = nullptr;  // a chain
+    Batches returned;
+    // The walk waits for one. seq_cst on both sides: it says so, then looks; they push, then look.
+    std::atomic<bool> starved{false};
+  };
+  // Of a shard.
+  struct Part {
+    Part(SaveDesk& desk, ShardStore& store, uint32_t shard)
+        : lanes(desk, shard), snapshot(store, lanes) {}
+    Pool pools[RecordOut::kLanes];
+    SaveLanes lanes;
+    ShardSnapshot snapshot;
+    bool under_way = false;
+    size_t held_bytes = 0;
+  };
+
+  Pool& pool(uint32_t lane) {
+    return parts_[lane / RecordOut::kLanes]->pools[lane % RecordOut::kLanes];
+  }
+
+  void tell_storage();
+
+  Engine& engine_;
+  std::function<void()> waker_;
+  std::atomic<Orders> orders_{Orders::kNone};
+  std::atomic<bool> scheduled_{false};
+  std::atomic<bool> given_up_{false};
+  std::atomic<uint64_t> ended_{0};
+
+  std::atomic<Stage> stage_{Stage::kNone};
+  std::atomic<bool> cancelled_{false};
+  std::atomic<uint32_t> shards_left_{0};
+  SnapshotCut cut_;
+  std::vector<std::unique_ptr<Part>> parts_;
+  Batches filled_;
+  SaveBatch* taken_ = nullptr;  // a chain, the oldest first
+  // The storage thread waits. seq_cst on both sides: it says so, then looks; they act, then look.
+  std::atomic<bool> wanted_{false};
+};
+
+}  // namespace pollux
