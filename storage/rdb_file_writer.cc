@@ -72,6 +72,11 @@ void RdbFileWriter::records(uint32_t db, std::string_view bytes) {
   out_.bytes(bytes);
 }
 
+void RdbFileWriter::raw(std::string_view bytes) {
+  db_.reset();
+  out_.bytes(bytes);
+}
+
 void RdbFileWriter::finish() {
   out_.opcode(RdbOpcode::kEnd);
   sum_.settle();

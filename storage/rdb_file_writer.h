@@ -8,7 +8,7 @@
 //   - with a value that comes in slices: open_key(), the bytes of the value, in as many pieces as
 //     it takes, into the sink that it returned, then the next call here;
 //   - by somebody else, say a worker into a buffer of its own, with write_rdb_key_head and
-//     write_rdb_value: records() takes keys as they stand.
+//     write_rdb_value: records() takes keys as they stand, raw() with their databases.
 //
 // The version is 10, which redis-server 7.0 reads, or 12 if there may be hashes with TTLs on
 // fields. It stands first, so it must be known when the file begins, by a count of such hashes at
@@ -68,6 +68,8 @@ class RdbFileWriter {
   ByteSink& open_key(uint32_t db, const RdbKeyMeta& meta, RdbType type, std::string_view key);
   // Whole records of keys.
   void records(uint32_t db, std::string_view bytes);
+  // Records that bring their own SELECTDB, in pieces that may end anywhere.
+  void raw(std::string_view bytes);
 
   // Gives all so far to the sink, which others may write to until the next call here.
   void settle() { sum_.settle(); }

@@ -17,7 +17,7 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 6;
+inline constexpr uint32_t kControlPageVersion = 7;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -141,6 +141,26 @@ struct alignas(64) LoadBlock {
   Counter keys_expired;  // left out: their time was over
 };
 
+// The snapshot that is being written, and what became of those before. Its writer is the storage
+// thread.
+struct alignas(64) SaveBlock {
+  // 1 while one is being written: as an RDB file, or as the base of an append-only file.
+  Counter saving;
+  Counter saving_aof_base;
+  // Of that one, or of the last one when none is being written.
+  Counter started_s;  // Unix time
+  Counter keys_total;  // 0 before the cut
+  Counter keys_saved;  // that are in the file so far
+  Counter written_bytes;  // so far; in the end the length of the file
+  // Of RDB files only.
+  Counter saves_begun;
+  Counter saves_ended;  // of these, however they ended
+  Counter last_failed;  // 1: the last one did (one that was given up does not count)
+  Counter last_duration_s;
+  Counter last_done_s;  // when the last one that did not fail was done, Unix time; 0: none was
+  Counter last_done_bytes;  // its length
+};
+
 // The full name of a row of the command table ("client|list"), padded with zero bytes.
 struct CommandName {
   char text[32];
@@ -159,6 +179,7 @@ struct ControlPage {
   char pollux_version[16];
   CommandName command_names[kCommandRowsMax];
   LoadBlock load;
+  SaveBlock save;
   CoreBlock cores[1];  // `workers` of them; behind the last one the histograms
 
   // The histograms of core 0's commands by row number, then core 1's ... They are never touched
