@@ -197,7 +197,7 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
                          std::to_string(clients_ceiling_));
     }
     if (next->append_only) {
-      return failure(name, "nothing is written to disk in this version of Pollux");
+      return failure(name, "there is no append-only file in this version of Pollux");
     }
     if (next->tls_port != 0) {
       return failure(name, "TLS is not in this version of Pollux");
@@ -207,9 +207,6 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
     return failure(listening_option(pairs), refused);
   }
   log_set_level(next->log_level);
-  if (next->save != now.save && !next->save.empty()) {
-    log_line(LogLevel::kWarning, "%s", memory_only_warning(*next).c_str());
-  }
   publish(std::move(next));
   return {};
 }
@@ -319,22 +316,6 @@ bool ConfigStore::include(Config& config, const std::string& pattern, ConfigProb
     }
   }
   return true;
-}
-
-std::string memory_only_warning(const Config& config) {
-  if (config.save.empty()) {
-    return {};
-  }
-  const bool by_default = config.save == find_option("save")->initial;
-  const std::string lost =
-      config.loaded_file.empty()
-          ? "all data is in memory only and IS LOST WHEN THE SERVER ENDS"
-          : "all that has changed since " + config.loaded_file +
-                " was loaded is in memory only and IS LOST WHEN THE SERVER ENDS";
-  return "WARNING: " + lost +
-         ": this version of Pollux writes nothing to disk, whatever save points are set (save " +
-         config.save + (by_default ? ", the default" : "") +
-         "). If that is meant, say so with: save \"\"";
 }
 
 std::vector<std::string_view> ConfigStore::idle_options() const {

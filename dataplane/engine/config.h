@@ -53,6 +53,12 @@ struct WatchConfig {
   std::vector<std::string> percentiles;  // of INFO latencystats, as they are written
 };
 
+// A save begins when so many changes are not saved, and the last one is longer ago.
+struct SavePoint {
+  int64_t seconds = 0;
+  int64_t changes = 0;
+};
+
 struct Config {
   uint64_t version = 0;
 
@@ -104,6 +110,9 @@ struct Config {
   std::string dir;
   std::string db_file;       // dbfilename: loaded at the start, if it is there
   bool rdb_checksum = true;  // of it
+  std::string save;          // save points as text; empty: none
+  std::vector<SavePoint> save_points;
+  bool stop_writes_on_save_error = true;  // stop-writes-on-bgsave-error
   std::string pid_file;
   bool daemonize = false;
   bool supervised = false;  // tell the service manager when ready (NOTIFY_SOCKET)
@@ -121,7 +130,6 @@ struct Config {
   int tls_port = 0;
   std::string replica_of;
   std::string acl_file;
-  std::string save;  // save points as text; empty: none
   // rename-command, in the order of the file: old name, new name (empty: the command is gone).
   std::vector<std::pair<std::string, std::string>> renamed_commands;
 
@@ -209,10 +217,6 @@ bool split_config_line(std::string_view line, std::vector<std::string>& words);
 
 // The whole file; false with errno.
 bool read_whole_file(const std::string& path, std::string& out);
-
-// What a log must say while save points are set, because nothing is written to disk; empty without
-// save points, by which an operator says that this is meant.
-std::string memory_only_warning(const Config& config);
 
 // How `--name value value --name ...` becomes configuration text (the rules of redis-server 7.0).
 std::string options_text(std::span<const std::string_view> args);

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "src/base/cpu.h"
+#include "src/base/num.h"
 
 namespace pollux {
 
@@ -39,6 +40,16 @@ void land_bulk_max(Config& config, const OptionValue& value) {
 
 void land_rdb_compression(Config& config, const OptionValue& value) {
   config.data.rdb_compression = value.number != 0;
+}
+
+void land_save(Config& config, const OptionValue& value) {
+  config.save = value.text;
+  config.save_points.clear();
+  const std::vector<std::string> words = split_words(value.text);
+  for (size_t i = 0; i + 1 < words.size(); i += 2) {
+    config.save_points.push_back(
+        {.seconds = *parse_int64(words[i]), .changes = *parse_int64(words[i + 1])});
+  }
 }
 
 void land_bind(Config& config, const OptionValue& value) {
@@ -304,7 +315,7 @@ constexpr OptionRow kRows[] = {
      parse_replica_of},
     {"requirepass", "", kText, kSecret | kEmptyIsNone, "", 0, 0, {}, put<&Config::requirepass>},
     {"sanitize-dump-payload", "", kChoice, kIdle, "no", 0, 0, "no, yes, clients"},
-    {"save", "", kWords, 0, "3600 1 300 100 60 10000", 0, 0, {}, put<&Config::save>, parse_save},
+    {"save", "", kWords, 0, "3600 1 300 100 60 10000", 0, 0, {}, land_save, parse_save},
     {"server_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
     {"set-max-intset-entries", "", kInt, 0, "512", 0, kLongMax, {},
      put_encoding<&EncodingLimits::set_intset_entries>},
@@ -317,7 +328,8 @@ constexpr OptionRow kRows[] = {
     {"slowlog-max-len", "commandlog-slow-execution-max-len", kInt, 0, "128", 0, kLongMax, {},
      put_watch<&WatchConfig::slow_entries_max>},
     {"socket-mark-id", "", kInt, kImmutable | kIdle, "0", 0, kUnsignedMax},
-    {"stop-writes-on-bgsave-error", "", kBool, kIdle, "yes"},
+    {"stop-writes-on-bgsave-error", "", kBool, 0, "yes", 0, 0, {},
+     put<&Config::stop_writes_on_save_error>},
     {"stream-node-max-bytes", "", kMemory, 0, "4096", 0, kLongMax, {},
      put_encoding<&EncodingLimits::stream_node_bytes>},
     {"stream-node-max-entries", "", kInt, 0, "100", 0, kLongMax, {},

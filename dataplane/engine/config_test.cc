@@ -368,24 +368,6 @@ TEST(ConfigLoad, SavePointsCollect) {
 }
 
 // redis-server's defaults hold for a file without `save` too; the word that silences is `save ""`.
-TEST(ConfigLoad, WarnsOfDataInMemoryOnly) {
-  ConfigStore store;
-  EXPECT_NE(memory_only_warning(*store.current()).find("60 10000, the default)"),
-            std::string::npos);
-  EXPECT_EQ(load(store, "timeout 5"), "");
-  EXPECT_NE(memory_only_warning(*store.current()), "");
-  EXPECT_EQ(load(store, "save 900 1"), "");
-  EXPECT_NE(memory_only_warning(*store.current()).find("(save 900 1)"), std::string::npos);
-  EXPECT_NE(memory_only_warning(*store.current()).find("all data is in memory only"),
-            std::string::npos);
-  store.change([](Config& config) { config.loaded_file = "dump.rdb"; });
-  EXPECT_NE(memory_only_warning(*store.current())
-                .find("all that has changed since dump.rdb was loaded is in memory only"),
-            std::string::npos);
-  EXPECT_EQ(load(store, "save \"\""), "");
-  EXPECT_EQ(memory_only_warning(*store.current()), "");
-}
-
 TEST(ConfigLoad, IncludesByGlob) {
   char directory[] = "/tmp/pollux-config-test-XXXXXX";
   ASSERT_NE(mkdtemp(directory), nullptr);

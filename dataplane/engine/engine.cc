@@ -71,6 +71,22 @@ Engine::~Engine() {
   channels_.clear();
 }
 
+void Engine::ask_shutdown() {
+  shutdown_asked_.store(true, std::memory_order_seq_cst);
+  Worker::wake_if_asleep(*workers_.front());
+}
+
+bool Engine::abort_shutdown() {
+  if (!shutting_down_.load(std::memory_order_acquire)) {
+    return false;
+  }
+  shutdown_aborted_.store(true, std::memory_order_seq_cst);
+  for (auto& worker : workers_) {
+    Worker::wake_if_asleep(*worker);
+  }
+  return true;
+}
+
 void Engine::stop(int64_t grace_ms) {
   grace_ms_.store(grace_ms, std::memory_order_relaxed);
   stopping_.store(true, std::memory_order_seq_cst);

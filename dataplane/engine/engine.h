@@ -95,6 +95,23 @@ class Engine {
   void stop(int64_t grace_ms);
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   int64_t grace_ms() const { return grace_ms_.load(std::memory_order_relaxed); }
+  // SHUTDOWN, as a signal asks for it: saves first, if save points are set. Any thread.
+  void ask_shutdown();
+  bool shutdown_waits(WorkerId worker) const {
+    return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst);
+  }
+  bool take_shutdown(WorkerId worker) {
+    return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
+  }
+  // One that saves is under way; false if another is. Any worker.
+  bool begin_shutdown() {
+    shutdown_aborted_.store(false, std::memory_order_relaxed);
+    return !shutting_down_.exchange(true, std::memory_order_acq_rel);
+  }
+  void end_shutdown() { shutting_down_.store(false, std::memory_order_release); }
+  // False if none is under way.
+  bool abort_shutdown();
+  bool shutdown_is_aborted() const { return shutdown_aborted_.load(std::memory_order_acquire); }
   // What else must happen when SHUTDOWN asks for the end (main waits for it); set before start.
   void set_stop_listener(std::function<void()> listener) { stop_listener_ = std::move(listener); }
 
@@ -118,6 +135,9 @@ class Engine {
   std::atomic<int64_t> clients_{0};
   CommandWatch::LogIds log_ids_{};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> shutdown_asked_{false};
+  std::atomic<bool> shutting_down_{false};
+  std::atomic<bool> shutdown_aborted_{false};
   std::atomic<int> done_{0};
   std::atomic<int64_t> grace_ms_{0};
   std::function<void()> stop_listener_;

@@ -11,6 +11,8 @@
 
 namespace pollux {
 
+class Engine;
+
 class CommandTable;
 
 std::span<const CommandRow> connection_commands();  // HELLO AUTH SELECT PING ECHO QUIT RESET
@@ -26,7 +28,9 @@ std::span<const CommandRow> latency_commands();     // LATENCY
 std::span<const CommandRow> hotkeys_commands();     // HOTKEYS
 std::span<const CommandRow> lolwut_commands();      // LOLWUT
 std::span<const CommandRow> memory_commands();      // MEMORY
-std::span<const CommandRow> server_commands();      // TIME SHUTDOWN SAVE ROLE ...
+std::span<const CommandRow> save_commands();        // SAVE BGSAVE LASTSAVE SHUTDOWN
+const CommandRow& shutdown_row();                   // whatever its name is now
+std::span<const CommandRow> server_commands();      // TIME ROLE WAIT ...
 std::span<const CommandRow> absent_commands();      // what answers "not here": CLUSTER, MODULE, ACL
 
 // All of them.
@@ -34,6 +38,8 @@ void add_engine_families(CommandTable& table);
 
 // How long clients get to take the replies that are under way when the server ends.
 inline constexpr int64_t kStopGraceMs = 2000;
+// When the data was saved last; before that, when the server started. Unix time.
+int64_t last_save_s(Engine& engine);
 
 // The reply of X HELP: a head line for `name`, `lines`, and what HELP itself does.
 void write_help(Reply& reply, std::string_view name, std::span<const std::string_view> lines);

@@ -25,18 +25,16 @@ SaveDesk::~SaveDesk() {
 
 // --- orders ---
 
-bool SaveDesk::order() {
+bool SaveDesk::order(const Order& order) {
   Orders none = Orders::kNone;
-  if (!orders_.compare_exchange_strong(none, Orders::kOrdered, std::memory_order_acq_rel)) {
+  if (!orders_.compare_exchange_strong(none, Orders::kWriting, std::memory_order_acq_rel)) {
     return false;
   }
+  order_ = order;
+  given_up_.store(false, std::memory_order_relaxed);
+  orders_.store(Orders::kOrdered, std::memory_order_release);
   waker_();
   return true;
-}
-
-bool SaveDesk::schedule() {
-  scheduled_.store(true, std::memory_order_relaxed);
-  return under_way();
 }
 
 bool SaveDesk::give_up() {
@@ -48,18 +46,21 @@ bool SaveDesk::give_up() {
   return true;
 }
 
-bool SaveDesk::take_order() {
+const SaveDesk::Order* SaveDesk::take_order() {
   if (orders_.load(std::memory_order_acquire) != Orders::kOrdered) {
-    return false;
+    return nullptr;
   }
   orders_.store(Orders::kTaken, std::memory_order_release);
-  return true;
+  return &order_;
 }
 
-void SaveDesk::finish() {
+void SaveDesk::finish(bool saved) {
   POLLUX_ASSERT(at_end());
+  if (saved) {
+    changes_saved_.store(changes_at_cut_, std::memory_order_relaxed);
+  }
   stage_.store(Stage::kNone, std::memory_order_relaxed);
-  given_up_.store(false, std::memory_order_relaxed);
+  last_saved_.store(saved, std::memory_order_relaxed);
   ended_.fetch_add(1, std::memory_order_release);
   orders_.store(Orders::kNone, std::memory_order_seq_cst);  // then the flags of sleepers
   for (int i = 0; i < engine_.worker_count(); ++i) {
@@ -100,6 +101,7 @@ SaveBatch* SaveDesk::take(bool wake) {
 
 void SaveDesk::give_back(SaveBatch& batch) {
   if (batch.is_extra) {
+    extra_batches_.fetch_sub(1, std::memory_order_relaxed);
     delete &batch;
     return;
   }
@@ -158,6 +160,10 @@ void SaveDesk::make_cut(const ShardSnapshot::Options& options, Ticket ticket) {
       cut_.keys += of.keys;
       cut_.databases.push_back(of);
     }
+  }
+  changes_at_cut_ = 0;
+  for (const ShardStore* store : stores) {
+    changes_at_cut_ += static_cast<int64_t>(store->stats().changes);
   }
   cut_.used_memory_bytes = static_cast<uint64_t>(engine_.sum(&CoreBlock::data_bytes));
   for (const std::unique_ptr<Part>& part : parts_) {
@@ -225,6 +231,7 @@ SaveBatch* SaveDesk::take_free(uint32_t lane) {
 SaveBatch& SaveDesk::take_extra() {
   auto* const batch = new SaveBatch();
   batch->is_extra = true;
+  extra_batches_.fetch_add(1, std::memory_order_relaxed);
   return *batch;
 }
 

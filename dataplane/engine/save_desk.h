@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "dataplane/engine/save_lanes.h"
@@ -36,25 +37,37 @@ class SaveDesk final : public SnapshotSource {
   // --- orders; any thread ---
   // How the storage thread is woken, from any thread. Before threads start.
   void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
+  // What the storage thread must know, which reads no configuration.
+  struct Order {
+    std::string file;           // dbfilename
+    std::string redis_version;  // that the file tells
+    bool compress = true;
+    bool checksum = true;
+  };
   // False if a save is under way.
-  bool order();
-  bool under_way() const { return orders_.load(std::memory_order_acquire) != Orders::kNone; }
-  // Another one when this one is over. False if none is under way.
-  bool schedule();
-  bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }
-  // Ends the one that is under way, which then has failed; false if there is none.
+  bool order(const Order& order);
+  bool under_way() const { return orders_.load(std::memory_order_seq_cst) != Orders::kNone; }
+  // Ends the one that is under way, which counts neither as done nor as failed; false if there is
+  // none.
   bool give_up();
-  // Takes back what was scheduled; false if nothing was.
+  // One is to begin as soon as none is under way (the first worker sees to it).
+  void schedule() { scheduled_.store(true, std::memory_order_relaxed); }
+  bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }
+  // False if none was.
   bool unschedule() { return scheduled_.exchange(false, std::memory_order_relaxed); }
-  // Saves that have ended, whichever way.
+  // Saves that have ended, whichever way. It is told of one before that is under_way no more.
   uint64_t ended() const { return ended_.load(std::memory_order_acquire); }
+  // Whether the last one of these has saved the data.
+  bool last_saved() const { return last_saved_.load(std::memory_order_relaxed); }
+  // Changes of keys that are in the last file that was saved (ShardStats::changes, of all shards).
+  int64_t changes_saved() const { return changes_saved_.load(std::memory_order_relaxed); }
 
   // --- the storage thread ---
-  // Whether there is an order, which it has taken then.
-  bool take_order();
+  // The order that has come; null if none has.
+  const Order* take_order();
   bool is_given_up() const { return given_up_.load(std::memory_order_acquire); }
   // The save is over, and what there is to know of it published.
-  void finish();
+  void finish(bool saved);
 
   void ask() override;
   const SnapshotCut* cut() override;
@@ -74,7 +87,14 @@ class SaveDesk final : public SnapshotSource {
   bool walk(ShardId shard, uint64_t until);
   // Whether walk has something to do now.
   bool may_walk(ShardId shard) const;
+  // Whether the shard is still to be walked, now or later.
+  bool is_walking(ShardId shard) const { return parts_[shard.value]->under_way; }
+  // What it holds beside the data. The batches that wait for the disk, beyond those that are
+  // always there, are told of all shards together.
   size_t held_bytes(ShardId shard) const { return parts_[shard.value]->held_bytes; }
+  size_t extra_bytes() const {
+    return extra_batches_.load(std::memory_order_relaxed) * SaveBatch::kBytes;
+  }
 
   // --- the lanes of a shard ---
   // Null if there is none now; whoever gives the next one back wakes the shard's owner then.
@@ -83,7 +103,7 @@ class SaveDesk final : public SnapshotSource {
   void send(SaveBatch& batch);
 
  private:
-  enum class Orders : uint8_t { kNone, kOrdered, kTaken };
+  enum class Orders : uint8_t { kNone, kWriting, kOrdered, kTaken };
   // Of the snapshot: nobody wants one; a cut is wanted; it is being made; it was made.
   enum class Stage : uint8_t { kNone, kAsked, kCutting, kCut };
   using Batches = Inbox<SaveBatch, &SaveBatch::next_batch>;
@@ -119,12 +139,17 @@ class SaveDesk final : public SnapshotSource {
   std::atomic<bool> scheduled_{false};
   std::atomic<bool> given_up_{false};
   std::atomic<uint64_t> ended_{0};
+  std::atomic<bool> last_saved_{false};
+  std::atomic<int64_t> changes_saved_{0};
+  Order order_;
 
   std::atomic<Stage> stage_{Stage::kNone};
   std::atomic<bool> cancelled_{false};
   std::atomic<uint32_t> shards_left_{0};
   SnapshotCut cut_;
+  int64_t changes_at_cut_ = 0;
   std::vector<std::unique_ptr<Part>> parts_;
+  std::atomic<size_t> extra_batches_{0};
   Batches filled_;
   SaveBatch* taken_ = nullptr;  // a chain, the oldest first
   // The storage thread waits. seq_cst on both sides: it says so, then looks; they act, then look.

@@ -120,24 +120,38 @@ void add_loading(InfoText& info, const InfoSource& from) {
                                                  ratio(left, loaded + 1)));
 }
 
+// What Redis calls copy on write is here what a snapshot holds beside the data.
+void add_saving(InfoText& info, const InfoSource& from) {
+  const SaveBlock& save = from.engine.page().save;
+  SaveDesk* const desk = from.engine.save_desk();
+  const bool saving = desk != nullptr && desk->under_way();
+  const int64_t keys = saving ? save.keys_saved.get() : 0;
+  const int64_t keys_total = saving ? save.keys_total.get() : 0;
+  info.add("current_cow_peak", saving ? from.sum(&CoreBlock::save_held_peak_bytes) : 0);
+  info.add("current_cow_size", saving ? from.sum(&CoreBlock::save_held_bytes) : 0);
+  info.add("current_cow_size_age", 0);
+  info.add_real("current_fork_perc", ratio(keys, keys_total) * 100, 2);
+  info.add("current_save_keys_processed", keys);
+  info.add("current_save_keys_total", keys_total);
+  info.add("rdb_changes_since_last_save",
+           from.sum(&CoreBlock::changes) - (desk != nullptr ? desk->changes_saved() : 0));
+  info.add("rdb_bgsave_in_progress", saving ? 1 : 0);
+  info.add("rdb_last_save_time", last_save_s(from.engine));
+  info.add("rdb_last_bgsave_status", save.last_failed.get() != 0 ? "err" : "ok");
+  info.add("rdb_last_bgsave_time_sec",
+           save.saves_ended.get() > 0 ? save.last_duration_s.get() : int64_t{-1});
+  info.add("rdb_current_bgsave_time_sec",
+           saving ? std::max<int64_t>(from.now.us / 1'000'000 - save.started_s.get(), 0)
+                  : int64_t{-1});
+  info.add("rdb_saves", save.saves_begun.get());
+  info.add("rdb_last_cow_size", from.sum(&CoreBlock::save_held_peak_bytes));
+}
+
 void add_persistence(InfoText& info, const InfoSource& from) {
   info.section("Persistence");
   info.add("loading", from.loading ? 1 : 0);
-  for (const std::string_view name :
-       {"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"}) {
-    info.add(name, 0);
-  }
-  info.add("current_fork_perc", "0.00");
-  info.add("current_save_keys_processed", 0);
-  info.add("current_save_keys_total", 0);
-  info.add("rdb_changes_since_last_save", 0);
-  info.add("rdb_bgsave_in_progress", 0);
-  info.add("rdb_last_save_time", from.engine.page().started_ms / 1000);
-  info.add("rdb_last_bgsave_status", "ok");
-  info.add("rdb_last_bgsave_time_sec", -1);
-  info.add("rdb_current_bgsave_time_sec", -1);
-  info.add("rdb_saves", 0);
-  info.add("rdb_last_cow_size", 0);
+  info.add("async_loading", 0);
+  add_saving(info, from);
   info.add("rdb_last_load_keys_expired", from.engine.page().load.keys_expired.get());
   info.add("rdb_last_load_keys_loaded", from.engine.page().load.keys_loaded.get());
   info.add("aof_enabled", 0);

@@ -126,6 +126,9 @@ bool Worker::poll_phase() {
   }
   now_ = std::max(now_, engine_.clock().now());
   note_pause();
+  if (engine_.take_shutdown(id_)) {
+    start_shutdown();
+  }
   memory_grant_ = 0;
   if (event_next_ == event_count_ && wait_turn_.empty()) {
     return false;
@@ -416,7 +419,7 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if ((engine_.stopping() && !leaving_) || pause_lessened_ || asked_to_evict_clients_) {
+  if ((engine_.stopping() && !leaving_) || engine_.shutdown_waits(id_) || pause_lessened_ || asked_to_evict_clients_) {
     return true;
   }
   if (!pushes_.empty() || !invalidations_.empty() ||
@@ -511,6 +514,7 @@ void Worker::publish_counters() {
     publish_account(shard_.id());
     publish_evictions();
     core_.moved_blocks.set(static_cast<int64_t>(shard_.stats().moved_blocks));
+    core_.changes.set(static_cast<int64_t>(shard_.stats().changes));
     core_.dead_objects.set(static_cast<int64_t>(shard_.dead_objects()));
     core_.freed_objects.set(static_cast<int64_t>(shard_.stats().freed_objects));
     core_.expired_keys.set(static_cast<int64_t>(shard_.stats().expired_keys));
@@ -541,6 +545,7 @@ void Worker::cron() {
   chunks_.take_returned();  // or the account of clients would still hold them
   rates_.sample(now_.ms(), core_);
   publish_counters();
+  save_if_due();
   watch_.hot_keys().fade_if_due(now_);
   if (watch_.hot_keys().over(now_)) {
     watch_.hot_keys().stop(now_, usage());
@@ -647,6 +652,11 @@ bool Worker::may_leave() {
   if (!done_ && (empty || now_.ms() >= leave_by_ms_)) {
     done_ = true;
     engine_.worker_done();
+  }
+  // A snapshot that is given up is walked to its end, without a record: the storage thread waits
+  // for that.
+  if (engine_.save_desk() != nullptr && engine_.save_desk()->is_walking(shard_.id())) {
+    return false;
   }
   return engine_.all_done() || now_.ms() >= leave_by_ms_ + kCronMs;
 }

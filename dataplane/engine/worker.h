@@ -134,6 +134,8 @@ class Worker {
   bool paused() const { return pause_mode_ != PauseMode::kOff; }
   // The file of the start is not there yet, as far as this worker has heard.
   bool loading() const { return load_ != nullptr; }
+  // What a save is ordered with.
+  SaveDesk::Order save_order() const;
   // Takes the pause that the configuration says, as it stands now.
   void note_pause();
   // Nothing that this worker began before its pause is still to run, here or elsewhere.
@@ -262,6 +264,9 @@ class Worker {
   static bool barred_while_subscribed(const Session& session, const CommandRow& row);
   bool barred_while_loading(const CommandRow& row) const {
     return loading() && (row.flags & kLoading) == 0;
+  }
+  bool barred_while_saves_fail(const CommandRow& row) const {
+    return saves_fail_ && (row.flags & (kWrite | kMayReplicate)) != 0;
   }
   bool protected_command_allowed(const Session& session);
   std::string refusal(const Session& session, const CommandRow& row);
@@ -422,7 +427,9 @@ class Worker {
   bool build_group(LoadWork& load);
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
-  // worker_save.cc: snapshots
+  // worker_save.cc: snapshots, the end
+  void save_if_due();
+  void start_shutdown();
   bool wants_cut() const;
   void make_cut();
   bool save_waits() const;
@@ -643,6 +650,8 @@ class Worker {
   bool leaving_ = false;
   bool done_ = false;
   int64_t leave_by_ms_ = 0;
+  int64_t save_tried_ms_ = 0;
+  bool saves_fail_ = false;  // and so writes are refused
   Rates rates_;
   int64_t memory_grant_ = 0;
   bool need_published_ = false;  // with the account of the own shard, to the end of the turn

@@ -158,7 +158,8 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if (session.in_multi && !admissible_in_multi(session, row)) {
     return false;
   }
-  if (barred_while_loading(row) || ((row.flags & kDenyOom) != 0 && out_of_memory())) {
+  if (barred_while_loading(row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
+      barred_while_saves_fail(row)) {
     return false;
   }
   return may_run_while_listening(session, row);
@@ -197,8 +198,9 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
   }
   if (!barred_while_subscribed(session, row)) {
     return std::string(barred_while_loading(row)                ? error_text::kLoading
-                       : may_run_while_listening(session, row) ? error_text::kOutOfMemory
-                                                                : error_text::kMonitorHasNoKeys);
+                       : !may_run_while_listening(session, row) ? error_text::kMonitorHasNoKeys
+                       : (row.flags & kDenyOom) != 0 && out_of_memory() ? error_text::kOutOfMemory
+                                                                        : error_text::kSavesFail);
   }
   // Redis gives no code to what EXEC quotes if it has just put it together.
   std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";

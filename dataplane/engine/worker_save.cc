@@ -1,6 +1,11 @@
 // Snapshots, on one worker: the first one makes the cut under a lease of all shards, each walks its
 // shard, a slice a turn (src/snapshot), into batches for the storage thread (save_desk.h).
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
+#include "src/base/log.h"
 #include "src/base/time.h"
 
 namespace pollux {
@@ -9,6 +14,8 @@ namespace {
 
 // Of each turn. Whoever asks meanwhile waits so much longer.
 constexpr double kSaveSliceUs = 100;
+// After a save that has failed, save points wait so long.
+constexpr int64_t kRetryMs = 5'000;
 
 }  // namespace
 
@@ -18,10 +25,64 @@ bool Worker::wants_cut() const {
 }
 
 void Worker::make_cut() {
+  for (int i = 0; i < workers_; ++i) {
+    engine_.core(i).save_held_peak_bytes.set(0);
+  }
   engine_.save_desk()->make_cut({.compress = config_->data.rdb_compression,
                                  .rules = config_->data.eviction,
                                  .at = now_},
                                 Ticket{});
+}
+
+SaveDesk::Order Worker::save_order() const {
+  return {.file = config_->db_file,
+          .redis_version = config_->compat_redis_version,
+          .compress = config_->data.rdb_compression,
+          .checksum = config_->rdb_checksum};
+}
+
+// Ten times a second: what was scheduled, and what the save points say (the first worker); whether
+// writes are to be refused.
+void Worker::save_if_due() {
+  SaveDesk* const desk = engine_.save_desk();
+  if (desk == nullptr) {
+    return;
+  }
+  const SaveBlock& past = engine_.page().save;
+  const bool failed = past.last_failed.get() != 0;
+  saves_fail_ = failed && config_->stop_writes_on_save_error && !config_->save_points.empty();
+  if (id_.value != 0 || desk->under_way() || loading() || engine_.stopping()) {
+    return;
+  }
+  if (desk->unschedule()) {
+    desk->order(save_order());
+    return;
+  }
+  const int64_t changes = engine_.sum(&CoreBlock::changes) - desk->changes_saved();
+  const int64_t since_s = now_.us / 1'000'000 - last_save_s(engine_);
+  if (paused() || (failed && now_.ms() - save_tried_ms_ < kRetryMs)) {
+    return;
+  }
+  for (const SavePoint& point : config_->save_points) {
+    if (changes >= point.changes && since_s > point.seconds) {
+      log_line(LogLevel::kNotice, "%lld changes in %lld seconds. Saving...",
+               static_cast<long long>(point.changes), static_cast<long long>(point.seconds));
+      save_tried_ms_ = now_.ms();
+      desk->order(save_order());
+      return;
+    }
+  }
+}
+
+// A signal asks for the end.
+void Worker::start_shutdown() {
+  auto tour = std::make_unique<Tour>(chunks_);
+  tour->row = &shutdown_row();
+  tour->args_bytes = {"SHUTDOWN"};
+  tour->args = {tour->args_bytes.front()};
+  tour->now = now_;
+  ++tours_under_way_;
+  advance_tour(*tour.release());
 }
 
 bool Worker::save_waits() const {
@@ -36,7 +97,19 @@ bool Worker::save_slice() {
   const bool stepped = share_cycles_max_ == UINT64_MAX;
   const uint64_t until =
       stepped ? 0 : tsc() + static_cast<uint64_t>(kSaveSliceUs * tsc_per_us());
-  return engine_.save_desk()->walk(shard_.id(), until);
+  SaveDesk& desk = *engine_.save_desk();
+  const bool worked = desk.walk(shard_.id(), until);
+  // Batches that wait for the disk are nobody's; the first worker tells of them.
+  const size_t held = desk.held_bytes(shard_.id()) + (id_.value == 0 ? desk.extra_bytes() : 0);
+  core_.save_held_bytes.set(static_cast<int64_t>(held));
+  core_.save_held_peak_bytes.set(
+      std::max(core_.save_held_peak_bytes.get(), core_.save_held_bytes.get()));
+  return worked;
+}
+
+int64_t last_save_s(Engine& engine) {
+  const int64_t saved_s = engine.page().save.last_done_s.get();
+  return saved_s != 0 ? saved_s : engine.page().started_ms / 1000;
 }
 
 }  // namespace pollux

@@ -25,6 +25,7 @@
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/load_thread.h"
+#include "dataplane/server/save_thread.h"
 #include "dataplane/server/signals.h"
 #include "dataplane/server/thread.h"
 #include "src/base/arena.h"
@@ -50,7 +51,6 @@ int64_t machine_memory() {
 constexpr size_t kFilesReserved = 64;
 constexpr size_t kFilesPerWorker = 8;
 // How long clients get to take the replies that are under way when the server ends.
-constexpr int64_t kStopGraceMs = 2000;
 // How often, and how long apart, a taken address is tried at the start: half a second in all.
 constexpr int kAddressTries = 25;
 constexpr std::chrono::milliseconds kAddressPause{20};
@@ -131,6 +131,7 @@ class Boot {
   bool make_transports(std::vector<std::unique_ptr<Transport>>& transports);
   bool fail_thread(int error);
   bool prepare_load();
+  bool prepare_save();
   bool start_threads();
   bool may_run();
   void tell_ready();
@@ -156,6 +157,7 @@ class Boot {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
   std::unique_ptr<LoadThread> load_;    // null if there is no file; the workers may wake it
+  std::unique_ptr<SaveThread> save_;    // the same
   bool load_over_ = false;
   bool load_failed_ = false;
   UniqueFd unix_listener_;
@@ -268,9 +270,6 @@ void Boot::fit_clients() {
 }
 
 void Boot::warn() {
-  if (const std::string lost = memory_only_warning(config()); !lost.empty()) {
-    log_line(LogLevel::kWarning, "%s", lost.c_str());
-  }
   const std::vector<std::string_view> idle = store_.idle_options();
   if (!idle.empty()) {
     std::string names;
@@ -344,6 +343,7 @@ bool Boot::build() {
   parts.clock = &clock_;
   parts.warmer = &warmer_;
   parts.loads = !config().loaded_file.empty();
+  parts.saves = true;
   admin_ = std::make_unique<AdminThread>();
   if (const int error = admin_->start(); error != 0) {
     return fail_thread(error);
@@ -356,7 +356,7 @@ bool Boot::build() {
   }
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
   engine_->set_stop_listener([this] { signals_.notify(); });
-  if (parts.loads && !prepare_load()) {
+  if ((parts.loads && !prepare_load()) || !prepare_save()) {
     return false;
   }
   if (!config().pid_file.empty() && !config().supervised) {
@@ -375,6 +375,12 @@ bool Boot::prepare_load() {
                                        problem);
   return problem.empty() ||
          fail(config(), "can't load " + config().loaded_file + ": " + problem);
+}
+
+bool Boot::prepare_save() {
+  std::string problem;
+  save_ = std::make_unique<SaveThread>(*engine_->save_desk(), page_map_.page().save, problem);
+  return problem.empty() || fail(config(), "can't save to disk: " + problem);
 }
 
 bool Boot::rename_commands() {
@@ -400,9 +406,9 @@ bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) 
 }
 
 bool Boot::fail_thread(int error) {
-  // The workers, the page warmer, the administrator, the allocator's and the main thread.
+  // The workers, the page warmer, the administrator, storage, the allocator's and the main thread.
   return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
-                            std::to_string(workers_ + 4) +
+                            std::to_string(workers_ + 5) +
                             " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
                             "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
                             "profile, or run with fewer workers");
@@ -421,6 +427,9 @@ bool Boot::start_threads() {
   }
   if (error == 0 && load_ != nullptr) {
     error = load_->start([this] { return may_run(); }, [this] { signals_.notify(); });
+  }
+  if (error == 0) {
+    error = save_->start([this] { return may_run(); });
   }
   gate_.store(error == 0 ? Gate::kOpen : Gate::kGiveUp);
   gate_.notify_all();
@@ -458,6 +467,8 @@ void Boot::join_threads() {
     load_->join();
     load_.reset();  // workers may have had batches of it up to now
   }
+  save_->stop();
+  save_->join();
 }
 
 void Boot::work(int index) {
@@ -499,10 +510,11 @@ void Boot::look_at_load() {
 // SHUTDOWN comes as a notification.
 void Boot::wait_for_end() {
   bool told = false;
+  bool asked = false;
   while (running_.load() > 0) {
     const StopSignal signal = signals_.wait();
     look_at_load();
-    if (signal == StopSignal::kInterrupt && engine_->stopping()) {
+    if (signal == StopSignal::kInterrupt && (asked || engine_->stopping())) {
       log_line(LogLevel::kWarning, "You insist... exiting now.");
       remove_files();
       _exit(1);
@@ -510,10 +522,14 @@ void Boot::wait_for_end() {
     if (signal != StopSignal::kNone && !engine_->stopping()) {
       log_line(LogLevel::kNotice, "Received %s scheduling shutdown...",
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
-      engine_->stop(kStopGraceMs);
+      asked = true;
+      engine_->ask_shutdown();
     }
     if (engine_->stopping() && load_ != nullptr) {
       load_->stop();
+    }
+    if (engine_->stopping()) {
+      save_->stop();
     }
     if (engine_->stopping() && !told && !load_failed_) {
       told = true;
@@ -542,8 +558,8 @@ std::vector<std::string> refusals(const Config& config) {
   std::vector<std::string> reasons;
   if (config.append_only) {
     reasons.push_back(
-        "appendonly yes: this version of Pollux writes nothing to disk and will not pretend to. "
-        "Set appendonly no to run in memory only, or stay with the server that holds your data");
+        "appendonly yes: there is no append-only file in this version of Pollux. Set appendonly no "
+        "and save by snapshots (option save), or stay with the server that holds your data");
   }
   if (config.cluster_enabled) {
     reasons.push_back("cluster-enabled yes: this version of Pollux is no cluster. Set it to no");

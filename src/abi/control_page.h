@@ -88,6 +88,9 @@ struct alignas(64) CoreBlock {
   Counter evicted_keys;
   Counter evictions;     // the same, but never reset
   Counter moved_blocks;  // by compaction
+  Counter changes;       // of keys, ever
+  Counter save_held_bytes;       // beside the data, by the snapshot that is being taken
+  Counter save_held_peak_bytes;  // the most that it was, by the last one
   Counter dead_objects;  // deleted, not yet freed
   Counter freed_objects;  // that were freed some time after their deletion
   Counter keys;

@@ -250,6 +250,7 @@ void Edit::copy(const Entry& source) {
 
 void Edit::notify(KeyEvent event) {
   notified_ = true;
+  ++store_.stats_.changes;
   if (store_.observer_ != nullptr) {
     store_.observer_->after(db_, key_, event, entry_);
   }

@@ -90,6 +90,7 @@ void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position positio
 // What the store does of itself: a key has expired, or must make room.
 void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event) {
   before_key(database(db), *entry_at(position.handle()));
+  ++stats_.changes;
   if (observer_ != nullptr) {
     observer_->before(db, key, entry_at(position.handle()));
   }
@@ -197,6 +198,7 @@ uint64_t ShardStore::flush(int db) {
     observer_->before_flush(db);
   }
   const uint64_t keys = key_count(db);
+  stats_.changes += keys;
   if (keys > 0) {
     uint64_t all = 0;
     for (const std::unique_ptr<Database>& data : databases_) {

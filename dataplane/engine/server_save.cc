@@ -1,0 +1,258 @@
+// Commands that write the data to disk, and SHUTDOWN, which does so first. The save itself is
+// ordered at the desk (save_desk.h); whoever waits for its end is a tour that stays.
+#include <string>
+
+#include "dataplane/engine/engine.h"
+#include "dataplane/engine/engine_context.h"
+#include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/worker.h"
+#include "src/base/log.h"
+#include "src/commands/args.h"
+#include "src/commands/rows.h"
+#include "src/protocol/error_text.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr std::string_view kNoDisk = "ERR nothing is written to disk in this version of Pollux";
+constexpr std::string_view kUnderWay = "ERR Background save already in progress";
+
+void lastsave(Context& ctx) {
+  ctx.reply.integer(last_save_s(*engine_host(ctx).engine));
+}
+
+void reply_outcome(Context& ctx) {
+  const std::string& error = engine_host(ctx).tour->text;
+  if (error.empty()) {
+    ctx.reply.ok();
+  } else {
+    ctx.reply.error(error);
+  }
+}
+
+// --- SAVE ---
+
+// What a tour waits for.
+struct SaveLuggage final : TourLuggage {
+  bool ordered = false;
+  uint64_t ended_before = 0;  // saves
+};
+
+// Orders a save at the first visit; false until it is over. Others that are under way end first.
+bool is_saved(Worker& worker, SaveLuggage& luggage, bool& saved) {
+  SaveDesk& desk = *worker.engine().save_desk();
+  if (!luggage.ordered) {
+    luggage.ended_before = desk.ended();
+    luggage.ordered = desk.order(worker.save_order());
+    return false;
+  }
+  saved = desk.last_saved();
+  return desk.ended() > luggage.ended_before;
+}
+
+void save_visit(Worker& worker, Tour& tour) {
+  SaveDesk* const desk = worker.engine().save_desk();
+  auto& luggage = tour.luggage_of<SaveLuggage>();
+  tour.done_early = true;
+  if (desk == nullptr) {
+    tour.text = kNoDisk;
+    return;
+  }
+  if (!luggage.ordered && desk->under_way()) {
+    tour.text = kUnderWay;
+    return;
+  }
+  bool saved = false;
+  tour.stay = !is_saved(worker, luggage, saved);
+  if (!tour.stay && !saved) {
+    tour.text = "ERR the data could not be saved, see the server's log";
+  }
+}
+
+// --- BGSAVE ---
+
+void bgsave(Context& ctx) {
+  EngineHost& host = engine_host(ctx);
+  SaveDesk* const desk = host.engine->save_desk();
+  const std::string_view word = ctx.args.size() > 1 ? ctx.args[1] : std::string_view();
+  const bool schedules = is_word(word, "schedule");
+  const bool cancels = is_word(word, "cancel");
+  if (ctx.args.size() > 2 || (ctx.args.size() == 2 && !schedules && !cancels)) {
+    ctx.reply.error(error_text::kSyntax);
+  } else if (desk == nullptr) {
+    ctx.reply.error(kNoDisk);
+  } else if (cancels) {
+    if (desk->give_up()) {
+      ctx.reply.simple("Background saving cancelled");
+    } else if (desk->unschedule()) {
+      ctx.reply.simple("Scheduled background saving cancelled");
+    } else {
+      ctx.reply.error("ERR Background saving is currently not in progress or scheduled");
+    }
+  } else if (desk->under_way()) {
+    ctx.reply.error(kUnderWay);
+  } else if (host.in_exec) {
+    desk->schedule();
+    ctx.reply.simple("Background saving scheduled");
+  } else if (desk->order(host.worker->save_order())) {
+    ctx.reply.simple("Background saving started");
+  } else {
+    ctx.reply.error(kUnderWay);
+  }
+}
+
+// --- SHUTDOWN ---
+
+struct ShutdownWords {
+  bool save = false;
+  bool no_save = false;
+  bool force = false;
+  bool abort = false;
+};
+
+bool read_shutdown(Args args, ShutdownWords& words) {
+  bool others = false;
+  for (const std::string_view word : args.subspan(1)) {
+    if (is_word(word, "nosave")) {
+      words.no_save = true;
+    } else if (is_word(word, "save")) {
+      words.save = true;
+    } else if (is_word(word, "abort")) {
+      words.abort = true;
+    } else if (is_word(word, "force")) {
+      words.force = true;
+    } else if (!is_word(word, "now")) {
+      return false;
+    }
+    others = others || !words.abort;
+  }
+  return !(words.save && words.no_save) && !(words.abort && args.size() > 2);
+}
+
+struct ShutdownLuggage final : TourLuggage {
+  SaveLuggage save;
+};
+
+void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
+  Engine& engine = worker.engine();
+  engine.end_shutdown();
+  engine.config().change([](Config& config) { config.pause = {}; });
+  worker.refresh_config();
+  worker.note_pause();
+  log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
+                                       : "Error trying to save the DB, can't exit.");
+  tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
+}
+
+// First nobody writes any more (as CLIENT PAUSE WRITE), worker after worker; then the last one saves
+// and ends the server: what was acknowledged is in the file.
+void shutdown_visit(Worker& worker, Tour& tour) {
+  Engine& engine = worker.engine();
+  ShutdownWords words;
+  if (!read_shutdown(tour.args, words)) {
+    tour.text = error_text::kSyntax;
+    tour.done_early = true;
+    return;
+  }
+  SaveDesk* const desk = engine.save_desk();
+  if (words.abort) {
+    tour.done_early = true;
+    if (!engine.abort_shutdown()) {
+      tour.text = "ERR No shutdown in progress.";
+    }
+    return;
+  }
+  const bool first = worker.id().value == 0;
+  const bool last = worker.id().value + 1 == engine.worker_count();
+  if (first && tour.number == 0) {
+    tour.number = 1;
+    // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
+    const bool saves = desk != nullptr && !worker.loading() && !words.no_save &&
+                       (words.save || !worker.config().save_points.empty());
+    if (!saves) {
+      tour.done_early = true;
+      engine.stop(kStopGraceMs);
+      return;
+    }
+    if (!engine.begin_shutdown()) {
+      tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";  // one is under way
+      tour.done_early = true;
+      return;
+    }
+    log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
+    engine.config().change([](Config& config) {
+      config.pause = {.mode = PauseMode::kWrite, .end_ms = INT64_MAX};
+    });
+  }
+  worker.refresh_config();
+  worker.note_pause();
+  auto& luggage = tour.luggage_of<ShutdownLuggage>();
+  if (!luggage.save.ordered && !worker.pause_settled()) {
+    tour.stay = true;
+    return;
+  }
+  if (!last) {
+    return;
+  }
+  const bool aborted = engine.shutdown_is_aborted();
+  if (aborted && !luggage.save.ordered) {
+    end_shutdown(worker, tour, aborted);
+    return;
+  }
+  if (aborted || !luggage.save.ordered) {
+    desk->give_up();  // this one, or one that began before the writes had stopped
+  }
+  bool saved = false;
+  if (!is_saved(worker, luggage.save, saved)) {
+    tour.stay = true;
+    return;
+  }
+  if (saved || words.force) {
+    engine.stop(kStopGraceMs);
+    return;
+  }
+  end_shutdown(worker, tour, aborted);
+}
+
+// Nothing, if the end is near: the connection closes.
+void shutdown(Context& ctx) {
+  EngineHost& host = engine_host(ctx);
+  if (!host.tour->text.empty() || !host.engine->stopping()) {
+    reply_outcome(ctx);
+  }
+}
+
+constexpr uint32_t kSaves = kAdmin | kNoScript | kNoAsyncLoading;
+
+constexpr CommandRow kRows[] = {
+    {.name = "shutdown", .arity = -1,
+     .flags = kAdmin | kNoScript | kLoading | kStale | kNoMulti | kAllowBusy, .acl = 0,
+     .handler = shutdown, .route = Route::kEachWorker, .each_worker = shutdown_visit,
+     .group = "server", .since = "1.0.0", .summary = "Ends the server.", .complexity = "O(1)",
+     .syntax = "[nosave_save=(NOSAVE|SAVE)] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
+     .history = "7.0.0 NOW, FORCE and ABORT came in"},
+    {.name = "lastsave", .arity = 1, .flags = kLoading | kStale | kFast,
+     .acl = kAclAdmin | kAclDangerous, .handler = lastsave, .route = Route::kSession,
+     .group = "server", .since = "1.0.0",
+     .summary = "Returns when the data was last saved; before that, when the server started.",
+     .complexity = "O(1)", .tips = "nondeterministic_output"},
+    {.name = "save", .arity = 1, .flags = kSaves | kNoMulti, .acl = 0, .handler = reply_outcome,
+     .route = Route::kEachWorker, .each_worker = save_visit,
+     .group = "server", .since = "1.0.0", .summary = "Saves the data, and answers when it is done.",
+     .complexity = "O(N) for N keys"},
+    {.name = "bgsave", .arity = -1, .flags = kSaves, .acl = 0, .handler = bgsave,
+     .route = Route::kSession,
+     .group = "server", .since = "1.0.0", .summary = "Begins to save the data.",
+     .complexity = "O(1)",
+     .syntax = "[operation=(schedule=(SCHEDULE@3.2.2)|cancel=(CANCEL@8.1.0))]",
+     .history = "3.2.2 SCHEDULE came in;8.1.0 CANCEL came in"},
+};
+
+}  // namespace
+
+const CommandRow& shutdown_row() { return kRows[0]; }
+
+std::span<const CommandRow> save_commands() { return kRows; }
+
+}  // namespace pollux

@@ -1,0 +1,96 @@
+#include "dataplane/server/save_thread.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "dataplane/server/signals.h"
+#include "src/base/cpu.h"
+#include "src/base/log.h"
+#include "src/base/time.h"
+#include "storage/rdb_saver.h"
+
+namespace pollux {
+
+namespace {
+
+// So often at least it publishes how far it is.
+constexpr int64_t kWaitMaxUs = 1'000'000;
+
+RdbSaver::Options options_of(const SaveDesk::Order& order) {
+  RdbSaver::Options options;
+  options.temporary = "temp-" + std::to_string(getpid()) + ".rdb";
+  options.name = order.file;
+  options.redis_version = order.redis_version;
+  options.format.compress = order.compress;
+  options.format.checksum = order.checksum;
+  return options;
+}
+
+}  // namespace
+
+SaveThread::SaveThread(SaveDesk& desk, SaveBlock& figures, std::string& error)
+    : desk_(desk), figures_(figures), disk_(UringDisk::create(error)) {
+  if (disk_ != nullptr) {
+    desk.set_waker([this] { disk_->wake(); });
+  }
+}
+
+int SaveThread::start(std::function<bool()> may_begin) {
+  may_begin_ = std::move(may_begin);
+  over_.store(false);
+  const int error = thread_.start([this] { run(); });
+  if (error != 0) {
+    over_.store(true);
+  }
+  return error;
+}
+
+void SaveThread::stop() {
+  stopping_.store(true);
+  disk_->wake();
+}
+
+void SaveThread::run() {
+  name_thread("storage");
+  const CrashStack crash_stack;
+  if (may_begin_()) {
+    while (!stopping_.load()) {
+      if (const SaveDesk::Order* const order = desk_.take_order()) {
+        save(*order);
+        continue;
+      }
+      std::array<Disk::Completion, 1> none;
+      disk_->poll(none, /*wait_us=*/-1);
+    }
+  }
+  over_.store(true, std::memory_order_release);
+}
+
+void SaveThread::save(const SaveDesk::Order& order) {
+  SystemClock clock;
+  const int64_t began_ns = monotonic_ns();
+  RdbSaver saver(options_of(order), *disk_, desk_, figures_);
+  log_line(LogLevel::kNotice, "Background saving started");
+  RdbSaver::Step step = RdbSaver::Step::kAgain;
+  while (step == RdbSaver::Step::kAgain) {
+    if (stopping_.load() || desk_.is_given_up()) {
+      saver.give_up();
+    }
+    step = saver.step(clock.now(), kWaitMaxUs);
+  }
+  const double seconds = static_cast<double>(monotonic_ns() - began_ns) / 1e9;
+  if (step == RdbSaver::Step::kDone) {
+    log_line(LogLevel::kNotice, "DB saved on disk: %s, %lld keys, %lld bytes, %.3f seconds",
+             order.file.c_str(), static_cast<long long>(figures_.keys_saved.get()),
+             static_cast<long long>(figures_.written_bytes.get()), seconds);
+  } else if (saver.error().empty()) {
+    log_line(LogLevel::kNotice, "Background saving was given up after %.3f seconds", seconds);
+  } else {
+    log_line(LogLevel::kWarning, "Background saving error: %s", saver.error().c_str());
+  }
+  desk_.finish(step == RdbSaver::Step::kDone);
+}
+
+}  // namespace pollux

@@ -1,0 +1,46 @@
+// The storage thread while the server serves: it waits for orders to save (engine/save_desk.h) and
+// steps the saver (storage/rdb_saver.h) for each. Made and joined by the main thread; it outlives
+// the workers, who may be about to wake it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "dataplane/engine/save_desk.h"
+#include "dataplane/server/thread.h"
+#include "src/abi/control_page.h"
+#include "storage/uring_disk.h"
+
+namespace pollux {
+
+class SaveThread {
+ public:
+  // `error`: what the system refuses; then it must not be started.
+  SaveThread(SaveDesk& desk, SaveBlock& figures, std::string& error);
+  SaveThread(const SaveThread&) = delete;
+  SaveThread& operator=(const SaveThread&) = delete;
+
+  // `may_begin` is asked first, and may wait. 0, or an errno. Once.
+  int start(std::function<bool()> may_begin);
+  // A save that is under way is given up; then the thread ends. The workers must go on until
+  // is_over(), for they walk their shards to the end. Any number of times.
+  void stop();
+  bool is_over() const { return over_.load(std::memory_order_acquire); }
+  void join() { thread_.join(); }
+
+ private:
+  void run();
+  void save(const SaveDesk::Order& order);
+
+  SaveDesk& desk_;
+  SaveBlock& figures_;
+  std::unique_ptr<UringDisk> disk_;
+  std::function<bool()> may_begin_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> over_{true};
+  Thread thread_;
+};
+
+}  // namespace pollux
