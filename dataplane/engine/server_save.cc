@@ -47,27 +47,28 @@ bool is_saved(Worker& worker, SaveLuggage& luggage, bool& saved) {
     luggage.ordered = desk.order(worker.save_order());
     return false;
   }
+  if (desk.ended() == luggage.ended_before) {
+    return false;
+  }
   saved = desk.last_saved();
-  return desk.ended() > luggage.ended_before;
+  return true;
 }
 
 void save_visit(Worker& worker, Tour& tour) {
   SaveDesk* const desk = worker.engine().save_desk();
   auto& luggage = tour.luggage_of<SaveLuggage>();
-  tour.done_early = true;
+  bool saved = false;
   if (desk == nullptr) {
     tour.text = kNoDisk;
-    return;
-  }
-  if (!luggage.ordered && desk->under_way()) {
+  } else if (!luggage.ordered && desk->under_way()) {
     tour.text = kUnderWay;
+  } else if (!is_saved(worker, luggage, saved)) {
+    tour.stay = true;
     return;
-  }
-  bool saved = false;
-  tour.stay = !is_saved(worker, luggage, saved);
-  if (!tour.stay && !saved) {
+  } else if (!saved) {
     tour.text = "ERR the data could not be saved, see the server's log";
   }
+  tour.done_early = true;
 }
 
 // --- BGSAVE ---

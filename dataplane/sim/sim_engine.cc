@@ -60,6 +60,7 @@ SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Cloc
                                                  .clock = &clock,
                                                  .journal = options.journal,
                                                  .loads = options.loads,
+                                                 .saves = options.saves,
                                                  .cells_per_channel = options.cells_per_channel},
                                      std::move(transports));
 }

@@ -27,6 +27,7 @@ struct SimOptions {
   size_t cells_per_channel = 4;   // few: pools that run dry are the interesting case
   Journal* journal = nullptr;     // not owned
   bool loads = false;             // Engine::load_desk() is there, and to be finished
+  bool saves = false;             // Engine::save_desk() is there, and to be served
 };
 
 class SimEngine {

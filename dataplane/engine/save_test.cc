@@ -1,0 +1,351 @@
+// Snapshots of whole engines: workers, the saver and the disk are stepped in interleavings drawn by
+// a seed, while clients move money between shards. Whatever moment a file is of, nothing is lost or
+// made in it, and no effect stands in it without its cause.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <climits>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/engine/worker.h"
+#include "dataplane/sim/scheduler.h"
+#include "dataplane/sim/test_client.h"
+#include "src/base/log.h"
+#include "storage/rdb_file_splitter.h"
+#include "storage/rdb_saver.h"
+#include "storage/sim_disk.h"
+
+namespace pollux {
+namespace {
+
+constexpr int64_t kSchedulerStartMs = 1'700'000'000'000;
+constexpr int kAccounts = 24;
+constexpr int kMoney = 100;
+constexpr const char* kFile = "dump.rdb";
+
+// Strings by name, and how many members the others have.
+std::map<std::string, int64_t> read_file(const std::string& bytes) {
+  std::map<std::string, int64_t> keys;
+  RdbFileSplitter splitter;
+  splitter.feed(bytes, 0);
+  for (;;) {
+    const RdbFileSplitter::Step step = splitter.next();
+    if (step != RdbFileSplitter::Step::kEvent) {
+      EXPECT_EQ(step, RdbFileSplitter::Step::kEnd) << splitter.error();
+      EXPECT_EQ(splitter.sum(), RdbFileSplitter::Sum::kRight);
+      return keys;
+    }
+    const RdbFileEvent& event = splitter.event();
+    if (event.kind != RdbFileEvent::Kind::kKey) {
+      continue;
+    }
+    RdbReader in(event.value, SIZE_MAX);
+    int64_t number = 0;
+    uint64_t count = 0;
+    RdbText text;
+    if (event.type == RdbType::kString) {
+      EXPECT_TRUE(in.text(text));
+      number = std::strtoll(std::string(text.view()).c_str(), nullptr, 10);
+    } else {
+      EXPECT_TRUE(in.length(count));
+      number = static_cast<int64_t>(count);
+    }
+    EXPECT_TRUE(keys.emplace(event.name.view(), number).second) << event.name.view();
+  }
+}
+
+// Scheduler, saver and disk.
+class House {
+ public:
+  House(int workers, uint64_t seed, const std::string& config = {})
+      : scheduler({.workers = workers, .seed = seed, .config = config, .saves = true}),
+        clock(Instant{kSchedulerStartMs * 1000}),
+        disk(seed, clock) {
+    log_open("/dev/null");
+    disk.set_faults({.stalls = 30, .stall_us_max = 3'000});
+    desk().set_waker([this] { disk.wake(); });
+  }
+  ~House() {
+    desk().give_up();
+    EXPECT_TRUE(run_until([this] { return saver == nullptr && !desk().under_way(); }));
+    log_open("");
+  }
+
+  SaveDesk& desk() { return *scheduler.engine().save_desk(); }
+  Rng& rng() { return scheduler.rng(); }
+
+  // One step of somebody.
+  void step() {
+    if (rng().below(6) != 0) {
+      scheduler.step();
+      return;
+    }
+    clock.advance_us(static_cast<int64_t>(rng().below(500)));
+    if (saver == nullptr) {
+      const SaveDesk::Order* const order = desk().take_order();
+      if (order == nullptr) {
+        return;
+      }
+      const RdbSaver::Options options{
+          .temporary = "temp.rdb",
+          .name = order->file,
+          .redis_version = order->redis_version,
+          .format = {.compress = order->compress, .checksum = order->checksum},
+          .writes = {.block_bytes = 4096, .blocks = 2 + rng().below(3)}};
+      saver = std::make_unique<RdbSaver>(options, disk, desk(), scheduler.engine().page().save);
+    }
+    if (desk().is_given_up()) {
+      saver->give_up();
+    }
+    const RdbSaver::Step outcome = saver->step(clock.now(), 0);
+    if (outcome != RdbSaver::Step::kAgain) {
+      saver.reset();
+      desk().finish(outcome == RdbSaver::Step::kDone);
+      if (outcome == RdbSaver::Step::kDone && on_file) {
+        on_file(disk.seen().files.at(kFile));
+      }
+    }
+  }
+  template <typename Done>
+  bool run_until(Done done) {
+    for (size_t i = 0; i < Scheduler::kPhasesMax; ++i) {
+      if (done()) {
+        return true;
+      }
+      step();
+    }
+    return done();
+  }
+  std::string ask(MemoryClient& client, const Request& request) {
+    client.send_whole(encode(request));
+    std::string reply;
+    EXPECT_TRUE(run_until([&] {
+      reply += client.take();
+      return !reply.empty() && scheduler.quiet();
+    })) << request.front();
+    return reply;
+  }
+
+  Scheduler scheduler;
+  ManualClock clock;
+  SimDisk disk;
+  std::unique_ptr<RdbSaver> saver;
+  std::function<void(const std::string&)> on_file;
+};
+
+// Moves money, and leaves traces: what it has seen on one shard it writes on another.
+class Mover {
+ public:
+  Mover(House& house, int number, int worker)
+      : house_(house), client_(house.scheduler.connect(worker)), number_(std::to_string(number)) {}
+
+  void act() {
+    client_.receive();
+    EXPECT_EQ(client_.garbage(), "");
+    Rng& rng = house_.rng();
+    if (client_.awaited() > 0 || rng.below(6) != 0) {
+      return;
+    }
+    const auto nothing = [](const Answer&) {};
+    const std::string amount = std::to_string(rng.below(9));
+    switch (rng.below(5)) {
+      case 0:
+        client_.add({"MULTI"}, nothing);
+        client_.add({"DECRBY", account(), amount}, nothing);
+        client_.add({"INCRBY", account(), amount}, nothing);
+        client_.add({"EXEC"}, nothing);
+        break;
+      case 1:
+        // As long as the effect is not there, the cause is behind by at most one.
+        client_.add({"INCR", "cause:" + number_}, [this](const Answer& answer) {
+          effect_ = std::to_string(answer.number);
+        });
+        break;
+      case 2:
+        client_.add({"SET", "effect:" + number_, effect_}, nothing);
+        break;
+      case 3:
+        client_.add({"SMOVE", set(), set(), "m" + std::to_string(rng.below(60))}, nothing);
+        break;
+      default:
+        client_.add({"RENAME", "here:" + number_, "there:" + number_}, nothing);
+        client_.add({"RENAME", "there:" + number_, "here:" + number_}, nothing);
+        break;
+    }
+    client_.send_pipeline();
+  }
+  size_t awaited() {
+    client_.receive();
+    return client_.awaited();
+  }
+
+ private:
+  std::string account() { return "account:" + std::to_string(house_.rng().below(kAccounts)); }
+  std::string set() { return "set:" + std::to_string(house_.rng().below(4)); }
+
+  House& house_;
+  TestClient client_;
+  const std::string number_;
+  std::string effect_ = "0";
+};
+
+void check_file(const std::string& bytes, int movers) {
+  std::map<std::string, int64_t> keys = read_file(bytes);
+  int64_t money = 0;
+  int64_t members = 0;
+  for (const auto& [name, number] : keys) {
+    money += name.find("account:") == 0 ? number : 0;
+    members += name.find("set:") == 0 ? number : 0;
+  }
+  EXPECT_EQ(money, kAccounts * kMoney);
+  EXPECT_EQ(members, 60);
+  for (int i = 0; i < movers; ++i) {
+    const std::string number = std::to_string(i);
+    EXPECT_LE(keys["effect:" + number], keys["cause:" + number]);
+    EXPECT_EQ(keys.count("here:" + number) + keys.count("there:" + number), 1U);
+  }
+}
+
+TEST(SaveTest, EachFileIsOfOneMoment) {
+  const char* const more = std::getenv("POLLUX_SEEDS");
+  const uint64_t seeds = more != nullptr ? std::strtoull(more, nullptr, 10) : 60;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    const int workers = 1 + static_cast<int>(seed % 4);
+    House house(workers, seed, "set-max-intset-entries 4\nhash-max-listpack-entries 4\n");
+    MemoryClient filler = house.scheduler.connect(0);
+    for (int i = 0; i < kAccounts; ++i) {
+      house.ask(filler, {"SET", "account:" + std::to_string(i), std::to_string(kMoney)});
+    }
+    for (int i = 0; i < 60; ++i) {
+      house.ask(filler, {"SADD", "set:0", "m" + std::to_string(i)});
+    }
+    constexpr int kMovers = 5;
+    std::vector<std::unique_ptr<Mover>> movers;
+    for (int i = 0; i < kMovers; ++i) {
+      house.ask(filler, {"SET", "here:" + std::to_string(i), std::string(5'000, 'h')});
+      movers.push_back(std::make_unique<Mover>(house, i, i % workers));
+    }
+    int files = 0;
+    house.on_file = [&files](const std::string& bytes) {
+      ++files;
+      check_file(bytes, kMovers);
+    };
+    MemoryClient operator_client = house.scheduler.connect(workers - 1);
+    ASSERT_TRUE(house.run_until([&] {
+      if (house.rng().below(40) == 0) {
+        operator_client.send_whole(encode({"BGSAVE"}));
+      } else if (house.rng().below(3'000) == 0) {
+        operator_client.send_whole(encode({"BGSAVE", "CANCEL"}));
+      }
+      for (auto& mover : movers) {
+        mover->act();
+      }
+      return files >= 6;
+    })) << "seed "
+        << seed;
+    ASSERT_FALSE(testing::Test::HasNonfatalFailure()) << "seed " << seed;
+    ASSERT_TRUE(house.run_until([&] {
+      size_t awaited = 0;
+      for (auto& mover : movers) {
+        awaited += mover->awaited();
+      }
+      return awaited == 0 && !house.desk().under_way();
+    }));
+  }
+}
+
+TEST(SaveTest, SaveAnswersWhenItIsDone) {
+  House house(3, 7);
+  MemoryClient client = house.scheduler.connect(1);
+  EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n");
+  EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).at("a"), 1);
+  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"BGSAVE", "NEVER"}), "-ERR syntax error\r\n");
+  EXPECT_EQ(house.ask(client, {"BGSAVE", "CANCEL"}),
+            "-ERR Background saving is currently not in progress or scheduled\r\n");
+}
+
+TEST(SaveTest, AFailedSaveRefusesWritesUntilOneSucceeds) {
+  House house(2, 3, "save 3600 1000\n");
+  MemoryClient client = house.scheduler.connect(0);
+  const auto later = [&] {
+    house.scheduler.clock().advance_us(400'000);
+    EXPECT_TRUE(house.run_until([&, i = 0]() mutable { return ++i > 400; }));
+  };
+  EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
+  house.disk.set_space(100);
+  EXPECT_EQ(house.ask(client, {"SAVE"}),
+            "-ERR the data could not be saved, see the server's log\r\n");
+  later();
+  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}).substr(0, 9), "-MISCONF ");
+  EXPECT_EQ(house.ask(client, {"GET", "a"}), "$1\r\n1\r\n");
+  house.disk.set_space(UINT64_MAX);
+  EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n");
+  later();
+  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}), "+OK\r\n");
+}
+
+TEST(SaveTest, SavePointsBeginASave) {
+  House house(2, 4, "save 5 3\n");
+  MemoryClient client = house.scheduler.connect(0);
+  const auto later = [&](int64_t us) {
+    house.scheduler.clock().advance_us(us);
+    EXPECT_TRUE(house.run_until([&, i = 0]() mutable { return ++i > 400; }));
+  };
+  for (const char* key : {"a", "b"}) {
+    EXPECT_EQ(house.ask(client, {"SET", key, "1"}), "+OK\r\n");
+  }
+  later(10'000'000);
+  EXPECT_EQ(house.desk().ended(), 0U) << "two changes are not three";
+  EXPECT_EQ(house.ask(client, {"SET", "c", "1"}), "+OK\r\n");
+  later(400'000);
+  EXPECT_TRUE(house.run_until([&] { return house.desk().ended() == 1; }));
+  EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 3U);
+}
+
+// What was acknowledged before the end is in the file, whoever wrote meanwhile.
+TEST(SaveTest, ShutdownSavesAllThatWasAcknowledged) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    House house(3, seed, "save 3600 1\n");
+    std::vector<MemoryClient> writers;
+    std::vector<int64_t> acknowledged(4);
+    std::vector<std::string> replies(4);
+    for (int i = 0; i < 4; ++i) {
+      writers.push_back(house.scheduler.connect(i % 3));
+    }
+    int acts = 0;
+    house.scheduler.engine().set_stop_listener([] {});
+    int64_t answers_left = 5'000;  // on their way when the server has ended its service
+    ASSERT_TRUE(house.run_until([&] {
+      if (++acts > 400 && *std::min_element(acknowledged.begin(), acknowledged.end()) > 2) {
+        acts = INT_MIN;
+        house.scheduler.engine().ask_shutdown();
+      }
+      for (size_t i = 0; i < writers.size(); ++i) {
+        replies[i] += writers[i].take();
+        for (size_t end = replies[i].find("\r\n"); end != std::string::npos;
+             end = replies[i].find("\r\n")) {
+          acknowledged[i] = std::strtoll(replies[i].c_str() + 1, nullptr, 10);
+          replies[i].erase(0, end + 2);
+        }
+        if (!writers[i].closed() && house.rng().below(8) == 0) {
+          writers[i].send_whole(encode({"INCR", "n:" + std::to_string(i)}));
+        }
+      }
+      return house.scheduler.engine().stopping() && --answers_left < 0;
+    })) << seed;
+    std::map<std::string, int64_t> keys = read_file(house.disk.seen().files.at(kFile));
+    for (size_t i = 0; i < writers.size(); ++i) {
+      ASSERT_GT(acknowledged[i], 0);
+      ASSERT_GE(keys["n:" + std::to_string(i)], acknowledged[i]) << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pollux
