@@ -281,12 +281,11 @@ bool RdbLoader::send_on(const LoadRecord& record) {
   send(shard);
   const size_t bytes = LoadBatch::bytes_of(record);
   const bool large = bytes > options_.batch_bytes;
-  if ((large && large_is_out_) || (free_.empty() && !take_back())) {
-    starved_ = true;
-    return false;
-  }
-  if (free_.empty()) {
-    return false;  // what came back says that the file is damaged
+  while (free_.empty() || (large && large_is_out_)) {
+    if (!take_back()) {
+      starved_ = true;
+      return false;
+    }
   }
   batch = free_.back();
   free_.pop_back();

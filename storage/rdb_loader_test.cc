@@ -26,6 +26,7 @@ namespace {
 using namespace std::string_literals;
 
 constexpr Instant kNow{1'800'000'000'000'000};
+constexpr int64_t kLongUs = 3'600'000'000;
 
 // Notes every record, and gives batches back when it likes.
 class Builders final : public LoadSink {
@@ -59,6 +60,9 @@ class Builders final : public LoadSink {
   LoadBatch* take_back(bool wake) override {
     if (stuck || under_way_.empty() || rng_.below(3) == 0) {
       asked_to_wake = asked_to_wake || wake;
+      if (wake && wakes != nullptr) {
+        wakes->wake();  // the one that is built next
+      }
       return nullptr;
     }
     LoadBatch* const batch = under_way_.front();
@@ -73,6 +77,7 @@ class Builders final : public LoadSink {
   std::string damaged = "none";  // the key that can't be built
   bool stuck = false;   // gives nothing back
   bool asked_to_wake = false;
+  Disk* wakes = nullptr;  // of who waits for batches
   size_t most = 0;
   int large_most = 0;
 
@@ -269,6 +274,29 @@ TEST_F(RdbLoaderTest, LongValuesTravelAloneAndOneByOne) {
     EXPECT_EQ(load(file, 3, seed), RdbLoader::Step::kDone) << loader_->error();
     EXPECT_EQ(builders_->lines.size(), 60U);
     EXPECT_EQ(builders_->large_most, 1);
+  }
+}
+
+// It may wait without limit: a read that ends wakes it, or a batch that it has asked for.
+TEST_F(RdbLoaderTest, WaitsForNothingThatWillNotCome) {
+  Parts parts;
+  for (int i = 0; i < 60; ++i) {
+    parts.key("long" + std::to_string(i), std::string(i % 3 == 0 ? 900 : 2000, 'x'));
+  }
+  const std::string file = parts.end();
+  options_.batches = 4;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    lay(file, seed);
+    start(/*shards=*/3, seed);
+    builders_->wakes = disk_.get();
+    const Instant began = clock_.now();
+    RdbLoader::Step step = RdbLoader::Step::kAgain;
+    while (step == RdbLoader::Step::kAgain) {
+      step = loader_->step(kNow, kLongUs);
+    }
+    EXPECT_EQ(step, RdbLoader::Step::kDone) << loader_->error();
+    EXPECT_EQ(builders_->lines.size(), 60U);
+    EXPECT_LT(clock_.now().us - began.us, kLongUs);
   }
 }
 
