@@ -336,12 +336,19 @@ void RdbLoader::fail_to_read(std::string_view what, int error) {
             ? "it has become shorter while it was read. Does somebody write to it? Load a file "
               "that is complete."
             : std::string(std::strerror(error)) +
-                  ". Options dir and dbfilename say which file is loaded; it must be a file that "
-                  "this user may read, on a disk that works. To start empty, move it away."));
+                  ". Options dir and dbfilename say which file is loaded; it must be a regular "
+                  "file that this user may read, on a disk that works. To start empty, move it "
+                  "away."));
 }
 
+// Of several that come back, the first one of the file is told.
 void RdbLoader::refuse(const LoadBatch& batch) {
   const LoadRecord& record = batch.refused();
+  if (record.offset > refused_at_) {
+    return;
+  }
+  refused_at_ = record.offset;
+  error_.clear();
   const std::string key = told_key(record.name, record.db);
   const std::string type = std::to_string(static_cast<int>(record.type));
   fail(options_.file + ": RDB file, byte " + std::to_string(record.offset) + ": " +

@@ -65,6 +65,9 @@ class Builders final : public LoadSink {
       }
       return nullptr;
     }
+    if (newest_first) {
+      std::swap(under_way_.front(), under_way_.back());
+    }
     LoadBatch* const batch = under_way_.front();
     under_way_.pop_front();
     large_ -= batch->is_large() ? 1 : 0;
@@ -76,6 +79,7 @@ class Builders final : public LoadSink {
   std::set<std::string> lines;
   std::string damaged = "none";  // the key that can't be built
   bool stuck = false;   // gives nothing back
+  bool newest_first = false;  // what it does give back
   bool asked_to_wake = false;
   Disk* wakes = nullptr;  // of who waits for batches
   size_t most = 0;
@@ -334,6 +338,25 @@ TEST_F(RdbLoaderTest, RefusesWhatBuildersRefuse) {
 TEST_F(RdbLoaderTest, RefusesAKeyThatStandsTwice) {
   expect_in(error_of(Parts().key("a", "1").key("b", "1").key("a", "2").end()),
             {"RDB has duplicated key: key \"a\" of database 0 stands in it twice"});
+}
+
+// Whoever looks at the file begins there.
+TEST_F(RdbLoaderTest, TellsTheFirstOfSeveralThatAreRefused) {
+  Parts parts;
+  for (int i = 0; i < 200; ++i) {
+    parts.key("twice", "value " + std::to_string(i)).key("k" + std::to_string(i), "x");
+  }
+  const std::string file = parts.end();
+  lay(file);
+  start(1);
+  builders_->newest_first = true;
+  builders_->stuck = true;
+  EXPECT_EQ(run(1000), RdbLoader::Step::kAgain);
+  EXPECT_GT(builders_->under_way(), 2U);
+  builders_->stuck = false;
+  EXPECT_EQ(run(), RdbLoader::Step::kFailed);
+  const size_t second = file.find("\5twice", file.find("\5twice") + 1) - 1;
+  expect_in(loader_->error(), {"byte " + std::to_string(second) + ": RDB has duplicated key"});
 }
 
 TEST_F(RdbLoaderTest, SaysWhyAFileCannotBeRead) {
