@@ -282,7 +282,7 @@ TEST(RdbSaver, AnyCallMayFail) {
         expect_in(play.saver.error(), {"dump.rdb can't be made durable", "may be back"});
         EXPECT_TRUE(play.is_new(play.contents("dump.rdb")));
       }
-      // Not before it was asked, and not once it is at its end.
+      // Not before it was asked, and not once it has told its end.
       EXPECT_FALSE(play.source.cancelled && (call == 1 || call + 4 > calls));
     }
   }
@@ -346,6 +346,7 @@ TEST(RdbSaver, GivesUpAtAnyTime) {
       const RdbSaver::Step before = play.run(steps);
       ended = before == RdbSaver::Step::kDone;
       play.saver.give_up();
+      EXPECT_EQ(play.source.cancelled, play.source.asked && !play.source.told_end);
       play.saver.give_up();
       EXPECT_EQ(play.run(), ended ? RdbSaver::Step::kDone : RdbSaver::Step::kFailed);
       EXPECT_EQ(play.saver.error(), "");

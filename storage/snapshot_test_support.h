@@ -89,8 +89,8 @@ class ScriptedSource final : public SnapshotSource {
 
   // --- the port ---
   void ask() override {
-    EXPECT_FALSE(asked_);
-    asked_ = true;
+    EXPECT_FALSE(asked);
+    asked = true;
   }
   const SnapshotCut* cut() override {
     turn_by_itself();
@@ -98,7 +98,7 @@ class ScriptedSource final : public SnapshotSource {
   }
   uint32_t lanes() const override { return static_cast<uint32_t>(lanes_.size()); }
   SaveBatch* take(bool wake) override {
-    EXPECT_TRUE(asked_);
+    EXPECT_TRUE(asked);
     turn_by_itself();
     if (sent_.empty()) {
       wake_wanted_ = wake_wanted_ || wake;
@@ -127,10 +127,11 @@ class ScriptedSource final : public SnapshotSource {
   }
   bool at_end() override {
     turn_by_itself();
-    return sent_.empty() && walked();
+    told_end = sent_.empty() && walked();
+    return told_end;
   }
   void cancel() override {
-    EXPECT_TRUE(asked_);
+    EXPECT_TRUE(asked);
     EXPECT_FALSE(cancelled);
     cancelled = true;
   }
@@ -138,7 +139,7 @@ class ScriptedSource final : public SnapshotSource {
   // --- the test ---
   // What a worker may do meanwhile. False if there was nothing to do for it.
   bool turn() {
-    if (!asked_ || walked()) {
+    if (!asked || walked()) {
       return false;
     }
     if (!made_ && !cancelled) {
@@ -159,6 +160,8 @@ class ScriptedSource final : public SnapshotSource {
   // A line for each key.
   const std::multiset<std::string>& lines() const { return lines_; }
 
+  bool asked = false;
+  bool told_end = false;
   bool cancelled = false;
   size_t held_most = 0;  // batches that were out at a time
 
@@ -303,7 +306,6 @@ class ScriptedSource final : public SnapshotSource {
   SnapshotCut planned_;
   SnapshotCut cut_;
   std::multiset<std::string> lines_;
-  bool asked_ = false;
   bool made_ = false;
   bool wake_wanted_ = false;
   size_t out_ = 0;
