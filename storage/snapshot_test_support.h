@@ -195,6 +195,9 @@ class ScriptedSource final : public SnapshotSource {
 
   void lay_keys() {
     std::array<SnapshotCut::Database, 3> databases;
+    TestSink all;  // a file of the same keys
+    RdbFileWriter file(all, {});
+    file.begin({});
     for (size_t i = 0; i < options_.keys; ++i) {
       const bool big = i < options_.big_keys;
       const auto db = static_cast<uint32_t>(rng_.below(databases.size()) * 5);
@@ -213,8 +216,10 @@ class ScriptedSource final : public SnapshotSource {
       databases[db / 5].number = db;
       ++databases[db / 5].keys;
       databases[db / 5].expires += meta.expire_ms ? 1 : 0;
-      note_line(db, lanes_[lane].records.back().bytes);
+      file.records(db, lanes_[lane].records.back().bytes);
     }
+    file.finish();
+    lines_ = SavedFile(all.take()).keys;
     for (const SnapshotCut::Database& database : databases) {
       if (database.keys > 0) {
         planned_.databases.push_back(database);
@@ -225,14 +230,6 @@ class ScriptedSource final : public SnapshotSource {
     planned_.used_memory_bytes = 12345;
     planned_.at = Instant{1'800'000'000'000'000};
     planned_.ticket = Ticket{77};
-  }
-  void note_line(uint32_t db, std::string_view record) {
-    TestSink sink;
-    RdbFileWriter writer(sink, {});
-    writer.begin({});
-    writer.records(db, record);
-    writer.finish();
-    lines_.merge(SavedFile(sink.take()).keys);
   }
   void make_cut() {
     made_ = true;
