@@ -281,12 +281,11 @@ bool RdbLoader::send_on(const LoadRecord& record) {
   send(shard);
   const size_t bytes = LoadBatch::bytes_of(record);
   const bool large = bytes > options_.batch_bytes;
-  if ((large && large_is_out_) || (free_.empty() && !take_back())) {
-    starved_ = true;
-    return false;
-  }
-  if (free_.empty()) {
-    return false;  // what came back says that the file is damaged
+  while (free_.empty() || (large && large_is_out_)) {
+    if (!take_back()) {
+      starved_ = true;
+      return false;
+    }
   }
   batch = free_.back();
   free_.pop_back();
@@ -337,12 +336,19 @@ void RdbLoader::fail_to_read(std::string_view what, int error) {
             ? "it has become shorter while it was read. Does somebody write to it? Load a file "
               "that is complete."
             : std::string(std::strerror(error)) +
-                  ". Options dir and dbfilename say which file is loaded; it must be a file that "
-                  "this user may read, on a disk that works. To start empty, move it away."));
+                  ". Options dir and dbfilename say which file is loaded; it must be a regular "
+                  "file that this user may read, on a disk that works. To start empty, move it "
+                  "away."));
 }
 
+// Of several that come back, the first one of the file is told.
 void RdbLoader::refuse(const LoadBatch& batch) {
   const LoadRecord& record = batch.refused();
+  if (record.offset > refused_at_) {
+    return;
+  }
+  refused_at_ = record.offset;
+  error_.clear();
   const std::string key = told_key(record.name, record.db);
   const std::string type = std::to_string(static_cast<int>(record.type));
   fail(options_.file + ": RDB file, byte " + std::to_string(record.offset) + ": " +

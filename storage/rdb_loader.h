@@ -97,6 +97,7 @@ class RdbLoader {
   Instant began_;
   int64_t told_ms_ = 0;  // when the log was told of progress
   std::string error_;
+  uint64_t refused_at_ = UINT64_MAX;  // the byte of the record that error_ is about
 
   std::vector<std::unique_ptr<LoadBatch>> batches_;
   std::vector<LoadBatch*> free_;

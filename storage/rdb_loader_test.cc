@@ -26,6 +26,7 @@ namespace {
 using namespace std::string_literals;
 
 constexpr Instant kNow{1'800'000'000'000'000};
+constexpr int64_t kLongUs = 3'600'000'000;
 
 // Notes every record, and gives batches back when it likes.
 class Builders final : public LoadSink {
@@ -59,7 +60,13 @@ class Builders final : public LoadSink {
   LoadBatch* take_back(bool wake) override {
     if (stuck || under_way_.empty() || rng_.below(3) == 0) {
       asked_to_wake = asked_to_wake || wake;
+      if (wake && wakes != nullptr) {
+        wakes->wake();  // the one that is built next
+      }
       return nullptr;
+    }
+    if (newest_first) {
+      std::swap(under_way_.front(), under_way_.back());
     }
     LoadBatch* const batch = under_way_.front();
     under_way_.pop_front();
@@ -72,7 +79,9 @@ class Builders final : public LoadSink {
   std::set<std::string> lines;
   std::string damaged = "none";  // the key that can't be built
   bool stuck = false;   // gives nothing back
+  bool newest_first = false;  // what it does give back
   bool asked_to_wake = false;
+  Disk* wakes = nullptr;  // of who waits for batches
   size_t most = 0;
   int large_most = 0;
 
@@ -272,6 +281,29 @@ TEST_F(RdbLoaderTest, LongValuesTravelAloneAndOneByOne) {
   }
 }
 
+// It may wait without limit: a read that ends wakes it, or a batch that it has asked for.
+TEST_F(RdbLoaderTest, WaitsForNothingThatWillNotCome) {
+  Parts parts;
+  for (int i = 0; i < 60; ++i) {
+    parts.key("long" + std::to_string(i), std::string(i % 3 == 0 ? 900 : 2000, 'x'));
+  }
+  const std::string file = parts.end();
+  options_.batches = 4;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    lay(file, seed);
+    start(/*shards=*/3, seed);
+    builders_->wakes = disk_.get();
+    const Instant began = clock_.now();
+    RdbLoader::Step step = RdbLoader::Step::kAgain;
+    while (step == RdbLoader::Step::kAgain) {
+      step = loader_->step(kNow, kLongUs);
+    }
+    EXPECT_EQ(step, RdbLoader::Step::kDone) << loader_->error();
+    EXPECT_EQ(builders_->lines.size(), 60U);
+    EXPECT_LT(clock_.now().us - began.us, kLongUs);
+  }
+}
+
 TEST_F(RdbLoaderTest, NamesTheByteOfWhatIsWrong) {
   const std::string file = many_keys(1000);
   expect_in(error_of(file.substr(0, 9000)),
@@ -306,6 +338,25 @@ TEST_F(RdbLoaderTest, RefusesWhatBuildersRefuse) {
 TEST_F(RdbLoaderTest, RefusesAKeyThatStandsTwice) {
   expect_in(error_of(Parts().key("a", "1").key("b", "1").key("a", "2").end()),
             {"RDB has duplicated key: key \"a\" of database 0 stands in it twice"});
+}
+
+// Whoever looks at the file begins there.
+TEST_F(RdbLoaderTest, TellsTheFirstOfSeveralThatAreRefused) {
+  Parts parts;
+  for (int i = 0; i < 200; ++i) {
+    parts.key("twice", "value " + std::to_string(i)).key("k" + std::to_string(i), "x");
+  }
+  const std::string file = parts.end();
+  lay(file);
+  start(1);
+  builders_->newest_first = true;
+  builders_->stuck = true;
+  EXPECT_EQ(run(1000), RdbLoader::Step::kAgain);
+  EXPECT_GT(builders_->under_way(), 2U);
+  builders_->stuck = false;
+  EXPECT_EQ(run(), RdbLoader::Step::kFailed);
+  const size_t second = file.find("\5twice", file.find("\5twice") + 1) - 1;
+  expect_in(loader_->error(), {"byte " + std::to_string(second) + ": RDB has duplicated key"});
 }
 
 TEST_F(RdbLoaderTest, SaysWhyAFileCannotBeRead) {

@@ -180,6 +180,33 @@ TEST(RdbSaver, ABatchOfAnyLength) {
   }
 }
 
+// The end of the file around that of a block, while the other one is still being written: of a
+// length that the text of the version makes.
+TEST(RdbSaver, TheEndMeetsTheEndOfABlock) {
+  size_t met = 0;
+  for (uint64_t seed = 0; seed < 60; seed += 3) {  // of two blocks
+    RdbSaver::Options options = options_of(seed);
+    options.format.compress = false;
+    constexpr size_t kTextBytes = 100;
+    uint64_t length = 0;
+    for (size_t more = 0; more < 1900; ++more) {
+      options.redis_version.assign(kTextBytes + more, '7');
+      if (more > 0 && (length + more + 20) % 4096 > 40) {
+        continue;
+      }
+      Play play(seed, options, shards_of(seed));
+      play.disk.set_faults({.stalls = 2, .stall_us_max = 5'000});
+      ASSERT_EQ(play.run(), RdbSaver::Step::kDone);
+      const std::string bytes = play.contents("dump.rdb");
+      EXPECT_TRUE(play.is_new(bytes));
+      length = more == 0 ? bytes.size() : length;
+      EXPECT_EQ(bytes.size(), length + more);
+      met += (bytes.size() - 1) % 4096 < 8;  // the sum stands in two blocks
+    }
+  }
+  EXPECT_GT(met, 20U);
+}
+
 TEST(RdbSaver, ADiskThatIsSlowHoldsItBack) {
   Play play(1, options_of(0), {.shards = 2, .keys = 2000, .batches = 20});
   play.disk.set_faults({.stalls = 1, .stall_us_max = 1});
@@ -282,7 +309,7 @@ TEST(RdbSaver, AnyCallMayFail) {
         expect_in(play.saver.error(), {"dump.rdb can't be made durable", "may be back"});
         EXPECT_TRUE(play.is_new(play.contents("dump.rdb")));
       }
-      // Not before it was asked, and not once it is at its end.
+      // Not before it was asked, and not once it has told its end.
       EXPECT_FALSE(play.source.cancelled && (call == 1 || call + 4 > calls));
     }
   }
@@ -346,6 +373,7 @@ TEST(RdbSaver, GivesUpAtAnyTime) {
       const RdbSaver::Step before = play.run(steps);
       ended = before == RdbSaver::Step::kDone;
       play.saver.give_up();
+      EXPECT_EQ(play.source.cancelled, play.source.asked && !play.source.told_end);
       play.saver.give_up();
       EXPECT_EQ(play.run(), ended ? RdbSaver::Step::kDone : RdbSaver::Step::kFailed);
       EXPECT_EQ(play.saver.error(), "");

@@ -28,6 +28,7 @@ class SaveOrder {
 
   // The batch is held here, by its link, until next or any returns it.
   void add(SaveBatch& batch) {
+    POLLUX_ASSERT(batch.lane < lanes_.size());
     Lane& lane = lanes_[batch.lane];
     batch.next_batch = nullptr;
     (lane.first == nullptr ? lane.first : lane.last->next_batch) = &batch;

@@ -89,8 +89,8 @@ class ScriptedSource final : public SnapshotSource {
 
   // --- the port ---
   void ask() override {
-    EXPECT_FALSE(asked_);
-    asked_ = true;
+    EXPECT_FALSE(asked);
+    asked = true;
   }
   const SnapshotCut* cut() override {
     turn_by_itself();
@@ -98,7 +98,7 @@ class ScriptedSource final : public SnapshotSource {
   }
   uint32_t lanes() const override { return static_cast<uint32_t>(lanes_.size()); }
   SaveBatch* take(bool wake) override {
-    EXPECT_TRUE(asked_);
+    EXPECT_TRUE(asked);
     turn_by_itself();
     if (sent_.empty()) {
       wake_wanted_ = wake_wanted_ || wake;
@@ -127,10 +127,11 @@ class ScriptedSource final : public SnapshotSource {
   }
   bool at_end() override {
     turn_by_itself();
-    return sent_.empty() && walked();
+    told_end = sent_.empty() && walked();
+    return told_end;
   }
   void cancel() override {
-    EXPECT_TRUE(asked_);
+    EXPECT_TRUE(asked);
     EXPECT_FALSE(cancelled);
     cancelled = true;
   }
@@ -138,7 +139,7 @@ class ScriptedSource final : public SnapshotSource {
   // --- the test ---
   // What a worker may do meanwhile. False if there was nothing to do for it.
   bool turn() {
-    if (!asked_ || walked()) {
+    if (!asked || walked()) {
       return false;
     }
     if (!made_ && !cancelled) {
@@ -159,6 +160,8 @@ class ScriptedSource final : public SnapshotSource {
   // A line for each key.
   const std::multiset<std::string>& lines() const { return lines_; }
 
+  bool asked = false;
+  bool told_end = false;
   bool cancelled = false;
   size_t held_most = 0;  // batches that were out at a time
 
@@ -192,6 +195,9 @@ class ScriptedSource final : public SnapshotSource {
 
   void lay_keys() {
     std::array<SnapshotCut::Database, 3> databases;
+    TestSink all;  // a file of the same keys
+    RdbFileWriter file(all, {});
+    file.begin({});
     for (size_t i = 0; i < options_.keys; ++i) {
       const bool big = i < options_.big_keys;
       const auto db = static_cast<uint32_t>(rng_.below(databases.size()) * 5);
@@ -210,8 +216,10 @@ class ScriptedSource final : public SnapshotSource {
       databases[db / 5].number = db;
       ++databases[db / 5].keys;
       databases[db / 5].expires += meta.expire_ms ? 1 : 0;
-      note_line(db, lanes_[lane].records.back().bytes);
+      file.records(db, lanes_[lane].records.back().bytes);
     }
+    file.finish();
+    lines_ = SavedFile(all.take()).keys;
     for (const SnapshotCut::Database& database : databases) {
       if (database.keys > 0) {
         planned_.databases.push_back(database);
@@ -222,14 +230,6 @@ class ScriptedSource final : public SnapshotSource {
     planned_.used_memory_bytes = 12345;
     planned_.at = Instant{1'800'000'000'000'000};
     planned_.ticket = Ticket{77};
-  }
-  void note_line(uint32_t db, std::string_view record) {
-    TestSink sink;
-    RdbFileWriter writer(sink, {});
-    writer.begin({});
-    writer.records(db, record);
-    writer.finish();
-    lines_.merge(SavedFile(sink.take()).keys);
   }
   void make_cut() {
     made_ = true;
@@ -303,7 +303,6 @@ class ScriptedSource final : public SnapshotSource {
   SnapshotCut planned_;
   SnapshotCut cut_;
   std::multiset<std::string> lines_;
-  bool asked_ = false;
   bool made_ = false;
   bool wake_wanted_ = false;
   size_t out_ = 0;

@@ -26,14 +26,16 @@ constexpr uint64_t kWakeData = UINT64_MAX;
 constexpr mode_t kFileMode = 0644;
 constexpr mode_t kDirectoryMode = 0755;
 
+// O_NONBLOCK: a pipe, whose other end may never come, is told by its kind instead of waited for.
 int open_flags(Disk::Mode mode) {
+  constexpr int kAlways = O_CLOEXEC | O_NONBLOCK;
   switch (mode) {
     case Disk::Mode::kRead:
-      return O_RDONLY | O_CLOEXEC;
+      return O_RDONLY | kAlways;
     case Disk::Mode::kWrite:
-      return O_RDWR | O_CREAT | O_CLOEXEC;
+      return O_RDWR | O_CREAT | kAlways;
     case Disk::Mode::kNew:
-      return O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
+      return O_RDWR | O_CREAT | O_TRUNC | kAlways;
   }
   return 0;
 }
@@ -90,8 +92,11 @@ int UringDisk::open(std::string_view name, Mode mode, Cache cache, File& file) {
   }
   struct stat status {};
   int error = error_of(fstat(fd, &status));
-  if (error == 0 && S_ISDIR(status.st_mode)) {
-    error = EISDIR;
+  if (error == 0 && !S_ISREG(status.st_mode)) {
+    error = S_ISDIR(status.st_mode) ? EISDIR : ESPIPE;
+  }
+  if (error == 0) {  // whose reads may wait for the disk again
+    error = error_of(fcntl(fd, F_SETFL, (direct ? flags | O_DIRECT : flags) & ~O_NONBLOCK));
   }
   if (error != 0) {
     ::close(fd);

@@ -66,8 +66,8 @@ class UringDisk final : public Disk {
   // True if the operation has ended, with `result`.
   bool step(Operation& operation, int64_t& result);
 
-  Ring ring_;
   RingWake wake_;
+  Ring ring_;  // after what its requests refer to, so that it goes first
   bool attached_ = false;
   std::vector<OpenFile> files_;  // File f is files_[f - 1]
   Operation operations_[kDepthMax];

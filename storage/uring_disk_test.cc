@@ -106,6 +106,18 @@ TEST_F(UringDiskTest, AnErrorOfAnOperationIsItsResult) {
   disk_->close(file);
 }
 
+// Opening a pipe waits for its other end, and what is no file has no offsets.
+TEST_F(UringDiskTest, OnlyFilesAreOpened) {
+  ASSERT_EQ(mkfifo("pipe", 0600), 0);
+  Disk::File file = Disk::kNoFile;
+  for (const Disk::Mode mode : {Disk::Mode::kRead, Disk::Mode::kWrite, Disk::Mode::kNew}) {
+    for (const Disk::Cache cache : {Disk::Cache::kSystem, Disk::Cache::kDirect}) {
+      EXPECT_EQ(disk_->open("pipe", mode, cache, file), ESPIPE);
+      EXPECT_EQ(disk_->open("/dev/null", mode, cache, file), ESPIPE);
+    }
+  }
+}
+
 TEST_F(UringDiskTest, NothingIsClosedWithOperationsUnderWay) {
   DiskCalls calls(*disk_);
   const Disk::File file = calls.open("f", Disk::Mode::kNew);

@@ -134,6 +134,7 @@ class UringTransport final : public Transport {
 
   UringOptions options_;
   std::vector<Listener> listeners_;
+  RingWake wake_;  // the one thing that two threads touch
   RecvBuffers buffers_;
   Ring ring_;  // after what its requests refer to, so that it goes first
   ArrivalGauge gather_;
@@ -151,8 +152,6 @@ class UringTransport final : public Transport {
   size_t connections_ = 0;
   std::vector<std::unique_ptr<SliceBlock>> blocks_;
   std::vector<SliceBlock*> free_blocks_;
-
-  RingWake wake_;  // the one thing that two threads touch
 };
 
 }  // namespace pollux
