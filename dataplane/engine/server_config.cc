@@ -1,5 +1,9 @@
 // CONFIG. GET reads the version of the connection's worker; SET makes a new one on worker 0 and is
 // answered when every worker has picked it up.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +42,11 @@ void set_visit(Worker& worker, Tour& tour) {
         std::span(tour.args).subspan(2), [&worker](const Config& next) -> std::string {
           const std::string problem = worker.listen(next);
           if (problem.empty()) {
+            // Files are named from there. That it is a directory was looked at.
+            if (next.dir != worker.config().dir && chdir(next.dir.c_str()) != 0) {
+              log_line(LogLevel::kWarning, "CONFIG SET dir: can't change to %s: %s",
+                       next.dir.c_str(), std::strerror(errno));
+            }
             return {};
           }
           log_line(LogLevel::kWarning, "CONFIG SET: %s", problem.c_str());

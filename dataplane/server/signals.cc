@@ -76,6 +76,7 @@ std::string Signals::open() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the save
   std::signal(SIGHUP, SIG_IGN);
   signal_fd_.reset(signalfd(-1, &set, SFD_CLOEXEC));
   if (!signal_fd_) {

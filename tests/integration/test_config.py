@@ -45,21 +45,6 @@ class ConfigFile(Case):
         self.assertEqual(server.terminate(), 0)
 
     @only_once
-    @pollux_only
-    def test_save_points_warn(self):
-        # A file without save lines, as Debian's is, has the default ones.
-        path = self.config_file("timeout 7\n")
-        warnings = []
-        for config, save in ((None, "900 1"), (None, None), (path, None), (path, "")):
-            server = self.start(config=config, save=save)
-            warnings.append(server.log().count("WARNING: all data is in memory only"))
-        self.assertEqual(warnings, [1, 1, 1, 0])
-        client = server.redis()
-        client.config_set("save", "")
-        client.config_set("save", "60 5")
-        self.assertRegex(server.log(), r"memory only.*\(save 60 5\).*save \"\"")
-
-    @only_once
     def test_save_points_are_those_of_redis(self):
         path = self.config_file("timeout 7\n")
         for options in ({"save": None}, {"save": None, "config": path},

@@ -81,13 +81,14 @@ class Start(Case):
         os.chmod(directory, 0o755)
         binary = shutil.copy(os.environ.get("POLLUX_SERVER") or harness.POLLUX, directory)
         sentences = 0
-        for limit in range(1, 9):
+        for limit in range(1, 10):
             def limited():
                 os.setgid(user)
                 os.setuid(user)
                 resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
             process = subprocess.Popen(
-                [binary, "--port", str(harness.free_port()), "--workers", "4"], cwd="/",
+                [binary, "--port", str(harness.free_port()), "--workers", "4",
+                 "--save", ""], cwd="/",
                 preexec_fn=limited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             try:
                 out = process.communicate(timeout=2)[0].decode()
@@ -98,9 +99,9 @@ class Start(Case):
                 continue
             with self.subTest(limit=limit):
                 self.assertEqual(process.returncode, 1, out)
-                self.assertRegex(out.splitlines()[-1], "can't start a thread.* 8 are needed")
+                self.assertRegex(out.splitlines()[-1], "can't start a thread.* 9 are needed")
                 self.assertNotIn("Ready", out)
                 sentences += 1
-        # The eighth, beside four workers, the page warmer, the administrator and the allocator's,
-        # is the main thread.
-        self.assertEqual(sentences, 7)
+        # The ninth, beside four workers, the page warmer, the administrator, storage and the
+        # allocator's, is the main thread.
+        self.assertEqual(sentences, 8)

@@ -1,0 +1,338 @@
+"""Saving: SAVE, BGSAVE, save points, the end of the server; what is written is read by redis-server
+and by us."""
+
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+
+import redis
+
+from case import pollux_only, only_once, not_quick
+from rdb_case import RdbCase
+from test_slowlog import ask
+
+UNDER_WAY = "Background save already in progress"
+
+
+class SaveCase(RdbCase):
+    def saving(self, **options):
+        options.setdefault("dir", self.directory)
+        server = self.start(**options)
+        self.eventually(lambda: self.info(server)["loading"] == 0, what="loaded")
+        return server
+
+    def kill(self, server):
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+        server.stop()
+
+    def saved(self, server):
+        self.eventually(lambda: self.info(server)["rdb_bgsave_in_progress"] == 0, what="saved")
+
+    def info(self, server):
+        return server.redis().info("persistence")
+
+    def leftovers(self):
+        return [name for name in os.listdir(self.directory) if name.startswith("temp-")]
+
+
+class Files(SaveCase):
+    @pollux_only
+    def test_redis_loads_what_was_saved(self):
+        theirs = self.redis()
+        self.fill(theirs)
+        before = self.digests(theirs)
+        theirs.redis().save()
+        theirs.stop()
+        server = self.saving()
+        os.remove(self.path)
+        self.assertEqual(server.redis().save(), True)
+        self.kill(server)
+        check = subprocess.run(["redis-check-rdb", self.path], capture_output=True, text=True)
+        self.assertEqual(check.returncode, 0, check.stdout)
+        theirs = self.redis()
+        self.assertEqual(self.digests(theirs), before)
+        self.assertEqual(self.leftovers(), [])
+
+    def test_ours_loads_what_was_saved_while_it_changed(self):
+        server = self.saving(hash_max_listpack_entries=16, list_max_listpack_size=16)
+        client = server.redis()
+        pipe = client.pipeline(transaction=False)
+        for i in range(2000):
+            pipe.set("s:%d" % i, "v" * (i % 300))
+            pipe.hset("h", "f%d" % i, i)
+            pipe.sadd("set", "m%d" % i)
+            pipe.zadd("z", {"m%d" % i: i})
+            pipe.rpush("l", i)
+            pipe.xadd("x", {"f": i})
+        pipe.set("long", "x" * 3_000_000)
+        pipe.execute()
+        done = threading.Event()
+        totals = []
+
+        def change(number):
+            own = server.redis()
+            while not done.is_set():
+                with own.pipeline() as moving:  # the sum stays
+                    moving.hincrby("h", "f%d" % number, 1)
+                    moving.hincrby("h", "f%d" % (number + 1), -1)
+                    moving.rpoplpush("l", "l")
+                    moving.zincrby("z", 0.5, "m%d" % number)
+                    moving.zincrby("z", -0.5, "m%d" % (number + 1))
+                    moving.append("long", "y")
+                    moving.execute()
+                totals.append(1)
+
+        threads = [threading.Thread(target=change, args=(2 * i,)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(5):
+                self.assertTrue(client.bgsave())
+                self.saved(server)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        self.kill(server)
+        self.assertGreater(len(totals), 0)
+        for client in (self.saving().redis(), self.redis().redis()):
+            self.assertEqual(client.dbsize(), 2006)
+            self.assertEqual(sum(map(int, client.hvals("h"))), sum(range(2000)))
+            self.assertEqual(client.scard("set"), 2000)
+            self.assertEqual(sum(s for _, s in client.zrange("z", 0, -1, withscores=True)),
+                             sum(range(2000)))
+            self.assertEqual(sorted(map(int, client.lrange("l", 0, -1))), list(range(2000)))
+            self.assertEqual(client.xlen("x"), 2000)
+            self.assertEqual(client.get("long").rstrip(b"y"), b"x" * 3_000_000)
+
+    @only_once
+    def test_without_sum_and_compression(self):
+        server = self.saving(rdbchecksum="no", rdbcompression="no", dbfilename="other.rdb")
+        server.redis().set("a", "x" * 10_000)
+        server.redis().save()
+        path = os.path.join(self.directory, "other.rdb")
+        with open(path, "rb") as f:
+            data = f.read()
+        self.assertEqual(data[-8:], bytes(8))
+        self.assertIn(b"x" * 10_000, data)
+        server.redis().config_set("rdbcompression", "yes")
+        server.redis().save()
+        self.assertLess(os.path.getsize(path), 1000)
+
+    @only_once
+    def test_another_directory(self):
+        server = self.saving(enable_protected_configs="yes")
+        other = self.new_directory()
+        server.redis().set("a", "1")
+        server.redis().config_set("dir", other)
+        server.redis().save()
+        self.assertTrue(os.path.exists(os.path.join(other, "dump.rdb")))
+        self.assertFalse(os.path.exists(self.path))
+
+
+class Commands(SaveCase):
+    def test_words(self):
+        client = self.saving().redis()
+        for words in (("BGSAVE", "FOO"), ("BGSAVE", "SCHEDULE", "x")):
+            with self.assertRaisesRegex(redis.ResponseError, "syntax error"):
+                client.execute_command(*words)
+        with self.assertRaisesRegex(redis.ResponseError, "wrong number of arguments"):
+            client.execute_command("SAVE", "x")
+        with client.pipeline() as pipe:
+            pipe.execute_command("SAVE")
+            with self.assertRaisesRegex(redis.ResponseError, "not allowed inside a transaction"):
+                pipe.execute()
+        self.assertEqual(ask(client, "MULTI"), b"OK")
+        self.assertEqual(ask(client, "BGSAVE"), b"QUEUED")
+        self.assertEqual(ask(client, "EXEC"), [b"Background saving scheduled"])
+        self.eventually(lambda: os.path.exists(self.path), what="the file")
+
+    def test_info(self):
+        server = self.saving()
+        client = server.redis()
+        fresh = self.info(server)
+        self.assertEqual((fresh["rdb_saves"], fresh["rdb_last_bgsave_time_sec"]), (0, -1))
+        for i in range(10):
+            client.set("k%d" % i, i)
+        self.assertEqual(self.info(server)["rdb_changes_since_last_save"], 10)
+        before = client.lastsave()
+        time.sleep(1.1)
+        client.save()
+        self.assertGreater(client.lastsave(), before)
+        info = self.info(server)
+        self.assertEqual(info["rdb_changes_since_last_save"], 0)
+        self.assertEqual(info["rdb_saves"], 1)
+        self.assertEqual(info["rdb_last_bgsave_status"], "ok")
+        self.assertIn(info["rdb_last_bgsave_time_sec"], (0, 1))
+        self.assertEqual(info["rdb_current_bgsave_time_sec"], -1)
+
+    @pollux_only
+    @not_quick
+    def test_cancel(self):
+        server = self.saving(enable_debug_command="yes")
+        client = server.redis()
+        with self.assertRaisesRegex(redis.ResponseError, "not in progress or scheduled"):
+            client.execute_command("BGSAVE", "CANCEL")
+        client.set("a", "1")
+        client.save()
+        size = os.path.getsize(self.path)
+        ask(client, "DEBUG", "POPULATE", "500000")
+        client.bgsave()
+        with self.assertRaisesRegex(redis.ResponseError, UNDER_WAY):
+            client.bgsave()
+        with self.assertRaisesRegex(redis.ResponseError, UNDER_WAY):
+            client.execute_command("SAVE")
+        self.assertEqual(ask(client, "BGSAVE", "CANCEL"), b"Background saving cancelled")
+        self.saved(server)
+        self.assertEqual(self.info(server)["rdb_last_bgsave_status"], "ok")
+        self.assertEqual(os.path.getsize(self.path), size)
+        self.assertEqual(self.leftovers(), [])
+        self.assertTrue(client.bgsave())
+        self.saved(server)
+        self.assertGreater(os.path.getsize(self.path), 5_000_000)
+
+    def test_save_points(self):
+        server = self.saving(save=["1", "3"])
+        client = server.redis()
+        client.mset({"a": 1, "b": 2})
+        time.sleep(2.5)
+        self.assertFalse(os.path.exists(self.path))
+        client.set("c", 3)
+        self.eventually(lambda: os.path.exists(self.path), what="the file")
+        self.assertIn("3 changes in 1 seconds. Saving...", server.log())
+
+
+class Failures(SaveCase):
+    @only_once
+    def test_writes_are_refused_while_saves_fail(self):
+        server = self.saving(save=["3600", "1000"])
+        client = server.redis()
+        client.set("a", "1")
+        os.mkdir(self.path)  # so nothing can be put in its place
+        with self.assertRaises(redis.ResponseError):
+            client.save()
+        self.eventually(lambda: self.info(server)["rdb_last_bgsave_status"] == "err", what="told")
+
+        def refused():
+            try:
+                client.set("a", "2")
+            except redis.ResponseError as error:
+                return str(error).startswith("MISCONF ")
+            return False
+        self.eventually(refused, what="MISCONF")
+        self.assertEqual(client.get("a"), client.get("a"))
+        client.config_set("stop-writes-on-bgsave-error", "no")
+        self.eventually(lambda: not refused(), what="allowed")
+        client.config_set("stop-writes-on-bgsave-error", "yes")
+        os.rmdir(self.path)
+        self.assertTrue(client.save())
+        self.eventually(lambda: not refused(), what="allowed")
+        self.assertEqual(self.leftovers(), [])
+
+    @only_once
+    @pollux_only
+    def test_no_room(self):
+        server = self.saving(enable_debug_command="yes")
+        client = server.redis()
+        ask(client, "DEBUG", "POPULATE", "100000")
+        client.save()
+        size = os.path.getsize(self.path)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        with self.assertRaisesRegex(redis.ResponseError, "could not be saved"):
+            client.execute_command("SAVE")
+        self.assertTrue(client.ping())
+        self.assertRegex(server.log(), "(?i)saving error: .*(File too large|EFBIG)")
+        self.assertEqual(os.path.getsize(self.path), size)
+        self.assertEqual(self.leftovers(), [])
+
+    def test_killed_while_it_saves(self):
+        server = self.saving(enable_debug_command="yes")
+        client = server.redis()
+        client.set("a", "1")
+        client.save()
+        ask(client, "DEBUG", "POPULATE", "200000")
+        client.bgsave()
+        self.kill(server)
+        client = self.saving().redis()
+        self.assertIn(client.dbsize(), (1, 200001))
+        self.assertEqual(client.get("a"), b"1")
+
+
+class TheEnd(SaveCase):
+    def ends(self, how, **options):
+        server = self.saving(**options)
+        client = server.redis()
+        client.set("a", "1")
+        if isinstance(how, int):
+            os.kill(server.pid, how)
+        else:
+            with self.assertRaises(redis.ConnectionError):
+                client.execute_command(*how.split())
+        self.assertEqual(server.wait(20), 0, server.log())
+        found = os.path.exists(self.path)
+        if found:
+            os.remove(self.path)
+        self.assertEqual(self.leftovers(), [])
+        return found
+
+    def test_when_the_end_saves(self):
+        points = ["3600", "1000"]
+        for how, save, saves in ((signal.SIGTERM, points, True), (signal.SIGTERM, "", False),
+                                 (signal.SIGINT, points, True), ("SHUTDOWN", points, True),
+                                 ("SHUTDOWN", "", False), ("SHUTDOWN NOSAVE", points, False),
+                                 ("SHUTDOWN SAVE", "", True), ("SHUTDOWN NOW", points, True)):
+            with self.subTest(how=how, save=save):
+                self.assertEqual(self.ends(how, save=save), saves)
+
+    @pollux_only
+    def test_what_was_acknowledged_is_saved(self):
+        server = self.saving(save=["3600", "1000"])
+        last = [0] * 4
+
+        def count(number):
+            client = server.redis()
+            try:
+                while True:
+                    last[number] = client.incr("n:%d" % number)
+            except redis.RedisError:
+                pass
+
+        threads = [threading.Thread(target=count, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        os.kill(server.pid, signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(server.wait(20), 0)
+        client = self.saving().redis()
+        for number in range(4):
+            self.assertIn(int(client.get("n:%d" % number)), (last[number], last[number] + 1))
+
+    @only_once
+    def test_the_end_is_refused_if_it_can_not_save(self):
+        server = self.saving(save=["3600", "1000"])
+        client = server.redis()
+        client.set("a", "1")
+        os.mkdir(self.path)
+        with self.assertRaisesRegex(redis.ResponseError, "Errors trying to SHUTDOWN. Check logs."):
+            client.execute_command("SHUTDOWN")
+        os.kill(server.pid, signal.SIGTERM)
+        self.eventually(lambda: server.log().count("can't exit") >= 2, what="told")
+        self.assertTrue(client.ping())
+        client.config_set("stop-writes-on-bgsave-error", "no")
+
+        def writes():
+            try:
+                return client.set("b", "1")
+            except redis.ResponseError:
+                return False
+        self.eventually(writes, what="writes go on")
+        with self.assertRaises(redis.ConnectionError):
+            client.execute_command("SHUTDOWN", "FORCE")
+        self.assertEqual(server.wait(20), 0)
+        os.rmdir(self.path)
