@@ -67,14 +67,10 @@ ByteSink& RdbFileWriter::open_key(uint32_t db, const RdbKeyMeta& meta, RdbType t
   return sum_;
 }
 
-void RdbFileWriter::records(uint32_t db, std::string_view bytes) {
+void RdbFileWriter::records(uint32_t db, std::string_view bytes, uint32_t last_db) {
   enter(db);
   out_.bytes(bytes);
-}
-
-void RdbFileWriter::raw(std::string_view bytes) {
-  db_.reset();
-  out_.bytes(bytes);
+  db_ = last_db;
 }
 
 void RdbFileWriter::finish() {

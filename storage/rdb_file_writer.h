@@ -8,7 +8,7 @@
 //   - with a value that comes in slices: open_key(), the bytes of the value, in as many pieces as
 //     it takes, into the sink that it returned, then the next call here;
 //   - by somebody else, say a worker into a buffer of its own, with write_rdb_key_head and
-//     write_rdb_value: records() takes keys as they stand, raw() with their databases.
+//     write_rdb_value: records() takes keys as they stand.
 //
 // The version is 10, which redis-server 7.0 reads, or 12 if there may be hashes with TTLs on
 // fields. It stands first, so it must be known when the file begins, by a count of such hashes at
@@ -66,10 +66,13 @@ class RdbFileWriter {
   void key(uint32_t db, const RdbKeyMeta& meta, std::string_view key, const Entry& entry);
   // The value's bytes are to follow in the sink returned, before the next call here but settle().
   ByteSink& open_key(uint32_t db, const RdbKeyMeta& meta, RdbType type, std::string_view key);
-  // Whole records of keys.
-  void records(uint32_t db, std::string_view bytes);
-  // Records that bring their own SELECTDB, in pieces that may end anywhere.
-  void raw(std::string_view bytes);
+  // Records of keys, in pieces that may end anywhere. Those of another database may follow in it
+  // behind a SELECTDB: `last_db` is the last one.
+  void records(uint32_t db, std::string_view bytes) { records(db, bytes, db); }
+  void records(uint32_t db, std::string_view bytes, uint32_t last_db);
+  // What records() puts in front, at most; nothing if is_in(db).
+  static constexpr size_t kSelectBytesMax = 10;
+  bool is_in(uint32_t db) const { return db_ == db; }
 
   // Gives all so far to the sink, which others may write to until the next call here.
   void settle() { sum_.settle(); }

@@ -167,7 +167,11 @@ bool RdbSaver::write_batches() {
       }
       break;
     }
-    written += write_some(room);
+    const size_t some = write_some(room);
+    if (some == 0) {
+      break;
+    }
+    written += some;
   }
   figures_.keys_saved.set(static_cast<int64_t>(keys_));
   figures_.written_bytes.set(static_cast<int64_t>(writes_.bytes()));
@@ -184,21 +188,28 @@ bool RdbSaver::next_batch(bool wake) {
     order_.add(*batch);
   }
   batch_used_ = 0;
+  batch_db_ = batch_->first_db;
   return true;
 }
 
-// Of the batch. How many bytes.
+// Of the batch. How many bytes; none if there is no room for what may have to stand before them.
 size_t RdbSaver::write_some(size_t room) {
-  const std::string_view part = batch_->bytes().substr(batch_used_, room);
-  writer_.raw(part);
-  writer_.settle();
+  const size_t before = writer_.is_in(batch_db_) ? 0 : RdbFileWriter::kSelectBytesMax;
+  if (room <= before) {
+    return 0;
+  }
+  const std::string_view part = batch_->bytes().substr(batch_used_, room - before);
   batch_used_ += part.size();
-  if (batch_used_ == batch_->size) {
+  const bool whole = batch_used_ == batch_->size;
+  // In the middle of a batch nobody asks which database it is.
+  writer_.records(batch_db_, part, whole ? batch_->last_db : batch_db_);
+  writer_.settle();
+  if (whole) {
     keys_ += batch_->keys;
     give_back(*batch_);
     batch_ = nullptr;
   }
-  return part.size();
+  return before + part.size();
 }
 
 // The end of the file. False if it has to wait for room.

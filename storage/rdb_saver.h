@@ -105,6 +105,7 @@ class RdbSaver {
   SaveOrder order_;
   SaveBatch* batch_ = nullptr;  // that is being written
   size_t batch_used_ = 0;       // bytes of it that are
+  uint32_t batch_db_ = 0;       // that it began with
   uint64_t keys_ = 0;
 };
 

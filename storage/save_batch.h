@@ -28,6 +28,9 @@ class SaveBatch {
 
   size_t size = 0;           // bytes that are filled
   uint32_t lane = 0;         // two for each shard, numbered through
+  // The databases of its first and of its last record; between records of two stands SELECTDB.
+  uint32_t first_db = 0;
+  uint32_t last_db = 0;
   uint64_t keys = 0;         // records that end in it
   bool ends_record = true;   // its last byte is the last of a record
   bool is_extra = false;     // beside the usual number of batches: freed when it comes back

@@ -1,7 +1,6 @@
 // The port through which a snapshot reaches who writes it: a cut of all shards at one moment, and
 // then the records of what stood there, in batches, from the workers that walk their shards. The
-// records come with their databases (each batch begins with SELECTDB, or in the middle of a
-// record), in no order that matters but one: of a lane, as they were sent.
+// records come in no order that matters but one: of a lane, as they were sent.
 //
 // The engine implements it; the storage thread is the only one that calls.
 #pragma once

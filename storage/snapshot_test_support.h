@@ -257,10 +257,17 @@ class ScriptedSource final : public SnapshotSource {
         if (room - batch->size < 3) {
           break;
         }
-        batch->memory()[batch->size++] = static_cast<char>(RdbOpcode::kSelectDb);
-        batch->memory()[batch->size++] = static_cast<char>(record.db);
+        if (!db) {
+          batch->first_db = record.db;
+        } else {
+          batch->memory()[batch->size++] = static_cast<char>(RdbOpcode::kSelectDb);
+          batch->memory()[batch->size++] = static_cast<char>(record.db);
+        }
+      } else if (!db) {
+        batch->first_db = record.db;
       }
       db = record.db;
+      batch->last_db = record.db;
       const std::string_view part =
           std::string_view(record.bytes).substr(lane.sent, room - batch->size);
       part.copy(batch->memory() + batch->size, part.size());

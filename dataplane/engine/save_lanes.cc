@@ -52,10 +52,13 @@ bool SaveLanes::LaneSink::enter(uint32_t db) {
   if (batch_ == nullptr) {
     refill(0);
   }
-  const bool is_new = !knows_db_ || db_ != db;
+  const bool first = cursor_ == batch_->memory();
+  const bool changes = !first && db_ != db;
   db_ = db;
-  knows_db_ = true;
-  return is_new;
+  if (first) {
+    batch_->first_db = db;
+  }
+  return changes;
 }
 
 void SaveLanes::LaneSink::end_record() {
@@ -74,9 +77,9 @@ void SaveLanes::LaneSink::send(bool ends_record) {
   batch.lane = number_;
   batch.keys = std::exchange(keys_, 0);
   batch.ends_record = ends_record;
+  batch.last_db = db_;
   cursor_ = limit_ = nullptr;
   broken_ = !ends_record;
-  knows_db_ = false;
   desk_.send(batch);
 }
 
@@ -89,6 +92,9 @@ size_t SaveLanes::LaneSink::refill(size_t) {
 
 void SaveLanes::LaneSink::open(SaveBatch* batch) {
   batch_ = batch;
+  if (batch != nullptr) {
+    batch->first_db = db_;  // in the middle of a record; at its beginning enter() says which
+  }
   cursor_ = batch == nullptr ? nullptr : batch->memory();
   limit_ = batch == nullptr ? nullptr : cursor_ + batch->room();
 }

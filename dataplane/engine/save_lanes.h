@@ -32,7 +32,7 @@ class SaveLanes final : public RecordOut {
     LaneSink(SaveDesk& desk, uint32_t shard, Lane lane);
     ~LaneSink() override;
     bool has_room();
-    // False if the reader of the next record knows its database already.
+    // True if the next record needs a SELECTDB before it.
     bool enter(uint32_t db);
     void end_record();
     void send(bool ends_record);
@@ -45,8 +45,7 @@ class SaveLanes final : public RecordOut {
     const uint32_t number_;
     SaveBatch* batch_ = nullptr;  // that is being filled
     uint64_t keys_ = 0;           // that end in it
-    uint32_t db_ = 0;
-    bool knows_db_ = false;
+    uint32_t db_ = 0;  // of the record that is being written, or was last
     bool broken_ = false;         // a batch before ended in the middle of the record
   };
 

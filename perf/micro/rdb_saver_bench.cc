@@ -66,9 +66,6 @@ class ReadySource final : public SnapshotSource {
       const auto lane = static_cast<uint32_t>(batches_.size() % kShards * 2);
       SaveBatch& begun = *batches_.emplace_back(std::make_unique<SaveBatch>());
       begun.lane = lane;
-      begun.memory()[0] = static_cast<char>(RdbOpcode::kSelectDb);
-      begun.memory()[1] = 0;
-      begun.size = 2;
     }
     SaveBatch& batch = *batches_.back();
     record.copy(batch.memory() + batch.size, record.size());
