@@ -13,7 +13,7 @@ namespace pollux {
 namespace {
 
 // Of each turn. Whoever asks meanwhile waits so much longer.
-constexpr double kSaveSliceUs = 100;
+constexpr double kSaveSliceUs = 30;
 // After a save that has failed, save points wait so long.
 constexpr int64_t kRetryMs = 5'000;
 

@@ -54,6 +54,8 @@ void SaveThread::stop() {
 
 void SaveThread::run() {
   name_thread("storage");
+  // Where it has no processor of its own, it works when the workers sleep.
+  lower_thread_priority();
   const CrashStack crash_stack;
   if (may_begin_()) {
     while (!stopping_.load()) {

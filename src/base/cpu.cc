@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <charconv>
@@ -123,6 +124,12 @@ void name_thread(const char* name) {
   char cut[16] = {};
   std::strncpy(cut, name, sizeof(cut) - 1);
   pthread_setname_np(pthread_self(), cut);
+}
+
+void lower_thread_priority() {
+  constexpr int kNice = 15;
+  // On Linux this is of the thread. A refusal changes nothing that matters.
+  setpriority(PRIO_PROCESS, 0, kNice);
 }
 
 std::string missing_cpu_features() {
