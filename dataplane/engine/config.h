@@ -112,6 +112,8 @@ struct Config {
   bool rdb_checksum = true;  // of it
   std::string save;          // save points as text; empty: none
   std::vector<SavePoint> save_points;
+  std::string shutdown_on_sigint;  // words of SHUTDOWN, or "default"
+  std::string shutdown_on_sigterm;
   bool stop_writes_on_save_error = true;  // stop-writes-on-bgsave-error
   std::string pid_file;
   bool daemonize = false;

@@ -71,7 +71,8 @@ Engine::~Engine() {
   channels_.clear();
 }
 
-void Engine::ask_shutdown() {
+void Engine::ask_shutdown(bool interrupt) {
+  interrupted_.store(interrupt, std::memory_order_relaxed);
   shutdown_asked_.store(true, std::memory_order_seq_cst);
   Worker::wake_if_asleep(*workers_.front());
 }

@@ -95,8 +95,9 @@ class Engine {
   void stop(int64_t grace_ms);
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   int64_t grace_ms() const { return grace_ms_.load(std::memory_order_relaxed); }
-  // SHUTDOWN, as a signal asks for it: saves first, if save points are set. Any thread.
-  void ask_shutdown();
+  // SHUTDOWN, as SIGINT (`interrupt`) or SIGTERM asks for it. Any thread.
+  void ask_shutdown(bool interrupt);
+  bool shutdown_is_interrupt() const { return interrupted_.load(std::memory_order_relaxed); }
   bool shutdown_waits(WorkerId worker) const {
     return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst);
   }
@@ -136,6 +137,7 @@ class Engine {
   CommandWatch::LogIds log_ids_{};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> shutdown_asked_{false};
+  std::atomic<bool> interrupted_{false};
   std::atomic<bool> shutting_down_{false};
   std::atomic<bool> shutdown_aborted_{false};
   std::atomic<int> done_{0};

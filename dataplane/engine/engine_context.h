@@ -25,6 +25,7 @@ struct EngineHost final : Host {
   int64_t again_ms = 0;      // it waits on, and this is the Wait::again_ms it has said
 
   bool wait(Context& ctx, const Wait& wait) override;
+  void emptied_all() override;
 };
 
 inline EngineHost& engine_host(Context& ctx) { return static_cast<EngineHost&>(ctx.host); }

@@ -207,6 +207,28 @@ bool SaveDesk::walk(ShardId shard, uint64_t until) {
   return worked;
 }
 
+void SaveDesk::rest(ShardId shard) {
+  Part& part = *parts_[shard.value];
+  for (Pool& pool : part.pools) {
+    if (part.under_way || pool.all.empty()) {
+      continue;
+    }
+    for (SaveBatch* batch = pool.returned.take(); batch != nullptr;) {
+      SaveBatch* const next = batch->next_batch;
+      batch->next_batch = std::exchange(pool.free, batch);
+      batch = next;
+    }
+    size_t home = 0;
+    for (const SaveBatch* batch = pool.free; batch != nullptr; batch = batch->next_batch) {
+      ++home;
+    }
+    if (home == pool.all.size()) {
+      pool.free = nullptr;
+      pool.all.clear();
+    }
+  }
+}
+
 // --- batches ---
 
 SaveBatch* SaveDesk::take_free(uint32_t lane) {

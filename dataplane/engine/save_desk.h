@@ -87,6 +87,8 @@ class SaveDesk final : public SnapshotSource {
   bool walk(ShardId shard, uint64_t until);
   // Whether walk has something to do now.
   bool may_walk(ShardId shard) const;
+  // Gives the memory of batches back when none is used. Now and then.
+  void rest(ShardId shard);
   // Whether the shard is still to be walked, now or later.
   bool is_walking(ShardId shard) const { return parts_[shard.value]->under_way; }
   // What it holds beside the data. The batches that wait for the disk, beyond those that are

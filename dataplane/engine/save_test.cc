@@ -324,7 +324,7 @@ TEST(SaveTest, ShutdownSavesAllThatWasAcknowledged) {
     ASSERT_TRUE(house.run_until([&] {
       if (++acts > 400 && *std::min_element(acknowledged.begin(), acknowledged.end()) > 2) {
         acts = INT_MIN;
-        house.scheduler.engine().ask_shutdown();
+        house.scheduler.engine().ask_shutdown(/*interrupt=*/false);
       }
       for (size_t i = 0; i < writers.size(); ++i) {
         replies[i] += writers[i].take();

@@ -151,7 +151,7 @@ void debug_string_match_test(Context& ctx) {
 }
 
 void debug_no_disk(Context& ctx) {
-  ctx.reply.error("ERR nothing is written to disk in this version of Pollux");
+  ctx.reply.error("ERR a running server loads no files in this version of Pollux");
 }
 
 // Test suites turn parts of Redis off by these that Pollux does not have.

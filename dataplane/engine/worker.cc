@@ -127,7 +127,7 @@ bool Worker::poll_phase() {
   now_ = std::max(now_, engine_.clock().now());
   note_pause();
   if (engine_.take_shutdown(id_)) {
-    start_shutdown();
+    start_shutdown(engine_.shutdown_is_interrupt());
   }
   memory_grant_ = 0;
   if (event_next_ == event_count_ && wait_turn_.empty()) {

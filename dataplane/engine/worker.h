@@ -429,7 +429,7 @@ class Worker {
 
   // worker_save.cc: snapshots, the end
   void save_if_due();
-  void start_shutdown();
+  void start_shutdown(bool interrupt);
   bool wants_cut() const;
   void make_cut();
   bool save_waits() const;

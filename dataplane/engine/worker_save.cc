@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/engine/config_options.h"
+#include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/log.h"
@@ -48,6 +50,9 @@ void Worker::save_if_due() {
   if (desk == nullptr) {
     return;
   }
+  if (!parked_) {
+    desk->rest(shard_.id());
+  }
   const SaveBlock& past = engine_.page().save;
   const bool failed = past.last_failed.get() != 0;
   saves_fail_ = failed && config_->stop_writes_on_save_error && !config_->save_points.empty();
@@ -74,12 +79,29 @@ void Worker::save_if_due() {
   }
 }
 
-// A signal asks for the end.
-void Worker::start_shutdown() {
+// What a save would keep is not wanted any more, and what there was is not to come back (as in
+// Redis, but that the new file comes a moment later).
+void EngineHost::emptied_all() {
+  if (SaveDesk* const desk = engine->save_desk(); desk != nullptr) {
+    desk->give_up();
+    if (!worker->config().save_points.empty()) {
+      desk->schedule();
+    }
+  }
+}
+
+// A signal asks for the end, with the words of shutdown-on-sigint or shutdown-on-sigterm.
+void Worker::start_shutdown(bool interrupt) {
   auto tour = std::make_unique<Tour>(chunks_);
   tour->row = &shutdown_row();
   tour->args_bytes = {"SHUTDOWN"};
-  tour->args = {tour->args_bytes.front()};
+  for (std::string& word : split_words(interrupt ? config_->shutdown_on_sigint
+                                                 : config_->shutdown_on_sigterm)) {
+    if (word != "default") {
+      tour->args_bytes.push_back(std::move(word));
+    }
+  }
+  tour->args.assign(tour->args_bytes.begin(), tour->args_bytes.end());
   tour->now = now_;
   ++tours_under_way_;
   advance_tour(*tour.release());

@@ -523,7 +523,7 @@ void Boot::wait_for_end() {
       log_line(LogLevel::kNotice, "Received %s scheduling shutdown...",
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
       asked = true;
-      engine_->ask_shutdown();
+      engine_->ask_shutdown(signal == StopSignal::kInterrupt);
     }
     if (engine_->stopping() && load_ != nullptr) {
       load_->stop();

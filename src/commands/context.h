@@ -66,6 +66,8 @@ class Host {
   // run again, with Context::ready_key set, until it answers; or it is answered null when the time
   // is up. False: it must not wait (in a transaction), and answers as if the time were up.
   virtual bool wait(Context&, const Wait&) { return false; }
+  // FLUSHALL has emptied all databases.
+  virtual void emptied_all() {}
 };
 
 struct Context {

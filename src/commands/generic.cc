@@ -228,6 +228,7 @@ void flushall(Context& ctx) {
       store.flush(db);
     }
   });
+  ctx.host.emptied_all();
   ctx.reply.ok();
 }
 

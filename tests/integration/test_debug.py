@@ -117,10 +117,10 @@ class Debug(Case):
 
     @only_once
     @pollux_only
-    def test_what_needs_a_disk_says_so(self):
+    def test_what_would_load_files_says_so(self):
         client = self.start(enable_debug_command="yes").redis()
         for command in (("RELOAD",), ("RELOAD", "NOSAVE"), ("LOADAOF",)):
-            self.assertIn("nothing is written to disk", ask(client, "DEBUG", *command))
+            self.assertIn("loads no files", ask(client, "DEBUG", *command))
 
     @only_once
     def test_crashes(self):

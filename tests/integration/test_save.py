@@ -195,6 +195,18 @@ class Commands(SaveCase):
         self.saved(server)
         self.assertGreater(os.path.getsize(self.path), 5_000_000)
 
+    def test_flushall_saves(self):
+        server = self.saving(save=["3600", "1000"])
+        client = server.redis()
+        client.set("a", "1" * 1000)
+        client.save()
+        size = os.path.getsize(self.path)
+        client.flushall()
+        self.eventually(lambda: os.path.getsize(self.path) < size, what="saved without it")
+        self.saved(server)
+        self.kill(server)
+        self.assertEqual(self.saving().redis().dbsize(), 0)
+
     def test_save_points(self):
         server = self.saving(save=["1", "3"])
         client = server.redis()
@@ -287,6 +299,8 @@ class TheEnd(SaveCase):
                                  ("SHUTDOWN SAVE", "", True), ("SHUTDOWN NOW", points, True)):
             with self.subTest(how=how, save=save):
                 self.assertEqual(self.ends(how, save=save), saves)
+        self.assertTrue(self.ends(signal.SIGTERM, save="", shutdown_on_sigterm="save now"))
+        self.assertFalse(self.ends(signal.SIGINT, save=points, shutdown_on_sigint="nosave"))
 
     @pollux_only
     def test_what_was_acknowledged_is_saved(self):
