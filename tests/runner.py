@@ -47,6 +47,7 @@ UNIT_TESTS = {
     "abi": "src/abi/abi_test", "protocol": "src/protocol/protocol_test",
     "base": "src/base/base_test", "rdb": "src/rdb/rdb_test",
     "commands": "src/commands/commands_test", "data": "src/data/data_test",
+    "snapshot": "src/snapshot/snapshot_test",
     "storage": "storage/storage_test", "engine": "dataplane/engine/engine_test",
     "kernel": "dataplane/kernel/kernel_test", "server": "dataplane/server/server_test",
     "sim": "dataplane/sim/sim_test",
