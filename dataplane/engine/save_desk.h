@@ -1,7 +1,7 @@
 // Where a snapshot changes hands. Whoever wants one orders it here; the storage thread takes the
-// order, asks for a cut and takes the batches (SnapshotSource); the first worker makes the cut under
-// a lease of all shards; the holders of the shards walk them and send batches. Between them stand
-// lists that any thread may push to; whoever sleeps is woken.
+// order, asks for a cut and takes the batches (SnapshotSource); the first worker makes the cut
+// under a lease of all shards; the holders of the shards walk them and send batches. Between them
+// stand lists that any thread may push to; whoever sleeps is woken.
 //
 //   order (any worker) -> the storage thread: ask -> the first worker: the cut
 //   -> each shard: walk, send, over -> the storage thread: finish

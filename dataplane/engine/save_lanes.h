@@ -1,6 +1,6 @@
-// The two lanes of a shard's part of a snapshot: what the walk writes goes into batches of the desk,
-// each of which the storage thread may put behind any other that ends with a record. Belongs to the
-// holder of the shard.
+// The two lanes of a shard's part of a snapshot: what the walk writes goes into batches of the
+// desk, each of which the storage thread may put behind any other that ends with a record. Belongs
+// to the holder of the shard.
 #pragma once
 
 #include <cstdint>

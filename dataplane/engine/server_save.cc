@@ -146,8 +146,8 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
 }
 
-// First nobody writes any more (as CLIENT PAUSE WRITE), worker after worker; then the last one saves
-// and ends the server: what was acknowledged is in the file.
+// First nobody writes any more (as CLIENT PAUSE WRITE), worker after worker; then the last one
+// saves and ends the server: what was acknowledged is in the file.
 void shutdown_visit(Worker& worker, Tour& tour) {
   Engine& engine = worker.engine();
   ShutdownWords words;

@@ -419,7 +419,8 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if ((engine_.stopping() && !leaving_) || engine_.shutdown_waits(id_) || pause_lessened_ || asked_to_evict_clients_) {
+  if ((engine_.stopping() && !leaving_) || engine_.shutdown_waits(id_) || pause_lessened_ ||
+      asked_to_evict_clients_) {
     return true;
   }
   if (!pushes_.empty() || !invalidations_.empty() ||
