@@ -286,6 +286,9 @@ bool RdbLoader::send_on(const LoadRecord& record) {
       starved_ = true;
       return false;
     }
+    if (stage_ != Stage::kReading) {
+      return false;  // what came back says that the file is damaged; the record is gone
+    }
   }
   batch = free_.back();
   free_.pop_back();

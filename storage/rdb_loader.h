@@ -2,9 +2,9 @@
 // and hands the others to the owners of their shards, in batches through a LoadSink. A machine that
 // is stepped: no thread of its own, no clock. One thread; the disk is its own while it works.
 //
-// Batches are a fixed number, so memory is bounded (by them, by the blocks of ReadAhead, and by
-// twice the longest key with its value), and an owner that is slow holds the reader back. A record
-// longer than a batch travels alone, and only one at a time.
+// Batches are a fixed number, so memory is bounded: by them, by the blocks of ReadAhead, and by
+// twice the longest key with its value, in its window and in its batch. An owner that is slow holds
+// the reader back. A record longer than a batch travels alone, and only one at a time.
 //
 // What is wrong with the file, or with a value that an owner could not build, ends it with a
 // sentence for the log; nothing else does.

@@ -335,6 +335,22 @@ TEST_F(RdbLoaderTest, RefusesWhatBuildersRefuse) {
   }
 }
 
+// The next one waits for it, in a window that is gone when the loader gives up.
+TEST_F(RdbLoaderTest, RefusesALongRecordThatAnotherWaitsFor) {
+  Parts parts;
+  for (int i = 0; i < 20; ++i) {
+    parts.key("long" + std::to_string(i), std::string(200'000, 'x'));
+  }
+  const std::string file = parts.end();
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    lay(file, seed);
+    start(/*shards=*/2, seed);
+    builders_->damaged = "long7";
+    EXPECT_EQ(run(), RdbLoader::Step::kFailed);
+    expect_in(loader_->error(), {"the value of key \"long7\" of database 0"});
+  }
+}
+
 TEST_F(RdbLoaderTest, RefusesAKeyThatStandsTwice) {
   expect_in(error_of(Parts().key("a", "1").key("b", "1").key("a", "2").end()),
             {"RDB has duplicated key: key \"a\" of database 0 stands in it twice"});

@@ -75,34 +75,38 @@ bool ReadAhead::advance(size_t used, size_t bytes_min) {
     }
     next_taken_ = (next_taken_ + 1) % blocks_.size();
     taken_ += block->size;
-    append(*block, bytes_min);
+    append(*block);
     begin_reads();
   }
   return true;
 }
 
 // The window and a block become one window. Nobody looks at the old one any more.
-void ReadAhead::append(Block& block, size_t bytes_min) {
+void ReadAhead::append(Block& block) {
   if (window_.size() <= kRestBytes) {
     char* const start = block.bytes - window_.size();
     window_.copy(start, window_.size());
     window_ = {start, window_.size() + block.size};
     release_current();
     current_ = &block;
-    std::string().swap(long_);
+    long_.clear();
     return;
   }
   if (current_ != nullptr) {
-    long_.reserve(std::min<uint64_t>(bytes_min, window_.size() + block.size + following()) +
-                  options_.block_bytes);
-    long_.assign(window_);
+    long_.append(window_);
     release_current();
   } else {
-    long_.erase(0, static_cast<size_t>(window_.data() - long_.data()));
+    long_.drop_front(static_cast<size_t>(window_.data() - long_.view().data()));
   }
-  long_.append(block.bytes, block.size);
+  long_.append({block.bytes, block.size});
   block.state = Block::State::kFree;
-  window_ = long_;
+  window_ = long_.view();
+}
+
+void ReadAhead::stop() {
+  stopped_ = true;
+  window_ = {};
+  long_.clear();
 }
 
 void ReadAhead::release_current() {

@@ -6,18 +6,18 @@
 //
 // A window is what was left of the one before and the next block; only if that is more than
 // kRestBytes, or not enough, are bytes copied together. So it takes `blocks` blocks of memory, and
-// twice the longest window if that is longer.
+// the longest window if that is longer.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "storage/disk.h"
+#include "storage/mapped_bytes.h"
 
 namespace pollux {
 
@@ -55,8 +55,8 @@ class ReadAhead {
 
   // No read is under way.
   bool idle() const { return under_way_ == 0; }
-  // No more reads are begun.
-  void stop() { stopped_ = true; }
+  // No more reads are begun, and nobody looks at the window any more.
+  void stop();
 
  private:
   // A block's bytes have kRestBytes of room before them, for what is left of the window before.
@@ -71,7 +71,7 @@ class ReadAhead {
   };
 
   void begin_reads();
-  void append(Block& block, size_t bytes_min);
+  void append(Block& block);
   void release_current();
 
   Disk& disk_;
@@ -89,7 +89,7 @@ class ReadAhead {
   size_t next_read_ = 0;
   size_t next_taken_ = 0;
   Block* current_ = nullptr;  // where the window stands; null: in long_, or nowhere
-  std::string long_;
+  MappedBytes long_;
   std::string_view window_;
 };
 

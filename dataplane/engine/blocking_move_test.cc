@@ -217,9 +217,7 @@ TEST_F(BlockingMoveTest, WhatChangesWhileAnotherShardLooksAtTheWaitIsSeen) {
       waiter.unclaim();
     }
     scheduler.clock().advance_us(5'000);
-    for (int i = 0; i < 500; ++i) {
-      scheduler.step();
-    }
+    scheduler.run_turns(2);
     EXPECT_EQ(more(reader).find("1-1") != std::string::npos, over);
   }
   EXPECT_EQ(waits.records(), 0U);

@@ -40,9 +40,7 @@ class ClientTest : public ::testing::Test {
   // Nothing need be under way for time to have its effects: everybody gets some turns.
   void wait_ms(int64_t ms) {
     scheduler.clock().advance_us(ms * 1000);
-    for (int i = 0; i < 500; ++i) {
-      scheduler.step();
-    }
+    scheduler.run_turns(2);
     EXPECT_TRUE(scheduler.run_until_quiet());
   }
   std::string key(int worker) { return scheduler.sim().key_on(worker, "k"); }

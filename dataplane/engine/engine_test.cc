@@ -234,7 +234,7 @@ TEST(EngineTest, AClientOverItsSoftLimitForTooLongIsClosed) {
   EXPECT_FALSE(client.closed());
   for (int tenth = 0; tenth < 30; ++tenth) {
     bench.scheduler.clock().advance_us(kSecondUs / 10);
-    bench.scheduler.run_until([] { return false; }, 100);
+    bench.scheduler.run_turns(2);
   }
   EXPECT_TRUE(client.closed());
   bench.expect_no_leaks();
@@ -303,7 +303,7 @@ TEST(EngineTest, OverMaxmemoryWritesAreRefusedOnEveryShardAndTheRestGoesOn) {
   EXPECT_EQ(bench.run(client, {"STRLEN", sim.key_on(2, "k")}), ":100000\r\n");
   EXPECT_EQ(bench.run(client, {"DEL", sim.key_on(2, "k")}), ":1\r\n");
   bench.scheduler.clock().advance_us(kSecondUs);
-  bench.scheduler.run_until([] { return false; }, 200);  // freeing is sliced work
+  bench.scheduler.run_turns(8);  // freeing is sliced work
   EXPECT_EQ(bench.run(client, {"SET", sim.key_on(1, "n"), "1"}), "+OK\r\n");
 }
 
@@ -345,7 +345,7 @@ TEST(EngineTest, AClientThatIsIdleTooLongIsClosed) {
   for (int tenth = 0; tenth < 100; ++tenth) {
     bench.scheduler.clock().advance_us(kSecondUs / 10);
     EXPECT_EQ(bench.run(busy, {"PING"}), "+PONG\r\n");
-    bench.scheduler.run_until([] { return false; }, 60);
+    bench.scheduler.run_turns(2);
   }
   EXPECT_TRUE(idle.closed());
   EXPECT_FALSE(busy.closed());

@@ -36,7 +36,7 @@ class Bench {
   }
   void pass(int64_t us) {
     scheduler.clock().advance_us(us);
-    scheduler.run_until([] { return false; }, 60);
+    scheduler.run_turns(2);
   }
   Worker& worker(int index) { return scheduler.engine().worker(index); }
   CoreBlock& core(int index) { return scheduler.engine().core(index); }
@@ -283,7 +283,7 @@ TEST(WorkerMemoryTest, TheLargestClientsAreClosedFirst) {
     for (int j = 0; j < replies; ++j) {
       clients.back().send_whole(encode({"GET", big}));
     }
-    bench.scheduler.run_until([] { return false; }, 400);
+    bench.scheduler.run_turns(8);
   }
   // 1, 1, 2, 1, 1 and 3 MiB: the third goes, and nobody else need.
   for (int i = 0; i < 12; ++i) {
@@ -319,7 +319,7 @@ TEST(WorkerMemoryTest, SlowSubscribersAreClosedBehindTheDelivery) {
   size_t closed = 0;
   for (MemoryClient& client : slow) {
     client.set_window(SIZE_MAX);
-    bench.scheduler.run_until([] { return false; }, 1'000);
+    bench.scheduler.run_turns(16);
     if (client.closed()) {
       ++closed;
     } else {

@@ -1,5 +1,7 @@
 #include "dataplane/sim/scheduler.h"
 
+#include <algorithm>
+
 #include "src/base/assert.h"
 
 namespace pollux {
@@ -37,7 +39,22 @@ void Scheduler::step() {
   clock_.set_worker(worker_);
   engine().worker(worker_).step(turn.next);
   const auto next = static_cast<uint8_t>(turn.next) + 1U;
-  turn.next = next == static_cast<uint8_t>(Phase::kCount) ? Phase::kPoll : static_cast<Phase>(next);
+  const bool done = next == static_cast<uint8_t>(Phase::kCount);
+  turn.next = done ? Phase::kPoll : static_cast<Phase>(next);
+  turn.done += done ? 1 : 0;
+}
+
+void Scheduler::run_turns(uint64_t turns) {
+  std::vector<uint64_t> until;
+  for (const Turn& turn : turns_) {
+    const bool under_way = turn.next != Phase::kPoll;
+    until.push_back(turn.done + turns + (under_way ? 1 : 0));
+  }
+  const bool all = run_until([&] {
+    return std::equal(turns_.begin(), turns_.end(), until.begin(),
+                      [](const Turn& turn, uint64_t least) { return turn.done >= least; });
+  });
+  POLLUX_ASSERT(all);
 }
 
 void Scheduler::choose_worker() {

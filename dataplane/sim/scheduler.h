@@ -62,6 +62,9 @@ class Scheduler {
     }
     return done();
   }
+  // Steps until each worker has had so many whole turns: for what only time sets in motion. How
+  // many phases that takes differs from seed to seed by a factor of 16.
+  void run_turns(uint64_t turns);
   // Steps until no worker has anything under way and no transport anything to deliver.
   bool run_until_quiet(size_t phases_max = kPhasesMax);
   bool quiet();
@@ -70,6 +73,7 @@ class Scheduler {
   struct Turn {
     Phase next = Phase::kPoll;
     uint64_t weight = 1;  // how often this worker is chosen
+    uint64_t done = 0;    // turns
   };
 
   void choose_worker();

@@ -40,6 +40,20 @@ TEST(SchedulerTest, TheSameSeedGivesTheSameRun) {
 
 TEST(SchedulerTest, OtherSeedsGiveOtherRuns) { EXPECT_NE(fingerprint(1), fingerprint(2)); }
 
+// Each takes the newest configuration at the begin of its turn.
+TEST(SchedulerTest, EachWorkerHasItsTurnsHoweverRarelyItIsChosen) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Scheduler scheduler({.workers = 4, .seed = seed});
+    for (int i = 1; i <= 10; ++i) {
+      scheduler.sim().config().change([i](Config& config) { config.timeout_s = i; });
+      scheduler.run_turns(1);
+      for (int worker = 0; worker < 4; ++worker) {
+        EXPECT_EQ(scheduler.engine().worker(worker).config().timeout_s, i) << seed;
+      }
+    }
+  }
+}
+
 TEST(SchedulerTest, AnEngineThatWaitsForAClientIsQuiet) {
   Scheduler scheduler({});
   MemoryClient client = scheduler.connect(1);
@@ -56,9 +70,9 @@ TEST(SchedulerTest, AnEngineThatOwesItsJournalAChangeIsNotQuiet) {
   TicketJournal journal;
   Scheduler scheduler({.workers = 1, .journal = &journal});
   MemoryClient client = scheduler.connect(0);
-  client.send_whole(encode({"SET", "k", "v", "PX", "1"}));
+  client.send_whole(encode({"SET", "k", "v", "PX", "1000"}));
   EXPECT_TRUE(scheduler.run_until_quiet());
-  scheduler.clock().advance_us(5'000);
+  scheduler.clock().advance_us(2'000'000);
   Worker& worker = scheduler.engine().worker(0);
   for (const Phase phase : {Phase::kPoll, Phase::kMailbox, Phase::kTick}) {
     worker.step(phase);

@@ -234,7 +234,7 @@ class Pause(ClientCase):
 
     def test_keys_stay_as_they_are(self):
         one = self.resp()
-        one("SET", "k", "1", "PX", "100")
+        one("SET", "k", "1", "PX", "500")
         one("CLIENT", "PAUSE", "60000", "WRITE")
         self.eventually(lambda: one("GET", "k") is None)
         self.assertEqual([one("EXISTS", "k"), one("TTL", "k"), one("DBSIZE")], [0, -2, 1])

@@ -41,7 +41,7 @@ class Transactions(ServerCase):
 
     def test_watched_key_expires(self):
         for key in KEYS:
-            self.client.set(key, "v", px=30)
+            self.client.set(key, "v", px=400)
         with self.client.pipeline() as pipe:
             pipe.watch(*KEYS)
             self.eventually(lambda: self.client.get(KEYS[0]) is None, what="expiry")

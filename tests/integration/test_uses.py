@@ -110,7 +110,7 @@ class CacheAside(Use):
 
     def test_entries_end_with_their_time(self):
         client = self.text()
-        client.set("short", "v", px=40)
+        client.set("short", "v", px=400)
         self.assertEqual(client.get("short"), "v")
         self.eventually(lambda: client.get("short") is None, 5, "expiry")
         self.assertEqual(client.dbsize(), 0)
@@ -257,7 +257,7 @@ class Locks(Use):
 
     def test_a_dead_owners_lock_ends_and_its_late_release_does_no_harm(self):
         client = self.text()
-        self.assertTrue(client.set("lock", "dead", nx=True, px=50))
+        self.assertTrue(client.set("lock", "dead", nx=True, px=500))
         self.assertFalse(client.set("lock", "heir", nx=True, px=20000))
         self.eventually(lambda: client.set("lock", "heir", nx=True, px=20000), 5, "the end")
         self.assertFalse(self.release(client, "dead"))
