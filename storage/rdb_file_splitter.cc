@@ -1,6 +1,5 @@
 #include "storage/rdb_file_splitter.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -9,13 +8,11 @@
 #include "src/data/crc64.h"
 #include "src/rdb/value_codec.h"
 #include "storage/rdb_file_text.h"
+#include "storage/window_growth.h"
 
 namespace pollux {
 
 namespace {
-
-// More than doubling small windows costs no memory worth a thought.
-constexpr size_t kSmallWindowBytes = 4 << 10;
 
 std::string decimal(uint64_t number) {
   char digits[kInt64TextMax];
@@ -112,12 +109,7 @@ RdbFileSplitter::Part RdbFileSplitter::stopped(const RdbReader& in, std::string_
                   " bytes beyond the end of the file: it was cut off (a full disk? a copy that did "
                   "not end?) or is damaged. Copy it again, or load an older backup.");
   }
-  const size_t more = static_cast<size_t>(std::min<uint64_t>(lacking, rest + kSmallWindowBytes));
-  // Half as much again, so that what is gone over twice adds up to three times the value.
-  window_bytes_min_ = rest + std::max(more, rest / 2);
-  if (following_ != kUnknown) {
-    window_bytes_min_ = std::min<size_t>(window_bytes_min_, rest + following_);
-  }
+  window_bytes_min_ = next_window_bytes(rest, lacking, following_);
   return Part::kStop;
 }
 

@@ -32,6 +32,7 @@
 #include "src/rdb/rdb_reader.h"
 #include "src/rdb/rdb_text.h"
 #include "storage/rdb_file_format.h"
+#include "storage/window_growth.h"
 
 namespace pollux {
 
@@ -73,7 +74,7 @@ class RdbFileSplitter {
     kNotChecked,    // Options::checksum
     kNotInVersion,  // Redis up to 2.4
   };
-  static constexpr uint64_t kUnknown = std::numeric_limits<uint64_t>::max();
+  static constexpr uint64_t kUnknown = kFollowingUnknown;
 
   RdbFileSplitter() : RdbFileSplitter(Options{}) {}
   explicit RdbFileSplitter(const Options& options) : options_(options) {}
