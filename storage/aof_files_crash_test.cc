@@ -1,5 +1,5 @@
-#include "storage/aof_files.h"
-
+// Servers that crash: at each call of the disk, again while they start on what is left, and with
+// calls that fail. Whatever is left must have all that was durable.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/num.h"
 #include "src/base/rng.h"
+#include "storage/aof_files.h"
 #include "storage/aof_splitter.h"
 #include "storage/sim_disk.h"
 
@@ -45,8 +47,11 @@ std::string changes(uint64_t from, uint64_t to) {
 // commands, into a base. Which were told durable is known to whoever tests it.
 class Server {
  public:
+  enum class Forget : uint8_t { kNothing, kSyncBeforeSwitch, kSyncOfBase };
+
   Server(SimDisk& disk, uint64_t seed)
-      : disk_(disk), files_({.names = {.directory = "d", .file = "f"}, .token = kFilesToken}, disk),
+      : disk_(disk),
+        files_({.names = {.directory = "d", .file = "f"}, .token = kFilesToken}, disk),
         rng_(seed) {}
 
   // False with error() if the start is refused or fails. `durable`: changes that must be there.
@@ -74,12 +79,18 @@ class Server {
     return true;
   }
 
-  bool start_apart() {
+  // What is appended counts when it is in force.
+  bool turn_off_and_on() {
+    if (!sync()) {
+      return false;
+    }
+    files_.stop();
     files_.start_apart();
-    const bool done = finish();
+    if (!finish()) {
+      return false;
+    }
     offset_ = 0;
-    apart_from_ = issued_;
-    return done;
+    return publish(issued_, Forget::kNothing);
   }
 
   bool append(uint64_t count = 1) {
@@ -105,7 +116,6 @@ class Server {
   }
 
   // False if the server has to give up: appending has failed. `forget`: a rule is broken.
-  enum class Forget : uint8_t { kNothing, kSyncBeforeSwitch, kSyncOfBase };
   bool rewrite(Forget forget = Forget::kNothing) {
     files_.prepare_incr();
     if (!finish(/*appending=*/true)) {
@@ -119,22 +129,8 @@ class Server {
       return true;
     }
     offset_ = 0;
-    return publish(forget);
+    return publish(issued_, forget);
   }
-
-  bool publish(Forget forget = Forget::kNothing) {
-    const uint64_t covered = apart_from_.value_or(issued_);
-    if (!append() || !write_base(covered, forget != Forget::kSyncOfBase)) {
-      return false;
-    }
-    files_.publish_base(false);
-    if (finish(/*appending=*/true)) {
-      apart_from_.reset();
-    }
-    return !broken_;
-  }
-
-  void stop() { files_.stop(); }
 
   uint64_t issued() const { return issued_; }
   uint64_t durable() const { return synced_; }
@@ -166,6 +162,16 @@ class Server {
   }
 
  private:
+  // A failure leaves a file apart nowhere, and there is no server to go on with.
+  bool publish(uint64_t covered, Forget forget) {
+    if (!append() || !write_base(covered, forget != Forget::kSyncOfBase)) {
+      return false;
+    }
+    files_.publish_base(false);
+    finish(/*appending=*/true);
+    return !broken_ && files_.incr().file != Disk::kNoFile;
+  }
+
   // The end of an operation of its own; those of the files are passed on.
   int64_t wait() {
     while (true) {
@@ -222,6 +228,10 @@ class Server {
     while ((step = splitter.next()) == AofSplitter::Step::kRecord) {
       const std::string expected = change(issued_);
       if (bytes.substr(valid, expected.size()) != expected) {
+        if (parse_uint64(splitter.record().args[1]).value_or(issued_) != issued_) {
+          error_ = part.path + " has a change that is another";
+          return false;
+        }
         step = AofSplitter::Step::kBroken;
         break;
       }
@@ -241,7 +251,6 @@ class Server {
   uint64_t issued_ = 0;
   uint64_t synced_ = 0;
   uint64_t offset_ = 0;
-  std::optional<uint64_t> apart_from_;
   bool broken_ = false;
   std::string error_;
 };
@@ -256,7 +265,7 @@ void live(Server& server, uint64_t seed, Forget forget) {
         !server.append()) {
       return;
     }
-    if (round % 2 == 1 && !server.rewrite(forget)) {
+    if ((round % 2 == 1 && !server.rewrite(forget)) || (round == 4 && !server.turn_off_and_on())) {
       return;
     }
   }
@@ -312,17 +321,15 @@ uint64_t start_well(const Outcome& from, size_t& refused) {
 
 // How often a server could not start after a crash. Crashes at each call, of the first life, of the
 // one after the crash, and of the one after that.
-size_t refusals(Forget forget, uint64_t seeds) {
+size_t refusals(const Outcome& begin, Forget forget, uint64_t seeds) {
   size_t refused = 0;
-  size_t crashes = 0;
   for (uint64_t seed = 0; seed < seeds; ++seed) {
     for (uint64_t n = 1;; ++n) {
-      const auto first = live_and_crash({}, n, seed, forget, refused);
-      if (!first || n == 400) {
+      const auto first = live_and_crash(begin, n, seed, forget, refused);
+      if (!first || n == 250) {
         EXPECT_GT(n, 100U);
         break;
       }
-      ++crashes;
       start_well(*first, refused);
       const uint64_t at = 1 + (n * 7 + seed) % 60;
       const auto second = live_and_crash(*first, at, seed + n, forget, refused);
@@ -335,24 +342,45 @@ size_t refusals(Forget forget, uint64_t seeds) {
       }
     }
   }
-  EXPECT_GT(crashes, seeds * 100);
   return refused;
 }
 
-TEST(AofFiles, WhateverACrashLeavesHasAllThatWasDurable) {
-  EXPECT_EQ(refusals(Forget::kNothing, 20), 0U);
+TEST(AofFilesCrash, WhateverIsLeftHasAllThatWasDurable) {
+  EXPECT_EQ(refusals({}, Forget::kNothing, 5), 0U);
 }
 
-TEST(AofFiles, WhoForgetsASyncIsFound) {
-  EXPECT_GT(refusals(Forget::kSyncBeforeSwitch, 4), 0U);
-  EXPECT_GT(refusals(Forget::kSyncOfBase, 4), 0U);
+TEST(AofFilesCrash, FromTheSingleFileOfAnOldServer) {
+  EXPECT_EQ(refusals({{.files = {{"f", changes(0, 9)}}}, 9}, Forget::kNothing, 2), 0U);
 }
 
-TEST(AofFiles, NothingIsLostThoughCallsFail) {
+// With the files of a rewrite that never came into force, under the names of the next one.
+TEST(AofFilesCrash, FromADirectoryOfRedis) {
+  Outcome begin = {{.directories = {"d"}}, 9};
+  begin.image.files = {{"d/f.manifest",
+                        "file f.4.base.aof seq 4 type b\nfile f.7.incr.aof seq 7 type h\n"
+                        "file f.8.incr.aof seq 8 type i\nfile f.9.incr.aof seq 9 type i\n"},
+                       {"d/f.4.base.aof", changes(0, 5)},
+                       {"d/f.7.incr.aof", changes(2, 4)},
+                       {"d/f.8.incr.aof", ""},
+                       {"d/f.9.incr.aof", changes(5, 9)},
+                       {"d/f.5.base.aof", changes(0, 3)},
+                       {"d/f.10.incr.aof", changes(3, 9)},
+                       {"d/temp-f.base", changes(0, 8)},
+                       {"d/temp-f.incr", changes(3, 8)},
+                       {"d/temp-f.manifest", "file f.5.b"}};
+  EXPECT_EQ(refusals(begin, Forget::kNothing, 2), 0U);
+}
+
+TEST(AofFilesCrash, WhoForgetsASyncIsFound) {
+  EXPECT_GT(refusals({}, Forget::kSyncBeforeSwitch, 1), 0U);
+  EXPECT_GT(refusals({}, Forget::kSyncOfBase, 1), 0U);
+}
+
+TEST(AofFilesCrash, NothingIsLostThoughCallsFail) {
   const SimDisk::Faults faults = {
       .writes = 40, .syncs = 40, .names = 40, .stalls = 20, .fills = 60, .fill_us_max = 5000};
   size_t refused = 0;
-  for (uint64_t seed = 0; seed < 2000; ++seed) {
+  for (uint64_t seed = 0; seed < 400; ++seed) {
     Outcome outcome;
     for (uint64_t life = 0; life < 4; ++life) {
       const auto next = live_and_crash(outcome, 20 + seed % 150, seed * 5 + life, Forget::kNothing,
