@@ -1,6 +1,5 @@
 #include "storage/rdb_file_splitter.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -13,9 +12,6 @@
 namespace pollux {
 
 namespace {
-
-// More than doubling small windows costs no memory worth a thought.
-constexpr size_t kSmallWindowBytes = 4 << 10;
 
 std::string decimal(uint64_t number) {
   char digits[kInt64TextMax];
@@ -50,15 +46,6 @@ unsigned version_of(RdbOpcode code) {
 constexpr auto kFirstOpcode = static_cast<uint8_t>(RdbOpcode::kSlotImport);
 
 }  // namespace
-
-void RdbFileSplitter::feed(std::string_view window, uint64_t following) {
-  POLLUX_ASSERT(last_ == Step::kMore && !fed_);
-  fed_ = true;
-  window_offset_ += used_;
-  used_ = 0;
-  window_ = window;
-  following_ = following;
-}
 
 RdbFileSplitter::Step RdbFileSplitter::next() {
   if (last_ == Step::kEnd || last_ == Step::kError) {
@@ -101,7 +88,6 @@ RdbFileSplitter::Part RdbFileSplitter::refuse(std::string_view what) {
 
 RdbFileSplitter::Part RdbFileSplitter::stopped(const RdbReader& in, std::string_view what) {
   const uint64_t lacking = in.lacking();
-  const size_t rest = window_.size() - used_;
   if (lacking == 0) {
     return refuse(std::string(what) + " is damaged, at about byte " +
                   decimal(window_offset_ + at(in)) +
@@ -112,12 +98,7 @@ RdbFileSplitter::Part RdbFileSplitter::stopped(const RdbReader& in, std::string_
                   " bytes beyond the end of the file: it was cut off (a full disk? a copy that did "
                   "not end?) or is damaged. Copy it again, or load an older backup.");
   }
-  const size_t more = static_cast<size_t>(std::min<uint64_t>(lacking, rest + kSmallWindowBytes));
-  // Half as much again, so that what is gone over twice adds up to three times the value.
-  window_bytes_min_ = rest + std::max(more, rest / 2);
-  if (following_ != kUnknown) {
-    window_bytes_min_ = std::min<size_t>(window_bytes_min_, rest + following_);
-  }
+  want(lacking);
   return Part::kStop;
 }
 
