@@ -78,10 +78,9 @@ void Engine::ask_shutdown(bool interrupt) {
 }
 
 bool Engine::abort_shutdown() {
-  if (!shutting_down_.load(std::memory_order_acquire)) {
+  if (!move_shutdown(Shutdown::kSaving, Shutdown::kAborted)) {
     return false;
   }
-  shutdown_aborted_.store(true, std::memory_order_seq_cst);
   for (auto& worker : workers_) {
     Worker::wake_if_asleep(*worker);
   }

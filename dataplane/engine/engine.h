@@ -105,14 +105,18 @@ class Engine {
     return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
   }
   // One that saves is under way; false if another is. Any worker.
-  bool begin_shutdown() {
-    shutdown_aborted_.store(false, std::memory_order_relaxed);
-    return !shutting_down_.exchange(true, std::memory_order_acq_rel);
-  }
-  void end_shutdown() { shutting_down_.store(false, std::memory_order_release); }
-  // False if none is under way.
+  bool begin_shutdown() { return move_shutdown(Shutdown::kNone, Shutdown::kSaving); }
+  // Nobody can abort it any more; false if somebody has.
+  bool complete_shutdown() { return move_shutdown(Shutdown::kSaving, Shutdown::kEnding); }
+  void end_shutdown() { shutdown_.store(Shutdown::kNone, std::memory_order_release); }
+  // False if none is under way that may be aborted.
   bool abort_shutdown();
-  bool shutdown_is_aborted() const { return shutdown_aborted_.load(std::memory_order_acquire); }
+  bool shutting_down() const {
+    return shutdown_.load(std::memory_order_acquire) != Shutdown::kNone;
+  }
+  bool shutdown_is_aborted() const {
+    return shutdown_.load(std::memory_order_acquire) == Shutdown::kAborted;
+  }
   // What else must happen when SHUTDOWN asks for the end (main waits for it); set before start.
   void set_stop_listener(std::function<void()> listener) { stop_listener_ = std::move(listener); }
 
@@ -138,8 +142,11 @@ class Engine {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> shutdown_asked_{false};
   std::atomic<bool> interrupted_{false};
-  std::atomic<bool> shutting_down_{false};
-  std::atomic<bool> shutdown_aborted_{false};
+  enum class Shutdown : uint8_t { kNone, kSaving, kAborted, kEnding };
+  bool move_shutdown(Shutdown from, Shutdown to) {
+    return shutdown_.compare_exchange_strong(from, to, std::memory_order_seq_cst);
+  }
+  std::atomic<Shutdown> shutdown_{Shutdown::kNone};
   std::atomic<int> done_{0};
   std::atomic<int64_t> grace_ms_{0};
   std::function<void()> stop_listener_;

@@ -25,23 +25,25 @@ SaveDesk::~SaveDesk() {
 
 // --- orders ---
 
-bool SaveDesk::order(const Order& order) {
+uint64_t SaveDesk::order(const Order& order) {
   Orders none = Orders::kNone;
   if (!orders_.compare_exchange_strong(none, Orders::kWriting, std::memory_order_acq_rel)) {
-    return false;
+    return 0;
   }
   order_ = order;
-  given_up_.store(false, std::memory_order_relaxed);
+  const uint64_t number = ended() + 1;  // none ends now
+  number_.store(number, std::memory_order_relaxed);
   orders_.store(Orders::kOrdered, std::memory_order_release);
   waker_();
-  return true;
+  return number;
 }
 
 bool SaveDesk::give_up() {
-  if (!under_way()) {
+  const uint64_t number = number_.load(std::memory_order_relaxed);
+  if (number == 0) {
     return false;
   }
-  given_up_.store(true, std::memory_order_release);
+  given_up_.store(number, std::memory_order_release);
   waker_();
   return true;
 }
@@ -60,6 +62,7 @@ void SaveDesk::finish(bool saved) {
     changes_saved_.store(changes_at_cut_, std::memory_order_relaxed);
   }
   stage_.store(Stage::kNone, std::memory_order_relaxed);
+  number_.store(0, std::memory_order_relaxed);
   last_saved_.store(saved, std::memory_order_relaxed);
   ended_.fetch_add(1, std::memory_order_release);
   orders_.store(Orders::kNone, std::memory_order_seq_cst);  // then the flags of sleepers
@@ -115,7 +118,7 @@ void SaveDesk::give_back(SaveBatch& batch) {
 bool SaveDesk::at_end() {
   const Stage stage = stage_.load(std::memory_order_acquire);
   return (stage == Stage::kNone || stage == Stage::kCut) &&
-         shards_left_.load(std::memory_order_acquire) == 0 && taken_ == nullptr && filled_.empty();
+         shards_left_.load(std::memory_order_seq_cst) == 0 && taken_ == nullptr && filled_.empty();
 }
 
 // Who has not begun with the cut finds then that nobody asks.
@@ -167,8 +170,11 @@ void SaveDesk::make_cut(const ShardSnapshot::Options& options, Ticket ticket) {
   }
   cut_.used_memory_bytes = static_cast<uint64_t>(engine_.sum(&CoreBlock::data_bytes));
   for (const std::unique_ptr<Part>& part : parts_) {
+    for (Pool& pool : part->pools) {
+      pool.starved.store(false, std::memory_order_relaxed);
+    }
     part->snapshot.begin(options);
-    part->under_way = true;
+    part->under_way.store(true, std::memory_order_relaxed);
   }
   stage_.store(Stage::kCut, std::memory_order_seq_cst);
   tell_storage();
@@ -178,19 +184,18 @@ void SaveDesk::make_cut(const ShardSnapshot::Options& options, Ticket ticket) {
 
 bool SaveDesk::may_walk(ShardId shard) const {
   const Part& part = *parts_[shard.value];
-  if (!part.under_way) {
+  if (!part.under_way.load(std::memory_order_relaxed)) {
     return false;
   }
-  const auto starves = [](const Pool& pool) {
-    return pool.starved.load(std::memory_order_relaxed) && pool.returned.empty();
-  };
+  // What the other lane lacks may come back only when this one's record has ended.
+  const Pool& pool = part.pools[static_cast<size_t>(part.snapshot.next_lane())];
   return cancelled_.load(std::memory_order_acquire) ||
-         std::none_of(std::begin(part.pools), std::end(part.pools), starves);
+         !pool.starved.load(std::memory_order_relaxed) || !pool.returned.empty();
 }
 
 bool SaveDesk::walk(ShardId shard, uint64_t until) {
   Part& part = *parts_[shard.value];
-  if (!part.under_way) [[likely]] {
+  if (!part.under_way.load(std::memory_order_relaxed)) [[likely]] {
     return false;
   }
   if (cancelled_.load(std::memory_order_acquire)) {
@@ -199,9 +204,9 @@ bool SaveDesk::walk(ShardId shard, uint64_t until) {
   const bool worked = part.snapshot.walk(until);
   part.held_bytes = part.snapshot.held_bytes();
   if (part.snapshot.is_over()) {
-    part.under_way = false;
+    part.under_way.store(false, std::memory_order_relaxed);
     part.lanes.finish();
-    shards_left_.fetch_sub(1, std::memory_order_acq_rel);
+    shards_left_.fetch_sub(1, std::memory_order_seq_cst);
     tell_storage();
   }
   return worked;
@@ -210,9 +215,10 @@ bool SaveDesk::walk(ShardId shard, uint64_t until) {
 void SaveDesk::rest(ShardId shard) {
   Part& part = *parts_[shard.value];
   for (Pool& pool : part.pools) {
-    if (part.under_way || pool.all.empty()) {
+    if (part.under_way.load(std::memory_order_relaxed) || pool.all.empty()) {
       continue;
     }
+    pool.starved.store(false, std::memory_order_relaxed);
     for (SaveBatch* batch = pool.returned.take(); batch != nullptr;) {
       SaveBatch* const next = batch->next_batch;
       batch->next_batch = std::exchange(pool.free, batch);
@@ -236,10 +242,7 @@ SaveBatch* SaveDesk::take_free(uint32_t lane) {
   if (from.free == nullptr) {
     from.free = from.returned.take();
   }
-  if (from.free == nullptr && from.all.size() < kBatchesEach) {
-    return from.all.emplace_back(std::make_unique<SaveBatch>()).get();
-  }
-  if (from.free == nullptr) {
+  if (from.free == nullptr && from.all.size() == kBatchesEach) {
     from.starved.store(true, std::memory_order_seq_cst);
     if (from.returned.empty()) {
       return nullptr;
@@ -247,6 +250,9 @@ SaveBatch* SaveDesk::take_free(uint32_t lane) {
     from.free = from.returned.take();
   }
   from.starved.store(false, std::memory_order_relaxed);
+  if (from.free == nullptr) {
+    return from.all.emplace_back(std::make_unique<SaveBatch>()).get();
+  }
   return std::exchange(from.free, from.free->next_batch);
 }
 

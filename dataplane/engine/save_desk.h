@@ -44,8 +44,8 @@ class SaveDesk final : public SnapshotSource {
     bool compress = true;
     bool checksum = true;
   };
-  // False if a save is under way.
-  bool order(const Order& order);
+  // The number of the save that begins; 0 if one is under way.
+  uint64_t order(const Order& order);
   bool under_way() const { return orders_.load(std::memory_order_seq_cst) != Orders::kNone; }
   // Ends the one that is under way, which counts neither as done nor as failed; false if there is
   // none.
@@ -55,7 +55,8 @@ class SaveDesk final : public SnapshotSource {
   bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }
   // False if none was.
   bool unschedule() { return scheduled_.exchange(false, std::memory_order_relaxed); }
-  // Saves that have ended, whichever way. It is told of one before that is under_way no more.
+  // Saves that have ended, whichever way: of saves up to this number. It is told before the save is
+  // under_way no more.
   uint64_t ended() const { return ended_.load(std::memory_order_acquire); }
   // Whether the last one of these has saved the data.
   bool last_saved() const { return last_saved_.load(std::memory_order_relaxed); }
@@ -65,7 +66,9 @@ class SaveDesk final : public SnapshotSource {
   // --- the storage thread ---
   // The order that has come; null if none has.
   const Order* take_order();
-  bool is_given_up() const { return given_up_.load(std::memory_order_acquire); }
+  bool is_given_up() const {
+    return given_up_.load(std::memory_order_acquire) == number_.load(std::memory_order_relaxed);
+  }
   // The save is over, and what there is to know of it published.
   void finish(bool saved);
 
@@ -90,7 +93,9 @@ class SaveDesk final : public SnapshotSource {
   // Gives the memory of batches back when none is used. Now and then.
   void rest(ShardId shard);
   // Whether the shard is still to be walked, now or later.
-  bool is_walking(ShardId shard) const { return parts_[shard.value]->under_way; }
+  bool is_walking(ShardId shard) const {
+    return parts_[shard.value]->under_way.load(std::memory_order_relaxed);
+  }
   // What it holds beside the data. The batches that wait for the disk, beyond those that are
   // always there, are told of all shards together.
   size_t held_bytes(ShardId shard) const { return parts_[shard.value]->held_bytes; }
@@ -125,7 +130,8 @@ class SaveDesk final : public SnapshotSource {
     Pool pools[RecordOut::kLanes];
     SaveLanes lanes;
     ShardSnapshot snapshot;
-    bool under_way = false;
+    // Read by the owner also while another holds the shard.
+    std::atomic<bool> under_way{false};
     size_t held_bytes = 0;
   };
 
@@ -139,7 +145,8 @@ class SaveDesk final : public SnapshotSource {
   std::function<void()> waker_;
   std::atomic<Orders> orders_{Orders::kNone};
   std::atomic<bool> scheduled_{false};
-  std::atomic<bool> given_up_{false};
+  std::atomic<uint64_t> number_{0};    // of the save that is under way; 0: none is
+  std::atomic<uint64_t> given_up_{0};  // the number of the last save that was
   std::atomic<uint64_t> ended_{0};
   std::atomic<bool> last_saved_{false};
   std::atomic<int64_t> changes_saved_{0};

@@ -85,6 +85,9 @@ class House {
       return;
     }
     clock.advance_us(static_cast<int64_t>(rng().below(500)));
+    if (saver_rests) {
+      return;
+    }
     if (saver == nullptr) {
       const SaveDesk::Order* const order = desk().take_order();
       if (order == nullptr) {
@@ -134,6 +137,7 @@ class House {
   ManualClock clock;
   SimDisk disk;
   std::unique_ptr<RdbSaver> saver;
+  bool saver_rests = false;
   std::function<void(const std::string&)> on_file;
 };
 
@@ -255,6 +259,108 @@ TEST(SaveTest, EachFileIsOfOneMoment) {
       }
       return awaited == 0 && !house.desk().under_way();
     }));
+  }
+}
+
+// Twice the batches of a lane, by keys that are small and by one that is big.
+void fill_lanes(House& house, MemoryClient& client) {
+  for (int i = 0; i < 200; ++i) {
+    house.ask(client, {"SET", "small:" + std::to_string(i), std::string(3'000, 's')});
+  }
+  Request hset{"HSET", "big"};
+  for (int i = 0; i < 6'000; ++i) {
+    hset.push_back("field:" + std::to_string(i));
+    hset.emplace_back(80, 'b');
+  }
+  house.ask(client, hset);
+}
+
+bool walks(House& house) {
+  bool any = false;
+  for (int i = 0; i < house.scheduler.engine().worker_count(); ++i) {
+    any = any || house.desk().is_walking(ShardId{static_cast<uint16_t>(i)});
+  }
+  return any;
+}
+
+// What changes while a big value's record is open waits for that record, and that for nobody.
+TEST(SaveTest, SmallKeysChangeWhileABigValueIsWritten) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    House house(1 + static_cast<int>(seed % 2), seed, "rdbcompression no\n");
+    MemoryClient client = house.scheduler.connect(0);
+    fill_lanes(house, client);
+    client.send_whole(encode({"BGSAVE"}));
+    ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+    Request pipeline{"HSET", "big", "field:1", "new"};
+    client.send_whole(encode(pipeline));
+    for (int i = 0; i < 200; ++i) {
+      client.send_whole(encode({"SET", "small:" + std::to_string(i), "new"}));
+      house.step();
+    }
+    ASSERT_TRUE(house.run_until([&] { return house.desk().ended() == 1; })) << seed;
+    ASSERT_TRUE(house.desk().last_saved());
+    EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 201U);
+    house.scheduler.run_until_quiet();
+    client.take();
+  }
+}
+
+// A walk that waits for a batch and is cancelled leaves nothing behind that stops the next one.
+TEST(SaveTest, ASaveBehindOneThatWasGivenUpWhileItWaited) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    House house(2, seed, "rdbcompression no\n");
+    MemoryClient client = house.scheduler.connect(0);
+    fill_lanes(house, client);
+    for (const bool full : {false, true}) {
+      if (full) {
+        house.disk.set_space(10'000);
+      }
+      client.send_whole(encode({"BGSAVE"}));
+      const uint64_t ended = house.desk().ended();
+      ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+      house.saver_rests = true;
+      house.run_until([&, i = 0]() mutable { return ++i > 3'000; });
+      EXPECT_TRUE(walks(house)) << "its batches are all with the saver";
+      house.saver_rests = false;
+      if (!full) {
+        client.send_whole(encode({"BGSAVE", "CANCEL"}));
+      }
+      ASSERT_TRUE(house.run_until([&] { return house.desk().ended() == ended + 1; }));
+      EXPECT_FALSE(house.desk().last_saved());
+      house.scheduler.clock().advance_us(300'000);  // the batches go
+      house.run_until([&, i = 0]() mutable { return ++i > 1'000; });
+      client.take();
+      house.disk.set_space(UINT64_MAX);
+      EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n") << seed;
+    }
+  }
+}
+
+TEST(SaveTest, AShutdownIsAborted) {
+  for (const char* force : {"NOW", "FORCE"}) {
+    House house(3, 11);
+    MemoryClient client = house.scheduler.connect(0);
+    MemoryClient other = house.scheduler.connect(1);
+    fill_lanes(house, client);
+    EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), "-ERR No shutdown in progress.\r\n");
+    client.send_whole(encode({"SHUTDOWN", "SAVE", force}));
+    ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+    other.send_whole(encode({"BGSAVE", "CANCEL"}));
+    other.send_whole(encode({"SHUTDOWN", "ABORT"}));
+    std::string replies;
+    ASSERT_TRUE(house.run_until([&] {
+      replies += other.take();
+      return replies.find("+OK") != std::string::npos && house.desk().ended() == 1;
+    }));
+    EXPECT_EQ(replies.find("-ERR a shutdown that saves is in progress"), 0U) << replies;
+    std::string refused;
+    ASSERT_TRUE(house.run_until([&] {
+      refused += client.take();
+      return !refused.empty();
+    }));
+    EXPECT_EQ(refused, "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    EXPECT_FALSE(house.scheduler.engine().stopping());
+    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
   }
 }
 

@@ -1,5 +1,6 @@
 // Commands that write the data to disk, and SHUTDOWN, which does so first. The save itself is
 // ordered at the desk (save_desk.h); whoever waits for its end is a tour that stays.
+#include <algorithm>
 #include <string>
 
 #include "dataplane/engine/engine.h"
@@ -35,19 +36,17 @@ void reply_outcome(Context& ctx) {
 
 // What a tour waits for.
 struct SaveLuggage final : TourLuggage {
-  bool ordered = false;
-  uint64_t ended_before = 0;  // saves
+  uint64_t number = 0;  // of the save; 0: not ordered yet
 };
 
 // Orders a save at the first visit; false until it is over. Others that are under way end first.
 bool is_saved(Worker& worker, SaveLuggage& luggage, bool& saved) {
   SaveDesk& desk = *worker.engine().save_desk();
-  if (!luggage.ordered) {
-    luggage.ended_before = desk.ended();
-    luggage.ordered = desk.order(worker.save_order());
+  if (luggage.number == 0) {
+    luggage.number = desk.order(worker.save_order());
     return false;
   }
-  if (desk.ended() == luggage.ended_before) {
+  if (desk.ended() < luggage.number) {
     return false;
   }
   saved = desk.last_saved();
@@ -60,7 +59,8 @@ void save_visit(Worker& worker, Tour& tour) {
   bool saved = false;
   if (desk == nullptr) {
     tour.text = kNoDisk;
-  } else if (!luggage.ordered && desk->under_way()) {
+  } else if (luggage.number == 0 &&
+             (desk->under_way() || worker.engine().shutting_down())) {
     tour.text = kUnderWay;
   } else if (!is_saved(worker, luggage, saved)) {
     tour.stay = true;
@@ -83,6 +83,8 @@ void bgsave(Context& ctx) {
     ctx.reply.error(error_text::kSyntax);
   } else if (desk == nullptr) {
     ctx.reply.error(kNoDisk);
+  } else if (host.engine->shutting_down()) {
+    ctx.reply.error("ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it");
   } else if (cancels) {
     if (desk->give_up()) {
       ctx.reply.simple("Background saving cancelled");
@@ -96,7 +98,7 @@ void bgsave(Context& ctx) {
   } else if (host.in_exec) {
     desk->schedule();
     ctx.reply.simple("Background saving scheduled");
-  } else if (desk->order(host.worker->save_order())) {
+  } else if (desk->order(host.worker->save_order()) != 0) {
     ctx.reply.simple("Background saving started");
   } else {
     ctx.reply.error(kUnderWay);
@@ -133,12 +135,14 @@ bool read_shutdown(Args args, ShutdownWords& words) {
 
 struct ShutdownLuggage final : TourLuggage {
   SaveLuggage save;
+  Pause pause_before;  // CLIENT PAUSE
 };
 
 void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   Engine& engine = worker.engine();
+  const Pause before = tour.luggage_of<ShutdownLuggage>().pause_before;
   engine.end_shutdown();
-  engine.config().change([](Config& config) { config.pause = {}; });
+  engine.config().change([before](Config& config) { config.pause = before; });
   worker.refresh_config();
   worker.note_pause();
   log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
@@ -182,14 +186,17 @@ void shutdown_visit(Worker& worker, Tour& tour) {
       return;
     }
     log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
-    engine.config().change([](Config& config) {
-      config.pause = {.mode = PauseMode::kWrite, .end_ms = INT64_MAX};
+    Pause& before = tour.luggage_of<ShutdownLuggage>().pause_before;
+    engine.config().change([&before, now_ms = worker.now().ms()](Config& config) {
+      before = config.pause;
+      config.pause.mode = std::max(before.at(now_ms), PauseMode::kWrite);
+      config.pause.end_ms = INT64_MAX;
     });
   }
   worker.refresh_config();
   worker.note_pause();
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
-  if (!luggage.save.ordered && !worker.pause_settled()) {
+  if (luggage.save.number == 0 && !worker.pause_settled()) {
     tour.stay = true;
     return;
   }
@@ -197,11 +204,11 @@ void shutdown_visit(Worker& worker, Tour& tour) {
     return;
   }
   const bool aborted = engine.shutdown_is_aborted();
-  if (aborted && !luggage.save.ordered) {
+  if (aborted && luggage.save.number == 0) {
     end_shutdown(worker, tour, aborted);
     return;
   }
-  if (aborted || !luggage.save.ordered) {
+  if (aborted || luggage.save.number == 0) {
     desk->give_up();  // this one, or one that began before the writes had stopped
   }
   bool saved = false;
@@ -209,11 +216,11 @@ void shutdown_visit(Worker& worker, Tour& tour) {
     tour.stay = true;
     return;
   }
-  if (saved || words.force) {
+  if ((saved || words.force) && engine.complete_shutdown()) {
     engine.stop(kStopGraceMs);
     return;
   }
-  end_shutdown(worker, tour, aborted);
+  end_shutdown(worker, tour, engine.shutdown_is_aborted());
 }
 
 // Nothing, if the end is near: the connection closes.

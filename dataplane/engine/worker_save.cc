@@ -56,7 +56,8 @@ void Worker::save_if_due() {
   const SaveBlock& past = engine_.page().save;
   const bool failed = past.last_failed.get() != 0;
   saves_fail_ = failed && config_->stop_writes_on_save_error && !config_->save_points.empty();
-  if (id_.value != 0 || desk->under_way() || loading() || engine_.stopping()) {
+  if (id_.value != 0 || desk->under_way() || loading() || engine_.stopping() ||
+      engine_.shutting_down()) {
     return;
   }
   if (desk->unschedule()) {

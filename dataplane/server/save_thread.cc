@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <climits>
 #include <utility>
 
 #include "dataplane/server/signals.h"
@@ -18,10 +19,13 @@ namespace {
 // So often at least it publishes how far it is.
 constexpr int64_t kWaitMaxUs = 1'000'000;
 
+// Names are of the directory as it is now, whatever CONFIG SET dir does meanwhile.
 RdbSaver::Options options_of(const SaveDesk::Order& order) {
+  char here[PATH_MAX];
+  const std::string directory = getcwd(here, sizeof here) != nullptr ? std::string(here) + "/" : "";
   RdbSaver::Options options;
-  options.temporary = "temp-" + std::to_string(getpid()) + ".rdb";
-  options.name = order.file;
+  options.temporary = directory + "temp-" + std::to_string(getpid()) + ".rdb";
+  options.name = directory + order.file;
   options.redis_version = order.redis_version;
   options.format.compress = order.compress;
   options.format.checksum = order.checksum;

@@ -37,7 +37,7 @@ void ShardSnapshot::begin(const Options& options) {
 
 bool ShardSnapshot::walk(uint64_t until) {
   bool worked = false;
-  while (active_ && (!wanted_ || out_.has_room(big_values_.empty() ? Lane::kSmall : Lane::kBig))) {
+  while (active_ && (!wanted_ || out_.has_room(next_lane()))) {
     worked = true;
     if (big_values_.empty()) {
       write_keys(until);

@@ -50,6 +50,10 @@ class ShardSnapshot final : public PreImages {
   // Walks on until the time stamp counter has reached `until`, there is no room for more, or it is
   // over; whether it did something.
   bool walk(uint64_t until);
+  // Which lane it goes on with.
+  RecordOut::Lane next_lane() const {
+    return big_values_.empty() ? RecordOut::Lane::kSmall : RecordOut::Lane::kBig;
+  }
   // Nothing is left that is as it was at the cut; all records were given to `out`.
   bool is_over() const { return !active_; }
   // The walk goes on, but writes nothing more. A record that is begun ends anywhere.
