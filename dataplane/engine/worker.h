@@ -265,9 +265,6 @@ class Worker {
   bool barred_while_loading(const CommandRow& row) const {
     return loading() && (row.flags & kLoading) == 0;
   }
-  bool barred_while_saves_fail(const CommandRow& row) const {
-    return saves_fail_ && (row.flags & (kWrite | kMayReplicate)) != 0;
-  }
   bool protected_command_allowed(const Session& session);
   std::string refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
@@ -436,6 +433,7 @@ class Worker {
   bool save_slice();
 
   // worker_pause.cc: CLIENT PAUSE
+  static bool may_replicate(const Session& session, const CommandRow& row);
   bool held_back(const Session& session, const CommandRow& row) const;
   bool release_paused();
 

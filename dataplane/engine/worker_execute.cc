@@ -159,7 +159,7 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
     return false;
   }
   if (barred_while_loading(row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
-      barred_while_saves_fail(row)) {
+      (saves_fail_ && may_replicate(session, row))) {
     return false;
   }
   return may_run_while_listening(session, row);
@@ -197,10 +197,12 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
     return std::string(error_text::kNotInMulti);
   }
   if (!barred_while_subscribed(session, row)) {
+    const bool lacks_memory =
+        ((row.flags & kDenyOom) != 0 || session.in_multi) && out_of_memory();
     return std::string(barred_while_loading(row)                ? error_text::kLoading
                        : !may_run_while_listening(session, row) ? error_text::kMonitorHasNoKeys
-                       : (row.flags & kDenyOom) != 0 && out_of_memory() ? error_text::kOutOfMemory
-                                                                        : error_text::kSavesFail);
+                       : lacks_memory                           ? error_text::kOutOfMemory
+                                                                : error_text::kSavesFail);
   }
   // Redis gives no code to what EXEC quotes if it has just put it together.
   std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";

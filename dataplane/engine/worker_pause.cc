@@ -5,18 +5,14 @@
 
 namespace pollux {
 
-namespace {
-
 // Whether a command may change data, here or on replicas. EXEC may if one of its commands does; in
 // MULTI such a command is not even queued, as in Redis.
-bool may_replicate(const Session& session, const CommandRow& row) {
+bool Worker::may_replicate(const Session& session, const CommandRow& row) {
   const uint32_t flags = row.route == Route::kExec && session.in_multi
                              ? session.transaction->flags()
                              : row.flags;
   return (flags & (kWrite | kMayReplicate)) != 0;
 }
-
-}  // namespace
 
 bool Worker::held_back(const Session& session, const CommandRow& row) const {
   return pause_mode_ == PauseMode::kAll ||
