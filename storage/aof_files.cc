@@ -88,13 +88,9 @@ AofFiles::Step AofFiles::finished() {
     case Stage::kPublishing:
       apart_ = false;
       return delete_history();
-    case Stage::kIdle:
-    case Stage::kLooking:
-    case Stage::kPrepared:
-    case Stage::kDeleting:
-      break;
+    default:
+      return done();
   }
-  return done(stage_ == Stage::kPrepared ? Stage::kPrepared : Stage::kIdle);
 }
 
 AofFiles::Step AofFiles::failed() {
