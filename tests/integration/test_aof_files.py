@@ -182,12 +182,12 @@ class AofFiles(Case):
         name = os.path.join(DIRECTORY, "appendonly.aof.1.incr.aof")
         data = self.get(name)
         left_open = 0
-        for cut in range(len(data) - 1, 30, -7):
+        for cut in range(len(data) - 1, 30, -11):
             self.put(name, data[:cut])
             self.redis().stop()
             after_redis = self.tree()
-            told = self.run_tool("list", name, 100)[-1]
             self.put(name, data[:cut])
+            told = self.run_tool("list", name, 100)[-1]
             self.run_tool("serve")
             self.assertIn(told, ("end %d" % cut, "truncated %d" % len(self.get(name))))
             if self.tree() != after_redis:
