@@ -58,7 +58,7 @@ AofFiles::Step AofFiles::finished() {
     case Stage::kReading: {
       auto manifest = parse_aof_manifest(text_, manifest_path(), error_);
       if (!manifest) {
-        return refuse(std::move(error_));
+        return refuse_found(std::move(error_));
       }
       manifest_ = std::move(*manifest);
       return examine();
@@ -68,16 +68,14 @@ AofFiles::Step AofFiles::finished() {
     case Stage::kStarting:
     case Stage::kSetting:
       if (const int error = open_incr(); error != 0) {
-        return refuse(
-            incr_path() + " can't be opened: " + std::strerror(error) + "." + std::string(kWhere),
-            error);
+        return refuse(incr_path(), error);
       }
       return apart_ ? done() : delete_history();
     case Stage::kPreparing: {
       const std::string name = path(next_.incr.back().name);
       if (const int error = open_to_write(name, prepared_); error != 0) {
         undo_incr(true);
-        return refuse(name + " can't be opened: " + std::strerror(error) + ".", error);
+        return refuse(name, error);
       }
       return done(Stage::kPrepared);
     }
@@ -149,9 +147,7 @@ AofFiles::Step AofFiles::look() {
   const std::string& directory = options_.names.directory;
   const int error = disk_.list(directory, found_);
   if (error != 0 && error != ENOENT) {
-    return refuse("directory " + directory + " can't be read: " + std::strerror(error) + "." +
-                      std::string(kWhere),
-                  error);
+    return refuse(directory, error);
   }
   if (is_there(options_.names.manifest())) {
     script_.read(manifest_path(), kManifestBytesMax, text_);
@@ -160,11 +156,12 @@ AofFiles::Step AofFiles::look() {
   // A directory of ours has a manifest from the first moment on.
   for (const std::string& name : found_) {
     if (options_.names.is_numbered(name)) {
-      return refuse(path(name) + " is there, but no " + manifest_path() +
-                    ", without which it is not known which files make up the data and in which "
-                    "order. Restore the manifest from a backup or write it anew (file NAME seq N "
-                    "type b for the base, i for each incremental file); or move the directory away "
-                    "to start empty.");
+      return refuse_found(
+          path(name) + " is there, but no " + manifest_path() +
+          ", without which it is not known which files make up the data and in which "
+          "order. Restore the manifest from a backup or write it anew (file NAME seq N "
+          "type b for the base, i for each incremental file); or move the directory away "
+          "to start empty.");
     }
   }
   return examine();
@@ -182,20 +179,19 @@ AofFiles::Step AofFiles::examine() {
   Disk::File old = Disk::kNoFile;
   const int error = disk_.open(names.file, Disk::Mode::kRead, Disk::Cache::kSystem, old);
   if (error != 0 && error != ENOENT) {
-    return refuse(
-        names.file + " can't be opened: " + std::strerror(error) + "." + std::string(kWhere),
-        error);
+    return refuse(names.file, error);
   }
   close(old);
   // It was moved only half: the manifest names it.
   const bool half = manifest_.base && manifest_.base->name == names.file &&
                     manifest_.incr.empty() && !is_there(names.file);
-  if (error == ENOENT || (manifest_.has_data() && !half)) {
+  if (error == ENOENT || names.file == names.directory || (manifest_.has_data() && !half)) {
     return find_parts();
   }
   if (is_there(names.file)) {
-    return refuse("both " + names.file + " and " + path(names.file) +
-                  " are there, and no manifest says which one counts. Move one of them away.");
+    return refuse_found(
+        "both " + names.file + " and " + path(names.file) +
+        " are there, and no manifest says which one counts. Move one of them away.");
   }
   begin(Stage::kUpgrading);
   next_.base = AofManifest::File{names.file, 1};
@@ -222,16 +218,13 @@ AofFiles::Step AofFiles::find_parts() {
     error = error != 0 ? error : disk_.size(opened, part.bytes);
     close(opened);
     if (error == ENOENT) {
-      return refuse(
+      return refuse_found(
           part.path + " is missing, but " + manifest_path() +
-              " names it: without it, data would be lost. Restore it from a backup; or, to "
-              "start with what is left, take its line out of the manifest.",
-          error);
+          " names it: without it, data would be lost. Restore it from a backup; or, to "
+          "start with what is left, take its line out of the manifest.");
     }
     if (error != 0) {
-      return refuse(
-          part.path + " can't be opened: " + std::strerror(error) + "." + std::string(kWhere),
-          error);
+      return refuse(part.path, error);
     }
   }
   return done();
@@ -418,7 +411,12 @@ AofFiles::Step AofFiles::done(Stage stage) {
   return Step::kDone;
 }
 
-AofFiles::Step AofFiles::refuse(std::string sentence, int error) {
+AofFiles::Step AofFiles::refuse(const std::string& name, int error) {
+  return refuse_found(
+      name + " can't be opened: " + std::strerror(error) + "." + std::string(kWhere), error);
+}
+
+AofFiles::Step AofFiles::refuse_found(std::string sentence, int error) {
   error_ = std::move(sentence);
   error_number_ = error;
   end_apart();

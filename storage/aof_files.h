@@ -138,7 +138,9 @@ class AofFiles {
   void add_manifest(const AofManifest& manifest);
   void add_rename();
   Step done(Stage stage = Stage::kIdle);
-  Step refuse(std::string sentence, int error = 0);
+  // A name that can't be opened; what was found.
+  Step refuse(const std::string& name, int error);
+  Step refuse_found(std::string sentence, int error = 0);
 
   int open_to_write(const std::string& name, Disk::File& file);
   int open_incr();

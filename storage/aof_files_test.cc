@@ -216,7 +216,7 @@ TEST(AofFiles, RefusesWhatWouldLoseData) {
       {damaged, "d/f.manifest, line 3: \"x\" can't be understood"},
       {empty, "d/f.manifest: it is empty"},
       {twice, "both f and d/f are there"},
-      {{.files = {{"d", ""}}}, "directory d can't be read: Not a directory. Options dir"},
+      {{.files = {{"d", ""}}}, "d can't be opened: Not a directory. Options dir"},
   };
   for (const Row& row : rows) {
     Machine machine(row.image);

@@ -89,7 +89,7 @@ AofSplitter::Step AofSplitter::command() {
     }
     const size_t rest = window_.size() - at;
     if (rest < bytes) {
-      return more(bytes - rest + 2);
+      return more(bytes - rest);  // what stands behind it may be wrong
     }
     args_.push_back(window_.substr(at, bytes));
     at += bytes;
@@ -189,7 +189,7 @@ bool AofSplitter::number(char mark, uint64_t max, std::string_view what, size_t&
 bool AofSplitter::line_end(size_t& at) {
   for (const char expected : {'\r', '\n'}) {
     if (at == window_.size()) {
-      return stop(more(expected == '\r' ? 2 : 1));
+      return stop(more(1));
     }
     if (window_[at] != expected) {
       return stop(broken(at, shown_byte(window_[at]) + " stands where a line has to end with "

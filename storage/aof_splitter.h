@@ -8,10 +8,9 @@
 //
 // How it ends:
 //   kEnd        behind the last record.
-//   kTruncated  within a record, or within MULTI ... EXEC, which counts as cut off at its MULTI.
-//   All
-//               before valid_to() is whole. With aof-load-truncated yes, the last file of a history
-//               is cut there and taken; of any other file it is an error.
+//   kTruncated  within a record, or within MULTI ... EXEC, which counts as cut off at its MULTI:
+//               all before valid_to() is whole. With aof-load-truncated yes, the last file of a
+//               history is cut there and taken; of any other file it is an error.
 //   kBroken     what stands there is no record. redis-check-aof --fix would cut at valid_to(), and
 //               lose what follows.
 //   kRdb        the file begins with an RDB file. Nothing of the window is used: an RdbFileSplitter

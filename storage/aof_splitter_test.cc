@@ -157,6 +157,7 @@ TEST(AofSplitter, RefusesWhatIsNoRecord) {
       {"#" + std::string(1023, 'x') + "\n", 0, "a line that begins with # has no end"},
       {std::string("#a\0b\r\n", 6), 2, "a zero byte stands in a line of text"},
       {std::string("\0*", 2), 0, "a zero byte stands where the number of arguments"},
+      {"*1\r\n$4\r\nPINGx", 12, "\"x\" stands where a line has to end"},
       {multi + multi, 15, "a MULTI stands within another"},
       {command({"exec"}), 0, "an EXEC without a MULTI"},
       {"REDIS0010", 0, "\"R\" stands"},  // not at the beginning
