@@ -3,6 +3,7 @@ records, what is cut off or damaged is told at the same byte, and a directory ke
 they load. The server under test has no part in this; aof_files_tool has."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -168,6 +169,39 @@ class AofFiles(Case):
                 continue
             self.assertEqual(told[cut], "%s %d" % ("end" if check.returncode == 0 else "truncated",
                                                    valid), check.stdout)
+
+    @only_once
+    @pollux_only
+    def test_whatever_is_whole_here_is_whole_for_redis_check_aof(self):
+        with self.redis(aof_timestamp_enabled="yes") as server:
+            with server.redis().pipeline() as pipeline:
+                pipeline.rpush("list", "", "x")
+                pipeline.incr("n")
+                pipeline.execute()
+        data = self.get(os.path.join(DIRECTORY, "appendonly.aof.1.incr.aof"))
+        chance = random.Random(1)
+        multi, ended = harness.encode("multi"), harness.encode("EXEC")
+        damaged = [multi + multi, ended, multi + data, data + ended, data + b"x", b"\n" + data,
+                   data.replace(b"EXEC", b"exec")]
+        for _ in range(100):
+            at = chance.randrange(len(data))
+            byte = chance.choice([bytes([data[at] ^ 1]), b"\r\n", b"0", b"", data[at:at + 1] * 2])
+            damaged.append(data[:at] + byte + data[at + 1:])
+        whole = 0
+        for bytes_ in damaged:
+            self.put("damaged.aof", bytes_)
+            end, valid = self.run_tool("list", "damaged.aof", 100)[-1].split()
+            check = self.check("damaged.aof")
+            if end == "end":
+                whole += 1
+                self.assertEqual(check.returncode, 0, bytes_)
+            elif check.returncode != 0:
+                up_to = int(re.search(r"ok_up_to=(\d+)", check.stdout).group(1))
+                between = bytes_[int(valid):up_to]  # what it takes for numbers
+                self.assertTrue(not between or between.startswith(b"*"), (between, bytes_))
+            else:  # taken there though a number or a line end is not as it is written
+                self.assertEqual(end, "broken", bytes_)
+        self.assertGreater(whole, 5)
 
     @only_once
     @pollux_only
