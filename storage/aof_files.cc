@@ -199,9 +199,7 @@ AofFiles::Step AofFiles::examine() {
   script_.sync_directory(".");
   add_manifest(next_);
   add_rename();
-  script_.rename(names.file, path(names.file));
-  script_.sync_directory(names.directory);
-  script_.sync_directory(".");
+  script_.rename(names.file, path(names.file));  // durable before start() is done
   return Step::kAgain;
 }
 

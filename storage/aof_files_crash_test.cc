@@ -54,6 +54,9 @@ class Server {
         files_({.names = {.directory = "d", .file = "f"}, .token = kFilesToken}, disk),
         rng_(seed) {}
 
+  // The process ends between two steps when the disk has had so many calls.
+  void kill_at_call(uint64_t number) { killed_at_ = number; }
+
   // False with error() if the start is refused or fails. `durable`: changes that must be there.
   bool start(uint64_t durable) {
     files_.open();
@@ -94,6 +97,9 @@ class Server {
   }
 
   bool append(uint64_t count = 1) {
+    if (disk_.calls() >= killed_at_) {
+      return false;
+    }
     const std::string bytes = changes(issued_, issued_ + count);
     const Disk::File file = files_.incr().file;
     disk_.write(file, offset_, bytes, kOwnToken);
@@ -143,6 +149,10 @@ class Server {
       const Step step = files_.step();
       if (step == Step::kDone) {
         return true;
+      }
+      if (step != Step::kWaiting && disk_.calls() >= killed_at_) {
+        broken_ = true;
+        return false;
       }
       if (step == Step::kFailed && (!files_.busy() || disk_.crashed())) {
         error_ = files_.error();
@@ -251,7 +261,8 @@ class Server {
   uint64_t issued_ = 0;
   uint64_t synced_ = 0;
   uint64_t offset_ = 0;
-  bool broken_ = false;
+  uint64_t killed_at_ = UINT64_MAX;
+  bool broken_ = false;  // it has ended, or can't append
   std::string error_;
 };
 
@@ -369,6 +380,38 @@ TEST(AofFilesCrash, FromADirectoryOfRedis) {
                        {"d/temp-f.incr", changes(3, 8)},
                        {"d/temp-f.manifest", "file f.5.b"}};
   EXPECT_EQ(refusals(begin, Forget::kNothing, 2), 0U);
+}
+
+// A process ends, and what it has written is seen but not durable. The next one loads it, so it
+// must be durable when that one has started.
+TEST(AofFilesCrash, WhatAnotherProcessHasLeftIsMadeDurable) {
+  size_t refused = 0;
+  uint64_t kills = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    for (uint64_t n = 1; n < 200; n += 1 + seed) {
+      ManualClock clock{Instant{0}};
+      SimDisk disk(seed, clock);
+      uint64_t durable = 0;
+      {
+        Server killed(disk, seed);
+        killed.kill_at_call(n);
+        if (killed.start(0)) {
+          live(killed, seed, Forget::kNothing);
+        }
+        durable = killed.durable();
+      }
+      Server next(disk, seed);
+      ASSERT_TRUE(next.start(durable)) << next.error();
+      ASSERT_TRUE(next.append() && next.sync());
+      disk.crash();
+      for (uint64_t outcome = 0; outcome < 3; ++outcome) {
+        start_well({disk.survivors(outcome), next.durable()}, refused);
+      }
+      ++kills;
+    }
+  }
+  EXPECT_EQ(refused, 0U);
+  EXPECT_GT(kills, 300U);
 }
 
 TEST(AofFilesCrash, WhoForgetsASyncIsFound) {
