@@ -22,29 +22,6 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) {
   });
 }
 
-// False if a quote has no end. As redis-server splits lines of its files.
-bool split_line(std::string_view line, std::vector<std::string>& words) {
-  const char* in = line.data();
-  const char* const end = in + line.size();
-  while (true) {
-    while (in < end && is_space(*in)) {
-      ++in;
-    }
-    if (in == end) {
-      return true;
-    }
-    std::string& word = words.emplace_back();
-    while (in < end && !is_space(*in)) {
-      const char c = *in++;
-      if (c != '"' && c != '\'') {
-        word += c;
-      } else if (!take_quoted(in, end, c, word)) {
-        return false;
-      }
-    }
-  }
-}
-
 class Parser {
  public:
   Parser(std::string_view path, std::string& error) : path_(path), error_(error) {}
@@ -78,14 +55,15 @@ class Parser {
       return refuse("the line is empty. " + std::string(kForm));
     }
     text = text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-    std::vector<std::string> words;
-    if (!split_line(text, words) || words.size() < 6 || words.size() % 2 != 0) {
+    std::string buffer;
+    std::vector<std::string_view> words;
+    if (!split_quoted(text, buffer, words) || words.size() < 6 || words.size() % 2 != 0) {
       return refuse("\"" + printable(text) + "\" can't be understood. " + std::string(kForm));
     }
     AofManifest::File file;
     char type = 0;
     for (size_t i = 0; i < words.size(); i += 2) {
-      const std::string& value = words[i + 1];
+      const std::string_view value = words[i + 1];
       if (equals_ignoring_case(words[i], "file")) {
         file.name = value;
       } else if (equals_ignoring_case(words[i], "seq")) {

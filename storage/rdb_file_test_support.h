@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include "src/base/assert.h"
 #include "storage/rdb_file_splitter.h"
+#include "storage/splitter_test_support.h"
 
 namespace pollux {
 
@@ -50,38 +49,21 @@ struct SplitFile {
   size_t window_max = 0;  // the largest that was asked for
 };
 
-// Feeds a file in windows of `window_bytes`, larger only if asked to; each in a block of its exact
-// size. `told`: the splitter is told how much follows, not only with the last window.
 inline SplitFile split_file(std::string_view file, size_t window_bytes, bool told = true,
                             const RdbFileSplitter::Options& options = {}) {
   using Step = RdbFileSplitter::Step;
   SplitFile result;
   RdbFileSplitter splitter(options);
-  size_t wanted = window_bytes;
-  for (;;) {
-    const std::string_view rest = file.substr(splitter.offset());
-    const std::string_view part = rest.substr(0, wanted);
-    const auto exact = std::make_unique<char[]>(part.size());
-    part.copy(exact.get(), part.size());
-    const bool last = part.size() == rest.size();
-    splitter.feed({exact.get(), part.size()},
-                  last || told ? rest.size() - part.size() : RdbFileSplitter::kUnknown);
-    Step step;
-    while ((step = splitter.next()) == Step::kEvent) {
-      result.lines += line_of(splitter.event()) + "\n";
-    }
-    result.version = splitter.version();
-    result.used = splitter.offset();
-    if (step != Step::kMore) {
-      result.ended = step == Step::kEnd;
-      result.sum = splitter.sum();
-      result.error = splitter.error();
-      return result;
-    }
-    POLLUX_ASSERT(!last);  // with all it has, it knows
-    wanted = std::max(window_bytes, splitter.window_bytes_min());
-    result.window_max = std::max(result.window_max, wanted);
-  }
+  TestWindows windows = {.bytes = window_bytes, .told = told};
+  result.ended = split_in_windows(splitter, file, windows, Step::kEvent, [&] {
+                   result.lines += line_of(splitter.event()) + "\n";
+                 }) == Step::kEnd;
+  result.version = splitter.version();
+  result.used = splitter.offset();
+  result.sum = splitter.sum();
+  result.error = splitter.error();
+  result.window_max = windows.max;
+  return result;
 }
 
 }  // namespace pollux

@@ -56,4 +56,31 @@ bool take_quoted(const char*& in, const char* end, char quote, std::string& out)
   return false;
 }
 
+bool split_quoted(std::string_view line, std::string& text, std::vector<std::string_view>& words) {
+  text.clear();
+  text.reserve(line.size());  // words never get longer, so views into it stay
+  const char* in = line.data();
+  const char* const end = in + line.size();
+  while (true) {
+    while (in < end && is_space(*in)) {
+      ++in;
+    }
+    if (in == end) {
+      return true;
+    }
+    const size_t start = text.size();
+    while (in < end && !ends_word(*in)) {
+      if (*in == '"' || *in == '\'') {
+        const char quote = *in++;
+        if (!take_quoted(in, end, quote, text)) {
+          return false;
+        }
+        break;  // a closing quote ends the word
+      }
+      text.push_back(*in++);
+    }
+    words.emplace_back(text.data() + start, text.size() - start);
+  }
+}
+
 }  // namespace pollux

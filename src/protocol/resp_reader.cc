@@ -62,40 +62,6 @@ inline bool take_length(const char*& in, const char* end, size_t& length) {
   return true;
 }
 
-// What ends a word of an inline command; '\v' and '\f' only stand before one.
-bool ends_word(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-// Splits a line by redis-cli's rules of quoting (Redis: sdssplitargs). `text` takes the bytes of
-// the words and is what `args` points into. False if quotes are unbalanced.
-bool split_quoted(std::string_view line, std::string& text, std::vector<std::string_view>& args) {
-  text.clear();
-  text.reserve(line.size());  // words never get longer, so views into it stay
-  const char* in = line.data();
-  const char* const end = in + line.size();
-  while (true) {
-    while (in < end && is_space(*in)) {
-      ++in;
-    }
-    if (in == end) {
-      return true;
-    }
-    const size_t start = text.size();
-    while (in < end && !ends_word(*in)) {
-      if (*in == '"' || *in == '\'') {
-        const char quote = *in++;
-        if (!take_quoted(in, end, quote, text)) {
-          return false;
-        }
-        break;  // a closing quote ends the word
-      }
-      text.push_back(*in++);
-    }
-    args.emplace_back(text.data() + start, text.size() - start);
-  }
-}
-
 void split_plain(std::string_view line, std::vector<std::string_view>& args) {
   const char* in = line.data();
   const char* const end = in + line.size();

@@ -13,13 +13,9 @@
 //                                        rewrite=FILE  its bytes are the base of a rewrite
 //
 // WINDOW: bytes of the first window. An error ends with status 1 and a sentence.
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -28,35 +24,14 @@
 #include "storage/aof_splitter.h"
 #include "storage/rdb_file_splitter.h"
 #include "storage/rdb_file_writer.h"
+#include "storage/splitter_test_support.h"
 #include "storage/uring_disk.h"
+#include "tests/file_tool.h"
 
 namespace pollux {
 namespace {
 
 using Step = AofSplitter::Step;
-
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
-}
-
-std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    fail("can't open " + path);
-  }
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<uint8_t>(c);
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 0xf];
-  }
-  return text.empty() ? "-" : text;
-}
 
 std::string line_of(const AofRecord& record) {
   std::string line = std::to_string(record.offset);
@@ -72,23 +47,6 @@ std::string line_of(const AofRecord& record) {
   return line;
 }
 
-// Gives `splitter` the file from its offset on, until it stops; `take` gets what it says each time.
-template <typename Splitter, typename Take>
-auto split(Splitter& splitter, std::string_view file, size_t window_bytes, Take&& take) {
-  for (size_t wanted = window_bytes;;) {
-    const std::string_view rest = file.substr(splitter.offset());
-    const std::string_view window = rest.substr(0, wanted);
-    splitter.feed(window, rest.size() - window.size());
-    auto step = splitter.next();
-    for (; take(step); step = splitter.next()) {
-    }
-    if (step != decltype(step)::kMore) {
-      return step;
-    }
-    wanted = std::max(window_bytes, splitter.window_bytes_min());
-  }
-}
-
 struct End {
   Step step;
   uint64_t valid_to;
@@ -96,30 +54,30 @@ struct End {
 };
 
 End split_file(std::string_view file, size_t window_bytes, bool print) {
-  AofSplitter whole;
-  AofSplitter* splitter = &whole;
-  const auto take = [&](Step step) {
-    if (print && step == Step::kRecord) {
-      std::printf("%s\n", line_of(splitter->record()).c_str());
-    }
-    return step == Step::kRecord;
+  TestWindows windows = {.bytes = window_bytes};
+  const auto take_all = [&](AofSplitter& splitter) {
+    const Step step = split_in_windows(splitter, file, windows, Step::kRecord, [&] {
+      if (print) {
+        std::printf("%s\n", line_of(splitter.record()).c_str());
+      }
+    });
+    return End{step, splitter.valid_to(), splitter.error()};
   };
-  Step step = split(whole, file, window_bytes, take);
-  if (step != Step::kRdb) {
-    return {step, whole.valid_to(), whole.error()};
+  AofSplitter whole;
+  const End end = take_all(whole);
+  if (end.step != Step::kRdb) {
+    return end;
   }
   RdbFileSplitter rdb;
-  const auto pass = [](RdbFileSplitter::Step s) { return s == RdbFileSplitter::Step::kEvent; };
-  if (split(rdb, file, window_bytes, pass) == RdbFileSplitter::Step::kError) {
+  if (split_in_windows(rdb, file, windows, RdbFileSplitter::Step::kEvent, [] {}) !=
+      RdbFileSplitter::Step::kEnd) {
     fail(rdb.error());
   }
   if (print) {
     std::printf("rdb %llu\n", static_cast<unsigned long long>(rdb.offset()));
   }
   AofSplitter tail({}, rdb.offset());
-  splitter = &tail;
-  step = split(tail, file, window_bytes, take);
-  return {step, tail.valid_to(), tail.error()};
+  return take_all(tail);
 }
 
 std::string told(const End& end) {

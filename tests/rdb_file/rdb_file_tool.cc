@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -21,6 +20,8 @@
 #include "src/rdb/value_codec.h"
 #include "storage/rdb_file_splitter.h"
 #include "storage/rdb_file_writer.h"
+#include "storage/splitter_test_support.h"
+#include "tests/file_tool.h"
 
 namespace pollux {
 namespace {
@@ -28,49 +29,16 @@ namespace {
 using Kind = RdbFileEvent::Kind;
 using Step = RdbFileSplitter::Step;
 
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
-}
-
-std::string content(const char* path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    fail("can't open " + std::string(path));
-  }
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // Calls `take` with each event.
 template <typename Take>
 RdbFileSplitter split(std::string_view file, size_t window_bytes, Take&& take) {
   RdbFileSplitter splitter;
-  for (size_t wanted = window_bytes;;) {
-    const std::string_view rest = file.substr(splitter.offset());
-    const std::string_view window = rest.substr(0, wanted);
-    splitter.feed(window, rest.size() - window.size());
-    Step step;
-    while ((step = splitter.next()) == Step::kEvent) {
-      take(splitter.event(), splitter);
-    }
-    if (step == Step::kError) {
-      fail(splitter.error());
-    }
-    if (step == Step::kEnd) {
-      return splitter;
-    }
-    wanted = std::max(window_bytes, splitter.window_bytes_min());
+  TestWindows windows = {.bytes = window_bytes};
+  if (split_in_windows(splitter, file, windows, Step::kEvent,
+                       [&] { take(splitter.event(), splitter); }) == Step::kError) {
+    fail(splitter.error());
   }
-}
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<uint8_t>(c);
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 0xf];
-  }
-  return text.empty() ? "-" : text;
+  return splitter;
 }
 
 template <typename Number>
