@@ -25,15 +25,6 @@ std::string shown_byte(char c) {
 
 }  // namespace
 
-void AofSplitter::feed(std::string_view window, uint64_t following) {
-  POLLUX_ASSERT(last_ == Step::kMore && !fed_);
-  fed_ = true;
-  window_offset_ += used_;
-  used_ = 0;
-  window_ = window;
-  following_ = following;
-}
-
 AofSplitter::Step AofSplitter::next() {
   if (last_ != Step::kRecord && last_ != Step::kMore) {
     return last_;
@@ -44,7 +35,7 @@ AofSplitter::Step AofSplitter::next() {
   } else {
     last_ = only_zeros_ ? zeros() : started_ ? one_record() : start_of_file();
   }
-  fed_ = last_ == Step::kRecord;
+  fed_ = last_ != Step::kMore;
   return last_;
 }
 
@@ -211,7 +202,7 @@ AofSplitter::Step AofSplitter::more(uint64_t lacking) {
   if (lacking > following_) {
     return truncated();
   }
-  window_bytes_min_ = next_window_bytes(window_.size() - used_, lacking, following_);
+  want(lacking);
   return Step::kMore;
 }
 
@@ -221,7 +212,7 @@ AofSplitter::Step AofSplitter::truncated() {
            (in_multi_ ? "a transaction (MULTI without EXEC)" : "a record") +
            " that begins there has no end in the file (a crash? a full disk? a copy that did not "
            "end?). All before is whole; " +
-           (following_ == kFollowingUnknown ? "what follows" : std::to_string(dropped) + " bytes") +
+           (following_ == kUnknown ? "what follows" : std::to_string(dropped) + " bytes") +
            " would be dropped. With aof-load-truncated yes the server cuts the last file there and "
            "starts, and redis-check-aof --fix cuts it, too; keep a copy before.";
   return Step::kTruncated;

@@ -34,7 +34,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/window_growth.h"
+#include "storage/splitter_window.h"
 
 namespace pollux {
 
@@ -56,7 +56,7 @@ struct AofRecord {
   std::string_view text;
 };
 
-class AofSplitter {
+class AofSplitter : public SplitterWindow {
  public:
   struct Options {
     // Of one argument: proto-max-bulk-len, if it was never higher while the file was written.
@@ -70,18 +70,11 @@ class AofSplitter {
   // `start`: the byte of the file that the first window begins with. Only at 0 an RDB file may
   // stand.
   explicit AofSplitter(const Options& options, uint64_t start = 0)
-      : options_(options), window_offset_(start), valid_to_(start) {}
+      : SplitterWindow(start, 1), options_(options), valid_to_(start) {}
 
-  // `following`: bytes of the file behind this window; 0 with the last. Only after kMore, or first.
-  void feed(std::string_view window, uint64_t following = kFollowingUnknown);
   Step next();
 
   const AofRecord& record() const { return record_; }
-  // After kMore.
-  size_t used() const { return used_; }
-  size_t window_bytes_min() const { return window_bytes_min_; }
-  // Bytes of the file that are done.
-  uint64_t offset() const { return window_offset_ + used_; }
   // Where the last record ended that stands in no MULTI without EXEC.
   uint64_t valid_to() const { return valid_to_; }
   // After kTruncated and kBroken: a sentence with the offset, for the log.
@@ -106,13 +99,6 @@ class AofSplitter {
   bool stop(Step step);
 
   const Options options_;
-  std::string_view window_;
-  uint64_t window_offset_ = 0;
-  uint64_t following_ = kFollowingUnknown;
-  bool fed_ = false;  // a window is being read
-  size_t used_ = 0;
-  size_t window_bytes_min_ = 1;
-
   AofRecord record_;
   std::vector<std::string_view> args_;
   bool started_ = false;  // it is known that this is no RDB file

@@ -8,7 +8,6 @@
 #include "src/data/crc64.h"
 #include "src/rdb/value_codec.h"
 #include "storage/rdb_file_text.h"
-#include "storage/window_growth.h"
 
 namespace pollux {
 
@@ -47,15 +46,6 @@ unsigned version_of(RdbOpcode code) {
 constexpr auto kFirstOpcode = static_cast<uint8_t>(RdbOpcode::kSlotImport);
 
 }  // namespace
-
-void RdbFileSplitter::feed(std::string_view window, uint64_t following) {
-  POLLUX_ASSERT(last_ == Step::kMore && !fed_);
-  fed_ = true;
-  window_offset_ += used_;
-  used_ = 0;
-  window_ = window;
-  following_ = following;
-}
 
 RdbFileSplitter::Step RdbFileSplitter::next() {
   if (last_ == Step::kEnd || last_ == Step::kError) {
@@ -98,7 +88,6 @@ RdbFileSplitter::Part RdbFileSplitter::refuse(std::string_view what) {
 
 RdbFileSplitter::Part RdbFileSplitter::stopped(const RdbReader& in, std::string_view what) {
   const uint64_t lacking = in.lacking();
-  const size_t rest = window_.size() - used_;
   if (lacking == 0) {
     return refuse(std::string(what) + " is damaged, at about byte " +
                   decimal(window_offset_ + at(in)) +
@@ -109,7 +98,7 @@ RdbFileSplitter::Part RdbFileSplitter::stopped(const RdbReader& in, std::string_
                   " bytes beyond the end of the file: it was cut off (a full disk? a copy that did "
                   "not end?) or is damaged. Copy it again, or load an older backup.");
   }
-  window_bytes_min_ = next_window_bytes(rest, lacking, following_);
+  want(lacking);
   return Part::kStop;
 }
 

@@ -32,7 +32,7 @@
 #include "src/rdb/rdb_reader.h"
 #include "src/rdb/rdb_text.h"
 #include "storage/rdb_file_format.h"
-#include "storage/window_growth.h"
+#include "storage/splitter_window.h"
 
 namespace pollux {
 
@@ -59,7 +59,7 @@ struct RdbFileEvent {
   bool empty = false;  // a collection without elements, which can't be built
 };
 
-class RdbFileSplitter {
+class RdbFileSplitter : public SplitterWindow {
  public:
   struct Options {
     bool checksum = true;  // rdbchecksum
@@ -74,23 +74,14 @@ class RdbFileSplitter {
     kNotChecked,    // Options::checksum
     kNotInVersion,  // Redis up to 2.4
   };
-  static constexpr uint64_t kUnknown = kFollowingUnknown;
 
   RdbFileSplitter() : RdbFileSplitter(Options{}) {}
-  explicit RdbFileSplitter(const Options& options) : options_(options) {}
+  explicit RdbFileSplitter(const Options& options)
+      : SplitterWindow(0, kRdbMagicBytes), options_(options) {}
 
-  // `following`: bytes of the file behind this window; 0 with the last. Only after kMore, or first.
-  void feed(std::string_view window, uint64_t following = kUnknown);
   Step next();
 
   const RdbFileEvent& event() const { return event_; }
-  // After kMore and kEnd: bytes of the window that are done. Behind the end others may follow (the
-  // commands of an append-only file).
-  size_t used() const { return used_; }
-  // After kMore.
-  size_t window_bytes_min() const { return window_bytes_min_; }
-  // Bytes of the file that are done.
-  uint64_t offset() const { return window_offset_ + used_; }
   // After kEnd.
   Sum sum() const { return verdict_; }
   // After kError: a sentence with the offset, for the log.
@@ -129,12 +120,6 @@ class RdbFileSplitter {
   std::string name_of_key() const;
 
   const Options options_;
-  std::string_view window_;
-  uint64_t window_offset_ = 0;
-  uint64_t following_ = kUnknown;
-  bool fed_ = false;  // a window is being read
-  size_t used_ = 0;
-  size_t window_bytes_min_ = kRdbMagicBytes;
   uint64_t sum_ = 0;  // of all before the window
 
   unsigned version_ = 0;

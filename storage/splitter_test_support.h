@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "src/base/assert.h"
-#include "storage/window_growth.h"
+#include "storage/splitter_window.h"
 
 namespace pollux {
 
@@ -29,7 +29,7 @@ Step split_in_windows(Splitter& splitter, std::string_view file, TestWindows& wi
     window.copy(exact.get(), window.size());
     const bool last = window.size() == rest.size();
     splitter.feed({exact.get(), window.size()},
-                  last || windows.told ? rest.size() - window.size() : kFollowingUnknown);
+                  last || windows.told ? rest.size() - window.size() : SplitterWindow::kUnknown);
     Step step;
     while ((step = splitter.next()) == part) {
       take();

@@ -1,6 +1,6 @@
 // Quoted words as Redis reads them in inline commands, in redis.conf and in manifests: in "..." a
-// backslash makes line ends, tabs and bytes in hex; in '...' it only makes a quote. Total: any bytes
-// in.
+// backslash makes line ends, tabs and bytes in hex; in '...' it only makes a quote. Total: any
+// bytes in.
 #pragma once
 
 #include <string>
