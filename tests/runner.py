@@ -362,7 +362,7 @@ def targets(kind):
     if kind not in SOME_TESTS:
         return []
     fuzzers = ["tests/" + name for name in fuzz_targets()] if kind == "asan" else []
-    programs = ["pollux-server", "tests/rdb_file/rdb_file_tool"]
+    programs = ["pollux-server", "tests/aof_files/aof_files_tool", "tests/rdb_file/rdb_file_tool"]
     return [*SOME_TESTS[kind].values(), *fuzzers, *programs]
 
 
