@@ -106,8 +106,7 @@ size_t LargeList::node_count() const {
 
 // --- blocks ---
 
-// Who reads the segment, if somebody still does; it knows then that its nodes are about to change.
-ListReader* LargeList::reader_of(Segment& segment) {
+ListReader* LargeList::tell_reader(Segment& segment) {
   ListReader* const reader = memory_.list_reader(segment.reader);
   if (reader == nullptr || !reader->before_nodes(segment.reader_number)) {
     segment.reader = 0;
@@ -124,11 +123,9 @@ char* LargeList::new_block(size_t capacity) {
 // The node still stands in its place.
 void LargeList::free_block(Segment& segment, const ListNode& node) {
   block_bytes_ -= Arena::usable(node.capacity);
-  if (segment.reader != 0) [[unlikely]] {
-    ListReader* const reader = reader_of(segment);
-    if (reader != nullptr && reader->takes(segment.reader_number, node)) {
-      return;
-    }
+  ListReader* const reader = before_nodes(segment);
+  if (reader != nullptr && reader->takes(segment.reader_number, node)) {
+    return;
   }
   memory_.free_outside({node.block, node.capacity, node.capacity});
 }
@@ -501,7 +498,7 @@ size_t LargeList::remove_from(const Place& place, const PackedNeedle& needle, Li
     const size_t found = count_matches(node.packed(), needle);
     skip = found > max ? found - max : 0;
   }
-  if (segment.reader != 0) [[unlikely]] {
+  if (before_nodes(segment) != nullptr) [[unlikely]] {
     if (node.packed().find(needle, Listpack::first()) == Listpack::kNone) {
       return 0;
     }

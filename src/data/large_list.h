@@ -99,21 +99,17 @@ class LargeList final : public Collection {
   }
 
   // --- who reads it ---
-  // Before nodes of the segment are changed, come or go.
-  void before_nodes(Segment& segment) {
-    if (segment.reader != 0) [[unlikely]] {
-      reader_of(segment);
-    }
+  // Before nodes of the segment are changed, come or go: who must be told more, if anybody.
+  ListReader* before_nodes(Segment& segment) {
+    return segment.reader == 0 ? nullptr : tell_reader(segment);
   }
-  // Before the block of one of its nodes is written to; this is before_nodes, too.
+  ListReader* tell_reader(Segment& segment);
+  // Before the block of one of its nodes is written to.
   void before_write(Segment& segment, const ListNode& node) {
-    if (segment.reader != 0) [[unlikely]] {
-      if (ListReader* const reader = reader_of(segment)) {
-        reader->before_write(segment.reader_number, node);
-      }
+    if (ListReader* const reader = before_nodes(segment)) {
+      reader->before_write(segment.reader_number, node);
     }
   }
-  ListReader* reader_of(Segment& segment);
 
   // --- blocks ---
   char* new_block(size_t capacity);

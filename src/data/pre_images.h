@@ -11,7 +11,7 @@
 // a list, a stream, its groups. Numbers are not used again, so one that is left behind is harmless;
 // who finds that nobody has it puts it out.
 //
-// Called by the holder of the shard, in the middle of a change: nothing may be changed but the mark.
+// Called by the holder of the shard, in the middle of a change: nothing may change but the mark.
 #pragma once
 
 #include <cstdint>

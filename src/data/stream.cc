@@ -156,10 +156,8 @@ Stream::Block Stream::new_block(size_t capacity) {
 }
 
 void Stream::insert_block(StreamId id, const Block& block) {
-  if (reader_ != 0) [[unlikely]] {
-    if (StreamReader* const reader = this->reader()) {
-      reader->before_block(id);
-    }
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_block(id);
   }
   blocks_.insert(id, block);
 }
@@ -182,13 +180,13 @@ void Stream::reblock(StreamId id, Block& block, size_t capacity) {
   block = fresh;
 }
 
+// Behind before_write.
 void Stream::set_counts(StreamId id, Block& block, uint64_t live, uint64_t deleted) {
   const BlockView view(id, block.bytes);
   const size_t needed = view.bytes_with_counts(live, deleted);
   if (needed > block.capacity) {
     reblock(id, block, Arena::usable(needed));
   }
-  before_write(id, block);
   view.set_counts(live, deleted, block.bytes);
 }
 
@@ -305,7 +303,7 @@ StreamGroup& Stream::add_group(std::string_view name, StreamId last_id, int64_t 
 
 void Stream::remove_group(StreamGroup& group) {
   groups_.erase(group.name());
-  StreamReader* const reader = reader_ == 0 ? nullptr : this->reader();
+  StreamReader* const reader = this->reader();
   if (reader != nullptr && reader->takes(group)) {
     memory_.keep(group);
   } else {
@@ -320,8 +318,7 @@ void Stream::be_read(ReaderId reader) {
   }
 }
 
-// Who reads it, if somebody still does.
-StreamReader* Stream::reader() {
+StreamReader* Stream::find_reader() {
   StreamReader* const reader = memory_.stream_reader(reader_);
   if (reader == nullptr) {
     reader_ = 0;

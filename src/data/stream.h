@@ -152,23 +152,20 @@ class Stream final : public Collection {
   std::optional<Spot> find(StreamId id) const;
 
   // --- who reads it (pre_images.h) ---
+  // Null if nobody does, or not any more.
+  StreamReader* reader() { return reader_ == 0 ? nullptr : find_reader(); }
+  StreamReader* find_reader();
   // Before bytes of the block are written.
   void before_write(StreamId id, const Block& block) {
-    if (reader_ != 0) [[unlikely]] {
-      if (StreamReader* const reader = this->reader()) {
-        reader->before_write(id, block);
-      }
+    if (StreamReader* const reader = this->reader()) {
+      reader->before_write(id, block);
     }
   }
   // Whether the block is the reader's from here on.
   bool is_taken(StreamId id, const Block& block) {
-    if (reader_ == 0) [[likely]] {
-      return false;
-    }
     StreamReader* const reader = this->reader();
     return reader != nullptr && reader->takes(id, block);
   }
-  StreamReader* reader();
 
   // --- blocks ---
   Block new_block(size_t capacity);

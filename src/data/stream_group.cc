@@ -97,6 +97,39 @@ bool StreamGroup::free_some(uint64_t until) {
 
 void StreamGroup::member_moved(Handle /*from*/, Handle /*to*/) { POLLUX_ASSERT(false); }
 
+// --- who reads it ---
+
+// Null if nobody does, or not any more.
+inline StreamReader* StreamGroup::reader() {
+  if (reader_ == 0) [[likely]] {
+    return nullptr;
+  }
+  StreamReader* const reader = memory_.stream_reader(reader_);
+  if (reader == nullptr || !reader->reads(*this)) {
+    reader_ = 0;
+    return nullptr;
+  }
+  return reader;
+}
+
+inline void StreamGroup::before_consumer(std::string_view name, const StreamConsumer* was) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_consumer(*this, name, was);
+  }
+}
+
+inline void StreamGroup::before_pending(StreamId id, const StreamPending* was) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_pending(*this, id, was);
+  }
+}
+
+inline void StreamGroup::before_id(const StreamConsumer& consumer, StreamId id, bool was_there) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_id(*this, consumer, id, was_there);
+  }
+}
+
 // --- consumers ---
 
 StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms) {
@@ -105,6 +138,11 @@ StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms)
   StreamConsumer* const consumer = new (block) StreamConsumer(arena_, name, now_ms);
   consumers_.insert(consumer->name(), consumer);
   return *consumer;
+}
+
+void StreamGroup::set_seen(StreamConsumer& consumer, int64_t now_ms) {
+  before_consumer(consumer.name(), &consumer);
+  consumer.seen_ms_ = now_ms;
 }
 
 size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
@@ -123,7 +161,7 @@ size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
   };
   while (consumer.pending_.drop_leaf(forget)) {
   }
-  if (StreamReader* const reader = reader_ == 0 ? nullptr : this->reader()) {
+  if (StreamReader* const reader = this->reader()) {
     reader->consumer_goes(*this, consumer);
   }
   consumers_.erase(consumer.name());
@@ -135,26 +173,6 @@ void StreamGroup::free_consumer(StreamConsumer* consumer) {
   const size_t bytes = sizeof(StreamConsumer) + consumer->name_bytes_;
   consumer->~StreamConsumer();
   arena_.free(consumer, bytes);
-}
-
-// --- who reads it ---
-
-// Who reads the group, if somebody still does.
-StreamReader* StreamGroup::reader() {
-  StreamReader* const reader = memory_.stream_reader(reader_);
-  if (reader == nullptr || !reader->reads(*this)) {
-    reader_ = 0;
-    return nullptr;
-  }
-  return reader;
-}
-
-void StreamGroup::before_id(StreamConsumer& consumer, StreamId id, bool was_there) {
-  if (reader_ != 0) [[unlikely]] {
-    if (StreamReader* const reader = this->reader()) {
-      reader->before_id(*this, consumer, id, was_there);
-    }
-  }
 }
 
 // --- pending entries ---
@@ -208,6 +226,11 @@ void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer&
   if (pending.delivered_ms_ != delivered_ms) {
     set_delivered(id, pending, delivered_ms);
   }
+}
+
+void StreamGroup::set_deliveries(StreamId id, StreamPending& pending, uint64_t times) {
+  before_pending(id, &pending);
+  pending.deliveries_ = times;
 }
 
 bool StreamGroup::acknowledge(StreamId id) {

@@ -135,10 +135,7 @@ class StreamGroup final : public Collection {
   }
   // Requires that there is none of this name.
   StreamConsumer& add_consumer(std::string_view name, int64_t now_ms);
-  void set_seen(StreamConsumer& consumer, int64_t now_ms) {
-    before_consumer(consumer.name(), &consumer);
-    consumer.seen_ms_ = now_ms;
-  }
+  void set_seen(StreamConsumer& consumer, int64_t now_ms);
   // What is pending with it is forgotten; returns how many these were.
   size_t remove_consumer(StreamConsumer& consumer);
 
@@ -155,10 +152,7 @@ class StreamGroup final : public Collection {
   // `id`.
   void hand_over(StreamId id, StreamPending& pending, StreamConsumer& to, int64_t delivered_ms);
   // `pending` is the entry of `id`.
-  void set_deliveries(StreamId id, StreamPending& pending, uint64_t times) {
-    before_pending(id, &pending);
-    pending.deliveries_ = times;
-  }
+  void set_deliveries(StreamId id, StreamPending& pending, uint64_t times);
   // False if it was not pending.
   bool acknowledge(StreamId id);
 
@@ -177,25 +171,14 @@ class StreamGroup final : public Collection {
   };
 
   // --- who reads it ---
-  void before_consumer(std::string_view name, const StreamConsumer* was) {
-    if (reader_ != 0) [[unlikely]] {
-      if (StreamReader* const reader = this->reader()) {
-        reader->before_consumer(*this, name, was);
-      }
-    }
-  }
-  void before_pending(StreamId id, const StreamPending* was) {
-    if (reader_ != 0) [[unlikely]] {
-      if (StreamReader* const reader = this->reader()) {
-        reader->before_pending(*this, id, was);
-      }
-    }
-  }
+  // See StreamReader.
   StreamReader* reader();
+  void before_consumer(std::string_view name, const StreamConsumer* was);
+  void before_pending(StreamId id, const StreamPending* was);
+  void before_id(const StreamConsumer& consumer, StreamId id, bool was_there);
 
   void insert_id(StreamConsumer& consumer, StreamId id);
   void erase_id(StreamConsumer& consumer, StreamId id);
-  void before_id(StreamConsumer& consumer, StreamId id, bool was_there);
   void free_consumer(StreamConsumer* consumer);
   bool joins_others(StreamId id, int64_t delivered_ms) const;
   void set_delivered(StreamId id, StreamPending& pending, int64_t delivered_ms);

@@ -1,5 +1,5 @@
-// The parts of lists and streams in the order of their records (list_codec.cc, stream_codec.cc), for
-// who writes a large one in slices. Its type is that of the whole.
+// The parts of lists and streams in the order of their records (list_codec.cc, stream_codec.cc),
+// for who writes a large one in slices. Its type is that of the whole.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ class StreamGroup;
 
 // --- lists: the number of nodes, then each ---
 void write_rdb_list_node(const ListNode& node, RdbWriter& out);
-// An element that is a node of its own, up to its bytes, which follow as they are. (Of the two forms
-// in which it may be written this one needs nothing but its length.)
+// An element that is a node of its own, up to its bytes, which follow as they are. (Of the two
+// forms in which it may be written this one needs nothing but its length.)
 void write_rdb_plain_head(uint64_t bytes, RdbWriter& out);
 
 // --- streams: the number of blocks, each, the facts, the number of groups, each ---

@@ -94,7 +94,7 @@ class ListWalk final : public ValueWalk, public ListReader {
   struct Copy {
     std::vector<ListNode> nodes;
     std::vector<bool> held;         // whose blocks are ours
-    const char* settled = nullptr;  // a block that need not be looked for again, if it is written to
+    const char* settled = nullptr;  // a block that need not be looked for when it is written to
   };
   struct Segment {
     std::span<const ListNode> nodes;  // where they stand; at last in the copy

@@ -30,9 +30,9 @@ class TreeImage {
         over_(tree.empty()) {}
 
   size_t size() const { return size_; }  // at the cut
-  // Whether a change of this key is to be noted: it is the first one, and the walk is not behind it.
+  // Whether a change of this key is to be noted: it is the first, and the walk is not behind it.
   bool wants(const Key& key) const {
-    return !over_ && !dropped_ && !(last_ < key) && !(begun_ && !(here_ < key)) && noted_.find(key) == nullptr;
+    return !over_ && !dropped_ && !(last_ < key) && !is_passed(key) && noted_.find(key) == nullptr;
   }
   // These require wants(key).
   void note(const Key& key, const Was& was) { noted_.insert(key, {was, true}); }
@@ -85,7 +85,7 @@ class TreeImage {
   bool clear(Visit visit, uint64_t until) {
     dropped_ = true;
     const auto show = [&](const Key& key, Noted& value) {
-      if (value.there && !over_ && !(begun_ && !(here_ < key))) {
+      if (value.there && !over_ && !is_passed(key)) {
         visit(value.was);
       }
     };
@@ -104,6 +104,7 @@ class TreeImage {
   };
   using NotedTree = OrderedTree<Key, Noted>;
 
+  bool is_passed(const Key& key) const { return begun_ && !(here_ < key); }
   void pass(const Key& key) {
     here_ = key;
     begun_ = true;

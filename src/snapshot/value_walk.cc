@@ -169,8 +169,8 @@ class MemberWalk : public ValueWalk {
   RdbWriter waiting_out_;
 };
 
-// From the highest score down, as redis-server writes them: who loads that need not search. What has
-// changed stands between, anywhere.
+// From the highest score down, as redis-server writes them: who loads that need not search. What
+// has changed stands between, anywhere.
 class ZsetWalk final : public MemberWalk {
  public:
   ZsetWalk(const Entry& entry, ShardMemory& memory, bool compress)
