@@ -482,6 +482,72 @@ TEST(ShardSnapshotTest, WhatWasThereAtTheCutIsWritten) {
   }
 }
 
+// These commands come between the cut and the walk.
+void expect_as_it_was(TestStore& store, const std::vector<std::string>& changes) {
+  const Contents expected = contents(store);
+  Records records;
+  ShardSnapshot snapshot(store.shard(), records);
+  snapshot.begin({true, {}, Instant{store.now_ms() * 1000}, 0});
+  store.select(0);
+  for (const std::string& change : changes) {
+    EXPECT_NE(store.run(change)[0], '-') << change;
+  }
+  snapshot.walk(UINT64_MAX);
+  TestStore restored;
+  uint64_t keys = 0;
+  restore(records.take(Lane::kSmall), restored, keys);
+  restore(records.take(Lane::kBig), restored, keys);
+  EXPECT_EQ(contents(restored), expected);
+}
+
+// The first node is half empty, with no room in front.
+TEST(ShardSnapshotTest, ANodeThatMakesRoomByAShift) {
+  TestStore store;
+  store.config().encoding.list_listpack_size = -1;
+  for (int i = 0; i < 60; ++i) {
+    store.run("RPUSH k0 " + std::to_string(i) + std::string(98, 'e'));
+  }
+  for (int i = 0; i < 25; ++i) {
+    store.run("LSET k0 " + std::to_string(i) + " short" + std::to_string(i));
+  }
+  expect_as_it_was(store, {"LSET k0 -1 other", "LPUSH k0 first", "LPUSH k0 again"});
+}
+
+// A stream that two consumers have read, each in turn.
+TEST(ShardSnapshotTest, WhatIsPendingWithConsumersThatGo) {
+  const std::vector<std::vector<std::string>> plays = {
+      {"XGROUP DELCONSUMER k0 g0 c0", "XGROUP CREATECONSUMER k0 g0 c0"},
+      {"XCLAIM k0 g0 c1 0 2-0", "XACK k0 g0 2-0"},
+      {"XACK k0 g0 2-0", "XCLAIM k0 g0 c1 0 2-0 FORCE"},
+      {"XCLAIM k0 g0 c0 0 1-0 RETRYCOUNT 7 TIME 5"},
+      {"XCLAIM k0 g0 c0 0 4-0 IDLE 0 RETRYCOUNT 7"},
+      {"XGROUP DESTROY k0 g0", "XGROUP CREATE k0 g0 0"},
+      {"XGROUP SETID k0 g0 3-0", "XREADGROUP GROUP g0 new COUNT 1 STREAMS k0 >"},
+      {"XGROUP CREATECONSUMER k0 g0 a", "XGROUP DELCONSUMER k0 g0 c1"},
+      {"XTRIM k0 MAXLEN 0", "XGROUP DESTROY k0 g1"},
+      {"XDEL k0 1-0 3-0 9-0", "XADD k0 100-0 f v"},
+      {"XTRIM k0 MAXLEN = 30 ACKED"},
+      {"XTRIM k0 MAXLEN = 33 DELREF", "DEL k0"},
+  };
+  for (const std::vector<std::string>& changes : plays) {
+    TestStore store;
+    store.config().encoding.stream_node_entries = 3;
+    store.run("XGROUP CREATE k0 g0 0 MKSTREAM");
+    store.run("XGROUP CREATE k0 g1 0");
+    for (int i = 1; i <= 60; ++i) {
+      store.run("XADD k0 " + std::to_string(i) + "-0 f " + std::to_string(i));
+    }
+    store.run("XREADGROUP GROUP g1 c0 NOACK COUNT 60 STREAMS k0 >");
+    for (int i = 0; i < 12; ++i) {
+      store.run("XREADGROUP GROUP g0 c" + std::to_string(i % 2) + " COUNT 1 STREAMS k0 >");
+    }
+    store.run("XACK k0 g0 10-0");
+    store.advance_ms(50);
+    expect_as_it_was(store, changes);
+    EXPECT_FALSE(testing::Test::HasFailure()) << changes[0];
+  }
+}
+
 // What was flushed and is not walked yet stands in pages as other entries do.
 TEST(ShardSnapshotTest, CompactionMovesEntriesOfAFlushedDatabase) {
   constexpr int kEntries = 6'000;
@@ -490,14 +556,23 @@ TEST(ShardSnapshotTest, CompactionMovesEntriesOfAFlushedDatabase) {
   for (int i = 0; i < kEntries; ++i) {
     store.run("SET " + name(i) + " value:" + std::to_string(i) + (i % 2 == 0 ? " EX 1000" : ""));
   }
-  store.run("HSET hash a 1 b 2");
-  store.run("HEXPIRE hash 1000 FIELDS 1 a");
+  constexpr int kHashes = 1'500;
+  const auto hash = [](int i) { return "hash:" + std::to_string(i); };
+  for (int i = 0; i < kHashes; ++i) {
+    store.run("HSET " + hash(i) + " a 1 b " + std::string(100, 'b'));
+    store.run("HEXPIRE " + hash(i) + " 1000 FIELDS 1 a");
+  }
   Records records;
   ShardSnapshot snapshot(store.shard(), records);
   snapshot.begin({true, {}, Instant{store.now_ms() * 1000}});
   for (int i = 0; i < kEntries; ++i) {
     if (i % 64 != 0) {
       store.run("DEL " + name(i));
+    }
+  }
+  for (int i = 0; i < kHashes; ++i) {
+    if (i % 32 != 0) {
+      store.run("DEL " + hash(i));
     }
   }
   store.run("FLUSHALL");
@@ -509,14 +584,16 @@ TEST(ShardSnapshotTest, CompactionMovesEntriesOfAFlushedDatabase) {
   TestStore restored;
   uint64_t keys = 0;
   restore(records.take(Lane::kSmall), restored, keys);
-  EXPECT_EQ(keys, kEntries + 1U);
+  EXPECT_EQ(keys, static_cast<uint64_t>(kEntries + kHashes));
   for (int i = 0; i < kEntries; ++i) {
     const std::string value = "value:" + std::to_string(i);
     ASSERT_EQ(restored.run("GET " + name(i)),
               "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n");
     ASSERT_EQ(restored.run("TTL " + name(i)), i % 2 == 0 ? ":1000\r\n" : ":-1\r\n");
   }
-  EXPECT_EQ(restored.run("HGET hash a"), "$1\r\n1\r\n");
+  for (int i = 0; i < kHashes; ++i) {
+    ASSERT_EQ(restored.run("HPTTL " + hash(i) + " FIELDS 1 a"), "*1\r\n:1000000\r\n");
+  }
   while (store.shard().tick(Instant{store.now_ms() * 1000}, INT64_MAX)) {
   }
   EXPECT_EQ(store.shard().live_bytes(), 0);

@@ -1,5 +1,5 @@
 // One large value, written in slices as it was at the cut, while it changes. Parts that are still
-// as they were are written where the walk meets them; one that is about to change is taken down first
+// as they were are written where the walk meets them; one that is about to change is taken down
 // and written before the next slice. What a record says of its parts' order does not matter where
 // parts come so: members of sets, hashes and sorted sets may stand in any order. Lists and streams
 // (list_walk.h, stream_walk.h) are written in their own.
