@@ -56,7 +56,7 @@ class Claimer {
       consumer_ = &group_.add_consumer(ctx_.args[3], now_ms);
       edit_.notify(KeyEvent::kXGroupCreateConsumer);
     }
-    consumer_->seen_ms = now_ms;
+    group_.set_seen(*consumer_, now_ms);
     return *consumer_;
   }
 
@@ -171,9 +171,9 @@ bool claim(Context& ctx, const Target& target, const ClaimOptions& options, Stre
     target.group->hand_over(id, *pending, claimer.get(), options.delivered_ms);
   }
   if (options.deliveries >= 0) {
-    pending->deliveries = static_cast<uint64_t>(options.deliveries);
+    target.group->set_deliveries(id, *pending, static_cast<uint64_t>(options.deliveries));
   } else if (!options.just_ids) {
-    ++pending->deliveries;
+    target.group->set_deliveries(id, *pending, pending->deliveries() + 1);
   }
   changed = true;
   return true;
@@ -272,7 +272,8 @@ AutoClaimed auto_claim(Context& ctx, Edit& edit, const Target& target,
     }
     if (options.min_idle_ms == 0 || pending.idle_ms(now_ms) >= options.min_idle_ms) {
       target.group->hand_over(id, pending, claimer.get(), now_ms);
-      pending.deliveries += options.just_ids ? 0 : 1;
+      target.group->set_deliveries(id, pending,
+                                   pending.deliveries() + (options.just_ids ? 0 : 1));
       result.claimed.push_back(id);
       --left;
     }

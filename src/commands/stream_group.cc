@@ -334,7 +334,7 @@ void reply_pending_range(Context& ctx, const StreamGroup& group, const PendingRa
     reply_stream_id(ctx.reply, id);
     ctx.reply.bulk(pending.consumer()->name());
     ctx.reply.integer(pending.idle_ms(now_ms));
-    ctx.reply.integer(static_cast<int64_t>(pending.deliveries));
+    ctx.reply.integer(static_cast<int64_t>(pending.deliveries()));
     return --count > 0;
   });
 }

@@ -80,7 +80,7 @@ void reply_consumer(Reply& reply, const StreamGroup& group, const StreamConsumer
   reply.bulk("name");
   reply.bulk(consumer.name());
   reply.bulk("seen-time");
-  reply.integer(consumer.seen_ms);
+  reply.integer(consumer.seen_ms());
   reply_number(reply, "pel-count", consumer.pending().size());
   reply.bulk("pending");
   uint64_t left = std::min<uint64_t>(consumer.pending().size(), max);
@@ -90,7 +90,7 @@ void reply_consumer(Reply& reply, const StreamGroup& group, const StreamConsumer
     reply.array(3);
     reply_stream_id(reply, at.key());
     reply.integer(pending.delivered_ms());
-    reply.integer(static_cast<int64_t>(pending.deliveries));
+    reply.integer(static_cast<int64_t>(pending.deliveries()));
   }
 }
 
@@ -108,7 +108,7 @@ void reply_group(Reply& reply, const Stream& stream, const StreamGroup& group, u
     reply_stream_id(reply, at.key());
     reply.bulk(at.value().consumer()->name());
     reply.integer(at.value().delivered_ms());
-    reply.integer(static_cast<int64_t>(at.value().deliveries));
+    reply.integer(static_cast<int64_t>(at.value().deliveries()));
   }
   reply.bulk("consumers");
   reply.array(group.consumers().size());
@@ -192,7 +192,7 @@ void xinfo_consumers(Context& ctx) {
     ctx.reply.bulk(consumer.name());
     reply_number(ctx.reply, "pending", consumer.pending().size());
     ctx.reply.bulk("idle");
-    ctx.reply.integer(std::max<int64_t>(now_ms - consumer.seen_ms, 0));
+    ctx.reply.integer(std::max<int64_t>(now_ms - consumer.seen_ms(), 0));
   }
 }
 

@@ -376,7 +376,7 @@ void reply_history(Context& ctx, const ReadRequest& request, const Stream& strea
     }
     StreamPending& pending = *group.find(id);
     group.hand_over(id, pending, consumer, ctx.keys.now().ms());
-    ++pending.deliveries;
+    group.set_deliveries(id, pending, pending.deliveries() + 1);
   }
 }
 
@@ -395,11 +395,11 @@ void reply_claimed(Context& ctx, const Stream& stream, StreamGroup& group, Strea
   for (const StreamId id : claimed) {
     StreamPending& pending = *group.find(id);
     stream.walk(id, id, [&](const StreamEntry& entry) {
-      reply_with_past(ctx.reply, entry, pending.idle_ms(now_ms), pending.deliveries);
+      reply_with_past(ctx.reply, entry, pending.idle_ms(now_ms), pending.deliveries());
       return false;
     });
     group.hand_over(id, pending, consumer, now_ms);
-    ++pending.deliveries;
+    group.set_deliveries(id, pending, pending.deliveries() + 1);
   }
 }
 
@@ -445,7 +445,7 @@ void serve_group(Context& ctx, const ReadRequest& request, size_t i, const Strea
     consumer = &group.add_consumer(request.consumer, now_ms);
     edit.notify(KeyEvent::kXGroupCreateConsumer);
   }
-  consumer->seen_ms = now_ms;
+  group.set_seen(*consumer, now_ms);
   if (read.after == StreamRead::kNew) {
     reply_new(ctx, request, stream, group, *consumer, read.claimed);
   } else {

@@ -106,13 +106,27 @@ size_t LargeList::node_count() const {
 
 // --- blocks ---
 
+ListReader* LargeList::tell_reader(Segment& segment) {
+  ListReader* const reader = memory_.list_reader(segment.reader);
+  if (reader == nullptr || !reader->before_nodes(segment.reader_number)) {
+    segment.reader = 0;
+    return nullptr;
+  }
+  return reader;
+}
+
 char* LargeList::new_block(size_t capacity) {
   block_bytes_ += Arena::usable(capacity);
   return memory_.new_outside(capacity).data;
 }
 
-void LargeList::free_block(const ListNode& node) {
+// The node still stands in its place.
+void LargeList::free_block(Segment& segment, const ListNode& node) {
   block_bytes_ -= Arena::usable(node.capacity);
+  ListReader* const reader = before_nodes(segment);
+  if (reader != nullptr && reader->takes(segment.reader_number, node)) {
+    return;
+  }
   memory_.free_outside({node.block, node.capacity, node.capacity});
 }
 
@@ -130,28 +144,28 @@ ListNode LargeList::packed_node(size_t capacity, size_t offset) {
 }
 
 // The same listpack in another block.
-void LargeList::reblock(ListNode& node, size_t capacity, size_t offset) {
+void LargeList::reblock(Segment& segment, ListNode& node, size_t capacity, size_t offset) {
   ListNode fresh{new_block(capacity), capacity, static_cast<uint32_t>(offset), node.count};
   std::memcpy(fresh.base(), node.base(), node.bytes());
-  free_block(node);
+  free_block(segment, node);
   node = fresh;
 }
 
 // Cuts the block to the size of its listpack, if more than an eighth of it lies idle.
-void LargeList::fit(ListNode& node) {
+void LargeList::fit(Segment& segment, ListNode& node) {
   if (node.plain()) {
     return;
   }
   const size_t wanted = Arena::usable(node.bytes());
   if (wanted < node.capacity - node.capacity / 8) {
-    reblock(node, wanted, 0);
+    reblock(segment, node, wanted, 0);
   }
 }
 
 // Room for an element at an end of a packed node that accepts it: there already, by a shift that at
 // least doubles the room between shifts, or in a block of twice the size. False if none of these
 // may be: then it takes another node.
-bool LargeList::make_room(ListNode& node, ListEnd end, size_t element_bytes,
+bool LargeList::make_room(Segment& segment, ListNode& node, ListEnd end, size_t element_bytes,
                           const ListLimits& limits) {
   if (node.has_room(end, element_bytes)) {
     return true;
@@ -167,9 +181,10 @@ bool LargeList::make_room(ListNode& node, ListEnd end, size_t element_bytes,
   }
   const size_t offset = end == ListEnd::kFront ? capacity - node.bytes() : 0;
   if (shift) {
+    before_write(segment, node);
     node.shift(offset);
   } else {
-    reblock(node, capacity, offset);
+    reblock(segment, node, capacity, offset);
   }
   return true;
 }
@@ -193,12 +208,14 @@ void LargeList::push(ListEnd end, const PackedValue& value, const ListLimits& li
   if (!segments_.empty()) {
     Segment& segment = end_segment(end);
     ListNode& node = end_node(segment, end);
-    if (node.accepts(element_bytes, limits) && make_room(node, end, element_bytes, limits)) {
+    if (node.accepts(element_bytes, limits) &&
+        make_room(segment, node, end, element_bytes, limits)) {
+      before_write(segment, node);
       node.push(end, value, element_bytes);
       count(segment, 1);
       return;
     }
-    fit(node);
+    fit(segment, node);
   }
   start_node(end, value, element_bytes, limits);
 }
@@ -234,11 +251,12 @@ void LargeList::drop(ListEnd end, uint64_t n) {
       const bool front = end == ListEnd::kFront;
       erase_node({front ? 0 : segments_.size() - 1, front ? 0 : segment.nodes.size() - 1, 0});
     } else {
+      before_write(segment, node);
       node.drop(end, n);
       count(segment, -static_cast<int64_t>(n));
       n = 0;
       if (size_ == node.count && node.bytes() < node.capacity / 8) {
-        fit(node);  // all that is left of a list that was longer
+        fit(segment, node);  // all that is left of a list that was longer
       }
     }
   }
@@ -276,6 +294,9 @@ LargeList::Place LargeList::insert_node(Place place, const ListNode& node) {
   } else if (segments_[place.segment].nodes.size() == kSegmentNodesMax) {
     const bool at_back = place.node == kSegmentNodesMax && place.segment + 1 == segments_.size();
     const bool at_front = place.node == 0 && place.segment == 0;
+    if (!at_back && !at_front) {
+      before_nodes(segments_[place.segment]);
+    }
     segments_.insert(arena, place.segment + (at_front ? 0 : 1), {});
     if (at_back) {
       place = {place.segment + 1, 0, 0};
@@ -283,6 +304,8 @@ LargeList::Place LargeList::insert_node(Place place, const ListNode& node) {
       // The upper half moves to the new segment.
       Segment& lower = segments_[place.segment];
       Segment& upper = segments_[place.segment + 1];
+      upper.reader = lower.reader;
+      upper.reader_number = lower.reader_number;
       constexpr size_t kHalf = kSegmentNodesMax / 2;
       for (size_t n = kHalf; n < kSegmentNodesMax; ++n) {
         upper.nodes.push_back(arena, lower.nodes[n]);
@@ -299,6 +322,7 @@ LargeList::Place LargeList::insert_node(Place place, const ListNode& node) {
     }
   }
   Segment& segment = segments_[place.segment];
+  before_nodes(segment);
   block_bytes_ -= segment.nodes.bytes();
   segment.nodes.insert(arena, place.node, node);
   block_bytes_ += segment.nodes.bytes();
@@ -309,7 +333,7 @@ LargeList::Place LargeList::insert_node(Place place, const ListNode& node) {
 void LargeList::erase_node(const Place& place) {
   Segment& segment = segments_[place.segment];
   const ListNode node = segment.nodes[place.node];
-  free_block(node);
+  free_block(segment, node);
   segment.nodes.erase(place.node);
   count(segment, -static_cast<int64_t>(node.count));
   if (segment.nodes.empty()) {
@@ -321,20 +345,22 @@ void LargeList::erase_node(const Place& place) {
 
 // Carries out an edit of a packed node, in a larger block if it takes one; the count is the
 // caller's.
-void LargeList::splice(ListNode& node, const ListpackSplice& edit) {
+void LargeList::splice(Segment& segment, ListNode& node, const ListpackSplice& edit) {
+  if (edit.total > node.capacity) {
+    reblock(segment, node, Arena::usable(edit.total + edit.total / 8), 0);
+  }
+  before_write(segment, node);
   if (node.offset + edit.total > node.capacity) {
-    if (edit.total <= node.capacity) {
-      node.shift(0);
-    } else {
-      reblock(node, Arena::usable(edit.total + edit.total / 8), 0);
-    }
+    node.shift(0);
   }
   edit.apply_framed(node.base());
 }
 
 // Makes two nodes of a packed one: `index` elements stay in it, which is neither none nor all.
 void LargeList::split(const Place& place) {
+  Segment& segment = segments_[place.segment];
   ListNode& node = node_at(place);
+  before_write(segment, node);
   const Listpack pack = node.packed();
   const Listpack::Position at = pack.seek(static_cast<int64_t>(place.index));
   const size_t moved_bytes = pack.end() - at;
@@ -345,8 +371,8 @@ void LargeList::split(const Place& place) {
   Listpack::write_frame(right.base(), moved_bytes, moved);
   node.count -= moved;
   Listpack::write_frame(node.base(), at - Listpack::first(), node.count);
-  fit(node);
-  count(segments_[place.segment], -static_cast<int64_t>(moved));
+  fit(segment, node);
+  count(segment, -static_cast<int64_t>(moved));
   insert_node({place.segment, place.node + 1, 0}, right);
 }
 
@@ -363,7 +389,7 @@ bool LargeList::merge(size_t s, size_t n, const ListLimits& limits) {
   if (count_after > limits.count || bytes_after > limits.bytes - limits.bytes / 4) {
     return false;
   }
-  splice(left, left.packed().insert(left.packed().end(), right.packed().run()));
+  splice(segments_[s], left, left.packed().insert(left.packed().end(), right.packed().run()));
   // The elements of the right one do not leave the list.
   left.count = count_after;
   count(segments_[s], right.count);
@@ -375,10 +401,11 @@ bool LargeList::merge(size_t s, size_t n, const ListLimits& limits) {
 
 void LargeList::set(uint64_t index, const PackedValue& value, const ListLimits& limits) {
   const Place place = locate(index);
+  Segment& segment = segments_[place.segment];
   ListNode& node = node_at(place);
   if (!limits.oversize(packed_bytes(value))) {
     if (node.plain()) {
-      free_block(node);
+      free_block(segment, node);
       node = packed_node(Arena::usable(packed_bytes(value) + Listpack::kEmptyBytes), 0);
       node.push(ListEnd::kBack, value, packed_bytes(value));
       return;
@@ -387,11 +414,11 @@ void LargeList::set(uint64_t index, const PackedValue& value, const ListLimits& 
     const Listpack::Position at = pack.seek(static_cast<int64_t>(place.index));
     const ListpackSplice edit = pack.replace(at, 1, {&value, 1});
     if (edit.total <= std::max(limits.bytes, edit.total_before)) {
-      splice(node, edit);
+      splice(segment, node, edit);
       return;
     }
   } else if (node.count == 1) {
-    free_block(node);
+    free_block(segment, node);
     node = plain_node(value.string());
     return;
   }
@@ -403,7 +430,7 @@ void LargeList::set(uint64_t index, const PackedValue& value, const ListLimits& 
     return;
   }
   const Listpack::Position at = old_node.packed().seek(static_cast<int64_t>(old.index));
-  splice(old_node, old_node.packed().erase(at, 1));
+  splice(segments_[old.segment], old_node, old_node.packed().erase(at, 1));
   --old_node.count;
   count(segments_[old.segment], -1);
   merge(old.segment, old.node, limits);
@@ -424,7 +451,7 @@ void LargeList::insert(uint64_t index, const PackedValue& value, const ListLimit
     const Listpack pack = node.packed();
     const Listpack::Position before =
         at.index == node.count ? pack.end() : pack.seek(static_cast<int64_t>(at.index));
-    splice(node, pack.insert(before, {&value, 1}));
+    splice(segments_[at.segment], node, pack.insert(before, {&value, 1}));
     ++node.count;
     count(segments_[at.segment], 1);
     return true;
@@ -457,6 +484,7 @@ void LargeList::insert(uint64_t index, const PackedValue& value, const ListLimit
 // Of one node; the node may be gone afterwards.
 size_t LargeList::remove_from(const Place& place, const PackedNeedle& needle, ListEnd from,
                               uint64_t max) {
+  Segment& segment = segments_[place.segment];
   ListNode& node = node_at(place);
   if (node.plain()) {
     if (!needle.matches(node.end_value(ListEnd::kFront))) {
@@ -470,13 +498,19 @@ size_t LargeList::remove_from(const Place& place, const PackedNeedle& needle, Li
     const size_t found = count_matches(node.packed(), needle);
     skip = found > max ? found - max : 0;
   }
+  if (before_nodes(segment) != nullptr) [[unlikely]] {
+    if (node.packed().find(needle, Listpack::first()) == Listpack::kNone) {
+      return 0;
+    }
+    before_write(segment, node);
+  }
   const size_t removed = node.remove(needle, skip, max);
   if (removed == node.count) {
     erase_node(place);
   } else if (removed > 0) {
     node.count -= static_cast<uint32_t>(removed);
-    count(segments_[place.segment], -static_cast<int64_t>(removed));
-    fit(node);
+    count(segment, -static_cast<int64_t>(removed));
+    fit(segment, node);
   }
   return removed;
 }
@@ -517,7 +551,7 @@ uint64_t LargeList::remove(const PackedNeedle& needle, ListEnd from, uint64_t ma
 
 void LargeList::append_listpack(const Listpack& listpack) {
   if (!segments_.empty()) {
-    fit(segments_.back().nodes.back());  // it is no end any more
+    fit(segments_.back(), segments_.back().nodes.back());  // it is no end any more
   }
   ListNode node = packed_node(Arena::usable(listpack.bytes()), 0);
   Listpack::write_framed(listpack.bare(), node.base());

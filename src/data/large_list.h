@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "src/data/collection.h"
@@ -60,6 +61,12 @@ class LargeList final : public Collection {
   // All elements of a listpack, which is not empty, behind the others, in a node of their own.
   void append_listpack(const Listpack& listpack);
 
+  // Changes of what is in it are told to this reader from here on, by segments, which have the
+  // numbers 0, 1, 2... visit(std::span<const ListNode>) for each: they stand there until the reader
+  // is told.
+  template <typename Visit>
+  void be_read(ReaderId reader, Visit visit);
+
   size_t node_count() const;
   // visit(const ListNode&) for all, in order.
   template <typename Visit>
@@ -71,6 +78,9 @@ class LargeList final : public Collection {
   struct Segment {
     TwoEndedArray<ListNode> nodes;  // at least one
     uint64_t elements = 0;
+    // Of the snapshot's walk that reads it (pre_images.h), and its number there.
+    ReaderId reader = 0;
+    uint32_t reader_number = 0;
   };
   // Where an element stands.
   struct Place {
@@ -88,14 +98,28 @@ class LargeList final : public Collection {
     return end == ListEnd::kFront ? segment.nodes.front() : segment.nodes.back();
   }
 
+  // --- who reads it ---
+  // Before nodes of the segment are changed, come or go: who must be told more, if anybody.
+  ListReader* before_nodes(Segment& segment) {
+    return segment.reader == 0 ? nullptr : tell_reader(segment);
+  }
+  ListReader* tell_reader(Segment& segment);
+  // Before the block of one of its nodes is written to.
+  void before_write(Segment& segment, const ListNode& node) {
+    if (ListReader* const reader = before_nodes(segment)) {
+      reader->before_write(segment.reader_number, node);
+    }
+  }
+
   // --- blocks ---
   char* new_block(size_t capacity);
-  void free_block(const ListNode& node);
+  void free_block(Segment& segment, const ListNode& node);
   ListNode plain_node(std::string_view bytes);
   ListNode packed_node(size_t capacity, size_t offset);
-  void reblock(ListNode& node, size_t capacity, size_t offset);
-  void fit(ListNode& node);
-  bool make_room(ListNode& node, ListEnd end, size_t element_bytes, const ListLimits& limits);
+  void reblock(Segment& segment, ListNode& node, size_t capacity, size_t offset);
+  void fit(Segment& segment, ListNode& node);
+  bool make_room(Segment& segment, ListNode& node, ListEnd end, size_t element_bytes,
+                 const ListLimits& limits);
   size_t first_capacity(size_t needed, const ListLimits& limits) const;
 
   // --- nodes ---
@@ -104,7 +128,7 @@ class LargeList final : public Collection {
                   const ListLimits& limits);
   Place insert_node(Place place, const ListNode& node);
   void erase_node(const Place& place);
-  void splice(ListNode& node, const ListpackSplice& edit);
+  void splice(Segment& segment, ListNode& node, const ListpackSplice& edit);
   void split(const Place& place);
   bool merge(size_t segment, size_t node, const ListLimits& limits);
   void bury_segment(ListEnd end, LargeList*& grave);
@@ -114,6 +138,16 @@ class LargeList final : public Collection {
   uint64_t size_ = 0;
   size_t block_bytes_ = 0;  // of all blocks and of the segments' arrays, as the arena rounds them
 };
+
+template <typename Visit>
+void LargeList::be_read(ReaderId reader, Visit visit) {
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    Segment& segment = segments_[s];
+    segment.reader = reader;
+    segment.reader_number = static_cast<uint32_t>(s);
+    visit(std::span(segment.nodes.data(), segment.nodes.size()));
+  }
+}
 
 template <typename Visit>
 void LargeList::for_each_node(Visit visit) const {

@@ -121,7 +121,7 @@ void ShardMemory::destroy(Collection* collection) {
 
 void ShardMemory::bury(Collection* collection) {
   if (pre_images_ != nullptr && pre_images_->keep(*collection)) {
-    dying_bytes_ += static_cast<int64_t>(collection->bytes());
+    keep(*collection);
     return;
   }
   if (collection->size() <= kFreedAtOnceMax) {
@@ -142,6 +142,10 @@ void ShardMemory::begin_snapshot(PreImages& images) {
   pre_images_ = &images;
 }
 
+void ShardMemory::keep(const Collection& collection) {
+  dying_bytes_ += static_cast<int64_t>(collection.bytes());
+}
+
 // As dying as before, but nobody reads it any more.
 void ShardMemory::give_back(Collection* collection) {
   dying_bytes_ = std::max<int64_t>(dying_bytes_ - static_cast<int64_t>(collection->bytes()), 0);
@@ -149,6 +153,12 @@ void ShardMemory::give_back(Collection* collection) {
 }
 
 void ShardMemory::give_back(const Entry::Outside& block) { dead_blocks_.push_back(block); }
+
+void ShardMemory::free_held(const Entry::Outside& block) {
+  const auto bytes = static_cast<int64_t>(Arena::usable(block.capacity));
+  dying_bytes_ = std::max<int64_t>(dying_bytes_ - bytes, 0);
+  free_outside(block);
+}
 
 // --- what is deleted ---
 

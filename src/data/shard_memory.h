@@ -105,9 +105,23 @@ class ShardMemory {
   bool is_read(const Entry::Outside& block) const {
     return pre_images_ != nullptr && is_long(block) && pre_images_->reads(block);
   }
+  // Lists and streams: who begins to read one, and whose number that is, if anybody's.
+  ReaderId new_reader() { return ++readers_; }
+  ListReader* list_reader(ReaderId id) const {
+    return pre_images_ == nullptr ? nullptr : pre_images_->list_reader(id);
+  }
+  StreamReader* stream_reader(ReaderId id) const {
+    return pre_images_ == nullptr ? nullptr : pre_images_->stream_reader(id);
+  }
   // What the snapshot has kept.
+  void keep(const Collection& collection);
   void give_back(Collection* collection);
   void give_back(const Entry::Outside& block);
+  // A single block that it has taken over or made: it counts as deleted until it is freed.
+  void hold(const Entry::Outside& block) {
+    dying_bytes_ += static_cast<int64_t>(Arena::usable(block.capacity));
+  }
+  void free_held(const Entry::Outside& block);
 
   // --- what is deleted ---
   bool has_dead() const { return !dead_blocks_.empty() || !dead_collections_.empty(); }
@@ -164,6 +178,7 @@ class ShardMemory {
   std::vector<Collection*> dead_collections_;
   int64_t dying_bytes_ = 0;
   bool mark_ = false;
+  ReaderId readers_ = 0;
   PreImages* pre_images_ = nullptr;  // null: no snapshot is being taken
 };
 

@@ -328,6 +328,9 @@ bool ShardStore::walk_again_from(SnapshotPlace place) {
 void ShardStore::end_snapshot() {
   POLLUX_ASSERT(walk_.empty());
   memory_.end_snapshot();
+  if (!has_dead()) {
+    memory_.set_dying_bytes(0);  // what is left of estimates
+  }
 }
 
 // --- background ---

@@ -77,7 +77,7 @@ bool Stream::free_some(uint64_t until) {
     const auto last = blocks_.last();
     const StreamId id = last.key();
     length_ -= BlockView(id, last.value().bytes).live();
-    free_block(last.value());
+    free_block(id, last.value());
     blocks_.erase(id);
     if (until != UINT64_MAX && tsc() >= until && !blocks_.empty()) {
       return true;
@@ -155,26 +155,37 @@ Stream::Block Stream::new_block(size_t capacity) {
   return {memory_.new_outside(capacity).data, static_cast<uint32_t>(capacity), ++serial_};
 }
 
-void Stream::free_block(const Block& block) {
+void Stream::insert_block(StreamId id, const Block& block) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_block(id);
+  }
+  blocks_.insert(id, block);
+}
+
+void Stream::free_block(StreamId id, const Block& block) {
   block_bytes_ -= Arena::usable(block.capacity);
+  if (is_taken(id, block)) {
+    return;
+  }
   memory_.free_outside({block.bytes, block.capacity, block.capacity});
 }
 
 // The same listpack with other room.
-void Stream::reblock(Block& block, size_t capacity) {
+void Stream::reblock(StreamId id, Block& block, size_t capacity) {
   Block fresh = new_block(capacity);
   const std::string_view listpack = Listpack::whole(block.bytes);
   std::memcpy(fresh.bytes, listpack.data(), listpack.size());
-  free_block(block);
+  free_block(id, block);
   fresh.serial = block.serial;
   block = fresh;
 }
 
+// Behind before_write.
 void Stream::set_counts(StreamId id, Block& block, uint64_t live, uint64_t deleted) {
   const BlockView view(id, block.bytes);
   const size_t needed = view.bytes_with_counts(live, deleted);
   if (needed > block.capacity) {
-    reblock(block, Arena::usable(needed));
+    reblock(id, block, Arena::usable(needed));
   }
   view.set_counts(live, deleted, block.bytes);
 }
@@ -191,16 +202,18 @@ void Stream::append(StreamId id, StreamFields fields, const EncodingLimits& limi
   if (!blocks_.empty() && blocks_.last().key() >= id) {
     // The last id was set back to before this block, so nothing in it lives.
     const StreamId empty = blocks_.last().key();
-    free_block(blocks_.last().value());
+    free_block(empty, blocks_.last().value());
     blocks_.erase(empty);
   }
   if (Block* const tail = tail_for(fields, limits)) {
-    const BlockView view(blocks_.last().key(), tail->bytes);
+    const StreamId first = blocks_.last().key();
+    const BlockView view(first, tail->bytes);
     const BlockView::Append plan = view.plan_append(id, fields);
     if (plan.total > tail->capacity) {
       const size_t doubled = std::min(size_t{tail->capacity} * 2, block_bytes_max(limits));
-      reblock(*tail, Arena::usable(std::max(plan.total, doubled)));
+      reblock(first, *tail, Arena::usable(std::max(plan.total, doubled)));
     }
+    before_write(first, *tail);
     view.append(plan, id, fields, tail->bytes);
   } else {
     start_block(id, fields);
@@ -232,7 +245,7 @@ void Stream::start_block(StreamId id, StreamFields fields) {
     expected = Listpack::whole(full.bytes).size();
     const size_t wanted = Arena::usable(expected);
     if (wanted < full.capacity - full.capacity / 8) {
-      reblock(full, wanted);
+      reblock(blocks_.last().key(), full, wanted);
     }
   }
   // It will be like the last one. But an eighth of the stream is room at most, so that a short one
@@ -241,7 +254,7 @@ void Stream::start_block(StreamId id, StreamFields fields) {
   const Block block =
       new_block(Arena::usable(std::max(bytes, std::min(block_bytes_ / 8, expected))));
   BlockView::write_first(fields, block.bytes);
-  blocks_.insert(id, block);
+  insert_block(id, block);
 }
 
 bool Stream::erase(StreamId id) {
@@ -252,9 +265,10 @@ bool Stream::erase(StreamId id) {
   Block& block = *blocks_.find(spot->block);
   const BlockView view(spot->block, block.bytes);
   if (view.live() == 1) {
-    free_block(block);
+    free_block(spot->block, block);
     blocks_.erase(spot->block);
   } else {
+    before_write(spot->block, block);
     BlockView::flag_deleted(block.bytes, spot->at);
     set_counts(spot->block, block, view.live() - 1, view.deleted() + 1);
   }
@@ -269,7 +283,7 @@ bool Stream::erase(StreamId id) {
 void Stream::adopt_block(StreamId first, std::string_view listpack) {
   const Block block = new_block(Arena::usable(listpack.size()));
   std::memcpy(block.bytes, listpack.data(), listpack.size());
-  blocks_.insert(first, block);
+  insert_block(first, block);
   const bool was_empty = length_ == 0;
   length_ += BlockView(first, block.bytes).live();
   if (was_empty) {
@@ -289,7 +303,27 @@ StreamGroup& Stream::add_group(std::string_view name, StreamId last_id, int64_t 
 
 void Stream::remove_group(StreamGroup& group) {
   groups_.erase(group.name());
-  memory_.bury(&group);
+  StreamReader* const reader = this->reader();
+  if (reader != nullptr && reader->takes(group)) {
+    memory_.keep(group);
+  } else {
+    memory_.bury(&group);
+  }
+}
+
+void Stream::be_read(ReaderId reader) {
+  reader_ = reader;
+  for (auto at = groups_.first(); !at.at_end(); at.next()) {
+    at.value()->be_read(reader);
+  }
+}
+
+StreamReader* Stream::find_reader() {
+  StreamReader* const reader = memory_.stream_reader(reader_);
+  if (reader == nullptr) {
+    reader_ = 0;
+  }
+  return reader;
 }
 
 bool Stream::is_referenced(StreamId id) const {

@@ -42,6 +42,13 @@ struct StreamTrim {
   StreamRefs refs = StreamRefs::kKeep;
 };
 
+// Entries in a block of the arena.
+struct StreamBlock {
+  char* bytes;
+  uint32_t capacity;  // as asked of the arena
+  uint32_t serial;    // of all blocks that the stream ever had
+};
+
 class Stream final : public Collection {
  public:
   // By ShardMemory::make.
@@ -121,7 +128,12 @@ class Stream final : public Collection {
   // Removes it from what is pending in all groups. False if it was in none.
   bool forget(StreamId id);
 
+  // Changes of blocks and groups are told to this reader from here on, those in groups, too.
+  void be_read(ReaderId reader);
+
   // --- for those who write and read dumps ---
+  using Blocks = OrderedTree<StreamId, StreamBlock>;
+  const Blocks& blocks() const { return blocks_; }
   // visit(StreamId first, std::string_view listpack) for each block, in order.
   template <typename Visit>
   void for_each_block(Visit visit) const;
@@ -130,12 +142,7 @@ class Stream final : public Collection {
   void adopt_block(StreamId first, std::string_view listpack);
 
  private:
-  struct Block {
-    char* bytes;
-    uint32_t capacity;  // as asked of the arena
-    uint32_t serial;    // of all blocks that the stream ever had
-  };
-  using Blocks = OrderedTree<StreamId, Block>;
+  using Block = StreamBlock;
 
   // Where an entry stands.
   struct Spot {
@@ -144,10 +151,27 @@ class Stream final : public Collection {
   };
   std::optional<Spot> find(StreamId id) const;
 
+  // --- who reads it (pre_images.h) ---
+  // Null if nobody does, or not any more.
+  StreamReader* reader() { return reader_ == 0 ? nullptr : find_reader(); }
+  StreamReader* find_reader();
+  // Before bytes of the block are written.
+  void before_write(StreamId id, const Block& block) {
+    if (StreamReader* const reader = this->reader()) {
+      reader->before_write(id, block);
+    }
+  }
+  // Whether the block is the reader's from here on.
+  bool is_taken(StreamId id, const Block& block) {
+    StreamReader* const reader = this->reader();
+    return reader != nullptr && reader->takes(id, block);
+  }
+
   // --- blocks ---
   Block new_block(size_t capacity);
-  void free_block(const Block& block);
-  void reblock(Block& block, size_t capacity);
+  void insert_block(StreamId id, const Block& block);
+  void free_block(StreamId id, const Block& block);
+  void reblock(StreamId id, Block& block, size_t capacity);
   Block* tail_for(StreamFields fields, const EncodingLimits& limits) const;
   void start_block(StreamId id, StreamFields fields);
   void set_counts(StreamId id, Block& block, uint64_t live, uint64_t deleted);
@@ -164,7 +188,7 @@ class Stream final : public Collection {
   uint64_t trim_inside(StreamId id, Block& block, const StreamTrim& how);
   uint64_t trim_acknowledged(const StreamTrim& how);
   bool all_acknowledged(const BlockView& block) const;
-  uint64_t drop_acknowledged(const BlockView& block, char* bytes, const StreamTrim& how);
+  uint64_t drop_acknowledged(StreamId id, const Block& block, const StreamTrim& how);
 
   void find_first_id();
   int64_t estimate_read(StreamId id) const;
@@ -181,6 +205,7 @@ class Stream final : public Collection {
   StreamId max_deleted_id_;
   size_t block_bytes_ = 0;  // as the arena rounds them
   uint32_t serial_ = 0;     // of the newest block
+  ReaderId reader_ = 0;
 };
 
 template <typename Visit>

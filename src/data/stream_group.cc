@@ -24,7 +24,7 @@ bool out_of_time(uint64_t until) { return until != UINT64_MAX && tsc() >= until;
 }  // namespace
 
 StreamConsumer::StreamConsumer(CountedArena& arena, std::string_view name, int64_t now_ms)
-    : seen_ms(now_ms), name_bytes_(name.size()), pending_(arena) {
+    : seen_ms_(now_ms), name_bytes_(name.size()), pending_(arena) {
   if (!name.empty()) {
     std::memcpy(reinterpret_cast<char*>(this) + sizeof(StreamConsumer), name.data(), name.size());
   }
@@ -34,7 +34,8 @@ StreamGroup::StreamGroup(ShardMemory& memory, std::string_view name)
     : Collection(memory),
       arena_(memory.arena()),
       name_(static_cast<char*>(arena_.allocate(block_for_name(name.size())))),
-      name_bytes_(name.size()) {
+      name_bytes_(static_cast<uint32_t>(name.size())) {
+  POLLUX_ASSERT(name.size() <= UINT32_MAX);
   if (!name.empty()) {
     std::memcpy(name_, name.data(), name.size());
   }
@@ -56,7 +57,7 @@ StreamGroup* StreamGroup::clone(ShardMemory& memory) const {
   copy->last_id_ = last_id_;
   copy->entries_read = entries_read;
   for (auto at = consumers_.first(); !at.at_end(); at.next()) {
-    copy->add_consumer(at.key(), at.value()->seen_ms);
+    copy->add_consumer(at.key(), at.value()->seen_ms_);
   }
   for (auto at = pending_.first(); !at.at_end(); at.next()) {
     StreamPending pending = at.value();
@@ -96,20 +97,62 @@ bool StreamGroup::free_some(uint64_t until) {
 
 void StreamGroup::member_moved(Handle /*from*/, Handle /*to*/) { POLLUX_ASSERT(false); }
 
+// --- who reads it ---
+
+// Null if nobody does, or not any more.
+inline StreamReader* StreamGroup::reader() {
+  if (reader_ == 0) [[likely]] {
+    return nullptr;
+  }
+  StreamReader* const reader = memory_.stream_reader(reader_);
+  if (reader == nullptr || !reader->reads(*this)) {
+    reader_ = 0;
+    return nullptr;
+  }
+  return reader;
+}
+
+inline void StreamGroup::before_consumer(std::string_view name, const StreamConsumer* was) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_consumer(*this, name, was);
+  }
+}
+
+inline void StreamGroup::before_pending(StreamId id, const StreamPending* was) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_pending(*this, id, was);
+  }
+}
+
+inline void StreamGroup::before_id(const StreamConsumer& consumer, StreamId id, bool was_there) {
+  if (StreamReader* const reader = this->reader()) {
+    reader->before_id(*this, consumer, id, was_there);
+  }
+}
+
 // --- consumers ---
 
 StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms) {
+  before_consumer(name, nullptr);
   void* const block = arena_.allocate(sizeof(StreamConsumer) + name.size());
   StreamConsumer* const consumer = new (block) StreamConsumer(arena_, name, now_ms);
   consumers_.insert(consumer->name(), consumer);
   return *consumer;
 }
 
+void StreamGroup::set_seen(StreamConsumer& consumer, int64_t now_ms) {
+  before_consumer(consumer.name(), &consumer);
+  consumer.seen_ms_ = now_ms;
+}
+
 size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
   const size_t count = consumer.pending_.size();
-  const auto forget = [this](StreamId id, Nothing) {
-    if (strays_ != nullptr) {
+  before_consumer(consumer.name(), &consumer);
+  const auto forget = [this, &consumer](StreamId id, Nothing) {
+    if (strays_ != nullptr || reader_ != 0) {
       const StreamPending& pending = *pending_.find(id);
+      before_pending(id, &pending);
+      before_id(consumer, id, true);
       if (pending.stray()) {
         strays_->by_time.erase({pending.delivered_ms_, id});
       }
@@ -117,6 +160,9 @@ size_t StreamGroup::remove_consumer(StreamConsumer& consumer) {
     pending_.erase(id);
   };
   while (consumer.pending_.drop_leaf(forget)) {
+  }
+  if (StreamReader* const reader = this->reader()) {
+    reader->consumer_goes(*this, consumer);
   }
   consumers_.erase(consumer.name());
   free_consumer(&consumer);
@@ -131,6 +177,16 @@ void StreamGroup::free_consumer(StreamConsumer* consumer) {
 
 // --- pending entries ---
 
+void StreamGroup::insert_id(StreamConsumer& consumer, StreamId id) {
+  before_id(consumer, id, false);
+  consumer.pending_.insert(id, {});
+}
+
+void StreamGroup::erase_id(StreamConsumer& consumer, StreamId id) {
+  before_id(consumer, id, true);
+  consumer.pending_.erase(id);
+}
+
 void StreamGroup::deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms) {
   StreamPending* const known = pending_.behind_all(id) ? nullptr : pending_.find(id);
   if (known == nullptr) {
@@ -138,10 +194,11 @@ void StreamGroup::deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms)
     return;
   }
   hand_over(id, *known, consumer, now_ms);
-  known->deliveries = 1;
+  set_deliveries(id, *known, 1);
 }
 
 StreamPending& StreamGroup::add(StreamId id, const StreamPending& pending) {
+  before_pending(id, nullptr);
   const bool stray = !joins_others(id, pending.delivered_ms_);
   if (stray) {
     strays().by_time.insert({pending.delivered_ms_, id}, {});
@@ -150,7 +207,7 @@ StreamPending& StreamGroup::add(StreamId id, const StreamPending& pending) {
     strays_->others_until_ms = pending.delivered_ms_;
   }
   if (pending.consumer() != nullptr) {
-    pending.consumer()->pending_.insert(id, {});
+    insert_id(*pending.consumer(), id);
   }
   StreamPending& added = pending_.insert(id, pending);
   added.set(pending.consumer(), stray);
@@ -161,9 +218,9 @@ void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer&
                             int64_t delivered_ms) {
   if (pending.consumer() != &to) {
     if (pending.consumer() != nullptr) {
-      pending.consumer()->pending_.erase(id);
+      erase_id(*pending.consumer(), id);
     }
-    to.pending_.insert(id, {});
+    insert_id(to, id);
     pending.set(&to, pending.stray());
   }
   if (pending.delivered_ms_ != delivered_ms) {
@@ -171,12 +228,18 @@ void StreamGroup::hand_over(StreamId id, StreamPending& pending, StreamConsumer&
   }
 }
 
+void StreamGroup::set_deliveries(StreamId id, StreamPending& pending, uint64_t times) {
+  before_pending(id, &pending);
+  pending.deliveries_ = times;
+}
+
 bool StreamGroup::acknowledge(StreamId id) {
   const StreamPending* const pending = pending_.find(id);
   if (pending == nullptr) {
     return false;
   }
-  pending->consumer()->pending_.erase(id);
+  before_pending(id, pending);
+  erase_id(*pending->consumer(), id);
   if (pending->stray()) {
     strays_->by_time.erase({pending->delivered_ms_, id});
   }
@@ -197,6 +260,7 @@ bool StreamGroup::joins_others(StreamId id, int64_t delivered_ms) const {
 }
 
 void StreamGroup::set_delivered(StreamId id, StreamPending& pending, int64_t delivered_ms) {
+  before_pending(id, &pending);
   if (pending.stray()) {
     strays_->by_time.erase({pending.delivered_ms_, id});
     strays_->by_time.insert({delivered_ms, id}, {});

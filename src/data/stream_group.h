@@ -20,6 +20,7 @@
 #include "src/data/collection.h"
 #include "src/data/counted_arena.h"
 #include "src/data/ordered_tree.h"
+#include "src/data/pre_images.h"
 #include "src/data/stream_id.h"
 
 namespace pollux {
@@ -30,23 +31,24 @@ class StreamConsumer {
   std::string_view name() const {
     return {reinterpret_cast<const char*>(this) + sizeof(StreamConsumer), name_bytes_};
   }
-  const OrderedTree<StreamId, Nothing>& pending() const { return pending_; }
-
-  int64_t seen_ms;  // Unix time; when it last asked for something
+  using Ids = OrderedTree<StreamId, Nothing>;
+  const Ids& pending() const { return pending_; }
+  int64_t seen_ms() const { return seen_ms_; }  // Unix time; when it last asked for something
 
  private:
   friend class StreamGroup;
   StreamConsumer(CountedArena& arena, std::string_view name, int64_t now_ms);
 
+  int64_t seen_ms_;
   const size_t name_bytes_;
-  OrderedTree<StreamId, Nothing> pending_;
+  Ids pending_;
 };
 
 // An entry that was delivered and not acknowledged.
 class StreamPending {
  public:
   StreamPending(int64_t delivered_ms, uint64_t times, StreamConsumer* consumer)
-      : deliveries(times),
+      : deliveries_(times),
         delivered_ms_(delivered_ms),
         consumer_(reinterpret_cast<uintptr_t>(consumer)) {}
 
@@ -60,7 +62,7 @@ class StreamPending {
     return reinterpret_cast<StreamConsumer*>(consumer_ & ~kStray);
   }
 
-  uint64_t deliveries;
+  uint64_t deliveries() const { return deliveries_; }
 
  private:
   friend class StreamGroup;  // which keeps the order of times, and what is pending with whom
@@ -70,6 +72,7 @@ class StreamPending {
     consumer_ = reinterpret_cast<uintptr_t>(consumer) | (stray ? kStray : 0);
   }
 
+  uint64_t deliveries_;
   int64_t delivered_ms_;
   uintptr_t consumer_;
 };
@@ -119,8 +122,12 @@ class StreamGroup final : public Collection {
   StreamPlace place;                // behind last_id(), if known
   int64_t entries_read = kUnknown;  // how many of all entries ever added came up to last_id()
 
+  // Changes of consumers and of what is pending are told to this reader (pre_images.h).
+  void be_read(ReaderId reader) { reader_ = reader; }
+
   // --- consumers ---
-  const OrderedTree<std::string_view, StreamConsumer*>& consumers() const { return consumers_; }
+  using Consumers = OrderedTree<std::string_view, StreamConsumer*>;
+  const Consumers& consumers() const { return consumers_; }
   // Null if there is none.
   StreamConsumer* consumer(std::string_view name) const {
     StreamConsumer* const* found = consumers_.find(name);
@@ -128,11 +135,13 @@ class StreamGroup final : public Collection {
   }
   // Requires that there is none of this name.
   StreamConsumer& add_consumer(std::string_view name, int64_t now_ms);
+  void set_seen(StreamConsumer& consumer, int64_t now_ms);
   // What is pending with it is forgotten; returns how many these were.
   size_t remove_consumer(StreamConsumer& consumer);
 
   // --- pending entries ---
-  const OrderedTree<StreamId, StreamPending>& pending() const { return pending_; }
+  using Pending = OrderedTree<StreamId, StreamPending>;
+  const Pending& pending() const { return pending_; }
   StreamPending* find(StreamId id) const { return pending_.find(id); }
   // Pending with `consumer` from here on, delivered once, whether it was pending or not.
   void deliver(StreamId id, StreamConsumer& consumer, int64_t now_ms);
@@ -142,6 +151,8 @@ class StreamGroup final : public Collection {
   // To `to`, who may have it already, as delivered at `delivered_ms`. `pending` is the entry of
   // `id`.
   void hand_over(StreamId id, StreamPending& pending, StreamConsumer& to, int64_t delivered_ms);
+  // `pending` is the entry of `id`.
+  void set_deliveries(StreamId id, StreamPending& pending, uint64_t times);
   // False if it was not pending.
   bool acknowledge(StreamId id);
 
@@ -151,7 +162,6 @@ class StreamGroup final : public Collection {
   ByTime by_time();
 
  private:
-  using Pending = OrderedTree<StreamId, StreamPending>;
   struct Strays {
     explicit Strays(CountedArena& arena) : by_time(arena) {}
     OrderedTree<StreamPendingTime, Nothing> by_time;
@@ -160,6 +170,15 @@ class StreamGroup final : public Collection {
     int64_t others_until_ms = INT64_MIN;
   };
 
+  // --- who reads it ---
+  // See StreamReader.
+  StreamReader* reader();
+  void before_consumer(std::string_view name, const StreamConsumer* was);
+  void before_pending(StreamId id, const StreamPending* was);
+  void before_id(const StreamConsumer& consumer, StreamId id, bool was_there);
+
+  void insert_id(StreamConsumer& consumer, StreamId id);
+  void erase_id(StreamConsumer& consumer, StreamId id);
   void free_consumer(StreamConsumer* consumer);
   bool joins_others(StreamId id, int64_t delivered_ms) const;
   void set_delivered(StreamId id, StreamPending& pending, int64_t delivered_ms);
@@ -168,10 +187,11 @@ class StreamGroup final : public Collection {
 
   CountedArena arena_;
   char* name_;
-  size_t name_bytes_;
+  uint32_t name_bytes_;
+  ReaderId reader_ = 0;
   StreamId last_id_;
   Pending pending_{arena_};
-  OrderedTree<std::string_view, StreamConsumer*> consumers_{arena_};
+  Consumers consumers_{arena_};
   Strays* strays_ = nullptr;  // in the arena; null: there never was one
 };
 

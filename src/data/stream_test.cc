@@ -131,7 +131,7 @@ void expect_same_group(const StreamGroup& group, const ModelGroup& model) {
     ASSERT_EQ(at.key(), id);
     EXPECT_EQ(at.value().consumer()->name(), pending.consumer);
     EXPECT_EQ(at.value().delivered_ms(), pending.delivered_ms);
-    EXPECT_EQ(at.value().deliveries, pending.deliveries);
+    EXPECT_EQ(at.value().deliveries(), pending.deliveries);
     at.next();
   }
 }
@@ -332,7 +332,7 @@ TEST_P(StreamModelTest, GroupsAndReferences) {
             StreamConsumer& to = random_consumer(group, known);
             const int64_t at_ms = rng.below(3) == 0 ? i - static_cast<int64_t>(rng.below(99)) : i;
             group.hand_over(some, *pending, to, at_ms);
-            ++pending->deliveries;
+            group.set_deliveries(some, *pending, pending->deliveries() + 1);
             known.pending[some].consumer = to.name();
             known.pending[some].delivered_ms = at_ms;
             ++known.pending[some].deliveries;
@@ -513,8 +513,8 @@ TEST_F(StreamTest, CopiesHaveAllAndStandAlone) {
   EXPECT_EQ(copy.entries_added(), 500U);
   const StreamGroup& copied = *copy.group("g");
   EXPECT_EQ(copied.entries_read, 7);
-  EXPECT_EQ(copied.consumer("")->seen_ms, 43);
-  EXPECT_EQ(copied.find({4, 0})->deliveries, 5U);
+  EXPECT_EQ(copied.consumer("")->seen_ms(), 43);
+  EXPECT_EQ(copied.find({4, 0})->deliveries(), 5U);
   EXPECT_EQ(copied.find({4, 0})->consumer(), copied.consumer("c"));
   remove(other);
 }

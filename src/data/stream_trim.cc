@@ -59,7 +59,9 @@ void Stream::drop_block(StreamId id, const Block& block, uint64_t live, Dropped&
   constexpr size_t kFreedAtOnceMax = 16;
   length_ -= live;
   if (++dropped.count <= kFreedAtOnceMax) {
-    free_block(block);
+    free_block(id, block);
+  } else if (is_taken(id, block)) {
+    block_bytes_ -= Arena::usable(block.capacity);
   } else {
     if (dropped.grave == nullptr) {
       dropped.grave = memory_.make<Stream>();
@@ -88,6 +90,7 @@ uint64_t Stream::trim_inside(StreamId id, Block& block, const StreamTrim& how) {
       forget(entry.id);
     }
     if (!entry.deleted) {
+      before_write(id, block);
       BlockView::flag_deleted(block.bytes, here);
       ++removed;
       --length_;
@@ -126,7 +129,7 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how) {
         drop_block(id, block, view.live(), dropped);
       }
     } else {
-      const uint64_t gone = drop_acknowledged(view, block.bytes, how);
+      const uint64_t gone = drop_acknowledged(id, block, how);
       removed += gone;
       if (gone == view.live()) {
         drop_block(id, block, 0, dropped);
@@ -160,11 +163,12 @@ bool Stream::all_acknowledged(const BlockView& block) const {
 }
 
 // Marks those entries of a block that may go; the counts are the caller's. Returns how many.
-uint64_t Stream::drop_acknowledged(const BlockView& block, char* bytes, const StreamTrim& how) {
+uint64_t Stream::drop_acknowledged(StreamId id, const Block& block, const StreamTrim& how) {
+  const BlockView view(id, block.bytes);
   uint64_t removed = 0;
-  for (BlockView::Position at = block.first(); at < block.end();) {
+  for (BlockView::Position at = view.first(); at < view.end();) {
     const BlockView::Position here = at;
-    const StreamEntry entry = block.take(at);
+    const StreamEntry entry = view.take(at);
     if (entry.deleted) {
       continue;
     }
@@ -172,7 +176,8 @@ uint64_t Stream::drop_acknowledged(const BlockView& block, char* bytes, const St
       break;
     }
     if (!is_referenced(entry.id)) {
-      BlockView::flag_deleted(bytes, here);
+      before_write(id, block);
+      BlockView::flag_deleted(block.bytes, here);
       ++removed;
       --length_;
     }

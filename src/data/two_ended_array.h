@@ -28,6 +28,8 @@ class TwoEndedArray {
   T& back() { return slots_[begin_ + size_ - 1]; }
   const T& front() const { return slots_[begin_]; }
   const T& back() const { return slots_[begin_ + size_ - 1]; }
+  // The elements, until the next change.
+  const T* data() const { return slots_ + begin_; }
 
   // `value` becomes number `at`. A reference to an element may be gone afterwards.
   void insert(Arena& arena, size_t at, const T& value) {

@@ -4,6 +4,7 @@
 #include "src/data/list_value.h"
 #include "src/rdb/old_forms.h"
 #include "src/rdb/pack_builder.h"
+#include "src/rdb/part_codecs.h"
 #include "src/rdb/type_codecs.h"
 
 namespace pollux {
@@ -13,20 +14,6 @@ namespace {
 void write_container(RdbContainer container, std::string_view bytes, RdbWriter& out) {
   out.length(static_cast<uint64_t>(container));
   out.text(bytes);
-}
-
-void write_node(const ListNode& node, RdbWriter& out) {
-  if (!node.plain()) {
-    write_container(RdbContainer::kPacked, node.framed(), out);
-    return;
-  }
-  const PackedValue element = node.end_value(ListEnd::kFront);
-  PackBuilder pack;
-  if (pack.add(element)) {
-    write_container(RdbContainer::kPacked, pack.finish(), out);
-  } else {
-    write_container(RdbContainer::kPlain, element.string(), out);
-  }
 }
 
 // A list that grows at its end: small as long as it may be, then large.
@@ -129,6 +116,25 @@ bool read_node(RdbType type, RdbReader& in, RdbText& text, ListBuilder& list) {
 
 }  // namespace
 
+void write_rdb_list_node(const ListNode& node, RdbWriter& out) {
+  if (!node.plain()) {
+    write_container(RdbContainer::kPacked, node.framed(), out);
+    return;
+  }
+  const PackedValue element = node.end_value(ListEnd::kFront);
+  PackBuilder pack;
+  if (pack.add(element)) {
+    write_container(RdbContainer::kPacked, pack.finish(), out);
+  } else {
+    write_container(RdbContainer::kPlain, element.string(), out);
+  }
+}
+
+void write_rdb_plain_head(uint64_t bytes, RdbWriter& out) {
+  out.length(static_cast<uint64_t>(RdbContainer::kPlain));
+  out.length(bytes);
+}
+
 RdbType rdb_list_type(const Entry&) {
   return RdbType::kListQuicklist2;
 }
@@ -142,7 +148,7 @@ void write_rdb_list(const Entry& entry, RdbWriter& out) {
     return;
   }
   out.length(list->node_count());
-  list->for_each_node([&out](const ListNode& node) { write_node(node, out); });
+  list->for_each_node([&out](const ListNode& node) { write_rdb_list_node(node, out); });
 }
 
 bool read_rdb_list(RdbType type, RdbReader& in, const EncodingLimits& limits, LooseValue& out) {

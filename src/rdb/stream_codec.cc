@@ -15,10 +15,10 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <string>
 #include <vector>
 
 #include "src/data/stream.h"
+#include "src/rdb/part_codecs.h"
 #include "src/rdb/type_codecs.h"
 
 namespace pollux {
@@ -29,11 +29,13 @@ constexpr size_t kIdBytes = 16;
 
 // --- ids and times ---
 
-std::string id_bytes(StreamId id) {
-  const uint64_t words[] = {__builtin_bswap64(id.ms), __builtin_bswap64(id.seq)};
-  static_assert(sizeof words == kIdBytes && std::endian::native == std::endian::little);
-  return {reinterpret_cast<const char*>(words), sizeof words};
-}
+struct IdBytes {
+  explicit IdBytes(StreamId id) : words{__builtin_bswap64(id.ms), __builtin_bswap64(id.seq)} {
+    static_assert(sizeof words == kIdBytes && std::endian::native == std::endian::little);
+  }
+  std::string_view view() const { return {reinterpret_cast<const char*>(words), sizeof words}; }
+  uint64_t words[2];
+};
 
 // Requires kIdBytes bytes.
 StreamId id_of(std::string_view bytes) {
@@ -60,10 +62,6 @@ bool read_id_bytes(RdbReader& in, StreamId& id) {
   return true;
 }
 
-void write_time(int64_t ms, RdbWriter& out) {
-  out.bytes({reinterpret_cast<const char*>(&ms), sizeof ms});
-}
-
 bool read_time(RdbReader& in, int64_t& ms) {
   std::string_view bytes;
   if (!in.bytes(sizeof ms, bytes)) {
@@ -76,23 +74,17 @@ bool read_time(RdbReader& in, int64_t& ms) {
 // --- writing ---
 
 void write_group(const StreamGroup& group, RdbWriter& out) {
-  out.text(group.name());
-  write_id(group.last_id(), out);
-  out.length(static_cast<uint64_t>(group.entries_read));
-  out.length(group.pending().size());
+  const RdbGroupFacts facts(group);
+  write_rdb_group_head(group.name(), facts, out);
   for (auto at = group.pending().first(); !at.at_end(); at.next()) {
-    out.bytes(id_bytes(at.key()));
-    write_time(at.value().delivered_ms(), out);
-    out.length(at.value().deliveries);
+    write_rdb_pending(at.key(), at.value().delivered_ms(), at.value().deliveries(), out);
   }
-  out.length(group.consumers().size());
+  out.length(facts.consumers);
   for (auto at = group.consumers().first(); !at.at_end(); at.next()) {
     const StreamConsumer& consumer = *at.value();
-    out.text(consumer.name());
-    write_time(consumer.seen_ms, out);
-    out.length(consumer.pending().size());
+    write_rdb_consumer_head(consumer.name(), consumer.seen_ms(), consumer.pending().size(), out);
     for (auto id = consumer.pending().first(); !id.at_end(); id.next()) {
-      out.bytes(id_bytes(id.key()));
+      write_rdb_pending_id(id.key(), out);
     }
   }
 }
@@ -283,6 +275,65 @@ bool skip_group(RdbType type, RdbReader& in) {
 
 }  // namespace
 
+// --- parts ---
+
+RdbStreamFacts::RdbStreamFacts(const Stream& stream)
+    : length(stream.length()),
+      last_id(stream.last_id()),
+      first_id(stream.first_id()),
+      max_deleted_id(stream.max_deleted_id()),
+      entries_added(stream.entries_added()),
+      groups(stream.groups().size()) {}
+
+RdbGroupFacts::RdbGroupFacts(const StreamGroup& group)
+    : last_id(group.last_id()),
+      entries_read(group.entries_read),
+      pending(group.pending().size()),
+      consumers(group.consumers().size()) {}
+
+void write_rdb_stream_block(StreamId first, std::string_view listpack, RdbWriter& out) {
+  out.text(IdBytes(first).view());
+  out.text(listpack);
+}
+
+void write_rdb_long_block_head(StreamId first, uint64_t bytes, RdbWriter& out) {
+  out.text(IdBytes(first).view());
+  out.length(bytes);
+}
+
+void write_rdb_stream_facts(const RdbStreamFacts& facts, RdbWriter& out) {
+  out.length(facts.length);
+  write_id(facts.last_id, out);
+  write_id(facts.first_id, out);
+  write_id(facts.max_deleted_id, out);
+  out.length(facts.entries_added);
+  out.length(facts.groups);
+}
+
+void write_rdb_group_head(std::string_view name, const RdbGroupFacts& facts, RdbWriter& out) {
+  out.text(name);
+  write_id(facts.last_id, out);
+  out.length(static_cast<uint64_t>(facts.entries_read));
+  out.length(facts.pending);
+}
+
+void write_rdb_pending(StreamId id, int64_t delivered_ms, uint64_t deliveries, RdbWriter& out) {
+  out.bytes(IdBytes(id).view());
+  out.time(delivered_ms);
+  out.length(deliveries);
+}
+
+void write_rdb_consumer_head(std::string_view name, int64_t seen_ms, uint64_t pending,
+                             RdbWriter& out) {
+  out.text(name);
+  out.time(seen_ms);
+  out.length(pending);
+}
+
+void write_rdb_pending_id(StreamId id, RdbWriter& out) { out.bytes(IdBytes(id).view()); }
+
+// --- the whole ---
+
 RdbType rdb_stream_type(const Entry&) {
   return RdbType::kStreamListpacks2;
 }
@@ -291,15 +342,9 @@ void write_rdb_stream(const Entry& entry, RdbWriter& out) {
   const Stream& stream = Stream::of(entry);
   out.length(stream.block_count());
   stream.for_each_block([&out](StreamId first, std::string_view listpack) {
-    out.text(id_bytes(first));
-    out.text(listpack);
+    write_rdb_stream_block(first, listpack, out);
   });
-  out.length(stream.length());
-  write_id(stream.last_id(), out);
-  write_id(stream.first_id(), out);
-  write_id(stream.max_deleted_id(), out);
-  out.length(stream.entries_added());
-  out.length(stream.groups().size());
+  write_rdb_stream_facts(RdbStreamFacts(stream), out);
   for (auto at = stream.groups().first(); !at.at_end(); at.next()) {
     write_group(*at.value(), out);
   }

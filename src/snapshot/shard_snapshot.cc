@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
 #include "src/data/collection.h"
 #include "src/rdb/value_codec.h"
+#include "src/snapshot/slice_time.h"
 
 namespace pollux {
 
@@ -14,8 +14,8 @@ namespace {
 using Lane = RecordOut::Lane;
 
 constexpr size_t kKeysAtOnce = 32;
-
-bool out_of_time(uint64_t until) { return until != UINT64_MAX && tsc() >= until; }
+// Lists and streams of more bytes are walked, however few elements they are.
+constexpr size_t kBytesAtOnceMax = 32 << 10;
 
 }  // namespace
 
@@ -85,11 +85,14 @@ void ShardSnapshot::write_keys(uint64_t until) {
 
 void ShardSnapshot::take(uint32_t db, Entry& entry) {
   memory_.renew(entry);
-  if (!is_walked(entry)) {
+  const Collection* const large = entry.collection();
+  const bool few = large != nullptr && large->size() <= options_.members_at_once_max;
+  const bool has_members = large != nullptr && large->member_table() != nullptr;
+  if (!is_walked(entry) || (few && !has_members && large->bytes() <= kBytesAtOnceMax)) {
     if (wanted_) {
       write(db, entry);
     }
-  } else if (entry.collection() != nullptr && entry.collection()->size() <= options_.members_at_once_max) {
+  } else if (few && has_members) {
     write_members(db, entry);
   } else {
     queue(db, entry);
@@ -132,6 +135,9 @@ void ShardSnapshot::queue(uint32_t db, const Entry& entry) {
     value.block = entry.value_outside();
   }
   big_value_at_.emplace(value.where(), &value);
+  if (value.walk->reader_id() != 0) {
+    walk_by_.emplace(value.walk->reader_id(), value.walk.get());
+  }
 }
 
 // Some of the first one.
@@ -158,6 +164,7 @@ void ShardSnapshot::write_big_value(uint64_t until) {
 void ShardSnapshot::end_big_value() {
   const BigValue value = std::move(big_values_.front());
   big_value_at_.erase(value.where());
+  walk_by_.erase(value.walk->reader_id());
   big_values_.pop_front();
   if (value.kept && value.collection != nullptr) {
     memory_.give_back(value.collection);
@@ -193,6 +200,21 @@ bool ShardSnapshot::keep(const Entry::Outside& block) { return keep_if_read(bloc
 
 bool ShardSnapshot::reads(const Entry::Outside& block) const {
   return big_value_at(block.data) != nullptr;
+}
+
+ListReader* ShardSnapshot::list_reader(ReaderId id) {
+  ValueWalk* const walk = walk_by(id);
+  return walk == nullptr ? nullptr : walk->list_reader();
+}
+
+StreamReader* ShardSnapshot::stream_reader(ReaderId id) {
+  ValueWalk* const walk = walk_by(id);
+  return walk == nullptr ? nullptr : walk->stream_reader();
+}
+
+ValueWalk* ShardSnapshot::walk_by(ReaderId id) const {
+  const auto found = walk_by_.find(id);
+  return found == walk_by_.end() ? nullptr : found->second;
 }
 
 bool ShardSnapshot::keep_if_read(const void* where) {

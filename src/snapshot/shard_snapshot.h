@@ -36,7 +36,7 @@ class ShardSnapshot final : public PreImages {
     bool compress = true;  // rdbcompression
     EvictionRules rules;   // what is told of keys' use
     Instant at;            // the cut
-    // A collection of so many members is written at once: waiting would cost more than it saves.
+    // A collection of so few elements is written at once: waiting would cost more than it saves.
     size_t members_at_once_max = 512;
   };
 
@@ -69,6 +69,8 @@ class ShardSnapshot final : public PreImages {
   bool keep(Collection& collection) override;
   bool keep(const Entry::Outside& block) override;
   bool reads(const Entry::Outside& block) const override;
+  ListReader* list_reader(ReaderId id) override;
+  StreamReader* stream_reader(ReaderId id) override;
 
  private:
   // A value in slices, and where it stands.
@@ -96,6 +98,7 @@ class ShardSnapshot final : public PreImages {
   void end_big_value();
   bool keep_if_read(const void* where);
   BigValue* big_value_at(const void* where) const;
+  ValueWalk* walk_by(ReaderId id) const;
 
   ShardStore& store_;
   ShardMemory& memory_;
@@ -108,6 +111,7 @@ class ShardSnapshot final : public PreImages {
   uint64_t keys_ = 0;
   std::deque<BigValue> big_values_;  // the first one is being written
   std::unordered_map<const void*, BigValue*> big_value_at_;  // by collection, or a block's bytes
+  std::unordered_map<ReaderId, ValueWalk*> walk_by_;  // those of lists and streams
   std::vector<ShardStore::SnapshotKey> these_keys_;  // scratch
   std::vector<ShardStore::SnapshotKey> next_keys_;
 };

@@ -108,7 +108,11 @@ std::string described(TestStore& store, const std::string& key) {
   } else if (text.find("+list") == 0) {
     text += store.run("LRANGE " + key + " 0 -1");
   } else if (text.find("+stream") == 0) {
-    text += store.run("XRANGE " + key + " - +") + store.run("XINFO STREAM " + key + " FULL");
+    text += store.run("XRANGE " + key + " - +");
+    const std::string facts = store.run("XINFO STREAM " + key + " FULL COUNT 0");
+    // The index tells how it came about, and blocks in which nothing lives are not restored.
+    text += facts.substr(0, facts.find("radix-tree-keys")) +
+            facts.substr(facts.find("last-generated-id"));
   }
   return text;
 }
@@ -167,18 +171,31 @@ void restore(std::string_view bytes, TestStore& store, uint64_t& keys) {
 
 class Play {
  public:
+  // In some plays nodes of lists hold little, so that there are several segments of them; in some
+  // much, so that there is one with room.
   explicit Play(uint64_t seed) : rng_(seed) {
+    constexpr int64_t kNodeElements[] = {1, 8, -1};
+    const int64_t node_elements = kNodeElements[rng_.below(3)];
     for (TestStore* store : {&store_, &restored_}) {
       store->config().encoding.hash_listpack_entries = 6;
       store->config().encoding.set_intset_entries = 6;
       store->config().encoding.zset_listpack_entries = 6;
-      store->config().encoding.list_listpack_size = 8;
+      store->config().encoding.list_listpack_size = node_elements;
       store->config().encoding.stream_node_entries = 4;
     }
     options_.compress = rng_.below(2) == 0;
-    options_.members_at_once_max = rng_.below(3) == 0 ? 512 : rng_.below(12);
+    const bool all_big = theme_ != Theme::kAll || rng_.below(2) == 0;
+    options_.members_at_once_max = all_big ? rng_.below(12) : 512;
     ShardStore& shard = store_.shard();
     snapshot_ = std::make_unique<ShardSnapshot>(shard, records_);
+    for (int lists = node_elements == 1 ? 8 : 0; lists > 0; --lists) {
+      store_.select(static_cast<int>(rng_.below(kDatabases)));
+      store_.run("RPUSH " + key(kLists) + words(400));
+    }
+    for (uint64_t streams = theme_ == Theme::kStreams ? 4 : 0; streams > 0; --streams) {
+      store_.select(static_cast<int>(rng_.below(kDatabases)));
+      fill_stream(key(kStreams));
+    }
   }
 
   void run() {
@@ -206,6 +223,10 @@ class Play {
         }
       }
       EXPECT_EQ(snapshot_->held_bytes(), 0U);
+      do {
+        store_.shard().tick(Instant{store_.now_ms() * 1000}, INT64_MAX);
+      } while (store_.shard().has_dead());
+      EXPECT_EQ(store_.shard().dying_bytes(), 0);
       const std::string small = records_.take(Lane::kSmall);
       const std::string big = records_.take(Lane::kBig);
       if (cancelled) {
@@ -230,10 +251,18 @@ class Play {
   }
 
  private:
+  enum Kind : uint64_t { kStrings, kHashes, kSets, kZsets, kLists, kStreams };
   std::string key() { return "k" + std::to_string(rng_.below(kKeys)); }
+  // Mostly one that has no other type.
+  std::string key(Kind kind) {
+    const uint64_t some = theme_ == Theme::kAll ? 5 : 1;
+    return rng_.below(8) == 0 ? key() : "k" + std::to_string(kind * 5 + rng_.below(some));
+  }
+  std::string number(uint64_t below) { return std::to_string(rng_.below(below)); }
   std::string word() {
     return rng_.below(3) == 0 ? std::to_string(rng_.below(20))
-                              : std::string(1 + rng_.below(60), static_cast<char>('a' + rng_.below(26)));
+                              : std::string(1 + rng_.below(60),
+                                            static_cast<char>('a' + rng_.below(26)));
   }
   std::string words(uint64_t max) {
     std::string text;
@@ -251,50 +280,191 @@ class Play {
     return text;
   }
 
+  // Of this kind, or also one that only a node of its own or a long block takes.
+  std::string any_word() {
+    const uint64_t one_of = rng_.below(60);
+    return one_of > 1 ? word() : std::string(one_of == 0 ? 8'000 : 70'000, 'L') + word();
+  }
+  // Of entries of streams: times move on slowly, so that one is hit now and then.
+  std::string id() { return number(changes_ / 40 + 1) + "-" + number(4); }
+  std::string ids(uint64_t max) {
+    std::string text;
+    for (uint64_t i = 1 + rng_.below(max); i > 0; --i) {
+      text += " " + id();
+    }
+    return text;
+  }
+  std::string group() { return "g" + number(3); }
+  std::string consumer() { return "c" + number(4); }
+
+  // Of many blocks, of which one group has read a part and another one waits for it.
+  void fill_stream(const std::string& name) {
+    for (int i = 0; i < 120; ++i) {
+      store_.run("XADD " + name + " " + std::to_string(i / 8) + "-* " + word() + " " + word());
+    }
+    changes_ = 40 * 15;
+    store_.run("XGROUP CREATE " + name + " g0 0");
+    store_.run("XREADGROUP GROUP g0 c0 COUNT " + number(120) + " NOACK STREAMS " + name + " >");
+    store_.run("XREADGROUP GROUP g0 c1 COUNT 20 STREAMS " + name + " >");
+  }
+
   void change() {
+    ++changes_;
     store_.advance_ms(static_cast<int64_t>(rng_.below(3)));
     store_.select(static_cast<int>(rng_.below(kDatabases)));
+    uint64_t what = rng_.below(8);
+    if (theme_ != Theme::kAll && rng_.below(4) > 0) {
+      what = theme_ == Theme::kLists ? 2 : 4 + rng_.below(3);
+    }
+    switch (what) {
+      case 0: change_string(); break;
+      case 1: change_members(); break;
+      case 2: case 3: change_list(); break;
+      case 4: change_stream(); break;
+      case 5: case 6: change_group(); break;
+      default: change_keys(); break;
+    }
+  }
+
+  void change_string() {
+    switch (rng_.below(4)) {
+      case 0: store_.run("SET " + key(kStrings) + " " + word()); break;
+      case 1: store_.run("APPEND " + key(kStrings) + " " + word()); break;
+      case 2:
+        store_.run("SETRANGE " + key(kStrings) + " " + std::to_string(60'000 + rng_.below(40'000)) +
+                   " " + word());
+        break;
+      default: store_.run("SETBIT " + key(kStrings) + " " + number(700'000) + " 1"); break;
+    }
+  }
+
+  void change_members() {
     const uint64_t many = rng_.below(4) == 0 ? 40 : 4;
-    switch (rng_.below(30)) {
-      case 0: store_.run("SET " + key() + " " + word()); break;
-      case 1: store_.run("APPEND " + key() + " " + word()); break;
-      case 2: store_.run("SETRANGE " + key() + " " + std::to_string(60'000 + rng_.below(40'000)) + " " + word()); break;
-      case 3: store_.run("SETBIT " + key() + " " + std::to_string(rng_.below(700'000)) + " 1"); break;
-      case 4: store_.run("DEL " + key()); break;
-      case 5: case 6: store_.run("HSET " + key() + pairs(many, false)); break;
-      case 7: store_.run("HDEL " + key() + words(6)); break;
-      case 8: store_.run("HPEXPIRE " + key() + " " + std::to_string(1 + rng_.below(1'000)) + " FIELDS 1 " + word()); break;
-      case 9: case 10: store_.run("SADD " + key() + words(many)); break;
-      case 11: store_.run("SREM " + key() + words(6)); break;
-      case 12: store_.run("SPOP " + key()); break;
-      case 13: case 14: store_.run("ZADD " + key() + pairs(many, true)); break;
-      case 15: store_.run("ZINCRBY " + key() + " 3 " + word()); break;
-      case 16: store_.run("ZPOPMIN " + key() + " 2"); break;
-      case 17: store_.run("ZREMRANGEBYRANK " + key() + " 2 5"); break;
-      case 18: store_.run("RPUSH " + key() + words(many)); break;
-      case 19: store_.run("LPUSH " + key() + words(many)); break;
-      case 20: store_.run("LPOP " + key() + " 3"); break;
-      case 21: store_.run("LSET " + key() + " 2 " + word()); break;
-      case 22: store_.run("XADD " + key() + " * " + word() + " " + word()); break;
-      case 23: store_.run("RENAME " + key() + " " + key()); break;
-      case 24: store_.run("COPY " + key() + " " + key() + " REPLACE"); break;
-      case 25: store_.run("PEXPIRE " + key() + " " + std::to_string(1 + rng_.below(1'000))); break;
-      case 26: store_.run("MOVE " + key() + " " + std::to_string(rng_.below(kDatabases))); break;
-      case 27: store_.run("SDIFFSTORE " + key() + " " + key() + " " + key()); break;
-      case 28:
+    switch (rng_.below(13)) {
+      case 0: case 1: store_.run("HSET " + key(kHashes) + pairs(many, false)); break;
+      case 2: store_.run("HDEL " + key(kHashes) + words(6)); break;
+      case 3:
+        store_.run("HPEXPIRE " + key(kHashes) + " " + std::to_string(1 + rng_.below(1'000)) +
+                   " FIELDS 1 " + word());
+        break;
+      case 4: case 5: store_.run("SADD " + key(kSets) + words(many)); break;
+      case 6: store_.run("SREM " + key(kSets) + words(6)); break;
+      case 7: store_.run("SPOP " + key(kSets)); break;
+      case 8: case 9: store_.run("ZADD " + key(kZsets) + pairs(many, true)); break;
+      case 10: store_.run("ZINCRBY " + key(kZsets) + " 3 " + word()); break;
+      case 11: store_.run("ZPOPMIN " + key(kZsets) + " 2"); break;
+      default: store_.run("ZREMRANGEBYRANK " + key(kZsets) + " 2 5"); break;
+    }
+  }
+
+  void change_list() {
+    const uint64_t many = rng_.below(4) == 0 ? 60 : 4;
+    const std::string name = key(kLists);
+    const std::string end = rng_.below(2) == 0 ? "LEFT" : "RIGHT";
+    switch (rng_.below(13)) {
+      case 0: case 1: store_.run("RPUSH " + name + " " + any_word() + words(many)); break;
+      case 2: store_.run("LPUSH " + name + " " + any_word() + words(many)); break;
+      case 3: store_.run("LPOP " + name + " " + number(many)); break;
+      case 4: store_.run("RPOP " + name + " " + number(many)); break;
+      case 5: store_.run("LSET " + name + " " + number(many) + " " + any_word()); break;
+      case 6: store_.run("LSET " + name + " -" + number(many) + " " + any_word()); break;
+      case 7: store_.run("LINSERT " + name + " BEFORE " + number(20) + " " + any_word()); break;
+      case 8: store_.run("LINSERT " + name + " AFTER " + number(20) + " " + word()); break;
+      case 9: store_.run("LREM " + name + " " + number(3) + " " + number(20)); break;
+      case 10: store_.run("LREM " + name + " -" + number(3) + " " + number(20)); break;
+      case 11:
+        store_.run("LTRIM " + name + " " + number(rng_.below(4) == 0 ? 300 : 4) + " -" +
+                   std::to_string(1 + rng_.below(rng_.below(4) == 0 ? 300 : 4)));
+        break;
+      default: store_.run("LMOVE " + name + " " + key(kLists) + " " + end + " RIGHT"); break;
+    }
+  }
+
+  void change_stream() {
+    const std::string name = key(kStreams);
+    const std::string refs = std::vector<std::string>{"KEEPREF", "DELREF", "ACKED"}[rng_.below(3)];
+    switch (rng_.below(12)) {
+      case 0: case 1: case 2: case 3: case 4:
+        for (uint64_t i = rng_.below(8); i > 0; --i) {
+          const uint64_t time = rng_.below(4) == 0 ? rng_.below(changes_ / 40 + 1) : changes_ / 40;
+          store_.run("XADD " + name + " " + std::to_string(time) + "-* " + word() + " " +
+                     any_word());
+        }
+        break;
+      case 5: case 6: store_.run("XDEL " + name + ids(8)); break;
+      case 7: store_.run("XDELEX " + name + " " + refs + " IDS 2 " + id() + " " + id()); break;
+      case 8:
+        store_.run("XTRIM " + name + " MAXLEN " + (rng_.below(2) == 0 ? "= " : "~ ") + number(40) +
+                   " " + refs);
+        break;
+      case 9: store_.run("XTRIM " + name + " MINID " + id() + " " + refs); break;
+      case 10:
+        store_.run("XTRIM " + name + " MAXLEN 0");
+        store_.run("XSETID " + name + " " + id());
+        break;
+      default: store_.run("XSETID " + name + " " + id()); break;
+    }
+  }
+
+  void change_group() {
+    const std::string name = key(kStreams);
+    const std::string in_group = name + " " + group() + " ";
+    const std::string no_ack = rng_.below(4) == 0 ? " NOACK" : "";
+    switch (rng_.below(17)) {
+      case 0: case 16: store_.run("XGROUP CREATE " + in_group + "0 MKSTREAM"); break;
+      case 1: store_.run("XGROUP DESTROY " + in_group); break;
+      case 2: store_.run("XGROUP SETID " + in_group + id()); break;
+      case 3: store_.run("XGROUP CREATECONSUMER " + in_group + consumer()); break;
+      case 4: store_.run("XGROUP DELCONSUMER " + in_group + consumer()); break;
+      case 5: case 6: case 7: case 8:
+        store_.run("XREADGROUP GROUP " + group() + " " + consumer() + " COUNT 12" + no_ack +
+                   " STREAMS " + name + " >");
+        break;
+      case 9:
+        store_.run("XREADGROUP GROUP " + group() + " " + consumer() + " COUNT 3 STREAMS " + name +
+                   " " + id());
+        break;
+      case 10: case 11: store_.run("XACK " + in_group + ids(8)); break;
+      case 12: store_.run("XCLAIM " + in_group + consumer() + " 0" + ids(8) + " FORCE"); break;
+      case 13:
+        store_.run("XCLAIM " + in_group + consumer() + " 0" + ids(8) + " RETRYCOUNT " + number(9));
+        break;
+      case 14:
+        store_.run("XREADGROUP GROUP " + group() + " " + consumer() +
+                   " COUNT 3 CLAIM 1 STREAMS " + name + " >");
+        break;
+      default: store_.run("XAUTOCLAIM " + in_group + consumer() + " 0 " + id() + " COUNT 5"); break;
+    }
+  }
+
+  void change_keys() {
+    const auto kind = static_cast<Kind>(rng_.below(6));
+    switch (rng_.below(10)) {
+      case 0: store_.run("DEL " + key(rng_.below(2) == 0 ? kLists : kStreams)); break;
+      case 1: store_.run("DEL " + key()); break;
+      case 2: case 3: store_.run("RENAME " + key(kind) + " " + key(kind)); break;
+      case 4: store_.run("COPY " + key(kind) + " " + key(kind) + " REPLACE"); break;
+      case 5: store_.run("PEXPIRE " + key() + " " + std::to_string(1 + rng_.below(1'000))); break;
+      case 6: store_.run("MOVE " + key() + " " + number(kDatabases)); break;
+      case 7: store_.run("SDIFFSTORE " + key(kSets) + " " + key(kSets) + " " + key()); break;
+      case 8:
         if (rng_.below(20) == 0) {
           store_.run("FLUSHDB");
         }
         break;
       default:
         if (rng_.below(8) == 0) {
-          store_.run("SWAPDB 0 " + std::to_string(rng_.below(kDatabases)));
+          store_.run("SWAPDB 0 " + number(kDatabases));
         }
         break;
     }
   }
 
   Rng rng_;
+  // Some plays are mostly about few keys of one type.
+  enum class Theme : uint64_t { kAll, kLists, kStreams };
+  const Theme theme_{rng_.below(3)};
+  uint64_t changes_ = 0;
   TestStore store_;
   TestStore restored_;
   Records records_;
@@ -310,6 +480,123 @@ TEST(ShardSnapshotTest, WhatWasThereAtTheCutIsWritten) {
     ASSERT_FALSE(testing::Test::HasFatalFailure() || testing::Test::HasNonfatalFailure())
         << "seed " << seed;
   }
+}
+
+// These commands come between the cut and the walk.
+void expect_as_it_was(TestStore& store, const std::vector<std::string>& changes) {
+  const Contents expected = contents(store);
+  Records records;
+  ShardSnapshot snapshot(store.shard(), records);
+  snapshot.begin({true, {}, Instant{store.now_ms() * 1000}, 0});
+  store.select(0);
+  for (const std::string& change : changes) {
+    EXPECT_NE(store.run(change)[0], '-') << change;
+  }
+  snapshot.walk(UINT64_MAX);
+  TestStore restored;
+  uint64_t keys = 0;
+  restore(records.take(Lane::kSmall), restored, keys);
+  restore(records.take(Lane::kBig), restored, keys);
+  EXPECT_EQ(contents(restored), expected);
+}
+
+// The first node is half empty, with no room in front.
+TEST(ShardSnapshotTest, ANodeThatMakesRoomByAShift) {
+  TestStore store;
+  store.config().encoding.list_listpack_size = -1;
+  for (int i = 0; i < 60; ++i) {
+    store.run("RPUSH k0 " + std::to_string(i) + std::string(98, 'e'));
+  }
+  for (int i = 0; i < 25; ++i) {
+    store.run("LSET k0 " + std::to_string(i) + " short" + std::to_string(i));
+  }
+  expect_as_it_was(store, {"LSET k0 -1 other", "LPUSH k0 first", "LPUSH k0 again"});
+}
+
+// A stream that two consumers have read, each in turn.
+TEST(ShardSnapshotTest, WhatIsPendingWithConsumersThatGo) {
+  const std::vector<std::vector<std::string>> plays = {
+      {"XGROUP DELCONSUMER k0 g0 c0", "XGROUP CREATECONSUMER k0 g0 c0"},
+      {"XCLAIM k0 g0 c1 0 2-0", "XACK k0 g0 2-0"},
+      {"XACK k0 g0 2-0", "XCLAIM k0 g0 c1 0 2-0 FORCE"},
+      {"XCLAIM k0 g0 c0 0 1-0 RETRYCOUNT 7 TIME 5"},
+      {"XCLAIM k0 g0 c0 0 4-0 IDLE 0 RETRYCOUNT 7"},
+      {"XGROUP DESTROY k0 g0", "XGROUP CREATE k0 g0 0"},
+      {"XGROUP SETID k0 g0 3-0", "XREADGROUP GROUP g0 new COUNT 1 STREAMS k0 >"},
+      {"XGROUP CREATECONSUMER k0 g0 a", "XGROUP DELCONSUMER k0 g0 c1"},
+      {"XTRIM k0 MAXLEN 0", "XGROUP DESTROY k0 g1"},
+      {"XDEL k0 1-0 3-0 9-0", "XADD k0 100-0 f v"},
+      {"XTRIM k0 MAXLEN = 30 ACKED"},
+      {"XTRIM k0 MAXLEN = 33 DELREF", "DEL k0"},
+  };
+  for (const std::vector<std::string>& changes : plays) {
+    TestStore store;
+    store.config().encoding.stream_node_entries = 3;
+    store.run("XGROUP CREATE k0 g0 0 MKSTREAM");
+    store.run("XGROUP CREATE k0 g1 0");
+    for (int i = 1; i <= 60; ++i) {
+      store.run("XADD k0 " + std::to_string(i) + "-0 f " + std::to_string(i));
+    }
+    store.run("XREADGROUP GROUP g1 c0 NOACK COUNT 60 STREAMS k0 >");
+    for (int i = 0; i < 12; ++i) {
+      store.run("XREADGROUP GROUP g0 c" + std::to_string(i % 2) + " COUNT 1 STREAMS k0 >");
+    }
+    store.run("XACK k0 g0 10-0");
+    store.advance_ms(50);
+    expect_as_it_was(store, changes);
+    EXPECT_FALSE(testing::Test::HasFailure()) << changes[0];
+  }
+}
+
+// What was flushed and is not walked yet stands in pages as other entries do.
+TEST(ShardSnapshotTest, CompactionMovesEntriesOfAFlushedDatabase) {
+  constexpr int kEntries = 6'000;
+  TestStore store;
+  const auto name = [](int i) { return "key:" + std::to_string(i); };
+  for (int i = 0; i < kEntries; ++i) {
+    store.run("SET " + name(i) + " value:" + std::to_string(i) + (i % 2 == 0 ? " EX 1000" : ""));
+  }
+  constexpr int kHashes = 1'500;
+  const auto hash = [](int i) { return "hash:" + std::to_string(i); };
+  for (int i = 0; i < kHashes; ++i) {
+    store.run("HSET " + hash(i) + " a 1 b " + std::string(100, 'b'));
+    store.run("HEXPIRE " + hash(i) + " 1000 FIELDS 1 a");
+  }
+  Records records;
+  ShardSnapshot snapshot(store.shard(), records);
+  snapshot.begin({true, {}, Instant{store.now_ms() * 1000}});
+  for (int i = 0; i < kEntries; ++i) {
+    if (i % 64 != 0) {
+      store.run("DEL " + name(i));
+    }
+  }
+  for (int i = 0; i < kHashes; ++i) {
+    if (i % 32 != 0) {
+      store.run("DEL " + hash(i));
+    }
+  }
+  store.run("FLUSHALL");
+  while (store.shard().tick(Instant{store.now_ms() * 1000}, INT64_MAX)) {
+  }
+  EXPECT_GT(store.shard().stats().moved_blocks, 50U);
+  snapshot.walk(UINT64_MAX);
+  EXPECT_TRUE(snapshot.is_over());
+  TestStore restored;
+  uint64_t keys = 0;
+  restore(records.take(Lane::kSmall), restored, keys);
+  EXPECT_EQ(keys, static_cast<uint64_t>(kEntries + kHashes));
+  for (int i = 0; i < kEntries; ++i) {
+    const std::string value = "value:" + std::to_string(i);
+    ASSERT_EQ(restored.run("GET " + name(i)),
+              "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n");
+    ASSERT_EQ(restored.run("TTL " + name(i)), i % 2 == 0 ? ":1000\r\n" : ":-1\r\n");
+  }
+  for (int i = 0; i < kHashes; ++i) {
+    ASSERT_EQ(restored.run("HPTTL " + hash(i) + " FIELDS 1 a"), "*1\r\n:1000000\r\n");
+  }
+  while (store.shard().tick(Instant{store.now_ms() * 1000}, INT64_MAX)) {
+  }
+  EXPECT_EQ(store.shard().live_bytes(), 0);
 }
 
 }  // namespace

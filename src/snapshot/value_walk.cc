@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
 #include "src/data/member_collection.h"
 #include "src/data/zset_value.h"
 #include "src/rdb/value_codec.h"
+#include "src/snapshot/list_walk.h"
+#include "src/snapshot/slice_time.h"
+#include "src/snapshot/stream_walk.h"
 
 namespace pollux {
 
@@ -17,9 +19,6 @@ namespace {
 
 // How much is written between two looks at the time.
 constexpr size_t kMembersAtOnce = 32;
-constexpr size_t kBytesAtOnce = 64 << 10;
-
-bool out_of_time(uint64_t until) { return until != UINT64_MAX && tsc() >= until; }
 
 // Bytes that wait for the next slice.
 class WaitingBytes final : public ByteSink {
@@ -63,7 +62,7 @@ class StringWalk final : public ValueWalk {
       out->length(size_);
     }
     do {
-      const std::string_view piece = rest_.substr(0, kBytesAtOnce);
+      const std::string_view piece = rest_.substr(0, kWalkBytesAtOnce);
       out->bytes(piece);
       rest_.remove_prefix(piece.size());
     } while (!rest_.empty() && !out_of_time(until));
@@ -170,8 +169,8 @@ class MemberWalk : public ValueWalk {
   RdbWriter waiting_out_;
 };
 
-// From the highest score down, as redis-server writes them: who loads that need not search. What has
-// changed stands between, anywhere.
+// From the highest score down, as redis-server writes them: who loads that need not search. What
+// has changed stands between, anywhere.
 class ZsetWalk final : public MemberWalk {
  public:
   ZsetWalk(const Entry& entry, ShardMemory& memory, bool compress)
@@ -216,7 +215,7 @@ void ValueWalk::before_member(Entry&) { POLLUX_ASSERT(false); }
 
 bool is_walked(const Entry& entry) {
   if (entry.collection() != nullptr) {
-    return entry.collection()->member_table() != nullptr;
+    return true;
   }
   return entry.type() == ValueType::kString && entry.value_is_outside() &&
          ShardMemory::is_long(entry.value_outside());
@@ -225,6 +224,12 @@ bool is_walked(const Entry& entry) {
 std::unique_ptr<ValueWalk> walk_of(const Entry& entry, ShardMemory& memory, bool compress) {
   if (entry.type() == ValueType::kString) {
     return std::make_unique<StringWalk>(entry.stored_bytes());
+  }
+  if (entry.type() == ValueType::kList) {
+    return list_walk(static_cast<LargeList&>(*entry.load_collection()), memory);
+  }
+  if (entry.type() == ValueType::kStream) {
+    return stream_walk(static_cast<Stream&>(*entry.load_collection()), memory);
   }
   if (entry.type() == ValueType::kZset) {
     return std::make_unique<ZsetWalk>(entry, memory, compress);
