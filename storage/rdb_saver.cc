@@ -167,11 +167,9 @@ bool RdbSaver::write_batches() {
       }
       break;
     }
-    const size_t some = write_some(room);
-    if (some == 0) {
+    if (!write_some(room, written)) {
       break;
     }
-    written += some;
   }
   figures_.keys_saved.set(static_cast<int64_t>(keys_));
   figures_.written_bytes.set(static_cast<int64_t>(writes_.bytes()));
@@ -192,14 +190,15 @@ bool RdbSaver::next_batch(bool wake) {
   return true;
 }
 
-// Of the batch. How many bytes; none if there is no room for what may have to stand before them.
-size_t RdbSaver::write_some(size_t room) {
+// Of the batch. False if there is no room for what may have to stand before it.
+bool RdbSaver::write_some(size_t room, size_t& written) {
   const size_t before = writer_.is_in(batch_db_) ? 0 : RdbFileWriter::kSelectBytesMax;
   if (room <= before) {
-    return 0;
+    return false;
   }
   const std::string_view part = batch_->bytes().substr(batch_used_, room - before);
   batch_used_ += part.size();
+  written += before + part.size();
   const bool whole = batch_used_ == batch_->size;
   // In the middle of a batch nobody asks which database it is.
   writer_.records(batch_db_, part, whole ? batch_->last_db : batch_db_);
@@ -209,7 +208,7 @@ size_t RdbSaver::write_some(size_t room) {
     give_back(*batch_);
     batch_ = nullptr;
   }
-  return before + part.size();
+  return true;
 }
 
 // The end of the file. False if it has to wait for room.

@@ -77,7 +77,7 @@ class RdbSaver {
   bool write_databases();
   bool write_batches();
   bool next_batch(bool wake);
-  size_t write_some(size_t room);
+  bool write_some(size_t room, size_t& written);
   bool finish();
   void publish(Instant now);
   bool give_all_back(Instant now);

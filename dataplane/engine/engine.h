@@ -97,6 +97,7 @@ class Engine {
   int64_t grace_ms() const { return grace_ms_.load(std::memory_order_relaxed); }
   // SHUTDOWN, as SIGINT (`interrupt`) or SIGTERM asks for it. Any thread.
   void ask_shutdown(bool interrupt);
+  bool shutdown_is_asked() const { return shutdown_asked_.load(std::memory_order_acquire); }
   bool shutdown_is_interrupt() const { return interrupted_.load(std::memory_order_relaxed); }
   bool shutdown_waits(WorkerId worker) const {
     return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst);

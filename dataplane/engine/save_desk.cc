@@ -31,6 +31,7 @@ uint64_t SaveDesk::order(const Order& order) {
     return 0;
   }
   order_ = order;
+  ordered_us_.store(order.at.us, std::memory_order_relaxed);
   const uint64_t number = ended() + 1;  // none ends now
   number_.store(number, std::memory_order_relaxed);
   orders_.store(Orders::kOrdered, std::memory_order_release);
@@ -202,7 +203,6 @@ bool SaveDesk::walk(ShardId shard, uint64_t until) {
     part.snapshot.cancel();
   }
   const bool worked = part.snapshot.walk(until);
-  part.held_bytes = part.snapshot.held_bytes();
   if (part.snapshot.is_over()) {
     part.under_way.store(false, std::memory_order_relaxed);
     part.lanes.finish();
@@ -261,6 +261,15 @@ SaveBatch& SaveDesk::take_extra() {
   batch->is_extra = true;
   extra_batches_.fetch_add(1, std::memory_order_relaxed);
   return *batch;
+}
+
+void SaveDesk::put_back(uint32_t lane, SaveBatch& batch) {
+  if (batch.is_extra) {
+    extra_batches_.fetch_sub(1, std::memory_order_relaxed);
+    delete &batch;
+    return;
+  }
+  batch.next_batch = std::exchange(pool(lane).free, &batch);
 }
 
 void SaveDesk::send(SaveBatch& batch) {

@@ -39,6 +39,7 @@ class SaveDesk final : public SnapshotSource {
   void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
   // What the storage thread must know, which reads no configuration.
   struct Order {
+    Instant at;
     std::string file;           // dbfilename
     std::string redis_version;  // that the file tells
     bool compress = true;
@@ -55,6 +56,8 @@ class SaveDesk final : public SnapshotSource {
   bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }
   // False if none was.
   bool unschedule() { return scheduled_.exchange(false, std::memory_order_relaxed); }
+  // When the one that is under way was ordered.
+  Instant ordered_at() const { return {ordered_us_.load(std::memory_order_relaxed)}; }
   // Saves that have ended, whichever way: of saves up to this number. It is told before the save is
   // under_way no more.
   uint64_t ended() const { return ended_.load(std::memory_order_acquire); }
@@ -98,7 +101,7 @@ class SaveDesk final : public SnapshotSource {
   }
   // What it holds beside the data. The batches that wait for the disk, beyond those that are
   // always there, are told of all shards together.
-  size_t held_bytes(ShardId shard) const { return parts_[shard.value]->held_bytes; }
+  size_t held_bytes(ShardId shard) const { return parts_[shard.value]->snapshot.held_bytes(); }
   size_t extra_bytes() const {
     return extra_batches_.load(std::memory_order_relaxed) * SaveBatch::kBytes;
   }
@@ -107,6 +110,8 @@ class SaveDesk final : public SnapshotSource {
   // Null if there is none now; whoever gives the next one back wakes the shard's owner then.
   SaveBatch* take_free(uint32_t lane);
   SaveBatch& take_extra();
+  // One that nothing was written into.
+  void put_back(uint32_t lane, SaveBatch& batch);
   void send(SaveBatch& batch);
 
  private:
@@ -132,7 +137,6 @@ class SaveDesk final : public SnapshotSource {
     ShardSnapshot snapshot;
     // Read by the owner also while another holds the shard.
     std::atomic<bool> under_way{false};
-    size_t held_bytes = 0;
   };
 
   Pool& pool(uint32_t lane) {
@@ -145,6 +149,7 @@ class SaveDesk final : public SnapshotSource {
   std::function<void()> waker_;
   std::atomic<Orders> orders_{Orders::kNone};
   std::atomic<bool> scheduled_{false};
+  std::atomic<int64_t> ordered_us_{0};
   std::atomic<uint64_t> number_{0};    // of the save that is under way; 0: none is
   std::atomic<uint64_t> given_up_{0};  // the number of the last save that was
   std::atomic<uint64_t> ended_{0};

@@ -74,6 +74,11 @@ void SaveLanes::LaneSink::send(bool ends_record) {
   }
   SaveBatch& batch = *std::exchange(batch_, nullptr);
   batch.size = static_cast<size_t>(cursor_ - batch.memory());
+  if (batch.size == 0 && !broken_) {
+    cursor_ = limit_ = nullptr;
+    desk_.put_back(number_, batch);
+    return;
+  }
   batch.lane = number_;
   batch.keys = std::exchange(keys_, 0);
   batch.ends_record = ends_record;

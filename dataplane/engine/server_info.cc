@@ -141,7 +141,7 @@ void add_saving(InfoText& info, const InfoSource& from) {
   info.add("rdb_last_bgsave_time_sec",
            save.saves_ended.get() > 0 ? save.last_duration_s.get() : int64_t{-1});
   info.add("rdb_current_bgsave_time_sec",
-           saving ? std::max<int64_t>(from.now.us / 1'000'000 - save.started_s.get(), 0)
+           saving ? std::max<int64_t>((from.now.us - desk->ordered_at().us) / 1'000'000, 0)
                   : int64_t{-1});
   info.add("rdb_saves", save.saves_begun.get());
   info.add("rdb_last_cow_size", from.sum(&CoreBlock::save_held_peak_bytes));

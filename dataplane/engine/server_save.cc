@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::string_view kNoDisk = "ERR nothing is written to disk in this version of Pollux";
 constexpr std::string_view kUnderWay = "ERR Background save already in progress";
+constexpr std::string_view kShuttingDown =
+    "ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it";
 
 void lastsave(Context& ctx) {
   ctx.reply.integer(last_save_s(*engine_host(ctx).engine));
@@ -84,7 +86,7 @@ void bgsave(Context& ctx) {
   } else if (desk == nullptr) {
     ctx.reply.error(kNoDisk);
   } else if (host.engine->shutting_down()) {
-    ctx.reply.error("ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it");
+    ctx.reply.error(kShuttingDown);
   } else if (cancels) {
     if (desk->give_up()) {
       ctx.reply.simple("Background saving cancelled");
@@ -136,15 +138,23 @@ bool read_shutdown(Args args, ShutdownWords& words) {
 struct ShutdownLuggage final : TourLuggage {
   SaveLuggage save;
   Pause pause_before;  // CLIENT PAUSE
+  bool pauses = false;
 };
 
-void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
-  Engine& engine = worker.engine();
-  const Pause before = tour.luggage_of<ShutdownLuggage>().pause_before;
-  engine.end_shutdown();
-  engine.config().change([before](Config& config) { config.pause = before; });
+void end_pause(Worker& worker, ShutdownLuggage& luggage) {
+  if (!luggage.pauses) {
+    return;
+  }
+  luggage.pauses = false;
+  worker.engine().config().change(
+      [before = luggage.pause_before](Config& config) { config.pause = before; });
   worker.refresh_config();
   worker.note_pause();
+}
+
+void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
+  end_pause(worker, tour.luggage_of<ShutdownLuggage>());
+  worker.engine().end_shutdown();
   log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
                                        : "Error trying to save the DB, can't exit.");
   tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
@@ -181,12 +191,13 @@ void shutdown_visit(Worker& worker, Tour& tour) {
       return;
     }
     if (!engine.begin_shutdown()) {
-      tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";  // one is under way
+      tour.text = kShuttingDown;
       tour.done_early = true;
       return;
     }
     log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
     Pause& before = tour.luggage_of<ShutdownLuggage>().pause_before;
+    tour.luggage_of<ShutdownLuggage>().pauses = true;
     engine.config().change([&before, now_ms = worker.now().ms()](Config& config) {
       before = config.pause;
       config.pause.mode = std::max(before.at(now_ms), PauseMode::kWrite);
@@ -207,6 +218,9 @@ void shutdown_visit(Worker& worker, Tour& tour) {
   if (aborted && luggage.save.number == 0) {
     end_shutdown(worker, tour, aborted);
     return;
+  }
+  if (aborted) {
+    end_pause(worker, luggage);  // whatever the save still waits for
   }
   if (aborted || luggage.save.number == 0) {
     desk->give_up();  // this one, or one that began before the writes had stopped

@@ -475,6 +475,7 @@ void Worker::refresh_config() {
   keys_.set_access(config_->data.eviction.access);
   latency_tracking_ = config_->watch.latency_tracking;
   watch_.configure(config_->watch, tsc_per_us());
+  note_saves();
   if (!parked_) {
     side_.listen();  // else when the shard comes back
   }
@@ -600,7 +601,8 @@ void Worker::reset_stats() {
   }
   error_counts_.clear();
   keys_.stats() = {};
-  shard_.stats() = {};
+  // What save points count by goes on.
+  shard_.stats() = {.changes = shard_.stats().changes};
   rates_ = {};
   publish_counters();
 }

@@ -425,7 +425,9 @@ class Worker {
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
   // worker_save.cc: snapshots, the end
+  void note_saves();
   void save_if_due();
+  void publish_held();
   void start_shutdown(bool interrupt);
   bool wants_cut() const;
   void make_cut();

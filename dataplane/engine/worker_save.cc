@@ -37,25 +37,31 @@ void Worker::make_cut() {
 }
 
 SaveDesk::Order Worker::save_order() const {
-  return {.file = config_->db_file,
+  return {.at = now_,
+          .file = config_->db_file,
           .redis_version = config_->compat_redis_version,
           .compress = config_->data.rdb_compression,
           .checksum = config_->rdb_checksum};
 }
 
-// Ten times a second: what was scheduled, and what the save points say (the first worker); whether
-// writes are to be refused.
+// Whether writes are to be refused.
+void Worker::note_saves() {
+  saves_fail_ = engine_.page().save.last_failed.get() != 0 &&
+                config_->stop_writes_on_save_error && !config_->save_points.empty();
+}
+
+// Ten times a second: what was scheduled, and what the save points say (the first worker).
 void Worker::save_if_due() {
   SaveDesk* const desk = engine_.save_desk();
   if (desk == nullptr) {
     return;
   }
+  note_saves();
   if (!parked_) {
     desk->rest(shard_.id());
+    publish_held();
   }
-  const SaveBlock& past = engine_.page().save;
-  const bool failed = past.last_failed.get() != 0;
-  saves_fail_ = failed && config_->stop_writes_on_save_error && !config_->save_points.empty();
+  const bool failed = engine_.page().save.last_failed.get() != 0;
   if (id_.value != 0 || desk->under_way() || loading() || engine_.stopping() ||
       engine_.shutting_down()) {
     return;
@@ -120,14 +126,19 @@ bool Worker::save_slice() {
   const bool stepped = share_cycles_max_ == UINT64_MAX;
   const uint64_t until =
       stepped ? 0 : tsc() + static_cast<uint64_t>(kSaveSliceUs * tsc_per_us());
+  const bool worked = engine_.save_desk()->walk(shard_.id(), until);
+  publish_held();
+  return worked;
+}
+
+// While the walk waits for the disk, too: that is when it grows. Batches that wait there are
+// nobody's; the first worker tells of them.
+void Worker::publish_held() {
   SaveDesk& desk = *engine_.save_desk();
-  const bool worked = desk.walk(shard_.id(), until);
-  // Batches that wait for the disk are nobody's; the first worker tells of them.
   const size_t held = desk.held_bytes(shard_.id()) + (id_.value == 0 ? desk.extra_bytes() : 0);
   core_.save_held_bytes.set(static_cast<int64_t>(held));
   core_.save_held_peak_bytes.set(
       std::max(core_.save_held_peak_bytes.get(), core_.save_held_bytes.get()));
-  return worked;
 }
 
 int64_t last_save_s(Engine& engine) {

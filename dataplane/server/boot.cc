@@ -510,11 +510,11 @@ void Boot::look_at_load() {
 // SHUTDOWN comes as a notification.
 void Boot::wait_for_end() {
   bool told = false;
-  bool asked = false;
   while (running_.load() > 0) {
     const StopSignal signal = signals_.wait();
     look_at_load();
-    if (signal == StopSignal::kInterrupt && (asked || engine_->stopping())) {
+    if (signal == StopSignal::kInterrupt &&
+        (engine_->shutdown_is_asked() || engine_->shutting_down() || engine_->stopping())) {
       log_line(LogLevel::kWarning, "You insist... exiting now.");
       remove_files();
       _exit(1);
@@ -522,7 +522,6 @@ void Boot::wait_for_end() {
     if (signal != StopSignal::kNone && !engine_->stopping()) {
       log_line(LogLevel::kNotice, "Received %s scheduling shutdown...",
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
-      asked = true;
       engine_->ask_shutdown(signal == StopSignal::kInterrupt);
     }
     if (engine_->stopping() && load_ != nullptr) {

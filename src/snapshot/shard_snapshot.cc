@@ -86,13 +86,14 @@ void ShardSnapshot::write_keys(uint64_t until) {
 void ShardSnapshot::take(uint32_t db, Entry& entry) {
   memory_.renew(entry);
   const Collection* const large = entry.collection();
-  const bool few = large != nullptr && large->size() <= options_.members_at_once_max;
+  const bool at_once = large != nullptr && large->size() <= options_.members_at_once_max &&
+                       large->bytes() <= kBytesAtOnceMax;
   const bool has_members = large != nullptr && large->member_table() != nullptr;
-  if (!is_walked(entry) || (few && !has_members && large->bytes() <= kBytesAtOnceMax)) {
+  if (!is_walked(entry) || (at_once && !has_members)) {
     if (wanted_) {
       write(db, entry);
     }
-  } else if (few && has_members) {
+  } else if (at_once) {
     write_members(db, entry);
   } else {
     queue(db, entry);

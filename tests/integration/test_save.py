@@ -195,6 +195,29 @@ class Commands(SaveCase):
         self.saved(server)
         self.assertGreater(os.path.getsize(self.path), 5_000_000)
 
+    def test_resetstat_leaves_save_points_alone(self):
+        server = self.saving(save=["1", "10"])
+        client = server.redis()
+        for i in range(300):
+            client.set("k%d" % (i % 7), i)
+        client.save()
+        client.config_resetstat()
+        self.assertEqual(self.info(server)["rdb_changes_since_last_save"], 0)
+        client.mset({"k%d" % i: "new" for i in range(10)})
+        self.assertEqual(self.info(server)["rdb_changes_since_last_save"], 10)
+        self.eventually(lambda: self.info(server)["rdb_changes_since_last_save"] == 0,
+                        what="saved again")
+
+    def test_hardly_anything_is_saved_at_once(self):
+        server = self.saving()
+        client = server.redis()
+        client.set("a", "1")
+        begun = time.monotonic()
+        for _ in range(20):
+            client.save()
+        # Far from a second each, which a thread sleeps that was not woken.
+        self.assertLess(time.monotonic() - begun, 10)
+
     def test_flushall_saves(self):
         server = self.saving(save=["3600", "1000"])
         client = server.redis()
@@ -346,6 +369,10 @@ class TheEnd(SaveCase):
             except redis.ResponseError:
                 return False
         self.eventually(writes, what="writes go on")
+        # It is not insisted on by an interrupt that comes later.
+        os.kill(server.pid, signal.SIGINT)
+        self.eventually(lambda: server.log().count("can't exit") >= 3, what="told again")
+        self.assertTrue(client.ping())
         with self.assertRaises(redis.ConnectionError):
             client.execute_command("SHUTDOWN", "FORCE")
         self.assertEqual(server.wait(20), 0)
