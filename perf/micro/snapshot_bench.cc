@@ -162,7 +162,12 @@ void strings(benchmark::State& state) {
   }
   measure(state, store, kCount, state.range(0) != 0);
 }
-BENCHMARK(strings)->ArgName("compress")->Arg(0)->Arg(1)->Iterations(2)->Unit(benchmark::kMillisecond);
+BENCHMARK(strings)
+    ->ArgName("compress")
+    ->Arg(0)
+    ->Arg(1)
+    ->Iterations(2)
+    ->Unit(benchmark::kMillisecond);
 
 void big(benchmark::State& state, const std::function<void(Edit&, uint64_t)>& add) {
   const auto count = static_cast<uint64_t>(state.range(0)) * kMillion;
@@ -216,7 +221,8 @@ void add_pending(Edit& edit, uint64_t i) {
 }
 
 void sizes(benchmark::internal::Benchmark* of) {
-  of->ArgNames({"millions", "compress"})->Args({1, 1})->Iterations(3)->Unit(benchmark::kMillisecond);
+  of->ArgNames({"millions", "compress"})->Args({1, 1});
+  of->Iterations(3)->Unit(benchmark::kMillisecond);
 }
 BENCHMARK_CAPTURE(big, set, add_to_set)->Apply(sizes);
 BENCHMARK_CAPTURE(big, hash, add_to_hash)->Apply(sizes);
