@@ -93,6 +93,9 @@ uint32_t SaveDesk::lanes() const {
 SaveBatch* SaveDesk::take(bool wake) {
   if (taken_ == nullptr && wake) {
     wanted_.store(true, std::memory_order_seq_cst);
+    if (filled_.empty()) {
+      return nullptr;
+    }
   }
   if (taken_ == nullptr) {
     for (SaveBatch* newest = filled_.take(); newest != nullptr;) {

@@ -117,7 +117,6 @@ struct ShutdownWords {
 };
 
 bool read_shutdown(Args args, ShutdownWords& words) {
-  bool others = false;
   for (const std::string_view word : args.subspan(1)) {
     if (is_word(word, "nosave")) {
       words.no_save = true;
@@ -130,12 +129,12 @@ bool read_shutdown(Args args, ShutdownWords& words) {
     } else if (!is_word(word, "now")) {
       return false;
     }
-    others = others || !words.abort;
   }
   return !(words.save && words.no_save) && !(words.abort && args.size() > 2);
 }
 
 struct ShutdownLuggage final : TourLuggage {
+  enum class Step : uint8_t { kBegin, kPausing, kSaving } step = Step::kBegin;
   SaveLuggage save;
   Pause pause_before;  // CLIENT PAUSE
   bool pauses = false;
@@ -160,81 +159,97 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
 }
 
-// First nobody writes any more (as CLIENT PAUSE WRITE), worker after worker; then the last one
-// saves and ends the server: what was acknowledged is in the file.
-void shutdown_visit(Worker& worker, Tour& tour) {
+// Whether it begins to save; else it has ended the server, or says why not.
+bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
-  ShutdownWords words;
-  if (!read_shutdown(tour.args, words)) {
-    tour.text = error_text::kSyntax;
-    tour.done_early = true;
-    return;
+  // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
+  const bool saves = engine.save_desk() != nullptr && !worker.loading() && !words.no_save &&
+                     (words.save || !worker.config().save_points.empty());
+  if (!saves) {
+    engine.stop(kStopGraceMs);
+    return false;
   }
-  SaveDesk* const desk = engine.save_desk();
-  if (words.abort) {
-    tour.done_early = true;
-    if (!engine.abort_shutdown()) {
-      tour.text = "ERR No shutdown in progress.";
-    }
-    return;
+  if (!engine.begin_shutdown()) {
+    tour.text = kShuttingDown;
+    return false;
   }
-  const bool first = worker.id().value == 0;
-  const bool last = worker.id().value + 1 == engine.worker_count();
-  if (first && tour.number == 0) {
-    tour.number = 1;
-    // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
-    const bool saves = desk != nullptr && !worker.loading() && !words.no_save &&
-                       (words.save || !worker.config().save_points.empty());
-    if (!saves) {
-      tour.done_early = true;
-      engine.stop(kStopGraceMs);
-      return;
-    }
-    if (!engine.begin_shutdown()) {
-      tour.text = kShuttingDown;
-      tour.done_early = true;
-      return;
-    }
-    log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
-    Pause& before = tour.luggage_of<ShutdownLuggage>().pause_before;
-    tour.luggage_of<ShutdownLuggage>().pauses = true;
-    engine.config().change([&before, now_ms = worker.now().ms()](Config& config) {
-      before = config.pause;
-      config.pause.mode = std::max(before.at(now_ms), PauseMode::kWrite);
-      config.pause.end_ms = INT64_MAX;
-    });
-  }
-  worker.refresh_config();
-  worker.note_pause();
+  log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
-  if (luggage.save.number == 0 && !worker.pause_settled()) {
-    tour.stay = true;
-    return;
-  }
-  if (!last) {
-    return;
-  }
+  luggage.step = ShutdownLuggage::Step::kPausing;
+  luggage.pauses = true;
+  engine.config().change([&luggage, now_ms = worker.now().ms()](Config& config) {
+    luggage.pause_before = config.pause;
+    config.pause.mode = std::max(config.pause.at(now_ms), PauseMode::kWrite);
+    config.pause.end_ms = INT64_MAX;
+  });
+  return true;
+}
+
+// False as long as it has to wait.
+bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
+  Engine& engine = worker.engine();
+  auto& luggage = tour.luggage_of<ShutdownLuggage>();
   const bool aborted = engine.shutdown_is_aborted();
-  if (aborted && luggage.save.number == 0) {
-    end_shutdown(worker, tour, aborted);
-    return;
-  }
   if (aborted) {
     end_pause(worker, luggage);  // whatever the save still waits for
   }
+  if (aborted && luggage.save.number == 0) {
+    end_shutdown(worker, tour, aborted);
+    return true;
+  }
   if (aborted || luggage.save.number == 0) {
-    desk->give_up();  // this one, or one that began before the writes had stopped
+    engine.save_desk()->give_up();  // this one, or one that began before the writes had stopped
   }
   bool saved = false;
   if (!is_saved(worker, luggage.save, saved)) {
-    tour.stay = true;
-    return;
+    return false;
   }
   if ((saved || words.force) && engine.complete_shutdown()) {
     engine.stop(kStopGraceMs);
-    return;
+  } else {
+    end_shutdown(worker, tour, engine.shutdown_is_aborted());
   }
-  end_shutdown(worker, tour, engine.shutdown_is_aborted());
+  return true;
+}
+
+// First nobody writes any more (as CLIENT PAUSE WRITE), worker after worker; then the first one,
+// who makes versions of the configuration, saves and ends the server: what was acknowledged is in
+// the file.
+void shutdown_visit(Worker& worker, Tour& tour) {
+  ShutdownWords words;
+  auto& luggage = tour.luggage_of<ShutdownLuggage>();
+  switch (luggage.step) {
+    case ShutdownLuggage::Step::kBegin:
+      if (!read_shutdown(tour.args, words)) {
+        tour.text = error_text::kSyntax;
+        tour.done_early = true;
+        return;
+      }
+      if (words.abort) {
+        tour.text = worker.engine().abort_shutdown() ? "" : "ERR No shutdown in progress.";
+        tour.done_early = true;
+        return;
+      }
+      if (!starts_to_save(worker, tour, words)) {
+        tour.done_early = true;
+        return;
+      }
+      [[fallthrough]];
+    case ShutdownLuggage::Step::kPausing:
+      worker.refresh_config();
+      worker.note_pause();
+      tour.stay = !worker.pause_settled();
+      if (!tour.stay && worker.id().value + 1 == worker.engine().worker_count()) {
+        luggage.step = ShutdownLuggage::Step::kSaving;
+        tour.again = true;
+      }
+      return;
+    case ShutdownLuggage::Step::kSaving:
+      read_shutdown(tour.args, words);
+      tour.stay = !is_over(worker, tour, words);
+      tour.done_early = !tour.stay;
+      return;
+  }
 }
 
 // Nothing, if the end is near: the connection closes.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/engine/client_ref.h"
@@ -55,6 +56,11 @@ struct Tour : ListLink {
   ClientRef found;                           // CLIENT TRACKING REDIRECT: whom the id names
   bool stay = false;                         // a visit sets it: not done yet, visit me again
   bool done_early = false;                   // a visit may set it: no more workers are visited
+  bool again = false;                        // a visit sets it: from the first worker on
+  // The visit is over.
+  void go_on() {
+    next_worker = static_cast<uint16_t>(std::exchange(again, false) ? 0 : next_worker + 1);
+  }
   bool kill_self = false;                    // CLIENT KILL met the session that asked
   uint64_t cycles = 0;                       // what the visits took
   size_t request_bytes = 0;                  // of the request on the wire

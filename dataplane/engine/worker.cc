@@ -301,7 +301,8 @@ bool Worker::tick_phase() {
   if (parked_) {
     return false;
   }
-  return tick() | save_slice();
+  const bool ticked = tick();
+  return save_slice() || ticked;
 }
 
 bool Worker::tick() {

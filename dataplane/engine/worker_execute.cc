@@ -483,7 +483,7 @@ void Worker::take_answer(Cell& cell) {
   if (cell.kind == CellKind::kTour) {
     Tour& tour = *cell.tour;
     release_cell(cell);
-    ++tour.next_worker;
+    tour.go_on();
     advance_tour(tour);
     return;
   }

@@ -442,7 +442,7 @@ void Worker::advance_tour(Tour& tour) {
         waiting_tours_.push_back(tour);
         return;
       }
-      ++tour.next_worker;
+      tour.go_on();
       continue;
     }
     Channel& channel = engine_.channel(id_, WorkerId{tour.next_worker});

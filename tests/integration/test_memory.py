@@ -19,8 +19,14 @@ class Policies(Loaded):
         return server.redis()
 
     def check_used(self, client):
+        def over(memory):
+            return memory["used_memory"] - memory["mem_clients_normal"] - LIMIT * 1.01
         memory = client.info("memory")
-        self.assertLessEqual(memory["used_memory"] - memory["mem_clients_normal"], LIMIT * 1.01)
+        if over(memory) > 0:
+            # A command frees for 100 us by the clock; if the host took these, the next turns do it.
+            time.sleep(0.02)
+            memory = client.info("memory")
+        self.assertLessEqual(over(memory), 0)
         return memory
 
     def test_allkeys_policies_keep_the_limit_and_refuse_nothing(self):
