@@ -13,6 +13,7 @@
 #include "dataplane/engine/config_rewrite.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/tour_reply.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/log.h"
 #include "src/protocol/error_text.h"
@@ -92,15 +93,6 @@ void rewrite_errand(Tour& tour) {
   log_line(LogLevel::kWarning, "CONFIG REWRITE can't write %s: %s", luggage.path.c_str(),
            problem.c_str());
   tour.text = "ERR Rewriting config file: " + problem;
-}
-
-void reply_outcome(Context& ctx) {
-  const std::string& error = engine_host(ctx).tour->text;
-  if (error.empty()) {
-    ctx.reply.ok();
-  } else {
-    ctx.reply.error(error);
-  }
 }
 
 bool is_secret_setting(Args args, size_t index) {

@@ -6,6 +6,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/tour_reply.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/log.h"
 #include "src/commands/args.h"
@@ -23,15 +24,6 @@ constexpr std::string_view kShuttingDown =
 
 void lastsave(Context& ctx) {
   ctx.reply.integer(last_save_s(*engine_host(ctx).engine));
-}
-
-void reply_outcome(Context& ctx) {
-  const std::string& error = engine_host(ctx).tour->text;
-  if (error.empty()) {
-    ctx.reply.ok();
-  } else {
-    ctx.reply.error(error);
-  }
 }
 
 // --- SAVE ---

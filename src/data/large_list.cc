@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 
 namespace pollux {
 
@@ -38,7 +38,7 @@ bool LargeList::free_some(uint64_t until) {
   while (!segments_.empty()) {
     Segment& segment = segments_.back();
     erase_node({segments_.size() - 1, segment.nodes.size() - 1, 0});
-    if (until != UINT64_MAX && tsc() >= until && !segments_.empty()) {
+    if (out_of_time(until) && !segments_.empty()) {
       return true;
     }
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 
 namespace pollux {
 
@@ -39,7 +39,7 @@ MemberCollection* MemberCollection::clone(ShardMemory& memory) const {
 bool MemberCollection::free_some(uint64_t until) {
   constexpr size_t kNodes = 8;
   while (times_ != nullptr && times_->drain(kNodes)) {
-    if (until != UINT64_MAX && tsc() >= until) {
+    if (out_of_time(until)) {
       return true;
     }
   }

@@ -4,7 +4,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/prefetch.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 
 namespace pollux {
 
@@ -119,7 +119,7 @@ bool MemberTable::free_some(uint64_t until) {
     }
   };
   while (table_.drain_bucket(free_bucket)) {
-    if (until != UINT64_MAX && tsc() >= until) {
+    if (out_of_time(until)) {
       return true;
     }
   }

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 #include "src/data/key_table.h"
 
 namespace pollux {
@@ -171,14 +171,13 @@ uint64_t ShardMemory::dead_objects() const {
 }
 
 bool ShardMemory::free_dead(uint64_t until, uint64_t& objects) {
-  const auto out_of_time = [until] { return until != UINT64_MAX && tsc() >= until; };
   while (!dead_blocks_.empty()) {
     const Entry::Outside block = dead_blocks_.back();
     dead_blocks_.pop_back();
     --outside_count_;
     arena_.free(block.data, block.capacity);
     ++objects;
-    if (out_of_time()) {
+    if (out_of_time(until)) {
       return has_dead();
     }
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "src/base/hash.h"
+#include "src/base/slice_time.h"
 #include "src/base/time.h"
 #include "src/data/collection.h"
 #include "src/data/hash_value.h"
@@ -375,8 +376,7 @@ bool ShardStore::run_due(Wheel*& wheel, int64_t limit_ms, uint64_t until, End en
     if (handle != kNoHandle) {
       end(handle);
     }
-    if ((handle == kNoHandle || done % kEndsBetweenLooks == 0) && until != UINT64_MAX &&
-        tsc() >= until) {
+    if ((handle == kNoHandle || done % kEndsBetweenLooks == 0) && out_of_time(until)) {
       return true;
     }
   }
@@ -434,7 +434,6 @@ bool ShardStore::free_dead(uint64_t until) {
 }
 
 void ShardStore::free_dead_part(uint64_t until) {
-  const auto out_of_time = [until] { return until != UINT64_MAX && tsc() >= until; };
   if (memory_.free_dead(until, stats_.freed_objects)) {
     return;
   }
@@ -453,7 +452,7 @@ void ShardStore::free_dead_part(uint64_t until) {
     if (!left) {
       dead_databases_.pop_front();
     }
-    if (out_of_time()) {
+    if (out_of_time(until)) {
       return;
     }
   }
@@ -502,7 +501,7 @@ bool ShardStore::compact(uint64_t until) {
         return false;
       }
     }
-    if (until != UINT64_MAX && tsc() >= until) {
+    if (out_of_time(until)) {
       return heap.compacting() || heap.wants_compaction();
     }
   }

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 #include "src/data/shard_memory.h"
 
 namespace pollux {
@@ -79,7 +79,7 @@ bool Stream::free_some(uint64_t until) {
     length_ -= BlockView(id, last.value().bytes).live();
     free_block(id, last.value());
     blocks_.erase(id);
-    if (until != UINT64_MAX && tsc() >= until && !blocks_.empty()) {
+    if (out_of_time(until) && !blocks_.empty()) {
       return true;
     }
   }

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 #include "src/data/shard_memory.h"
 
 namespace pollux {
@@ -18,8 +18,6 @@ static_assert(sizeof(StreamGroup) <= 192);
 
 // The arena gives no block of no bytes.
 size_t block_for_name(size_t bytes) { return std::max<size_t>(bytes, 1); }
-
-bool out_of_time(uint64_t until) { return until != UINT64_MAX && tsc() >= until; }
 
 }  // namespace
 

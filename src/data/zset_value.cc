@@ -5,7 +5,7 @@
 #include <string>
 
 #include "src/base/assert.h"
-#include "src/base/time.h"
+#include "src/base/slice_time.h"
 #include "src/data/flat_edit.h"
 
 namespace pollux {
@@ -187,7 +187,7 @@ Collection* ZsetCollection::clone(ShardMemory& memory) const {
 bool ZsetCollection::free_some(uint64_t until) {
   constexpr size_t kNodes = 8;
   while (tree_.drain(kNodes)) {
-    if (until != UINT64_MAX && tsc() >= until) {
+    if (out_of_time(until)) {
       return true;
     }
   }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "src/base/assert.h"
+#include "src/base/slice_time.h"
 #include "src/rdb/part_codecs.h"
-#include "src/snapshot/slice_time.h"
 
 namespace pollux {
 

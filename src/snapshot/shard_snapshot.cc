@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/slice_time.h"
 #include "src/data/collection.h"
 #include "src/rdb/value_codec.h"
-#include "src/snapshot/slice_time.h"
 
 namespace pollux {
 
@@ -14,7 +14,7 @@ namespace {
 using Lane = RecordOut::Lane;
 
 constexpr size_t kKeysAtOnce = 32;
-// Lists and streams of more bytes are walked, however few elements they are.
+// Collections of more bytes are walked, however few elements they are.
 constexpr size_t kBytesAtOnceMax = 32 << 10;
 
 }  // namespace

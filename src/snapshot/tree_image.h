@@ -10,9 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "src/base/slice_time.h"
 #include "src/data/counted_arena.h"
 #include "src/data/ordered_tree.h"
-#include "src/snapshot/slice_time.h"
 
 namespace pollux {
 

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "src/base/assert.h"
+#include "src/base/slice_time.h"
 #include "src/data/member_collection.h"
 #include "src/data/zset_value.h"
 #include "src/rdb/value_codec.h"
 #include "src/snapshot/list_walk.h"
-#include "src/snapshot/slice_time.h"
 #include "src/snapshot/stream_walk.h"
 
 namespace pollux {

@@ -1,4 +1,4 @@
-// When a slice of a walk is over. Any thread.
+// When a slice of background work is over. Any thread.
 #pragma once
 
 #include <cstdint>
