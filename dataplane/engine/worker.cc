@@ -517,7 +517,6 @@ void Worker::publish_counters() {
     publish_account(shard_.id());
     publish_evictions();
     core_.moved_blocks.set(static_cast<int64_t>(shard_.stats().moved_blocks));
-    core_.changes.set(static_cast<int64_t>(shard_.stats().changes));
     core_.dead_objects.set(static_cast<int64_t>(shard_.dead_objects()));
     core_.freed_objects.set(static_cast<int64_t>(shard_.stats().freed_objects));
     core_.expired_keys.set(static_cast<int64_t>(shard_.stats().expired_keys));

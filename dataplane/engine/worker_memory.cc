@@ -72,6 +72,8 @@ void Worker::publish_account(ShardId id, int64_t about_to_need) {
   core.data_bytes.set(shard.used_bytes());
   core.mapped_bytes.set(shard.mapped_bytes());
   core.spare_bytes.set(shard.spare_bytes());
+  // Whoever has the answer to a write finds it counted, whichever worker has run it.
+  core.changes.set(static_cast<int64_t>(shard.stats().changes));
   need_published_ = id == shard_.id() ? about_to_need > 0 : need_published_;
   // Whoever sees that the shard has grown sees that it has something to give, and whoever sees
   // that it has nothing more sees that it has shrunk (out_of_memory).
