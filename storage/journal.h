@@ -1,35 +1,84 @@
-// The port to the one history of changes. When a change commits, its worker draws a ticket from one
-// global counter, unless it holds one drawn since it last learned anything from outside; the batch
-// of the turn goes to the journal under that ticket at the end of the turn. A consumer that takes
-// batches in ticket order, without gaps, sees every cause before its effect.
+// The one history of changes, on its way from the workers to the storage thread. When a change
+// commits, its worker draws a ticket from one global counter, unless it holds one drawn since it
+// last learned anything from outside; the bytes of the changes go into the worker's lane under that
+// ticket, and are the reader's at the end of the turn. A reader that takes them in ticket order,
+// without gaps, sees every cause before its effect.
 //
-// This issue of the port carries no bytes yet: its one implementation draws tickets and checks that
-// what comes back is dense. With no journal (the default) no ticket is drawn.
+// The bytes are commands of the RESP protocol, one behind the other, as they stand in an append-only
+// file, without SELECT: who writes them puts it where the database changes.
+//
+//   worker:   lane.begin(journal.draw()); lane.append(...); ...; lane.publish();
+//   storage:  JournalReader (journal_reader.h); journal.set_durable(ticket);
+//
+// Nothing here waits: a lane grows as long as nobody reads it. Who may add to it looks at is_full()
+// before.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <functional>
+#include <memory>
+#include <vector>
 
 #include "src/base/types.h"
+#include "storage/journal_lane.h"
 
 namespace pollux {
 
-// What one worker did under one ticket.
-struct JournalBatch {
-  Ticket ticket;
-  uint32_t changes = 0;  // key changes (Edit::notify calls) it covers
-};
-
 class Journal {
  public:
-  virtual ~Journal() = default;
-  // The next place in the history. Any worker.
-  virtual Ticket draw() = 0;
-  // This turn's batches of one worker, in ascending ticket order. Every ticket drawn comes back in
-  // exactly one batch. Called by that worker at the end of its turn.
-  virtual void push(WorkerId worker, std::span<const JournalBatch> batches) = 0;
-  // All tickets up to this one are on disk.
-  virtual Ticket durable() const = 0;
+  // What lanes may hold before writers are to wait, and what is worth to wake a reader that only
+  // naps, in bytes over all lanes.
+  struct Options {
+    uint64_t bytes_max = 64 << 20;
+    uint64_t wake_bytes = 256 << 10;
+  };
+
+  explicit Journal(size_t workers) : Journal(workers, Options{}) {}
+  Journal(size_t workers, const Options& options);
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // --- workers ---
+  // The next place in the history.
+  Ticket draw() { return {next_.fetch_add(1, std::memory_order_relaxed)}; }
+  JournalLane& lane(WorkerId worker) { return *lanes_[worker.value]; }
+  // The disk does not keep up: who would write waits, or is refused.
+  bool is_full() const { return full_.load(std::memory_order_relaxed); }
+  // Behind publish: wakes the reader if it has to know now.
+  void tell_reader(const JournalLane& lane);
+
+  // --- anybody ---
+  // All tickets up to this one are on disk. acquire: pairs with set_durable.
+  Ticket durable() const { return {durable_.load(std::memory_order_acquire)}; }
+  // Tickets drawn so far.
+  Ticket drawn() const { return {next_.load(std::memory_order_relaxed) - 1}; }
+
+  // --- the reader ---
+  size_t lanes() const { return lanes_.size(); }
+  // How the reader is woken, from any thread. Before threads start.
+  void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
+  // kNap: only for wake_bytes. Then look once more before you sleep.
+  enum class Sleep : uint8_t { kAwake, kNap, kDeep };
+  void set_sleep(Sleep sleep) { sleep_.store(sleep, std::memory_order_seq_cst); }
+  void set_durable(Ticket ticket) { durable_.store(ticket.value, std::memory_order_release); }
+  void set_full(bool full) { full_.store(full, std::memory_order_relaxed); }
+  // Published and not yet read, over all lanes.
+  uint64_t pending_bytes() const;
+  const Options& options() const { return options_; }
+
+ private:
+  const Options options_;
+  // relaxed: the number is all that is shared; what stands behind a ticket comes with the lane.
+  alignas(64) std::atomic<uint64_t> next_{1};
+  alignas(64) std::atomic<uint64_t> durable_{0};
+  std::atomic<bool> full_{false};
+  // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then looks
+  // how it sleeps.
+  std::atomic<Sleep> sleep_{Sleep::kAwake};
+  std::function<void()> waker_;
+  std::vector<std::unique_ptr<JournalLane>> lanes_;
 };
 
 }  // namespace pollux

@@ -128,6 +128,7 @@ struct Config {
 
   // asks for what Pollux does not do (yet); boot refuses or warns
   bool append_only = false;
+  bool keeps_history = false;  // changes go into the journal; not an option
   bool cluster_enabled = false;
   int tls_port = 0;
   std::string replica_of;

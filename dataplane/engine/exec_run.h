@@ -30,6 +30,7 @@ struct ExecRun {
   uint64_t cycles = 0;
   std::unique_ptr<std::vector<NotedCommand>> noted;  // in a cell: for home
   std::unique_ptr<Tour> tour;          // of that command
+  bool recorded = false;               // it may change something
   bool visit_asked = false;            // the tour is on another worker
   bool waited = false;                 // it was, at some time
 

@@ -49,8 +49,19 @@ void ShardSide::look_again(Instant now) {
 
 void ShardSide::before(int, const Key&, const Entry*) {}
 
+// What time or want of room has taken is a change of its own; all else is the command's.
+void ShardSide::note_change(int db, const Key& key, KeyEvent event, const Entry* entry) {
+  const bool by_itself = event == KeyEvent::kExpired || event == KeyEvent::kEvicted ||
+                         event == KeyEvent::kHExpired;
+  if (!by_itself) {
+    holder_->changes().changed(holder_->now());
+  } else if (entry == nullptr) {
+    holder_->changes().removed(static_cast<uint32_t>(db), key.bytes, holder_->now());
+  }
+}
+
 void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {
-  holder_->changes().changed();
+  note_change(db, key, event, entry);
   const bool touches = key_event_row(event).touches;
   if (touches && !watches_.empty()) {
     watches_.touched(db, key, entry != nullptr);
@@ -82,7 +93,7 @@ void ShardSide::missed(int db, const Key& key) {
 }
 
 void ShardSide::before_flush(int db) {
-  holder_->changes().changed();
+  holder_->changes().changed(holder_->now());
   watches_.replacing(db, /*with=*/-1, store_, holder_->now());
   holder_->invalidate_all(store_.id());
   waits_.for_each_of(db, [this](WaitTable::Queue& queue) {
@@ -93,7 +104,7 @@ void ShardSide::before_flush(int db) {
 }
 
 void ShardSide::before_swap(int a, int b) {
-  holder_->changes().changed();
+  holder_->changes().changed(holder_->now());
   watches_.replacing(a, b, store_, holder_->now());
   watches_.replacing(b, a, store_, holder_->now());
   for (const int db : {a, b}) {

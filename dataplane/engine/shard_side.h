@@ -66,6 +66,7 @@ class ShardSide final : public ChangeObserver {
 
  private:
   void make_ready(WaitTable::Queue& queue);
+  void note_change(int db, const Key& key, KeyEvent event, const Entry* entry);
 
   ShardStore& store_;
   Worker* holder_ = nullptr;

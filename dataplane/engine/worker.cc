@@ -315,6 +315,7 @@ bool Worker::tick() {
   set_actor({}, false);
   tick_more_ = shard_.tick(now_, kTickBudgetUs);
   limit_tracked_keys(shard_.id());
+  changes_.leave_out();  // what is gone by itself is recorded
   after_command();
   const uint64_t cycles = tsc() - began;
   core_.tick_cycles.add(static_cast<int64_t>(cycles));
@@ -336,6 +337,7 @@ bool Worker::flush_phase() {
       asked_to_evict_clients_.load(std::memory_order_relaxed)) {
     evict_clients();
   }
+  POLLUX_ASSERT(!changes_.dirty() || lease_.step == LeaseStep::kExec);
   changes_.push();
   send_broadcasts();
   bool worked = false;
@@ -477,6 +479,7 @@ void Worker::refresh_config() {
   latency_tracking_ = config_->watch.latency_tracking;
   watch_.configure(config_->watch, tsc_per_us());
   note_saves();
+  changes_.keep(config_->keeps_history);
   if (!parked_) {
     side_.listen();  // else when the shard comes back
   }

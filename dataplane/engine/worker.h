@@ -279,6 +279,7 @@ class Worker {
   void release_cell(Cell& cell);
   void deliver(Session& session);
   uint64_t call(Context& ctx, Handler handler, uint64_t cycles_before = 0);
+  void record_change(const Context& ctx);
   void look_if_due(const CommandRow& row, Args args, const CommandCost& cost);
   void note_if_remarkable(const Session* session, const CommandRow& row, Args args,
                           const CommandCost& cost);

@@ -220,6 +220,9 @@ bool Worker::run_again(Waiter& waiter, uint32_t ready_key) {
   waiter.row->handler(ctx);
   serving_ = false;
   last_call_tsc_ = tsc();
+  if (changes_.dirty()) {
+    record_change(ctx);
+  }
   if (std::exchange(host_.waits, false)) {
     POLLUX_ASSERT(waiter.reply.empty());
     return false;

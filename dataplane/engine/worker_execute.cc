@@ -556,6 +556,9 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   back_to_back_ = false;
   handler(ctx);
   last_call_tsc_ = tsc();
+  if (changes_.dirty()) [[unlikely]] {
+    record_change(ctx);
+  }
   const uint64_t cycles = last_call_tsc_ - began + cycles_before;
   if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {
     remember_reads(ctx);
@@ -575,6 +578,16 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
     count_error(ctx.reply.error_code());
   }
   return cycles;
+}
+
+// What was changed by a command that is none of writing (DEBUG POPULATE) is in the next snapshot, and
+// not in the history, as in Redis.
+void Worker::record_change(const Context& ctx) {
+  if ((ctx.row.flags & kWrite) == 0) {
+    changes_.leave_out();
+    return;
+  }
+  changes_.record(static_cast<uint32_t>(ctx.keys.db()), ctx.args, now_);
 }
 
 // The worker that ran a command samples its keys.

@@ -534,6 +534,7 @@ void Worker::visit_tour(Tour& tour) {
               .gather = &tour.gather,
               .shard_index = shard_.id().value};
   tour.row->each_shard(ctx);
+  changes_.leave_out();  // what is gone by itself is recorded
   end_of_cause();
   tour.cycles += tsc() - began;
 }

@@ -204,6 +204,11 @@ void Worker::start_exec(ExecRun& run, Session& session, const CommandRow& row) {
 // null if a watched key was touched; then nothing runs.
 void Worker::check_watches(ExecRun& run) {
   Transaction& transaction = *run.transaction;
+  // One that changes nothing may run while another waits for a tour.
+  run.recorded = run.leased != nullptr || transaction.shards().count() > 0;
+  if (run.recorded) {
+    changes_.begin_group();
+  }
   bool intact = true;
   for (int i = 0; transaction.watching.id != 0 && i < workers_; ++i) {
     const ShardId shard{static_cast<uint16_t>(i)};
@@ -242,6 +247,9 @@ bool Worker::go_on_exec(ExecRun& run) {
   run.cycles += tsc() - began;
   if (run.next < transaction.size()) {
     return false;
+  }
+  if (run.recorded) {
+    changes_.end_group(now_);
   }
   CommandCounters& counters = counters_of(*run.row);
   counters.calls.add(1);

@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "dataplane/sim/history_checker.h"
 #include "dataplane/sim/test_client.h"
-#include "storage/ticket_journal.h"
 
 namespace pollux {
 namespace {
@@ -67,8 +67,8 @@ TEST(SchedulerTest, AnEngineThatWaitsForAClientIsQuiet) {
 }
 
 TEST(SchedulerTest, AnEngineThatOwesItsJournalAChangeIsNotQuiet) {
-  TicketJournal journal;
-  Scheduler scheduler({.workers = 1, .journal = &journal});
+  HistoryChecker history(1);
+  Scheduler scheduler({.workers = 1, .journal = &history.journal()});
   MemoryClient client = scheduler.connect(0);
   client.send_whole(encode({"SET", "k", "v", "PX", "1000"}));
   EXPECT_TRUE(scheduler.run_until_quiet());
@@ -77,11 +77,11 @@ TEST(SchedulerTest, AnEngineThatOwesItsJournalAChangeIsNotQuiet) {
   for (const Phase phase : {Phase::kPoll, Phase::kMailbox, Phase::kTick}) {
     worker.step(phase);
   }
-  EXPECT_EQ(journal.drawn(), 2U);
+  EXPECT_EQ(history.journal().drawn().value, 2U);
   EXPECT_FALSE(scheduler.quiet());
   worker.step(Phase::kFlush);
   EXPECT_TRUE(scheduler.quiet());
-  EXPECT_TRUE(journal.dense());
+  EXPECT_TRUE(history.dense());
 }
 
 TEST(SchedulerTest, KeysAreFoundOnEveryWorker) {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <memory>
 
-#include "storage/ticket_journal.h"
+#include "dataplane/sim/history_checker.h"
 #include "tests/sim/client_parts.h"
 #include "tests/sim/listeners.h"
 #include "tests/sim/parts.h"
@@ -484,15 +484,15 @@ std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases) {
   options.workers = rng.below(8) == 0 ? 1 + static_cast<int>(rng.below(8))
                                       : 2 + static_cast<int>(rng.below(4));
   options.cells_per_channel = rng.below(4) == 0 ? 1 + rng.below(8) : 2;
-  TicketJournal journal;
-  options.journal = rng.below(2) == 0 ? &journal : nullptr;
+  HistoryChecker history(options.workers);
+  options.journal = rng.below(2) == 0 ? &history.journal() : nullptr;
   options.config = play.config;
   Scheduler scheduler(options);
   Stage stage{.sim = scheduler.sim(), .rng = rng, .rounds = 4};
   play.set(stage);
   const std::string wrong = perform(scheduler, stage);
   phases = scheduler.phases();
-  return wrong.empty() && !journal.dense() ? "the history has a hole" : wrong;
+  return wrong.empty() && !history.dense() ? "the history has a hole" : wrong;
 }
 
 }  // namespace pollux

@@ -62,7 +62,7 @@ ATOMIC_FILES = {
     "dataplane/engine/worker": "the flag of a sleeping worker",
     "dataplane/sim/memory_transport": "wake, and sleep without a kernel",
     "src/uring/ring_wake": "wake",
-    "storage/ticket_journal": "the one history",
+    "storage/journal": "the one history",
 }
 
 ATOMIC = re.compile(r"\bstd::(atomic\w*|mutex|shared_mutex|condition_variable)\b")
