@@ -3,7 +3,8 @@
 // each ticket in ascending order; an entry that is longer than what is left of a block goes on in
 // the next one, as a further part.
 //
-// Blocks go round: the reader hands back those that it is done with. A lane that nobody reads grows.
+// Blocks go round: the reader hands back those that it is done with. A lane that nobody reads
+// grows.
 #pragma once
 
 #include <atomic>
@@ -51,8 +52,8 @@ class JournalLane {
   void commit(size_t size);
   // The entry is one of a cut.
   void mark_cut();
-  // All entries are complete, and the reader's. seq_cst, so that it may ask behind it how the reader
-  // sleeps.
+  // All entries are complete, and the reader's. seq_cst, so that it may ask behind it how the
+  // reader sleeps.
   void publish();
   // False between begin and publish.
   bool published() const { return part_ == nullptr; }

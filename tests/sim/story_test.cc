@@ -5,6 +5,7 @@
 #include <charconv>
 #include <set>
 
+#include "dataplane/sim/history_checker.h"
 #include "src/base/log.h"
 #include "tests/sim/parts.h"
 #include "tests/sim/play.h"
@@ -232,7 +233,8 @@ TEST(HistoryTest, EveryCauseStandsBeforeItsEffect) {
     history.take([&places](const JournalPart& part) { places.take(part.bytes); });
     ASSERT_TRUE(history.dense()) << "replay with POLLUX_SEED=" << seed;
     for (const auto& [cause, effect] : links) {
-      ASSERT_LT(places.place(cause.worker, cause.number), places.place(effect.worker, effect.number))
+      ASSERT_LT(places.place(cause.worker, cause.number),
+                places.place(effect.worker, effect.number))
           << "replay with POLLUX_SEED=" << seed;
     }
     links_in_all += links.size();

@@ -63,6 +63,7 @@ ATOMIC_FILES = {
     "dataplane/sim/memory_transport": "wake, and sleep without a kernel",
     "src/uring/ring_wake": "wake",
     "storage/journal": "the one history",
+    "storage/journal_lane": "the one history, of one worker",
 }
 
 ATOMIC = re.compile(r"\bstd::(atomic\w*|mutex|shared_mutex|condition_variable)\b")
