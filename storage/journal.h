@@ -4,8 +4,8 @@
 // ticket, and are the reader's at the end of the turn. A reader that takes them in ticket order,
 // without gaps, sees every cause before its effect.
 //
-// The bytes are commands of the RESP protocol, one behind the other, as they stand in an append-only
-// file, without SELECT: who writes them puts it where the database changes.
+// The bytes are commands of the RESP protocol, one behind the other, as they stand in an
+// append-only file, but for SELECT, which who writes them puts where the database changes.
 //
 //   worker:   lane.begin(journal.draw()); lane.append(...); ...; lane.publish();
 //   storage:  JournalReader (journal_reader.h); journal.set_durable(ticket);
@@ -74,8 +74,8 @@ class Journal {
   alignas(64) std::atomic<uint64_t> next_{1};
   alignas(64) std::atomic<uint64_t> durable_{0};
   std::atomic<bool> full_{false};
-  // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then looks
-  // how it sleeps.
+  // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then
+  // looks how it sleeps.
   std::atomic<Sleep> sleep_{Sleep::kAwake};
   std::function<void()> waker_;
   std::vector<std::unique_ptr<JournalLane>> lanes_;

@@ -53,6 +53,23 @@ struct WatchConfig {
   std::vector<std::string> percentiles;  // of INFO latencystats, as they are written
 };
 
+// When changes are on disk (appendfsync).
+enum class FsyncPolicy : uint8_t { kEverySecond, kAlways, kNo };  // as the option's choices
+
+// The append-only file.
+struct AofConfig {
+  FsyncPolicy fsync = FsyncPolicy::kEverySecond;
+  bool timestamps = false;      // aof-timestamp-enabled
+  bool rdb_base = true;         // aof-use-rdb-preamble
+  bool load_truncated = true;   // aof-load-truncated
+  int64_t growth_percent = 100;  // auto-aof-rewrite-percentage; 0: never by itself
+  int64_t growth_bytes_min = 64 << 20;  // auto-aof-rewrite-min-size
+  std::string directory;        // appenddirname
+  std::string file;             // appendfilename
+  int64_t backlog_bytes_max = 64 << 20;  // aof-backlog-max: changes that wait for the disk
+  bool refuses_when_full = false;        // aof-backlog refuse: writes then; else they wait
+};
+
 // A save begins when so many changes are not saved, and the last one is longer ago.
 struct SavePoint {
   int64_t seconds = 0;
@@ -129,6 +146,7 @@ struct Config {
   // asks for what Pollux does not do (yet); boot refuses or warns
   bool append_only = false;
   bool keeps_history = false;  // changes go into the journal; not an option
+  AofConfig aof;
   bool cluster_enabled = false;
   int tls_port = 0;
   std::string replica_of;

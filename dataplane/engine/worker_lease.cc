@@ -276,11 +276,11 @@ bool Worker::may_ride(Session& session) {
     const Transaction& transaction = *session.transaction;
     rides = leased_item_.place.where == Where::kExec && !transaction.failed() &&
             !transaction.at_home() && !transaction.needs_lease() &&
-            !must_wait_for_memory(transaction.flags());
+            must_wait(transaction.flags()) == Stall::kNone;
   } else if (rides) {
     rides = leased_item_.place.where == Where::kLease &&
             leased_item_.row->route != Route::kListen &&
-            !must_wait_for_memory(leased_item_.row->flags);
+            must_wait(leased_item_.row->flags) == Stall::kNone;
   }
   rides = rides && lease_.shards.has(shards_of_leased(session)) &&
           !needs_more(session, *leased_item_.row, scratch_args_, lease_.shards);
@@ -345,6 +345,7 @@ void Worker::run_over_shards(Session& session) {
   const size_t out_before = session.out.size();
   set_actor(ref_of(session), tracks_reads(session));
   const uint64_t cycles = call(ctx, leased_item_.row->handler);
+  session.show(shown_);
   running_ = nullptr;
   used_caching(session, leased_item_.row);
   const size_t out_after = std::max(session.out.size(), out_before);
@@ -513,6 +514,7 @@ void Worker::visit_tour(Tour& tour) {
   tour.stay = false;
   set_actor({}, false);
   tour.now = std::max(tour.now, now_);
+  tour.shown = std::max(tour.shown, gates_ ? side_.last_change() : Ticket{});
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {
@@ -576,6 +578,7 @@ void Worker::answer_tour(Tour& tour, Session& session, Output& out) {
   const size_t out_before = out.size();
   set_actor(ref_of(session), false);
   const uint64_t cycles = call(ctx, tour.row->handler, tour.cycles);
+  session.show(tour.shown);
   if (tour.muted) {
     discard_.clear();
   } else {
