@@ -260,7 +260,14 @@ void AofFiles::stop() {
   if (stage_ == Stage::kPrepared) {
     give_up_incr();
   }
-  POLLUX_ASSERT(stage_ == Stage::kIdle);
+  if (busy()) {
+    POLLUX_ASSERT(script_.done() >= in_force_at_);
+    script_.clear();
+    close(prepared_);
+    manifest_ = next_;
+    apart_ = false;  // the file has its place
+    stage_ = Stage::kIdle;
+  }
   end_apart();
   close(incr_.file);
 }

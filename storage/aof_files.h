@@ -79,8 +79,9 @@ class AofFiles {
   // Takes changes in a file apart, which counts for nothing until publish_base, for which a base
   // has to be written as in a rewrite. What an earlier history has left is then deleted.
   void start_apart();
-  // appendonly no: closes the file; one apart is removed. Nothing is under way on it. Not if
-  // busy().
+  // appendonly no: closes the file; one apart is removed. Nothing is under way on it. If busy(),
+  // only after kFailed, whose call is not tried again: a crash leaves the one manifest or the
+  // other, with all its files.
   void stop();
 
   // --- rewrites ---
@@ -105,6 +106,8 @@ class AofFiles {
   // kNoFile before start and after stop.
   const Incr& incr() const { return incr_; }
   const AofManifest& manifest() const { return manifest_; }
+  // Of a file that it names.
+  std::string path(std::string_view name) const { return options_.names.path(name); }
 
  private:
   enum class Stage : uint8_t {
@@ -146,7 +149,6 @@ class AofFiles {
   int open_incr();
   std::string incr_path() const;
   bool is_there(std::string_view name) const;
-  std::string path(std::string_view name) const { return options_.names.path(name); }
   std::string manifest_path() const { return path(options_.names.manifest()); }
   std::string temp_incr_path() const { return path(options_.names.temp_incr()); }
   void close(Disk::File& file);

@@ -8,7 +8,10 @@ Journal::Journal(size_t workers, const Options& options) : options_(options) {
   }
 }
 
-void Journal::tell_reader(const JournalLane& lane) {
+void Journal::tell_reader(JournalLane& lane) {
+  if (lane.has_grown_by(JournalLane::kBlockBytes) && pending_bytes() > options_.bytes_max) {
+    full_.store(true, std::memory_order_relaxed);  // the reader takes it back
+  }
   const Sleep sleep = sleep_.load(std::memory_order_seq_cst);
   if (sleep == Sleep::kAwake) {
     return;

@@ -69,19 +69,16 @@ void JournalLane::next_block() {
 
 JournalLane::Block* JournalLane::new_block() {
   if (free_ == nullptr) {
-    unused_.take_each([this](Block& unused) {
-      if (free_count_ == kFreeMax) {
-        delete &unused;
-        return;
-      }
+    size_t count = 0;
+    unused_.take_each([this, &count](Block& unused) {
       unused.next = std::exchange(free_, &unused);
-      ++free_count_;
+      ++count;
     });
+    unused_count_.fetch_sub(count, std::memory_order_relaxed);
   }
   if (free_ == nullptr) {
     return std::make_unique_for_overwrite<Block>().release();
   }
-  --free_count_;
   return std::exchange(free_, free_->next);
 }
 
@@ -134,6 +131,17 @@ void JournalLane::publish() {
 
 // --- the reader ---
 
+// What is too much is freed here: a worker has no time for a thousand blocks, and one that writes
+// nothing more would keep them.
+void JournalLane::give_back(Block* block) {
+  if (unused_count_.load(std::memory_order_relaxed) >= kFreeMax) {
+    delete block;
+    return;
+  }
+  unused_count_.fetch_add(1, std::memory_order_relaxed);
+  unused_.push(*block);
+}
+
 bool JournalLane::front(JournalPart& part) {
   if (popped_parts_ == seen_parts_) {
     // seq_cst: the second half of "say how I sleep, then look".
@@ -147,7 +155,7 @@ bool JournalLane::front(JournalPart& part) {
   }
   read_at_ = next_part_at(read_at_);
   if (read_at_ == SIZE_MAX) {
-    unused_.push(*std::exchange(reading_, reading_->next));
+    give_back(std::exchange(reading_, reading_->next));
     read_at_ = 0;
   }
   const Head* const head = reinterpret_cast<const Head*>(reading_->bytes + read_at_);
@@ -166,8 +174,9 @@ void JournalLane::pop() {
   const size_t bytes = sizeof(Head) + head->size;
   read_at_ += bytes;
   ++popped_parts_;
+  // release: pairs with pending_bytes.
   popped_bytes_.store(popped_bytes_.load(std::memory_order_relaxed) + bytes,
-                      std::memory_order_relaxed);
+                      std::memory_order_release);
 }
 
 }  // namespace pollux

@@ -57,6 +57,15 @@ class JournalLane {
   void publish();
   // False between begin and publish.
   bool published() const { return part_ == nullptr; }
+  // Whether so many bytes were published since this was last true: for what need not be looked at
+  // each time.
+  bool has_grown_by(uint64_t bytes) {
+    if (bytes_ - looked_at_bytes_ < bytes) {
+      return false;
+    }
+    looked_at_bytes_ = bytes_;
+    return true;
+  }
 
   // --- the reader ---
   // The oldest part that was published and not popped; false if there is none.
@@ -65,8 +74,9 @@ class JournalLane {
 
   // --- any thread: published and not popped, with what is kept beside ---
   uint64_t pending_bytes() const {
-    return published_bytes_.load(std::memory_order_relaxed) -
-           popped_bytes_.load(std::memory_order_relaxed);
+    // acquire: what was popped had been published, so that this never is less than nothing.
+    const uint64_t popped = popped_bytes_.load(std::memory_order_acquire);
+    return published_bytes_.load(std::memory_order_relaxed) - popped;
   }
 
  private:
@@ -96,11 +106,12 @@ class JournalLane {
     const size_t aligned = (at + alignof(Head) - 1) / alignof(Head) * alignof(Head);
     return aligned + kPartBytesMin > kRoom ? SIZE_MAX : aligned;
   }
-  // What the writer keeps for later.
+  // What the writer keeps for later, and what lies between the two.
   static constexpr size_t kFreeMax = 8;
 
   Block* new_block();
   void next_block();
+  void give_back(Block* block);
   void begin_part(Ticket ticket, int64_t at_ms);
   void end_part(uint8_t flags);
   size_t room() const { return kRoom - at_; }
@@ -114,8 +125,8 @@ class JournalLane {
   uint32_t db_ = 0;  // of the last command
   uint64_t parts_ = 0;
   uint64_t bytes_ = 0;
+  uint64_t looked_at_bytes_ = 0;
   Block* free_ = nullptr;  // a chain
-  size_t free_count_ = 0;
 
   // --- between the two ---
   // seq_cst: releases the parts, and is the first half of "publish, then look how the reader
@@ -125,6 +136,8 @@ class JournalLane {
   std::atomic<Block*> first_{nullptr};  // where the reader begins
   alignas(64) std::atomic<uint64_t> popped_bytes_{0};
   Inbox<Block, &Block::next_unused> unused_;
+  // relaxed: about as many as there are in unused_; nothing is ordered by it.
+  std::atomic<size_t> unused_count_{0};
 
   // --- the reader's ---
   alignas(64) Block* reading_ = nullptr;

@@ -17,7 +17,7 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 7;
+inline constexpr uint32_t kControlPageVersion = 8;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -46,15 +46,16 @@ struct CommandCounters {
   Counter failed;    // the handler's reply was an error
 };
 
-// How long the runs of one command took, in TSC cycles: as src/base/histogram.h divides them, up to
-// 2^38 cycles (a minute and more), where the last bucket takes all that is longer.
+// How long the runs of one command took, in TSC cycles, or what else is told, in its unit: as
+// src/base/histogram.h divides it, up to 2^38 (of cycles: a minute and more), where the last bucket
+// takes all that is longer.
 struct LatencyHistogram {
   static constexpr size_t kBuckets = (38 - Histogram::kSubBits + 1) << Histogram::kSubBits;
 
   Counter counts[kBuckets];
 
-  void record(uint64_t cycles) {
-    const size_t bucket = Histogram::bucket_of(cycles);
+  void record(uint64_t value) {
+    const size_t bucket = Histogram::bucket_of(value);
     counts[bucket < kBuckets ? bucket : kBuckets - 1].add(1);
   }
 };
@@ -164,6 +165,39 @@ struct alignas(64) SaveBlock {
   Counter last_done_bytes;  // its length
 };
 
+// The append-only history. Its writer is the storage thread.
+struct alignas(64) AofBlock {
+  Counter enabled;   // 1: there is one, or one is being made
+  Counter in_force;  // 1: what is appended is what a start would load
+  // The files of the history, as long as they are by now; what that was at the last rewrite.
+  Counter current_bytes;
+  Counter base_bytes;
+  Counter pending_bytes;      // in the lanes of the workers
+  Counter buffered_bytes;     // taken from there and not yet written
+  Counter written_ticket;     // all up to this one was handed to the system
+  Counter durable_ticket;     // and is on disk
+  Counter last_write_failed;  // 1: writes are to be refused
+  Counter last_error;         // of that, an errno
+  Counter full;               // 1: writers are to wait
+  Counter fulls;              // how often that began
+  Counter delayed_fsyncs;     // of these, because a sync took long
+  Counter syncs;
+  Counter syncs_failed;
+  Counter sync_under_way;
+  // rewrites
+  Counter rewriting;          // 1
+  Counter rewrite_scheduled;  // 1: it waits for another save
+  Counter rewrite_started_s;  // of the one under way, Unix time
+  Counter last_rewrite_duration_s;
+  Counter last_rewrite_failed;
+  Counter rewrites_begun;
+  Counter rewrites_ended;    // of these, however they ended
+  Counter rewrite_failures;  // since the last one that did not fail
+  // In microseconds, as the storage thread saw it.
+  LatencyHistogram sync_us;
+  LatencyHistogram write_us;
+};
+
 // The full name of a row of the command table ("client|list"), padded with zero bytes.
 struct CommandName {
   char text[32];
@@ -183,6 +217,7 @@ struct ControlPage {
   CommandName command_names[kCommandRowsMax];
   LoadBlock load;
   SaveBlock save;
+  AofBlock aof;
   CoreBlock cores[1];  // `workers` of them; behind the last one the histograms
 
   // The histograms of core 0's commands by row number, then core 1's ... They are never touched

@@ -1,0 +1,214 @@
+// Appends the one history to its files: takes what the workers put into the journal, in ticket
+// order, writes it, syncs it, says what is durable, and has it rewritten. A machine that is
+// stepped: no thread and no clock of its own. One thread; the disk is its own.
+//
+//   files.start() done;  writer.start();   // or, at run time, start_apart()
+//   while (running) writer.step(now, wait_us);
+//   writer.finish(); while (!writer.is_off()) writer.step(now, wait_us);
+//
+// What is in a file is what the lanes of the journal hold, and before it, where they are needed,
+// SELECT and #TS: lines: never within a command or a transaction.
+//
+// A rewrite: a further file is made, a base is ordered, and the cut of its snapshot comes through
+// the journal. All before it is written to the old file and synced, then the further file takes its
+// place; all behind it goes there. When the base is done, it and that file are the history.
+//
+// Out of force: when the history is turned on at run time, or a sync has failed, which leaves
+// nobody knowing what of the file is durable. What was taken is in a snapshot that is yet to come,
+// so it is thrown away until the cut, and from there goes to a file apart, which with the base
+// becomes the history. Nothing is told durable until then.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "src/abi/control_page.h"
+#include "src/base/types.h"
+#include "storage/aof_base_maker.h"
+#include "storage/aof_files.h"
+#include "storage/aof_growth.h"
+#include "storage/aof_tail.h"
+#include "storage/disk.h"
+#include "storage/journal.h"
+#include "storage/journal_reader.h"
+
+namespace pollux {
+
+class AofWriter {
+ public:
+  enum class Fsync : uint8_t { kAlways, kEverysec, kNo };
+  // May change at any time.
+  struct Options {
+    Fsync fsync = Fsync::kEverysec;
+    bool timestamps = false;  // aof-timestamp-enabled
+    // auto-aof-rewrite-percentage, 0: never; auto-aof-rewrite-min-size
+    uint32_t rewrite_percentage = 100;
+    uint64_t rewrite_bytes_min = 64 << 20;
+    // kAlways: how long, after a sync, the next one may wait for the clients that the last one has
+    // released, which would else miss it; at most a quarter of what the last one took. 0: not.
+    int64_t gather_us_max = 0;
+  };
+  struct Setup {
+    // Of its operations: this one and the next; all others at the disk are those of `files`.
+    uint64_t token = 1;
+    size_t buffer_bytes = 1 << 20;     // each of two; at least 2 * JournalLane::kBlockBytes
+    std::function<void()> on_durable;  // Journal::durable has grown
+    std::function<void()> on_room;     // Journal::is_full is no more
+  };
+  enum class Rewrite : uint8_t {
+    kBegun,
+    kScheduled,  // it has waited already, for another snapshot to end
+    kUnderWay,   // already
+    kOff,        // there is no history
+  };
+
+  // Wakes the disk when the journal asks for it. `figures` is written here alone.
+  AofWriter(const Setup& setup, Journal& journal, Disk& disk, AofFiles& files, AofBaseMaker& base,
+            AofBlock& figures);
+  ~AofWriter() = default;  // Requires is_off().
+  AofWriter(const AofWriter&) = delete;
+  AofWriter& operator=(const AofWriter&) = delete;
+
+  void set_options(const Options& options) { options_ = options; }
+
+  // --- its life: each from where is_off(), or to there ---
+  // The history goes on behind what was loaded: `files` were started. Before the first step that
+  // finds anything in the journal.
+  void start();
+  // appendonly yes at run time: when the next base is done, there is a history. The workers put
+  // their changes into the journal.
+  void start_apart();
+  // appendonly no: what is there is written and synced. If that can't be done at the first try, or
+  // the history is not in force, it is left as it is.
+  void stop();
+  // The end of the server: what is there is written and synced, whatever the policy; as long as it
+  // takes, and if the history is out of force, until it is in force again.
+  void finish();
+  // As things are: only what is under way ends. What that loses is told in the log.
+  void abandon();
+  bool is_off() const { return life_ == Life::kOff; }
+  bool in_force() const { return life_ == Life::kInForce; }
+
+  Rewrite request_rewrite();
+
+  // A piece of work, at most as long as a buffer takes to fill, or a change of names. If there is
+  // none now, it waits up to `wait_us` (as Disk::poll).
+  void step(Instant now, int64_t wait_us);
+
+ private:
+  enum class Life : uint8_t {
+    kOff,
+    kInForce,
+    kRenewing,  // out of force, and there is no file apart yet
+    kApart,     // out of force; since start_apart of the files
+  };
+  enum class Stage : uint8_t {  // of a rewrite
+    kNone,
+    kBeginning,   // the further file, or the one apart, is made
+    kOrdering,    // the base is to be ordered
+    kCutting,     // was ordered
+    kSwitching,   // at the cut
+    kBase,        // behind the cut
+    kPublishing,  // the base is done
+    kGivingUp,    // waits for the end of the base
+  };
+  enum class Ending : uint8_t { kNo, kFinish, kStop, kAbandon };  // the later, the sooner
+
+  // --- the way of the bytes ---
+  void take_completions();
+  bool take();
+  bool may_take() const;
+  bool throws_away() const;
+  void append(const JournalPart& part);
+  bool may_write() const;
+  bool write();
+  bool sync();
+  bool wants_sync() const;
+  int64_t gather_us() const;
+  void write_ended();
+  void sync_ended();
+  void open_tail(Ticket ticket);
+  void tell_durable();
+  void tell();
+  void tell_full();
+
+  // --- rewrites, and the life of the files ---
+  bool files_step();
+  void files_done();
+  void files_failed();
+  bool rewrite_step();
+  void begin_rewrite();
+  void order_base();
+  bool is_awaited_cut(const JournalPart& part) const;
+  void at_cut(Ticket ticket);
+  void base_is_done();
+  void give_up_rewrite(bool failed);
+  void end_rewrite(bool done);
+  bool growth_step();
+  bool renew_step();
+  bool delay_allows();
+  bool end_step();
+  void close();
+  // 0, or an errno.
+  int measure(const std::string& name, uint64_t& bytes);
+
+  // --- time and sleep ---
+  // So long after that moment, or the clock was set back.
+  bool is_over(Instant since, int64_t us) const { return now_.us - since.us >= us || now_ < since; }
+  int64_t wait_us_max(int64_t wait_us) const;
+  Journal::Sleep sleep_kind() const;
+  void sleep(int64_t wait_us);
+
+  const Setup setup_;
+  Journal& journal_;
+  JournalReader reader_;
+  Disk& disk_;
+  AofFiles& files_;
+  AofBaseMaker& base_;
+  AofBlock& figures_;
+  Options options_;
+  Instant now_;
+  Life life_ = Life::kOff;
+  Ending ending_ = Ending::kNo;
+  Ticket end_ticket_;  // stop, finish: all up to this one is to be taken
+
+  AofTail tail_;
+  bool in_entry_ = false;     // the last part that was taken was not the last of its entry
+  int64_t file_db_ = -1;      // that the tail is at; -1: not known
+  int64_t stamp_s_ = 0;       // of the last #TS:
+  uint64_t other_bytes_ = 0;  // of the history, in files other than the tail's
+  bool write_fails_ = false;
+  Instant write_failed_at_;
+  bool sync_failed_ = false;   // and the history is out of force since
+  uint64_t gather_bytes_ = 0;  // worth a sync at once
+  bool blocked_ = false;       // there is a part that can't be taken now
+  Instant took_at_;            // something, last
+  bool woken_ = false;         // by a worker
+
+  Stage stage_ = Stage::kNone;
+  bool files_busy_ = false;    // an operation of files_ is under way, or is to be tried again
+  bool files_failed_ = false;  // the latter
+  Instant files_failed_at_;
+  bool prepared_ = false;  // files_ has a further file
+  bool ordered_ = false;   // the base; its file is to be removed or published
+  bool refused_ = false;   // it was: another snapshot is under way
+  Instant refused_at_;
+  bool give_up_ = false;         // the rewrite, when files_ are not busy
+  bool rewrite_failed_ = false;  // that is why it is given up
+  Ticket ordered_after_;         // a cut up to this one is that of another snapshot
+  Ticket cut_;
+  Instant rewrite_begun_;
+  uint64_t temp_base_bytes_ = 0;
+  uint64_t base_bytes_ = 0;  // of the history, after the last rewrite
+  int64_t failures_ = 0;     // of rewrites, in a row
+  AofRewriteDelay delay_;
+  Instant renew_failed_at_;
+
+  std::array<Disk::Completion, 4> completions_;
+  size_t completed_ = 0;  // of these, by the last poll
+};
+
+}  // namespace pollux

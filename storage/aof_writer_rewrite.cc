@@ -1,0 +1,407 @@
+// Of the AofWriter: rewrites, and how the files of the history come and go.
+#include "storage/aof_writer.h"
+
+#include <cstring>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/base/log.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr int64_t kRetryUs = 1'000'000;
+// How often a base is ordered while another snapshot is under way.
+constexpr int64_t kOrderUs = 100'000;
+
+}  // namespace
+
+// --- its life ---
+
+void AofWriter::start() {
+  POLLUX_ASSERT(life_ == Life::kOff && files_.incr().file != Disk::kNoFile);
+  life_ = Life::kInForce;
+  ending_ = Ending::kNo;
+  open_tail(reader_.taken());
+  other_bytes_ = base_bytes_ = 0;
+  const AofManifest& manifest = files_.manifest();
+  if (manifest.base) {
+    measure(files_.path(manifest.base->name), base_bytes_);
+  }
+  for (size_t i = 0; i + 1 < manifest.incr.size(); ++i) {
+    uint64_t bytes = 0;
+    measure(files_.path(manifest.incr[i].name), bytes);
+    other_bytes_ += bytes;
+  }
+  other_bytes_ += base_bytes_;
+  tell();
+}
+
+void AofWriter::start_apart() {
+  POLLUX_ASSERT(life_ == Life::kOff);
+  life_ = Life::kRenewing;
+  ending_ = Ending::kNo;
+  other_bytes_ = base_bytes_ = 0;
+  failures_ = 0;
+  tell();
+}
+
+void AofWriter::stop() {
+  if (life_ != Life::kOff && ending_ < Ending::kStop) {
+    ending_ = Ending::kStop;
+    end_ticket_ = journal_.drawn();
+    write_failed_at_ = {};
+  }
+}
+
+void AofWriter::finish() {
+  if (life_ != Life::kOff && ending_ == Ending::kNo) {
+    ending_ = Ending::kFinish;
+    end_ticket_ = journal_.drawn();
+    write_failed_at_ = {};
+  }
+}
+
+void AofWriter::abandon() {
+  if (life_ == Life::kOff || ending_ == Ending::kAbandon) {
+    return;
+  }
+  ending_ = Ending::kAbandon;
+  const uint64_t drawn = journal_.drawn().value;
+  const uint64_t durable = journal_.durable().value;
+  if (drawn > durable) {
+    log_line(LogLevel::kWarning,
+             "The AOF is closed as it is: of the last %llu steps of its history it is not certain "
+             "that they are in it.",
+             static_cast<unsigned long long>(drawn - durable));
+  }
+}
+
+bool AofWriter::end_step() {
+  if (ending_ == Ending::kNo || (ending_ == Ending::kFinish && life_ != Life::kInForce)) {
+    return false;
+  }
+  if (stage_ != Stage::kNone) {
+    give_up_ = true;
+    // Nobody waits for a directory that can't be synced, but for the end of the server.
+    if (!files_failed_ || tail_.under_way() || ending_ == Ending::kFinish) {
+      return false;
+    }
+    ordered_ = ordered_ && stage_ != Stage::kPublishing;
+    prepared_ = files_busy_ = files_failed_ = false;
+    tail_.close();
+    files_.stop();
+    give_up_rewrite(false);
+    life_ = Life::kRenewing;
+    return true;
+  }
+  const bool all = reader_.taken() >= end_ticket_ && tail_.idle();
+  if (tail_.under_way() || files_busy_ ||
+      (ending_ != Ending::kAbandon && life_ == Life::kInForce && !all)) {
+    return false;
+  }
+  close();
+  return true;
+}
+
+void AofWriter::close() {
+  tail_.close();
+  files_.stop();
+  life_ = Life::kOff;
+  ending_ = Ending::kNo;
+  write_fails_ = sync_failed_ = false;
+}
+
+int AofWriter::measure(const std::string& name, uint64_t& bytes) {
+  Disk::File file = Disk::kNoFile;
+  int error = disk_.open(name, Disk::Mode::kRead, Disk::Cache::kSystem, file);
+  if (error == 0) {
+    error = disk_.size(file, bytes);
+    disk_.close(file);
+  }
+  return error;
+}
+
+// Out of force: leaves the file that was, and begins one apart.
+bool AofWriter::renew_step() {
+  if (life_ != Life::kRenewing || ending_ >= Ending::kStop) {
+    return false;
+  }
+  if (stage_ != Stage::kNone) {
+    give_up_ = true;
+    return false;
+  }
+  if (files_busy_ || tail_.under_way()) {
+    return false;
+  }
+  if (files_.incr().file != Disk::kNoFile) {
+    tail_.close();
+    files_.stop();
+    return true;
+  }
+  if (!is_over(renew_failed_at_, kRetryUs) || (!sync_failed_ && !delay_allows())) {
+    return false;
+  }
+  life_ = Life::kApart;
+  begin_rewrite();
+  return true;
+}
+
+// --- rewrites ---
+
+AofWriter::Rewrite AofWriter::request_rewrite() {
+  if (life_ == Life::kOff || ending_ != Ending::kNo) {
+    return Rewrite::kOff;
+  }
+  if (stage_ != Stage::kNone || life_ != Life::kInForce) {
+    return stage_ == Stage::kOrdering ? Rewrite::kScheduled : Rewrite::kUnderWay;
+  }
+  begin_rewrite();
+  return Rewrite::kBegun;
+}
+
+bool AofWriter::growth_step() {
+  if (life_ != Life::kInForce || stage_ != Stage::kNone || ending_ != Ending::kNo ||
+      tail_.sync_error() != 0) {
+    return false;
+  }
+  const int64_t growth = aof_growth(other_bytes_ + tail_.offset(), base_bytes_,
+                                    options_.rewrite_percentage, options_.rewrite_bytes_min);
+  if (growth < 0 || !delay_allows()) {
+    return false;
+  }
+  log_line(LogLevel::kNotice, "Starting automatic rewriting of AOF on %lld%% growth",
+           static_cast<long long>(growth));
+  begin_rewrite();
+  return true;
+}
+
+bool AofWriter::delay_allows() {
+  const bool allows = delay_.allows(failures_, now_);
+  if (const int64_t minutes = delay_.begun_minutes(now_); !allows && minutes != 0) {
+    log_line(LogLevel::kWarning,
+             "Rewriting the AOF has failed %lld times in a row; it is tried again in %lld minutes "
+             "(BGREWRITEAOF: at once).",
+             static_cast<long long>(failures_), static_cast<long long>(minutes));
+  }
+  return allows;
+}
+
+void AofWriter::begin_rewrite() {
+  rewrite_begun_ = now_;
+  figures_.rewrite_started_s.set(now_.us / 1'000'000);
+  figures_.rewrites_begun.add(1);
+  give_up_ = refused_ = rewrite_failed_ = false;
+  stage_ = Stage::kBeginning;
+  files_busy_ = true;
+  if (life_ == Life::kApart) {
+    files_.start_apart();
+  } else {
+    files_.prepare_incr();
+  }
+}
+
+bool AofWriter::rewrite_step() {
+  if (stage_ == Stage::kNone || files_busy_) {
+    return false;
+  }
+  if (give_up_ && stage_ != Stage::kGivingUp) {
+    give_up_rewrite(false);
+    return true;
+  }
+  const bool failed =
+      ordered_ && stage_ < Stage::kPublishing && base_.state() == AofBaseMaker::State::kFailed;
+  if (failed) {
+    give_up_rewrite(true);
+    return true;
+  }
+  switch (stage_) {
+    case Stage::kOrdering:
+      if (refused_ && !is_over(refused_at_, kOrderUs)) {
+        return false;
+      }
+      order_base();
+      return ordered_;
+    case Stage::kSwitching:
+      if (!tail_.idle()) {
+        return false;
+      }
+      prepared_ = false;
+      files_.switch_incr();
+      return files_busy_ = true;
+    case Stage::kBase:
+      if (base_.state() != AofBaseMaker::State::kDone) {
+        return false;
+      }
+      base_is_done();
+      return true;
+    case Stage::kPublishing:
+      if (life_ == Life::kApart && tail_.under_way()) {
+        return false;
+      }
+      files_.publish_base(base_.is_rdb());
+      return files_busy_ = true;
+    case Stage::kGivingUp:
+      if (ordered_ && base_.state() == AofBaseMaker::State::kUnderWay) {
+        return false;
+      }
+      end_rewrite(false);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void AofWriter::order_base() {
+  // Before it is ordered: its cut has a later one. Those of snapshots before may still be on their
+  // way here.
+  ordered_after_ = journal_.drawn();
+  ordered_ = base_.order(files_.temp_base_path());
+  if (ordered_) {
+    stage_ = Stage::kCutting;
+    log_line(LogLevel::kNotice, "Background append only file rewriting started");
+    return;
+  }
+  if (!refused_) {
+    log_line(LogLevel::kNotice,
+             "Background append only file rewriting scheduled: it starts when the save under way "
+             "has ended.");
+  }
+  refused_ = true;
+  refused_at_ = now_;
+}
+
+bool AofWriter::is_awaited_cut(const JournalPart& part) const {
+  return part.cut && stage_ == Stage::kCutting && !give_up_ && part.ticket > ordered_after_;
+}
+
+// It is the next part of the journal.
+void AofWriter::at_cut(Ticket ticket) {
+  cut_ = ticket;
+  if (life_ == Life::kInForce) {
+    stage_ = Stage::kSwitching;
+    return;
+  }
+  reader_.pop();
+  in_entry_ = false;
+  open_tail(ticket);
+  stage_ = Stage::kBase;
+}
+
+void AofWriter::base_is_done() {
+  if (const int error = measure(files_.temp_base_path(), temp_base_bytes_); error != 0) {
+    log_line(LogLevel::kWarning, "The new base of the AOF, %s, can't be opened: %s",
+             files_.temp_base_path().c_str(), std::strerror(error));
+    give_up_rewrite(true);
+    return;
+  }
+  stage_ = Stage::kPublishing;
+}
+
+void AofWriter::give_up_rewrite(bool failed) {
+  rewrite_failed_ = failed;
+  if (std::exchange(prepared_, false)) {
+    files_.give_up_incr();
+  }
+  if (ordered_ && base_.state() == AofBaseMaker::State::kUnderWay) {
+    base_.give_up();
+  }
+  stage_ = Stage::kGivingUp;
+}
+
+void AofWriter::end_rewrite(bool done) {
+  if (std::exchange(ordered_, false) && !done) {
+    disk_.remove(files_.temp_base_path());  // if it can't, the next base takes its place
+  }
+  stage_ = Stage::kNone;
+  give_up_ = false;
+  figures_.last_rewrite_duration_s.set((now_.us - rewrite_begun_.us) / 1'000'000);
+  figures_.rewrites_ended.add(1);
+  if (done) {
+    failures_ = 0;
+    figures_.last_rewrite_failed.set(0);
+    log_line(LogLevel::kNotice, "Background AOF rewrite finished successfully");
+  } else if (rewrite_failed_) {
+    ++failures_;
+    figures_.last_rewrite_failed.set(1);
+    log_line(LogLevel::kWarning, "Background AOF rewrite failed; %s",
+             life_ == Life::kInForce ? "the AOF goes on as it was, and grows."
+                                     : "there is no AOF in force until one succeeds.");
+  }
+  figures_.rewrite_failures.set(failures_);
+  if (life_ == Life::kApart && !done) {
+    life_ = Life::kRenewing;
+    renew_failed_at_ = now_;
+  }
+}
+
+// --- the files ---
+
+bool AofWriter::files_step() {
+  if (!files_busy_ || (files_failed_ && !is_over(files_failed_at_, kRetryUs))) {
+    return false;
+  }
+  switch (files_.step()) {
+    case AofFiles::Step::kAgain:
+      return true;
+    case AofFiles::Step::kWaiting:
+      return false;
+    case AofFiles::Step::kDone:
+      files_busy_ = files_failed_ = false;
+      files_done();
+      return true;
+    case AofFiles::Step::kFailed:
+      files_failed();
+      return true;
+  }
+  return false;
+}
+
+void AofWriter::files_done() {
+  switch (stage_) {
+    case Stage::kBeginning:
+      prepared_ = life_ != Life::kApart;
+      stage_ = Stage::kOrdering;
+      return;
+    case Stage::kSwitching:
+      reader_.pop();  // the cut
+      other_bytes_ += tail_.offset();
+      open_tail(cut_);
+      stage_ = Stage::kBase;
+      return;
+    default:
+      break;
+  }
+  POLLUX_ASSERT(stage_ == Stage::kPublishing);
+  other_bytes_ = temp_base_bytes_;
+  base_bytes_ = other_bytes_ + tail_.offset();
+  if (life_ == Life::kApart) {
+    life_ = Life::kInForce;
+    log_line(LogLevel::kNotice, "The AOF is in force%s",
+             sync_failed_ ? " again. Commands that write are accepted again." : ".");
+    sync_failed_ = false;
+  }
+  end_rewrite(true);
+}
+
+void AofWriter::files_failed() {
+  const bool first = !std::exchange(files_failed_, true);
+  files_failed_at_ = now_;
+  if (first) {
+    log_line(LogLevel::kWarning, "Rewriting the AOF: %s", files_.error().c_str());
+  }
+  if (files_.busy()) {
+    return;  // the outcome is not certain: again
+  }
+  files_busy_ = files_failed_ = false;
+  if (stage_ == Stage::kPublishing) {
+    ordered_ = false;  // the base was removed
+    if (life_ == Life::kApart) {
+      tail_.close();  // and the file apart was closed
+    }
+  }
+  give_up_rewrite(true);
+}
+
+}  // namespace pollux
