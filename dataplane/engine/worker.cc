@@ -629,7 +629,7 @@ bool Worker::quiet() const {
                given_up_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
                wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
-               !load_waits() && !save_waits() && changes_.pushed();
+               !load_waits() && !wants_replay_for_all() && !save_waits() && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }
