@@ -80,7 +80,11 @@ bool LoadBatches::add_for_all(const LoadCommand& command) {
 // An empty one with room for that.
 bool LoadBatches::get(size_t bytes, LoadBatch*& filling) {
   const bool large = bytes > batch_bytes_;
-  if (free_.empty() || (large && large_is_out_)) {
+  if (large && large_is_out_) {
+    send_filling();  // among which it may be, if it could not go before
+    return false;
+  }
+  if (free_.empty()) {
     return false;
   }
   filling = free_.back();
