@@ -11,7 +11,8 @@
 //   storage:  JournalReader (journal_reader.h); journal.set_durable(ticket);
 //
 // Nothing here waits: a lane grows as long as nobody reads it. Who may add to it looks at is_full()
-// before.
+// before. No ticket is passed over: one that was drawn and whose entry is never published ends the
+// history.
 #pragma once
 
 #include <atomic>
@@ -46,8 +47,9 @@ class Journal {
   JournalLane& lane(WorkerId worker) { return *lanes_[worker.value]; }
   // The disk does not keep up: who would write waits, or is refused.
   bool is_full() const { return full_.load(std::memory_order_relaxed); }
-  // Behind publish: wakes the reader if it has to know now.
-  void tell_reader(const JournalLane& lane);
+  // Behind publish: wakes the reader if it has to know now. Also says that the journal is full if
+  // the reader can't, in a call of the disk that takes long.
+  void tell_reader(JournalLane& lane);
 
   // --- anybody ---
   // All tickets up to this one are on disk. acquire: pairs with set_durable.
@@ -62,6 +64,10 @@ class Journal {
   // kNap: only for wake_bytes. Then look once more before you sleep.
   enum class Sleep : uint8_t { kAwake, kNap, kDeep };
   void set_sleep(Sleep sleep) { sleep_.store(sleep, std::memory_order_seq_cst); }
+  // Awake again; true if a worker has woken the reader.
+  bool end_sleep() {
+    return sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) == Sleep::kAwake;
+  }
   void set_durable(Ticket ticket) { durable_.store(ticket.value, std::memory_order_release); }
   void set_full(bool full) { full_.store(full, std::memory_order_relaxed); }
   // Published and not yet read, over all lanes.

@@ -128,6 +128,11 @@ struct Config {
   std::string db_file;       // dbfilename: loaded at the start, if it is there
   bool rdb_checksum = true;  // of it
   std::string save;          // save points as text; empty: none
+  bool append_only = false;  // the append-only history is loaded instead of db_file
+  std::string append_dir;    // appenddirname, in dir
+  std::string append_file;   // appendfilename
+  bool aof_load_truncated = true;
+  bool aof_rdb_preamble = true;  // aof-use-rdb-preamble
   std::vector<SavePoint> save_points;
   std::string shutdown_on_sigint;  // words of SHUTDOWN, or "default"
   std::string shutdown_on_sigterm;
@@ -144,9 +149,12 @@ struct Config {
   std::string loaded_file;     // what db_file was at the start; empty if it was not there
 
   // asks for what Pollux does not do (yet); boot refuses or warns
+<<<<<<< HEAD
   bool append_only = false;
   bool keeps_history = false;  // changes go into the journal; not an option
   AofConfig aof;
+=======
+>>>>>>> loader
   bool cluster_enabled = false;
   int tls_port = 0;
   std::string replica_of;

@@ -421,7 +421,16 @@ class Worker {
   void note_loading();
   bool load_waits() const;
   bool load_phase();
-  bool build_group(LoadWork& load);
+  bool load_group(LoadWork& load);
+  void ask_for_keys(LoadBatch& batch, LoadWork::Group& group);
+  bool build_group(LoadWork& load, const LoadWork::Group& group);
+  void ask_for_commands(LoadBatch& batch, LoadWork::Group& group);
+  void run_group(LoadWork& load, const LoadWork::Group& group);
+  bool wants_replay_for_all() const {
+    return load_ != nullptr && load_->desk.wants_all(id_);
+  }
+  void replay_for_all();
+  void replay(LoadWork& load, LoadBatch& batch, const LoadCommand& command);
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
   // worker_save.cc: snapshots, the end
@@ -474,8 +483,8 @@ class Worker {
   void publish_clients();
 
   // worker_lease.cc: leases and tours
-  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot };
-  static constexpr int kLeaseFors = 4;
+  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot, kLoad };
+  static constexpr int kLeaseFors = 5;
   bool wants_lease(LeaseFor what);
   bool anybody_wants_lease();
   bool progress_lease();

@@ -124,24 +124,28 @@ bool Worker::wants_lease(LeaseFor what) {
       return !held_cells_.empty() && !held_cells_may_go_;
     case LeaseFor::kSnapshot:
       return wants_cut();
+    case LeaseFor::kLoad:
+      return wants_replay_for_all();
   }
   return false;
 }
 
 bool Worker::anybody_wants_lease() {
   return wants_lease(LeaseFor::kSession) || wants_lease(LeaseFor::kLeftTopics) ||
-         wants_lease(LeaseFor::kHeldCell) || wants_lease(LeaseFor::kSnapshot);
+         wants_lease(LeaseFor::kHeldCell) || wants_lease(LeaseFor::kSnapshot) ||
+         wants_lease(LeaseFor::kLoad);
 }
 
 // For the first session: reads its request again, this time only for its keys; or for topics that
 // clients have left, or for a request of another worker that is held back, or for the cut of a
-// snapshot. They take turns.
+// snapshot, or for commands that are loaded. They take turns.
 // No lease is claimed if the session has meanwhile been paused.
 void Worker::claim_lease() {
   do {
     lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
   } while (!wants_lease(lease_.purpose));
-  if (lease_.purpose == LeaseFor::kLeftTopics || lease_.purpose == LeaseFor::kSnapshot) {
+  if (lease_.purpose == LeaseFor::kLeftTopics || lease_.purpose == LeaseFor::kSnapshot ||
+      lease_.purpose == LeaseFor::kLoad) {
     lease_.shards = ShardSet::all(workers_);
   } else if (lease_.purpose == LeaseFor::kHeldCell) {
     lease_.for_held_cell = true;
@@ -234,6 +238,9 @@ void Worker::take_hold() {
   }
   if (lease_.purpose == LeaseFor::kSnapshot) {
     make_cut();
+  }
+  if (lease_.purpose == LeaseFor::kLoad) {
+    replay_for_all();
   }
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.
