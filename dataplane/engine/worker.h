@@ -116,6 +116,12 @@ class Worker {
   void reset_stats();
   // Any thread, behind the publication of what the worker is to see.
   static void wake_if_asleep(Worker& worker);
+  // Behind news of the disk.
+  static void wake_if_waiting_for_disk(Worker& worker) {
+    if (worker.waits_for_disk_.load(std::memory_order_relaxed)) {
+      wake_if_asleep(worker);
+    }
+  }
   // The open session of that CLIENT ID, if it is this worker's; else null.
   Session* find_by_id(uint64_t id);
   // CLIENT PAUSE holds some commands back: data must not change by itself either.
@@ -585,6 +591,8 @@ class Worker {
   std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them
   int64_t topic_bytes_ = 0;  // of left_topics_, and by which this worker made shards' topics grow
   alignas(64) std::atomic<bool> asleep_{false};
+  // Something here waits for the disk (gated_, wait_journal_).
+  std::atomic<bool> waits_for_disk_{false};
   // By another worker, over the limit: this one's client goes first.
   std::atomic<bool> asked_to_evict_clients_{false};
 

@@ -8,7 +8,10 @@ namespace pollux {
 
 // How the history is kept, as the configuration says it from now on.
 void Worker::note_history() {
-  changes_.keep(config_->keeps_history);
+  changes_.keep(config_->keeps_history());
+  if (id_.value == 0 && engine_.aof_desk() != nullptr) {
+    engine_.aof_desk()->tell(*config_);
+  }
   const bool gates = changes_.enabled() && config_->aof.fsync == FsyncPolicy::kAlways;
   if (gates_ && !gates) {
     gated_.for_each([](Session& session) { session.gate.clear(); });
@@ -76,6 +79,7 @@ size_t Worker::may_be_sent(Session& session) {
   const size_t open = session.gate.open(durable);
   if (open != SIZE_MAX && !session.GateNode::linked()) {
     gated_.push_back(session);
+    waits_for_disk_.store(true, std::memory_order_relaxed);  // seen with asleep_
   }
   return open;
 }
@@ -89,6 +93,7 @@ void Worker::open_gates() {
   while (!gated_.empty()) {
     mark_dirty(gated_.pop_front());
   }
+  waits_for_disk_.store(!wait_journal_.empty(), std::memory_order_relaxed);
 }
 
 // --- a disk that does not keep up ---
