@@ -47,6 +47,11 @@ class HashChange {
   HashEditor hash;
 };
 
+// The effects of storing values in the fields number 0, `step`, ... of these arguments: HSET, with
+// what they hold now, and the times at which they are to end, which that has taken from them.
+void tell_fields_set(Context& ctx, const HashView& hash, Args fields, size_t step);
+void tell_times_kept(Context& ctx, const HashView& hash, Args fields, size_t step);
+
 inline void reply_field(Context& ctx, const HashView& hash, std::string_view field) {
   if (const auto value = hash.find(field)) {
     reply_packed(ctx.reply, *value);

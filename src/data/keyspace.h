@@ -55,8 +55,15 @@ class Keyspace {
   // While set, what has expired is not seen, and stays where it is (CLIENT PAUSE). Of hashes that
   // means fields: see HashView.
   void set_frozen(bool frozen) { frozen_ = frozen; }
+  // While set, nothing is over: keys and fields stay, whatever their times, until they are deleted,
+  // and what gets a time in the past gets it. So a history that tells of every expiry by itself is
+  // run again, long after; the tick must rest, too (ShardStore::set_active_expiry).
+  void set_replaying(bool replaying) { replaying_ = replaying; }
+  bool replaying() const { return replaying_; }
+  // Whether what is to end at this time must go at once.
+  bool is_over(int64_t at_ms) const { return at_ms <= now_.ms() && !replaying_; }
   // Up to when a field has ended that may still be there; -1: there is none.
-  int64_t ended_ms() const { return frozen_ ? now_.ms() - 1 : -1; }
+  int64_t ended_ms() const { return frozen_ && !replaying_ ? now_.ms() - 1 : -1; }
 
   // How accesses are stamped from now on (the policy of eviction).
   void set_access(const AccessRules& rules) { stamps_.set_rules(rules); }
@@ -119,6 +126,7 @@ class Keyspace {
   int db_ = 0;
   bool touching_ = true;
   bool frozen_ = false;
+  bool replaying_ = false;
   Instant now_;
   AccessStamps stamps_;
   KeyspaceStats stats_;
@@ -179,6 +187,12 @@ class Edit {
   void set_expiry(int64_t at_ms);
   // True if there was one.
   bool clear_expiry();
+  // Whether anybody wants to hear of fields that go by their time, and the telling; for HashEditor.
+  bool tells() const { return store_.observer_ != nullptr; }
+  void tell_expired(std::string_view field) {
+    store_.observer_->field_expired(db_, key_, field);
+  }
+
   // When the first field of a hash ends; -1: none does. (For HashEditor; the timer stays while the
   // value is a hash.) Requires an entry.
   void set_field_timer(int64_t at_ms);
