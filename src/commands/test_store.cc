@@ -249,6 +249,7 @@ void TestStore::serve_waiters() {
       TextSink sink;
       Reply reply(sink, protocol_);
       const std::vector<std::string_view> args(waiter.args.begin(), waiter.args.end());
+      host_->take_waits();
       ready_key_ = key;
       run_row(*waiter.row, args, reply, sink);
       ready_key_ = 0;
