@@ -254,7 +254,7 @@ inline constexpr std::string_view kEffectsTable = R"table(
 : XGROUP CREATECONSUMER s g c
 : XCLAIM s g c 0 1-1 1-2 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-2
 : XGROUP SETID s g 1-2 ENTRIESREAD 2
-! XCLAIM s g c 0 1-1 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-2
+! XCLAIM s g c 0 1-1 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-1
 ! XCLAIM s g c 0 1-2 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-2
 ~ 5
 > XREADGROUP GROUP g c COUNT 1 STREAMS s 0
@@ -350,7 +350,7 @@ inline constexpr std::string_view kEffectsTable = R"table(
 ~ 10
 + XREADGROUP GROUP g c CLAIM 0 STREAMS s >
 : XCLAIM s g c 0 3-0 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 3-0
-: XGROUP SETID s g 3-0 ENTRIESREAD 6
+: XGROUP SETID s g 3-0 ENTRIESREAD 4
 ~ 10
 + XREADGROUP GROUP g d CLAIM 5 STREAMS s >
 : XGROUP CREATECONSUMER s g d
@@ -372,6 +372,7 @@ inline constexpr std::string_view kEffectsTable = R"table(
 > SORT l STORE d
 = SORT l STORE d
 > SORT none STORE d
+= SORT none STORE d
 > SORT none STORE d
 - HSET w_1 a 3
 - HSET w_2 a 2
@@ -382,18 +383,19 @@ inline constexpr std::string_view kEffectsTable = R"table(
 ! SORT l BY w_*->a STORE d
 > GEOADD g 15 37 a
 : GEOADD g 15 37 a
-! zadd g 3476216502357864 a
+! zadd g 3476504601741708 a
 > GEORADIUS g 15 37 200 km STORE d
 = GEORADIUS g 15 37 200 km STORE d
 > GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
 : DEL d
-: ZADD d 3476216502357864 a
+: ZADD d 3476504601741708 a
 ! GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
 > PFADD hll a b c
 = PFADD hll a b c
 > PFADD hll a
 > PFCOUNT hll
-! PFCOUNT hll
+= PFCOUNT hll
+> PFCOUNT hll
 > SUNIONSTORE d none
 = SUNIONSTORE d none
 
@@ -419,9 +421,9 @@ inline constexpr std::string_view kEffectsTable = R"table(
 - SET c v PX 30
 ~ 40
 > GET a
-: DEL a
+= DEL a
 > RENAME b c
-: DEL c
+= DEL c
 = RENAME b c
 
 - SET k v
@@ -481,8 +483,8 @@ inline constexpr std::string_view kEffectsTable = R"table(
 : HPEXPIREAT h {now+1000} FIELDS 2 y a
 ~ 2000
 + HLEN h
-: HDEL h a
 : HDEL h y
+: HDEL h a
 + HGETDEL h FIELDS 1 c
 : HDEL h c
 )table";
