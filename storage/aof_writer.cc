@@ -251,7 +251,8 @@ void AofWriter::sync_ended() {
            "and at the disk.",
            std::strerror(error));
   sync_failed_ = true;
-  life_ = life_ == Life::kOff ? Life::kOff : Life::kRenewing;
+  life_ = Life::kRenewing;
+  give_up_ = stage_ != Stage::kNone;
   if (ending_ == Ending::kStop) {
     abandon();
   }
@@ -321,7 +322,7 @@ int64_t AofWriter::wait_us_max(int64_t wait_us) const {
   if (!is_over(took_at_, kNapUs)) {
     until(took_at_, kNapUs);
   }
-  if (tail_.write_error() != 0) {
+  if (may_write() && tail_.write_error() != 0 && !tail_.write_under_way()) {
     until(write_failed_at_, kSecondUs);
   }
   if (files_failed_) {

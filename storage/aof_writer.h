@@ -190,7 +190,8 @@ class AofWriter {
 
   Stage stage_ = Stage::kNone;
   bool files_busy_ = false;    // an operation of files_ is under way, or is to be tried again
-  bool files_failed_ = false;  // the latter
+  bool files_failed_ = false;  // its last call, that is to be tried again
+  bool files_told_ = false;    // in the log
   Instant files_failed_at_;
   bool prepared_ = false;  // files_ has a further file
   bool ordered_ = false;   // the base; its file is to be removed or published

@@ -1,0 +1,1 @@
+#include "storage/aof_writer.h"
