@@ -5,7 +5,7 @@
 // without gaps, sees every cause before its effect.
 //
 // The bytes are commands of the RESP protocol, one behind the other, as they stand in an
-// append-only file, without SELECT: who writes them puts it where the database changes.
+// append-only file, but for SELECT, which who writes them puts where the database changes.
 //
 //   worker:   lane.begin(journal.draw()); lane.append(...); ...; lane.publish();
 //   storage:  JournalReader (journal_reader.h); journal.set_durable(ticket);

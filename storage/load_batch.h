@@ -1,15 +1,18 @@
-// Keys of a file on their way to the shard that they belong to: one block of bytes with a record
-// for each, so that a core gets hundreds of keys with one message and no allocation of its own.
-// Belongs to the loader, which fills it and has it back when it is done with, and in between to who
-// builds the keys. By one thread at a time.
+// Keys of an RDB file, or commands of an append-only file, on their way to the shard that they
+// belong to: one block of bytes with a record for each, so that a core gets hundreds of them with
+// one message and no allocation of its own. A batch has the ones or the others. Belongs to the
+// loader, which fills it and has it back when it is done with, and in between to who builds the
+// keys or runs the commands. By one thread at a time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "src/base/assert.h"
 #include "src/rdb/key_meta.h"
@@ -28,6 +31,18 @@ struct LoadRecord {
   uint64_t offset = 0;  // in the file, of the key's type
 };
 
+struct CommandRow;
+
+// A command that was done once, to be done again. The views, and the array of them, are in the
+// batch.
+struct LoadCommand {
+  const CommandRow* row = nullptr;  // who runs it knows what that is
+  uint64_t hash = 0;                // key_hash of its first key; 0: it has none
+  uint32_t db = 0;
+  uint64_t offset = 0;  // in the file, of the command
+  std::span<const std::string_view> args;
+};
+
 class LoadBatch {
  public:
   static constexpr size_t kBytes = 64 << 10;
@@ -39,16 +54,21 @@ class LoadBatch {
   // --- the loader ---
   // False if there is no room. Only an empty batch is made larger, by make_room.
   bool add(const LoadRecord& record);
+  bool add(const LoadCommand& command);
   static size_t bytes_of(const LoadRecord& record);
+  static size_t bytes_of(const LoadCommand& command);
   void make_room(size_t bytes);
   bool is_large() const { return room_bytes_ > usual_bytes_; }
   bool empty() const { return used_bytes_ == 0; }
   // Back as it was made.
   void clear();
 
-  // --- who builds ---
+  // --- who builds or runs ---
+  bool has_commands() const { return has_commands_; }
   // The next one, from the first on; false at the end.
   bool next(LoadRecord& record);
+  bool next(LoadCommand& command);
+  void rewind() { read_bytes_ = 0; }
 
   // Why a record can't become a key; the records behind it were not looked at.
   enum class Refusal : uint8_t { kNone, kDamaged, kTwice };
@@ -58,6 +78,17 @@ class LoadBatch {
   }
   Refusal refusal() const { return refusal_; }
   const LoadRecord& refused() const { return refused_; }
+
+  // A command was answered with an error; the first one's is kept.
+  void count_error(uint64_t offset, std::string sentence) {
+    if (errors_++ == 0) {
+      first_error_offset_ = offset;
+      first_error_ = std::move(sentence);
+    }
+  }
+  uint64_t errors() const { return errors_; }
+  uint64_t first_error_offset() const { return first_error_offset_; }
+  const std::string& first_error() const { return first_error_; }
 
   LoadBatch* next_batch = nullptr;  // in a chain of whoever has it
 
@@ -79,7 +110,20 @@ class LoadBatch {
   static constexpr uint8_t kHasExpiry = 1;
   static constexpr uint8_t kHasIdle = 2;
   static constexpr uint8_t kHasFrequency = 4;
+  // What stands before the views of a command's arguments, behind which the arguments stand.
+  struct CommandHead {
+    const CommandRow* row;
+    uint64_t hash;
+    uint64_t offset;
+    uint64_t arg_count;
+    uint64_t bytes;  // with this
+    uint32_t db;
+    uint32_t unused;
+  };
   static constexpr size_t kAlign = alignof(Head);
+  static_assert(alignof(CommandHead) == kAlign && alignof(std::string_view) == kAlign &&
+                sizeof(CommandHead) % kAlign == 0);
+  static size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
   const size_t usual_bytes_;
   std::unique_ptr<char[]> bytes_;
@@ -88,11 +132,22 @@ class LoadBatch {
   size_t read_bytes_ = 0;
   Refusal refusal_ = Refusal::kNone;
   LoadRecord refused_;
+  bool has_commands_ = false;
+  uint64_t errors_ = 0;
+  uint64_t first_error_offset_ = 0;
+  std::string first_error_;
 };
 
 inline size_t LoadBatch::bytes_of(const LoadRecord& record) {
-  const size_t bytes = sizeof(Head) + record.name.size() + record.value.size();
-  return (bytes + kAlign - 1) / kAlign * kAlign;
+  return aligned(sizeof(Head) + record.name.size() + record.value.size());
+}
+
+inline size_t LoadBatch::bytes_of(const LoadCommand& command) {
+  size_t bytes = sizeof(CommandHead);
+  for (const std::string_view arg : command.args) {
+    bytes += sizeof arg + arg.size();
+  }
+  return aligned(bytes);
 }
 
 inline bool LoadBatch::add(const LoadRecord& record) {
@@ -120,6 +175,51 @@ inline bool LoadBatch::add(const LoadRecord& record) {
   at += record.name.copy(at, record.name.size());
   record.value.copy(at, record.value.size());
   used_bytes_ += bytes;
+  return true;
+}
+
+inline bool LoadBatch::add(const LoadCommand& command) {
+  POLLUX_ASSERT(empty() || has_commands_);
+  const size_t bytes = bytes_of(command);
+  if (bytes > room_bytes_ - used_bytes_) {
+    return false;
+  }
+  has_commands_ = true;
+  const CommandHead head = {.row = command.row,
+                            .hash = command.hash,
+                            .offset = command.offset,
+                            .arg_count = command.args.size(),
+                            .bytes = bytes,
+                            .db = command.db,
+                            .unused = 0};
+  char* view_at = bytes_.get() + used_bytes_;
+  std::memcpy(view_at, &head, sizeof head);
+  view_at += sizeof head;
+  char* at = view_at + command.args.size() * sizeof(std::string_view);
+  for (const std::string_view arg : command.args) {
+    const std::string_view copy = {at, arg.size()};
+    std::memcpy(view_at, &copy, sizeof copy);
+    view_at += sizeof copy;
+    at += arg.copy(at, arg.size());
+  }
+  used_bytes_ += bytes;
+  return true;
+}
+
+inline bool LoadBatch::next(LoadCommand& command) {
+  if (read_bytes_ == used_bytes_) {
+    return false;
+  }
+  const char* const at = bytes_.get() + read_bytes_;
+  CommandHead head;
+  std::memcpy(&head, at, sizeof head);
+  command.row = head.row;
+  command.hash = head.hash;
+  command.offset = head.offset;
+  command.db = head.db;
+  command.args = {reinterpret_cast<const std::string_view*>(at + sizeof head),
+                  static_cast<size_t>(head.arg_count)};
+  read_bytes_ += head.bytes;
   return true;
 }
 
@@ -166,6 +266,8 @@ inline void LoadBatch::clear() {
   used_bytes_ = 0;
   read_bytes_ = 0;
   refusal_ = Refusal::kNone;
+  has_commands_ = false;
+  errors_ = 0;
 }
 
 }  // namespace pollux

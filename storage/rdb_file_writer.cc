@@ -1,5 +1,6 @@
 #include "storage/rdb_file_writer.h"
 
+#include "src/base/string_sink.h"
 #include "src/rdb/value_codec.h"
 
 namespace pollux {
@@ -80,6 +81,14 @@ void RdbFileWriter::finish() {
   static_assert(sizeof sum == kRdbSumBytes);
   below_.append({reinterpret_cast<const char*>(&sum), sizeof sum});
   end_bytes_ = sizeof sum;
+}
+
+std::string rdb_file_without_keys(const RdbFileHeader& header) {
+  StringSink sink;
+  RdbFileWriter writer(sink, {});
+  writer.begin(header);
+  writer.finish();
+  return sink.take();
 }
 
 }  // namespace pollux

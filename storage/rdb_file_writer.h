@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "src/base/byte_sink.h"
@@ -91,5 +92,8 @@ class RdbFileWriter {
   std::optional<uint32_t> db_;  // the one entered last
   uint64_t end_bytes_ = 0;
 };
+
+// A whole file without a key.
+std::string rdb_file_without_keys(const RdbFileHeader& header);
 
 }  // namespace pollux

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <deque>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "src/data/crc64.h"
 #include "src/data/keyspace.h"
 #include "src/rdb/test_sink.h"
+#include "storage/load_test_support.h"
 #include "storage/rdb_file_writer.h"
 #include "storage/sim_disk.h"
 
@@ -28,17 +28,16 @@ using namespace std::string_literals;
 constexpr Instant kNow{1'800'000'000'000'000};
 constexpr int64_t kLongUs = 3'600'000'000;
 
-// Notes every record, and gives batches back when it likes.
-class Builders final : public LoadSink {
+// Notes every record.
+class Builders final : public SlowSink {
  public:
-  Builders(size_t shards, uint64_t seed) : shards_(shards), rng_(seed) {}
+  Builders(size_t shards, uint64_t seed) : SlowSink(shards, seed) {}
 
-  size_t shards() const override { return shards_; }
   void send(ShardId shard, LoadBatch& batch) override {
     EXPECT_FALSE(batch.empty());
     LoadRecord record;
     while (batch.refusal() == LoadBatch::Refusal::kNone && batch.next(record)) {
-      EXPECT_EQ(shard, shard_of_slot(key_slot(record.name), shards_));
+      EXPECT_EQ(shard, shard_of_slot(key_slot(record.name), shards()));
       EXPECT_EQ(record.hash, key_hash(record.name));
       const std::string name = std::to_string(record.db) + " " + std::string(record.name);
       std::string line = name + "=" + std::string(record.value);
@@ -53,43 +52,12 @@ class Builders final : public LoadSink {
         lines.insert(line);
       }
     }
-    large_most = std::max(large_most, large_ += batch.is_large() ? 1 : 0);
-    under_way_.push_back(&batch);
-    most = std::max(most, under_way_.size());
+    hold(batch);
   }
-  LoadBatch* take_back(bool wake) override {
-    if (stuck || under_way_.empty() || rng_.below(3) == 0) {
-      asked_to_wake = asked_to_wake || wake;
-      if (wake && wakes != nullptr) {
-        wakes->wake();  // the one that is built next
-      }
-      return nullptr;
-    }
-    if (newest_first) {
-      std::swap(under_way_.front(), under_way_.back());
-    }
-    LoadBatch* const batch = under_way_.front();
-    under_way_.pop_front();
-    large_ -= batch->is_large() ? 1 : 0;
-    return batch;
-  }
-  size_t under_way() const { return under_way_.size(); }
 
   std::set<std::string> names;
   std::set<std::string> lines;
   std::string damaged = "none";  // the key that can't be built
-  bool stuck = false;   // gives nothing back
-  bool newest_first = false;  // what it does give back
-  bool asked_to_wake = false;
-  Disk* wakes = nullptr;  // of who waits for batches
-  size_t most = 0;
-  int large_most = 0;
-
- private:
-  const size_t shards_;
-  Rng rng_;
-  std::deque<LoadBatch*> under_way_;
-  int large_ = 0;
 };
 
 struct Parts {

@@ -53,6 +53,7 @@ void Cell::clear() {
   watching = {};
   waiter = nullptr;
   waits = false;
+  shown = {};
   peer.clear();
   reply.clear();
   noted.reset();

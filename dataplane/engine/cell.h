@@ -79,6 +79,7 @@ struct alignas(64) Cell : ListLink {
   Watching watching;  // WATCH: the id goes out, what was added comes back
   std::string_view packed_reply() const { return {inline_bytes_, packed_bytes_}; }
   bool waits = false;  // there is no answer yet: the waiter will bring it
+  Ticket shown;        // the last change that the answer shows
 
   // --- home's own ---
   Session* session = nullptr;  // null once the session has left

@@ -53,6 +53,23 @@ struct WatchConfig {
   std::vector<std::string> percentiles;  // of INFO latencystats, as they are written
 };
 
+// When changes are on disk (appendfsync).
+enum class FsyncPolicy : uint8_t { kEverySecond, kAlways, kNo };  // as the option's choices
+
+// The append-only file.
+struct AofConfig {
+  FsyncPolicy fsync = FsyncPolicy::kEverySecond;
+  bool timestamps = false;      // aof-timestamp-enabled
+  bool rdb_base = true;         // aof-use-rdb-preamble
+  bool load_truncated = true;   // aof-load-truncated
+  int64_t growth_percent = 100;  // auto-aof-rewrite-percentage; 0: never by itself
+  int64_t growth_bytes_min = 64 << 20;  // auto-aof-rewrite-min-size
+  std::string directory;        // appenddirname
+  std::string file;             // appendfilename
+  int64_t backlog_bytes_max = 64 << 20;  // aof-backlog-max: changes that wait for the disk
+  bool refuses_when_full = false;        // aof-backlog refuse: writes then; else they wait
+};
+
 // A save begins when so many changes are not saved, and the last one is longer ago.
 struct SavePoint {
   int64_t seconds = 0;
@@ -111,6 +128,11 @@ struct Config {
   std::string db_file;       // dbfilename: loaded at the start, if it is there
   bool rdb_checksum = true;  // of it
   std::string save;          // save points as text; empty: none
+  bool append_only = false;  // the append-only history is loaded instead of db_file
+  std::string append_dir;    // appenddirname, in dir
+  std::string append_file;   // appendfilename
+  bool aof_load_truncated = true;
+  bool aof_rdb_preamble = true;  // aof-use-rdb-preamble
   std::vector<SavePoint> save_points;
   std::string shutdown_on_sigint;  // words of SHUTDOWN, or "default"
   std::string shutdown_on_sigterm;
@@ -127,8 +149,12 @@ struct Config {
   std::string loaded_file;     // what db_file was at the start; empty if it was not there
 
   // asks for what Pollux does not do (yet); boot refuses or warns
+<<<<<<< HEAD
   bool append_only = false;
   bool keeps_history = false;  // changes go into the journal; not an option
+  AofConfig aof;
+=======
+>>>>>>> loader
   bool cluster_enabled = false;
   int tls_port = 0;
   std::string replica_of;

@@ -66,6 +66,16 @@ void put_watch(Config& config, const OptionValue& value) {
 }
 
 template <auto kMember>
+void put_aof(Config& config, const OptionValue& value) {
+  using Member = std::remove_reference_t<decltype(config.aof.*kMember)>;
+  if constexpr (std::is_same_v<Member, std::string>) {
+    config.aof.*kMember = value.text;
+  } else {
+    config.aof.*kMember = static_cast<Member>(value.number);
+  }
+}
+
+template <auto kMember>
 void put_encoding(Config& config, const OptionValue& value) {
   config.data.encoding.*kMember = value.number;
 }
@@ -131,6 +141,10 @@ void land_worker_cpus(Config& config, const OptionValue& value) {
 constexpr OptionRow kRows[] = {
     // --- Pollux' own ---
     {"allow-from", "", kWords, kEmptyIsNone, "", 0, 0, {}, land_allow_from, parse_allow_from},
+    {"aof-backlog", "", kChoice, 0, "wait", 0, 0, "wait, refuse",
+     [](Config& c, const OptionValue& v) { c.aof.refuses_when_full = v.text == "refuse"; }},
+    {"aof-backlog-max", "", kMemory, 0, "67108864", 1 << 20, kLongMax, {},
+     put_aof<&AofConfig::backlog_bytes_max>},
     {"compat-redis-version", "", kWords, kImmutable, "7.4.0", 0, 0, {},
      put<&Config::compat_redis_version>,
      parse_redis_version},
@@ -173,17 +187,35 @@ constexpr OptionRow kRows[] = {
     {"activerehashing", "", kBool, kIdle, "yes"},
     {"always-show-logo", "", kBool, kImmutable, "no"},
     {"aof-disable-auto-gc", "", kBool, kIdle, "no"},
-    {"aof-load-truncated", "", kBool, kIdle, "yes"},
+<<<<<<< HEAD
+    {"aof-load-truncated", "", kBool, 0, "yes", 0, 0, {}, put_aof<&AofConfig::load_truncated>},
+    {"aof-rewrite-incremental-fsync", "", kBool, kIdle, "yes"},
+    {"aof-timestamp-enabled", "", kBool, 0, "no", 0, 0, {}, put_aof<&AofConfig::timestamps>},
+    {"aof-use-rdb-preamble", "", kBool, 0, "yes", 0, 0, {}, put_aof<&AofConfig::rdb_base>},
+    {"aof_rewrite_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
+    {"appenddirname", "", kText, kImmutable | kFileName, "appendonlydir", 0, 0, {},
+     put_aof<&AofConfig::directory>},
+    {"appendfilename", "", kText, kImmutable | kFileName, "appendonly.aof", 0, 0, {},
+     put_aof<&AofConfig::file>},
+    {"appendfsync", "", kChoice, 0, "everysec", 0, 0, "everysec, always, no",
+     put_aof<&AofConfig::fsync>},
+=======
+    {"aof-load-truncated", "", kBool, 0, "yes", 0, 0, {}, put<&Config::aof_load_truncated>},
     {"aof-rewrite-incremental-fsync", "", kBool, kIdle, "yes"},
     {"aof-timestamp-enabled", "", kBool, kIdle, "no"},
-    {"aof-use-rdb-preamble", "", kBool, kIdle, "yes"},
+    {"aof-use-rdb-preamble", "", kBool, 0, "yes", 0, 0, {}, put<&Config::aof_rdb_preamble>},
     {"aof_rewrite_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
-    {"appenddirname", "", kText, kImmutable | kIdle | kFileName, "appendonlydir"},
-    {"appendfilename", "", kText, kImmutable | kIdle | kFileName, "appendonly.aof"},
+    {"appenddirname", "", kText, kImmutable | kFileName, "appendonlydir", 0, 0, {},
+     put<&Config::append_dir>},
+    {"appendfilename", "", kText, kImmutable | kFileName, "appendonly.aof", 0, 0, {},
+     put<&Config::append_file>},
     {"appendfsync", "", kChoice, kIdle, "everysec", 0, 0, "everysec, always, no"},
+>>>>>>> loader
     {"appendonly", "", kBool, 0, "no", 0, 0, {}, put<&Config::append_only>},
-    {"auto-aof-rewrite-min-size", "", kMemory, kIdle, "67108864", 0, kLongMax},
-    {"auto-aof-rewrite-percentage", "", kInt, kIdle, "100", 0, kIntMax},
+    {"auto-aof-rewrite-min-size", "", kMemory, 0, "67108864", 0, kLongMax, {},
+     put_aof<&AofConfig::growth_bytes_min>},
+    {"auto-aof-rewrite-percentage", "", kInt, 0, "100", 0, kIntMax, {},
+     put_aof<&AofConfig::growth_percent>},
     {"bgsave_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
     {"bind", "", kWords, 0, "* -::*", 0, 0, {}, land_bind, parse_bind},
     {"bind-source-addr", "", kText, kIdle | kEmptyIsNone, ""},

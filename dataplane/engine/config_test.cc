@@ -388,8 +388,8 @@ TEST(ConfigLoad, IncludesByGlob) {
 TEST(ConfigLoad, IdleOptionsAreNamedWhenTheyDiffer) {
   ConfigStore store;
   EXPECT_TRUE(store.idle_options().empty());
-  EXPECT_EQ(load(store, "hz 10\nappendfsync always\nport 7"), "");
-  EXPECT_EQ(store.idle_options(), std::vector<std::string_view>{"appendfsync"});
+  EXPECT_EQ(load(store, "hz 10\nactivedefrag yes\nport 7"), "");
+  EXPECT_EQ(store.idle_options(), std::vector<std::string_view>{"activedefrag"});
 }
 
 TEST(ConfigSet, AllOrNothing) {

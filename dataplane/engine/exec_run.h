@@ -28,6 +28,7 @@ struct ExecRun {
   bool skipped = false;                // CLIENT REPLY SKIP came before EXEC
   size_t next = 0;                     // the queued command that runs or will run next
   uint64_t cycles = 0;
+  Ticket shown;                        // the last change that the replies up to now show
   std::unique_ptr<std::vector<NotedCommand>> noted;  // in a cell: for home
   std::unique_ptr<Tour> tour;          // of that command
   bool recorded = false;               // it may change something

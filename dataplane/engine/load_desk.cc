@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dataplane/engine/engine.h"
+#include "dataplane/engine/router.h"
 #include "dataplane/engine/worker.h"
 
 namespace pollux {
@@ -13,9 +14,38 @@ LoadDesk::LoadDesk(Engine& engine, size_t shards) : engine_(engine) {
   }
 }
 
+// The commands that change keys run, and those that may as a side effect (PFCOUNT). The families of
+// the engine have none of these, so a handler needs no more than a Host.
+LoadPlace LoadDesk::place(std::span<const std::string_view> args) const {
+  const CommandRow* row = engine_.commands().find(args[0]);
+  if (row != nullptr && !row->subcommands.empty() && args.size() > 1) {
+    row = CommandTable::find_sub(*row, args[1]);
+  }
+  if (row == nullptr) {
+    return {.kind = LoadPlace::Kind::kUnknown};
+  }
+  if (!arity_fits(*row, args.size())) {
+    return {.kind = LoadPlace::Kind::kArity};
+  }
+  const bool on_keys = row->route == Route::kKeys || row->route == Route::kAllShards;
+  if (!on_keys || (row->flags & (kWrite | kMayReplicate)) == 0) {
+    return {.kind = LoadPlace::Kind::kNowhere};
+  }
+  const Placement where = pollux::place(*row, args, static_cast<int>(shards()));
+  return {.kind = where.where == Where::kLease ? LoadPlace::Kind::kAll : LoadPlace::Kind::kShard,
+          .shard = where.shard,
+          .row = row,
+          .hash = where.first_key_hash};
+}
+
 void LoadDesk::send(ShardId shard, LoadBatch& batch) {
   inboxes_[shard.value]->push(batch);
   Worker::wake_if_asleep(engine_.worker(shard.value));
+}
+
+void LoadDesk::send_to_all(LoadBatch& batch) {
+  for_all_.store(&batch, std::memory_order_seq_cst);
+  Worker::wake_if_asleep(engine_.worker(0));
 }
 
 LoadBatch* LoadDesk::take_back(bool wake) {

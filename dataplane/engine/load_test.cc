@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/engine/load_test_support.h"
 #include "dataplane/sim/scheduler.h"
 #include "dataplane/sim/test_client.h"
 #include "dataplane/sim/threaded_engine.h"
@@ -22,7 +23,6 @@
 namespace pollux {
 namespace {
 
-constexpr int64_t kSchedulerStartMs = 1'700'000'000'000;
 constexpr int kKeys = 600;
 constexpr int kTimedKeys = 50;
 const std::string kLoading = "-LOADING Redis is loading the dataset in memory";
@@ -73,56 +73,12 @@ SimDisk::Image image_of(const std::string& file) {
   return image;
 }
 
-// Scheduler, loader and disk.
-class Start {
+class Start : public LoadStart {
  public:
   Start(int workers, uint64_t seed, const std::string& file, const std::string& config = {})
-      : scheduler({.workers = workers, .seed = seed, .config = config, .loads = true}),
-        clock(Instant{kSchedulerStartMs * 1000}),
-        disk(seed, clock, image_of(file)),
-        loader(small_pieces(seed), disk, desk(), scheduler.engine().page().load) {
-    disk.set_faults({.stalls = 20, .stall_us_max = 3'000});
-    desk().set_waker([this] { disk.wake(); });
+      : LoadStart(workers, seed, image_of(file), config) {
+    loader = std::make_unique<RdbLoader>(small_pieces(seed), disk, desk(), figures());
   }
-
-  LoadDesk& desk() { return *scheduler.engine().load_desk(); }
-  // One step of somebody.
-  void step() {
-    if (outcome != RdbLoader::Step::kAgain || scheduler.rng().below(6) != 0) {
-      scheduler.step();
-      return;
-    }
-    clock.advance_us(static_cast<int64_t>(scheduler.rng().below(500)));
-    outcome = loader.step(clock.now(), 0);
-    if (outcome == RdbLoader::Step::kDone) {
-      desk().finish();
-    }
-  }
-  template <typename Done>
-  bool run_until(Done done) {
-    for (size_t i = 0; i < Scheduler::kPhasesMax; ++i) {
-      if (done()) {
-        return true;
-      }
-      step();
-    }
-    return done();
-  }
-  bool run_to_the_end() {
-    return run_until([this] { return outcome != RdbLoader::Step::kAgain; }) &&
-           scheduler.run_until_quiet();
-  }
-  std::string ask(MemoryClient& client, const Request& request) {
-    client.send_whole(encode(request));
-    EXPECT_TRUE(scheduler.run_until_quiet());
-    return client.take();
-  }
-
-  Scheduler scheduler;
-  ManualClock clock;
-  SimDisk disk;
-  RdbLoader loader;
-  RdbLoader::Step outcome = RdbLoader::Step::kAgain;
 };
 
 class LoadTest : public testing::Test {
@@ -238,9 +194,9 @@ TEST_F(LoadTest, EveryKeyIsThereAndNobodyIsAnsweredBefore) {
       for (auto& asker : askers) {
         asker->act();
       }
-      return start.outcome != RdbLoader::Step::kAgain && ++steps_behind > 2000;
+      return start.outcome != FileLoader::Step::kAgain && ++steps_behind > 2000;
     }));
-    ASSERT_EQ(start.outcome, RdbLoader::Step::kDone) << start.loader.error();
+    ASSERT_EQ(start.outcome, FileLoader::Step::kDone) << start.loader->error();
     ASSERT_TRUE(start.scheduler.run_until_quiet());
     for (auto& asker : askers) {
       EXPECT_EQ(asker->awaited(), 0U);
@@ -275,7 +231,7 @@ TEST_F(LoadTest, NobodyHearsOfWhatIsLoaded) {
     EXPECT_EQ(start.ask(listener, {"PSUBSCRIBE", "*"}).substr(0, 4), "*3\r\n");
     EXPECT_EQ(start.ask(watcher, {"WATCH", "key:1", "key:2", "key:3"}), "+OK\r\n");
     ASSERT_TRUE(start.run_to_the_end());
-    EXPECT_EQ(start.outcome, RdbLoader::Step::kDone);
+    EXPECT_EQ(start.outcome, FileLoader::Step::kDone);
     EXPECT_EQ(listener.take(), "");
     start.ask(watcher, {"MULTI"});
     start.ask(watcher, {"GET", "key:1"});
@@ -301,7 +257,7 @@ TEST_F(LoadTest, NothingExpiresAndNothingIsEvictedMeanwhile) {
     };
     ASSERT_TRUE(start.run_until([&] {
       start.scheduler.clock().advance_us(3);
-      return start.outcome != RdbLoader::Step::kAgain || gone() != 0;
+      return start.outcome != FileLoader::Step::kAgain || gone() != 0;
     }));
     EXPECT_EQ(gone(), 0U);
     start.scheduler.clock().advance_us(100'000);
@@ -319,11 +275,11 @@ TEST_F(LoadTest, WhatAWorkerCannotBuildEndsIt) {
       Start start(1 + static_cast<int>(seed % 4), seed, file);
       MemoryClient client = start.scheduler.connect(0);
       ASSERT_TRUE(start.run_to_the_end());
-      EXPECT_EQ(start.outcome, RdbLoader::Step::kFailed);
-      EXPECT_NE(start.loader.error().find(sentence), std::string::npos) << start.loader.error();
-      EXPECT_NE(start.loader.error().find("byte " + std::to_string(file.rfind(record))),
+      EXPECT_EQ(start.outcome, FileLoader::Step::kFailed);
+      EXPECT_NE(start.loader->error().find(sentence), std::string::npos) << start.loader->error();
+      EXPECT_NE(start.loader->error().find("byte " + std::to_string(file.rfind(record))),
                 std::string::npos)
-          << start.loader.error();
+          << start.loader->error();
       EXPECT_EQ(start.ask(client, {"PING"}), kLoading + "\r\n");
       EXPECT_EQ(start.scheduler.engine().page().load.loading.get(), 1);
     }
@@ -349,11 +305,11 @@ TEST_F(LoadTest, ThreadsWakeEachOther) {
     RdbLoader::Options options = small_pieces(1);
     options.batches = static_cast<size_t>(workers) + 1;  // it waits for them all the time
     RdbLoader loader(options, disk, *engine.load_desk(), engine.page().load);
-    RdbLoader::Step step = RdbLoader::Step::kAgain;
-    while ((step = loader.step(clock.now(), 0)) == RdbLoader::Step::kAgain) {
+    FileLoader::Step step = FileLoader::Step::kAgain;
+    while ((step = loader.step(clock.now(), 0)) == FileLoader::Step::kAgain) {
       clock.advance_us(100);
     }
-    ASSERT_EQ(step, RdbLoader::Step::kDone) << loader.error();
+    ASSERT_EQ(step, FileLoader::Step::kDone) << loader.error();
     engine.load_desk()->finish();
     MemoryClient client = threads.sim().transport(0).connect();
     std::string answer = kLoading;

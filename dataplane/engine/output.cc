@@ -236,13 +236,15 @@ void Output::splice(Output& other) {
   other.open_window();
 }
 
-size_t Output::slices(std::span<TxSlice> out, size_t& bytes) {
+size_t Output::slices(std::span<TxSlice> out, size_t& bytes, size_t bytes_max) {
   settle();
   size_t count = 0;
   bytes = 0;
-  for (Chunk* chunk = first_; chunk != nullptr && count < out.size(); chunk = chunk->next) {
+  for (Chunk* chunk = first_; chunk != nullptr && count < out.size() && bytes < bytes_max;
+       chunk = chunk->next) {
     if (chunk->end > chunk->begin) {
-      out[count].bytes = {chunk->data() + chunk->begin, chunk->end - chunk->begin};
+      const size_t here = std::min<size_t>(chunk->end - chunk->begin, bytes_max - bytes);
+      out[count].bytes = {chunk->data() + chunk->begin, here};
       bytes += out[count].bytes.size();
       ++count;
     }

@@ -106,9 +106,9 @@ class Output final : public ByteSink {
   // 2,000 subscribers 2.3 and 2.1, 2.4 and 2.8, 2.6 and 4.5 us, and 6 times the memory.
   static constexpr size_t kPayloadCopyMax = 2048;
 
-  // The first bytes as slices, at most kTxSlicesMax; returns how many slices. They stay valid
-  // until consume.
-  size_t slices(std::span<TxSlice> out, size_t& bytes);
+  // The first bytes, at most bytes_max, as slices, at most kTxSlicesMax; returns how many slices.
+  // They stay valid until consume.
+  size_t slices(std::span<TxSlice> out, size_t& bytes, size_t bytes_max = SIZE_MAX);
   // Gives up the first `bytes` bytes.
   void consume(size_t bytes);
   void clear();

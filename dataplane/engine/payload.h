@@ -46,6 +46,7 @@ struct Push {
   Payload* payload = nullptr;  // null in a waiter
   PushKind kind = PushKind::kSession;
   ConnId conn = {};
+  Ticket shown;              // the last change that it shows
   // CLIENT TRACKING
   bool broadcast = false;    // kInvalidate: to a listener of a prefix, not a reader of the key
   ShardId shard = {};        // kInvalidate: of the key

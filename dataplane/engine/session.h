@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataplane/engine/cell.h"
+#include "dataplane/engine/durable_gate.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
@@ -33,6 +34,7 @@ enum class Stall : uint8_t {
   kCell,    // no free cell towards the owner
   kLease,   // its turn for a lease has not come
   kMemory,  // other shards must make room first
+  kJournal, // the disk must catch up first
   kTour,    // it is being carried from worker to worker
   kBlocked, // its last command waits for a key; the next one waits behind it
   kPaused,  // CLIENT PAUSE holds it back
@@ -45,6 +47,7 @@ enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping };
 // Tags for the lists a session may be in.
 struct StallNode : ListLink {};
 struct DirtyNode : ListLink {};
+struct GateNode : ListLink {};
 
 // A push that waits for replies begun before it: it leaves when `behind` of the session's requests
 // that ran elsewhere are answered.
@@ -56,7 +59,7 @@ struct HeldPush {
 // Smaller buffers of input just double.
 inline constexpr size_t kReservedInputMin = 256 * 1024;
 
-class Session : public StallNode, public DirtyNode {
+class Session : public StallNode, public DirtyNode, public GateNode {
  public:
   Session(uint64_t id, ConnId conn, ChunkPool& chunks) : id(id), conn(conn), out(chunks) {}
 
@@ -92,6 +95,11 @@ class Session : public StallNode, public DirtyNode {
   Output out;
   std::vector<HeldPush> held_pushes;  // in order
   size_t sending = 0;       // bytes handed to the transport
+  // The last change that a reply begun up to now shows, and with appendfsync always what of `out`
+  // waits for changes to be on disk.
+  Ticket shown;
+  DurableGate gate;
+  void show(Ticket ticket) { shown = std::max(shown, ticket); }
   int64_t soft_limit_since_ms = 0;
   ReplyMode reply_mode = ReplyMode::kOn;
 

@@ -58,6 +58,18 @@ void ShardSide::note_change(int db, const Key& key, KeyEvent event, const Entry*
   } else if (entry == nullptr) {
     holder_->changes().removed(static_cast<uint32_t>(db), key.bytes, holder_->now());
   }
+  last_change_ = holder_->changes().ticket();
+  if (holder_->gates()) {
+    if (changed_at_ == nullptr) {
+      changed_at_ = std::make_unique<Ticket[]>(kChangePlaces);
+    }
+    changed_at_[key.hash % kChangePlaces] = last_change_;
+  }
+}
+
+void ShardSide::note_change_of_all() {
+  holder_->changes().changed(holder_->now());
+  last_change_ = all_changed_at_ = holder_->changes().ticket();
 }
 
 void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {
@@ -93,7 +105,7 @@ void ShardSide::missed(int db, const Key& key) {
 }
 
 void ShardSide::before_flush(int db) {
-  holder_->changes().changed(holder_->now());
+  note_change_of_all();
   watches_.replacing(db, /*with=*/-1, store_, holder_->now());
   holder_->invalidate_all(store_.id());
   waits_.for_each_of(db, [this](WaitTable::Queue& queue) {
@@ -104,7 +116,7 @@ void ShardSide::before_flush(int db) {
 }
 
 void ShardSide::before_swap(int a, int b) {
-  holder_->changes().changed(holder_->now());
+  note_change_of_all();
   watches_.replacing(a, b, store_, holder_->now());
   watches_.replacing(b, a, store_, holder_->now());
   for (const int db : {a, b}) {

@@ -56,6 +56,16 @@ class ShardSide final : public ChangeObserver {
   // Drops the records of a watch or a wait.
   void forget(uint64_t id);
 
+  // --- for replies that wait until what they show is on disk ---
+  // The last change of the key, or a later one of a few others; 0 if nobody asked for it then.
+  Ticket last_change(uint64_t key_hash) const {
+    return changed_at_ == nullptr
+               ? Ticket{}
+               : std::max(changed_at_[key_hash % kChangePlaces], all_changed_at_);
+  }
+  // Of any key.
+  Ticket last_change() const { return last_change_; }
+
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
   void after(int db, const Key& key, KeyEvent event, const Entry* entry) override;
@@ -67,6 +77,10 @@ class ShardSide final : public ChangeObserver {
  private:
   void make_ready(WaitTable::Queue& queue);
   void note_change(int db, const Key& key, KeyEvent event, const Entry* entry);
+  void note_change_of_all();
+
+  // Many more than changes are on their way to the disk at a time: 32 KiB.
+  static constexpr size_t kChangePlaces = 4096;
 
   ShardStore& store_;
   Worker* holder_ = nullptr;
@@ -74,6 +88,9 @@ class ShardSide final : public ChangeObserver {
   WatchTable watches_;
   WaitTable waits_;
   Topics topics_;
+  std::unique_ptr<Ticket[]> changed_at_;  // by hash; null as long as nobody needs it
+  Ticket all_changed_at_;
+  Ticket last_change_;
 };
 
 }  // namespace pollux

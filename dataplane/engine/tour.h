@@ -35,6 +35,7 @@ struct Tour : ListLink {
   Session* session = nullptr;                // who asked; home's own, null once it has left
   uint64_t session_id = 0;                   // its id, for visits
   Instant now;
+  Ticket shown;  // the last change that it has seen
   uint16_t next_worker = 0;
   bool muted = false;                        // CLIENT REPLY OFF or SKIP
 

@@ -221,6 +221,9 @@ bool Worker::mailbox_phase() {
   worked |= deliver_pushes(kDeliveriesMax);
   worked |= end_waits_in_time();
   worked |= serve_requests();
+  if (disk_has_caught_up()) {
+    resume_all(wait_journal_);
+  }
   worked |= progress_lease();
   worked |= take_errands();
   worked |= release_paused();
@@ -340,6 +343,9 @@ bool Worker::flush_phase() {
   POLLUX_ASSERT(!changes_.dirty() || lease_.step == LeaseStep::kExec);
   changes_.push();
   send_broadcasts();
+  if (gates_may_open()) {
+    open_gates();
+  }
   bool worked = false;
   while (!dirty_.empty()) {
     Session& session = dirty_.pop_front();
@@ -430,6 +436,9 @@ bool Worker::mail_waiting() {
       (!parked_ && (load_waits() || save_waits()))) {
     return true;
   }
+  if (gates_may_open() || disk_has_caught_up()) {
+    return true;
+  }
   if (config_->version != engine_.config().current()->version || !back_from_errands_.empty()) {
     return true;
   }
@@ -479,7 +488,7 @@ void Worker::refresh_config() {
   latency_tracking_ = config_->watch.latency_tracking;
   watch_.configure(config_->watch, tsc_per_us());
   note_saves();
-  changes_.keep(config_->keeps_history);
+  note_history();
   if (!parked_) {
     side_.listen();  // else when the shard comes back
   }
@@ -610,20 +619,6 @@ void Worker::reset_stats() {
   publish_counters();
 }
 
-void Rates::sample(int64_t now_ms, CoreBlock& core) {
-  const Point now{now_ms, core.commands.get(), core.net_input_bytes.get(),
-                  core.net_output_bytes.get()};
-  const Point& oldest = points_[next_ % kSamples];
-  const int64_t ms = now.ms - oldest.ms;
-  if (next_ >= kSamples && ms > 0) {
-    core.ops_per_sec.set((now.commands - oldest.commands) * 1000 / ms);
-    core.input_bytes_per_sec.set((now.input - oldest.input) * 1000 / ms);
-    core.output_bytes_per_sec.set((now.output - oldest.output) * 1000 / ms);
-  }
-  points_[next_ % kSamples] = now;
-  ++next_;
-}
-
 bool Worker::quiet() const {
   bool quiet = dirty_.empty() && lease_.step == LeaseStep::kNone && wait_lease_.empty() &&
                waiting_tours_.empty() && staying_tours_.empty() && waiting_forgets_.empty() &&
@@ -631,8 +626,14 @@ bool Worker::quiet() const {
                invalidations_.empty() && left_topics_.empty() && held_cells_.empty() &&
                given_up_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
-               wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
+<<<<<<< HEAD
+               wait_memory_.empty() && wait_journal_.empty() && gated_.empty() &&
+               !requests_left() && local_cells_.cells_out() == 0 &&
                !load_waits() && !save_waits() && changes_.pushed();
+=======
+               wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
+               !load_waits() && !wants_replay_for_all() && !save_waits() && changes_.pushed();
+>>>>>>> loader
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -26,6 +26,7 @@
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/prefix_table.h"
 #include "dataplane/engine/push.h"
+#include "dataplane/engine/rates.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/session.h"
 #include "dataplane/engine/shard_side.h"
@@ -40,20 +41,6 @@
 #include "src/data/keyspace.h"
 
 namespace pollux {
-
-// Commands and bytes per second, sampled ten times a second and averaged over the last 16 samples.
-class Rates {
- public:
-  void sample(int64_t now_ms, CoreBlock& core);
-
- private:
-  static constexpr size_t kSamples = 16;
-  struct Point {
-    int64_t ms = 0, commands = 0, input = 0, output = 0;
-  };
-  std::array<Point, kSamples> points_{};
-  size_t next_ = 0;
-};
 
 // The steps of a turn; the seeded scheduler interleaves workers step by step.
 enum class Phase : uint8_t { kPoll, kMailbox, kLoad, kTick, kFlush, kCount };
@@ -81,6 +68,7 @@ class Worker {
   CoreBlock& core() { return core_; }
   ShardStore& shard() { return shard_; }
   ChangeLog& changes() { return changes_; }
+  bool gates() const { return gates_; }
   Transport& transport() { return *transport_; }
   Instant now() const { return now_; }
   Rng& rng() { return rng_; }
@@ -279,7 +267,6 @@ class Worker {
   void release_cell(Cell& cell);
   void deliver(Session& session);
   uint64_t call(Context& ctx, Handler handler, uint64_t cycles_before = 0);
-  void record_change(const Context& ctx);
   void look_if_due(const CommandRow& row, Args args, const CommandCost& cost);
   void note_if_remarkable(const Session* session, const CommandRow& row, Args args,
                           const CommandCost& cost);
@@ -292,6 +279,18 @@ class Worker {
   bool begin_command(Session& session);
   void end_command(Session& session, bool muted);
   void enlist(Session& session, Cell& cell, const BurstItem& item, ShardId shard);
+
+  // worker_journal.cc: the history
+  void note_history();
+  void note_changes(const Context& ctx);
+  Ticket shown_by(const Context& ctx, bool changed);
+  Ticket shown_by_held() const;
+  size_t may_be_sent(Session& session);
+  bool gates_may_open() const;
+  void open_gates();
+  bool must_wait_for_disk(uint32_t flags) const;
+  bool disk_has_caught_up() const;
+  bool disk_refuses() const;
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
   struct Forgotten {
@@ -422,7 +421,16 @@ class Worker {
   void note_loading();
   bool load_waits() const;
   bool load_phase();
-  bool build_group(LoadWork& load);
+  bool load_group(LoadWork& load);
+  void ask_for_keys(LoadBatch& batch, LoadWork::Group& group);
+  bool build_group(LoadWork& load, const LoadWork::Group& group);
+  void ask_for_commands(LoadBatch& batch, LoadWork::Group& group);
+  void run_group(LoadWork& load, const LoadWork::Group& group);
+  bool wants_replay_for_all() const {
+    return load_ != nullptr && load_->desk.wants_all(id_);
+  }
+  void replay_for_all();
+  void replay(LoadWork& load, LoadBatch& batch, const LoadCommand& command);
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
   // worker_save.cc: snapshots, the end
@@ -457,6 +465,7 @@ class Worker {
   int64_t room(int64_t need);
   bool out_of_memory();
   bool must_wait_for_memory(uint32_t flags);
+  Stall must_wait(uint32_t flags);
   void make_room_for(const ExecRun& run);
   void make_room(int64_t bytes);
   void evict_from(ShardStore& shard, int64_t need, uint64_t until);
@@ -474,8 +483,8 @@ class Worker {
   void publish_clients();
 
   // worker_lease.cc: leases and tours
-  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot };
-  static constexpr int kLeaseFors = 4;
+  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot, kLoad };
+  static constexpr int kLeaseFors = 5;
   bool wants_lease(LeaseFor what);
   bool anybody_wants_lease();
   bool progress_lease();
@@ -541,12 +550,14 @@ class Worker {
   std::vector<std::unique_ptr<Session>> sessions_;  // by ConnId.index
   size_t session_count_ = 0;
   IntrusiveList<Session, DirtyNode> dirty_;
+  IntrusiveList<Session, GateNode> gated_;  // with replies that wait for the disk
   IntrusiveList<Session, StallNode> wait_unpark_;
   IntrusiveList<Session, StallNode> wait_cell_;
   IntrusiveList<Session, StallNode> wait_lease_;
   IntrusiveList<Session, StallNode> wait_pause_;
   IntrusiveList<Session, StallNode> wait_turn_;
   IntrusiveList<Session, StallNode> wait_memory_;
+  IntrusiveList<Session, StallNode> wait_journal_;
   Session* running_ = nullptr;  // whose command runs now
 
   // other workers
@@ -653,6 +664,10 @@ class Worker {
   int64_t leave_by_ms_ = 0;
   int64_t save_tried_ms_ = 0;
   bool saves_fail_ = false;  // and so writes are refused
+  bool gates_ = false;       // replies wait until what they show is on disk
+  Ticket shown_;             // the last change that the reply of the last command shows
+  Ticket pushed_shown_;      // the same of the push that is being delivered
+  Ticket durable_seen_;      // when gates were last opened
   Rates rates_;
   int64_t memory_grant_ = 0;
   bool need_published_ = false;  // with the account of the own shard, to the end of the turn

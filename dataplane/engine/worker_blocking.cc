@@ -220,14 +220,15 @@ bool Worker::run_again(Waiter& waiter, uint32_t ready_key) {
   waiter.row->handler(ctx);
   serving_ = false;
   last_call_tsc_ = tsc();
-  if (changes_.dirty()) {
-    record_change(ctx);
+  if (changes_.enabled()) {
+    note_changes(ctx);
   }
   if (std::exchange(host_.waits, false)) {
     POLLUX_ASSERT(waiter.reply.empty());
     return false;
   }
   waiter.served = true;
+  waiter.shown = shown_;
   waiter.cycles = last_call_tsc_ - began;
   CommandCounters& counters = counters_of(*waiter.row);
   counters.cycles.add(static_cast<int64_t>(waiter.cycles));
@@ -289,6 +290,7 @@ void Worker::end_wait(Waiter& waiter) {
                        {waiter.cycles, waiter.request_bytes, waiter.reply.size()});
   }
   waiter.reply.set_pool(chunks_);
+  session->show(waiter.shown);
   if (!waiter.muted) {
     session->out.splice(waiter.reply);
   }

@@ -124,8 +124,8 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
     stall(session, Stall::kPaused);
     return false;
   }
-  if (must_wait_for_memory(item.row->flags)) {
-    stall(session, Stall::kMemory);
+  if (const Stall why = must_wait(item.row->flags); why != Stall::kNone) {
+    stall(session, why);
     return false;
   }
   switch (item.place.where) {
@@ -159,7 +159,7 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
     return false;
   }
   if (barred_while_loading(row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
-      (saves_fail_ && may_replicate(session, row))) {
+      ((saves_fail_ || disk_refuses()) && may_replicate(session, row))) {
     return false;
   }
   return may_run_while_listening(session, row);
@@ -202,7 +202,8 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
     return std::string(barred_while_loading(row)                ? error_text::kLoading
                        : !may_run_while_listening(session, row) ? error_text::kMonitorHasNoKeys
                        : lacks_memory                           ? error_text::kOutOfMemory
-                                                                : error_text::kSavesFail);
+                             : saves_fail_                            ? error_text::kSavesFail
+                                                                      : error_text::kDiskBehind);
   }
   // Redis gives no code to what EXEC quotes if it has just put it together.
   std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";
@@ -306,6 +307,7 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
   set_actor(ref_of(session), tracks_reads(session));
   const uint64_t cycles = call(ctx, item.row->handler);
   back_to_back_ = true;
+  session.show(shown_);
   running_ = nullptr;
   used_caching(session, item.row);
   if (muted && session.reply_mode == ReplyMode::kOn) {
@@ -427,6 +429,7 @@ CommandCost Worker::run_cell(Cell& cell, Args args) {
               .shard_index = cell.shard_index};
   set_actor({cell.home, cell.client}, cell.tracked);
   const uint64_t cycles = call(ctx, cell.row->handler);
+  cell.shown = shown_;
   const CommandCost cost{cycles, cell.request_bytes, cell.reply.size()};
   look_if_due(*cell.row, args, cost);
   cell.waits = std::exchange(host_.waits, false);
@@ -521,6 +524,7 @@ void Worker::deliver(Session& session) {
   while (!session.in_flight.empty() && session.in_flight.front().answered) {
     Cell& cell = session.in_flight.pop_front();
     --session.in_flight_count;
+    session.show(cell.shown);
     if (!cell.muted) {  // a command that waits has left nothing in it
       session.out.append(cell.packed_reply());
       session.out.splice(cell.reply);
@@ -556,8 +560,8 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   back_to_back_ = false;
   handler(ctx);
   last_call_tsc_ = tsc();
-  if (changes_.dirty()) [[unlikely]] {
-    record_change(ctx);
+  if (changes_.enabled()) [[unlikely]] {
+    note_changes(ctx);
   }
   const uint64_t cycles = last_call_tsc_ - began + cycles_before;
   if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {
@@ -578,16 +582,6 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
     count_error(ctx.reply.error_code());
   }
   return cycles;
-}
-
-// What was changed by a command that is none of writing (DEBUG POPULATE) is in the next snapshot, and
-// not in the history, as in Redis.
-void Worker::record_change(const Context& ctx) {
-  if ((ctx.row.flags & kWrite) == 0) {
-    changes_.leave_out();
-    return;
-  }
-  changes_.record(static_cast<uint32_t>(ctx.keys.db()), ctx.args, now_);
 }
 
 // The worker that ran a command samples its keys.

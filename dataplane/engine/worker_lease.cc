@@ -124,24 +124,28 @@ bool Worker::wants_lease(LeaseFor what) {
       return !held_cells_.empty() && !held_cells_may_go_;
     case LeaseFor::kSnapshot:
       return wants_cut();
+    case LeaseFor::kLoad:
+      return wants_replay_for_all();
   }
   return false;
 }
 
 bool Worker::anybody_wants_lease() {
   return wants_lease(LeaseFor::kSession) || wants_lease(LeaseFor::kLeftTopics) ||
-         wants_lease(LeaseFor::kHeldCell) || wants_lease(LeaseFor::kSnapshot);
+         wants_lease(LeaseFor::kHeldCell) || wants_lease(LeaseFor::kSnapshot) ||
+         wants_lease(LeaseFor::kLoad);
 }
 
 // For the first session: reads its request again, this time only for its keys; or for topics that
 // clients have left, or for a request of another worker that is held back, or for the cut of a
-// snapshot. They take turns.
+// snapshot, or for commands that are loaded. They take turns.
 // No lease is claimed if the session has meanwhile been paused.
 void Worker::claim_lease() {
   do {
     lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
   } while (!wants_lease(lease_.purpose));
-  if (lease_.purpose == LeaseFor::kLeftTopics || lease_.purpose == LeaseFor::kSnapshot) {
+  if (lease_.purpose == LeaseFor::kLeftTopics || lease_.purpose == LeaseFor::kSnapshot ||
+      lease_.purpose == LeaseFor::kLoad) {
     lease_.shards = ShardSet::all(workers_);
   } else if (lease_.purpose == LeaseFor::kHeldCell) {
     lease_.for_held_cell = true;
@@ -235,6 +239,9 @@ void Worker::take_hold() {
   if (lease_.purpose == LeaseFor::kSnapshot) {
     make_cut();
   }
+  if (lease_.purpose == LeaseFor::kLoad) {
+    replay_for_all();
+  }
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.
   deliver_what_came();
@@ -276,11 +283,11 @@ bool Worker::may_ride(Session& session) {
     const Transaction& transaction = *session.transaction;
     rides = leased_item_.place.where == Where::kExec && !transaction.failed() &&
             !transaction.at_home() && !transaction.needs_lease() &&
-            !must_wait_for_memory(transaction.flags());
+            must_wait(transaction.flags()) == Stall::kNone;
   } else if (rides) {
     rides = leased_item_.place.where == Where::kLease &&
             leased_item_.row->route != Route::kListen &&
-            !must_wait_for_memory(leased_item_.row->flags);
+            must_wait(leased_item_.row->flags) == Stall::kNone;
   }
   rides = rides && lease_.shards.has(shards_of_leased(session)) &&
           !needs_more(session, *leased_item_.row, scratch_args_, lease_.shards);
@@ -345,6 +352,7 @@ void Worker::run_over_shards(Session& session) {
   const size_t out_before = session.out.size();
   set_actor(ref_of(session), tracks_reads(session));
   const uint64_t cycles = call(ctx, leased_item_.row->handler);
+  session.show(shown_);
   running_ = nullptr;
   used_caching(session, leased_item_.row);
   const size_t out_after = std::max(session.out.size(), out_before);
@@ -513,6 +521,7 @@ void Worker::visit_tour(Tour& tour) {
   tour.stay = false;
   set_actor({}, false);
   tour.now = std::max(tour.now, now_);
+  tour.shown = std::max(tour.shown, gates_ ? side_.last_change() : Ticket{});
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {
@@ -576,6 +585,7 @@ void Worker::answer_tour(Tour& tour, Session& session, Output& out) {
   const size_t out_before = out.size();
   set_actor(ref_of(session), false);
   const uint64_t cycles = call(ctx, tour.row->handler, tour.cycles);
+  session.show(tour.shown);
   if (tour.muted) {
     discard_.clear();
   } else {

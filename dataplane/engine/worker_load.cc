@@ -1,11 +1,14 @@
-// Loading at the start, on one worker: a share of each turn builds the keys of the batches that
-// have come (load_desk.h), with the code that RESTORE has. Nobody hears of these keys: no event, no
-// invalidation, no ticket, as in Redis; nothing expires by itself or is evicted meanwhile, and
-// nothing is refused for want of memory.
+// Loading at the start, on one worker: a share of each turn does what the batches have that have
+// come (load_desk.h). It builds keys, with the code that RESTORE has, and runs commands, by their
+// handlers. Nobody hears of these keys: no event, no invalidation, no ticket; nobody is served for
+// them. Nothing expires or is evicted meanwhile, and nothing is refused for want of memory.
 #include <utility>
 
+#include "dataplane/engine/member_prefetch.h"
 #include "dataplane/engine/worker.h"
+#include "src/base/assert.h"
 #include "src/base/time.h"
+#include "src/commands/command_table.h"
 #include "src/rdb/rdb_reader.h"
 #include "src/rdb/value_codec.h"
 
@@ -50,7 +53,7 @@ bool Worker::load_phase() {
   load_->keys.set_access(config_->data.eviction.access);
   shard_.set_observer(nullptr);
   bool worked = false;
-  while (build_group(*load_)) {
+  while (load_group(*load_)) {
     worked = true;
     if (tsc() >= until) {
       break;
@@ -61,7 +64,7 @@ bool Worker::load_phase() {
 }
 
 // False if nothing has come.
-bool Worker::build_group(LoadWork& load) {
+bool Worker::load_group(LoadWork& load) {
   if (load.batch == nullptr) {
     if (load.waiting == nullptr) {
       load.waiting = oldest_first(load.desk.take(id_));
@@ -75,24 +78,39 @@ bool Worker::build_group(LoadWork& load) {
   LoadWork::Group& group = load.groups[load.next_group];
   load.next_group ^= 1;
   LoadWork::Group& behind = load.groups[load.next_group];
-  for (behind.count = 0; behind.count < LoadWork::kGroup; ++behind.count) {
-    LoadRecord& record = behind.records[behind.count];
-    if (!load.batch->next(record)) {
+  const bool go_on = load.batch->has_commands()
+                         ? (ask_for_commands(*load.batch, behind), run_group(load, group), true)
+                         : (ask_for_keys(*load.batch, behind), build_group(load, group));
+  group.count = 0;
+  if (!go_on) {
+    behind.count = 0;
+  }
+  if (behind.count == 0) {
+    load.desk.give_back(*std::exchange(load.batch, nullptr));
+  }
+  return true;
+}
+
+// --- keys ---
+
+void Worker::ask_for_keys(LoadBatch& batch, LoadWork::Group& group) {
+  for (group.count = 0; group.count < LoadWork::kGroup; ++group.count) {
+    LoadRecord& record = group.records[group.count];
+    if (!batch.next(record)) {
       break;
     }
     shard_.prefetch_insert(static_cast<int>(record.db), record.hash);
   }
+}
+
+// False if one can't be built, which the batch is told.
+bool Worker::build_group(LoadWork& load, const LoadWork::Group& group) {
   for (size_t i = 0; i < group.count; ++i) {
     const LoadBatch::Refusal refusal = build(load.keys, group.records[i]);
     if (refusal != LoadBatch::Refusal::kNone) {
       load.batch->refuse(refusal, group.records[i]);
-      behind.count = 0;
-      break;
+      return false;
     }
-  }
-  group.count = 0;
-  if (behind.count == 0) {
-    load.desk.give_back(*std::exchange(load.batch, nullptr));
   }
   return true;
 }
@@ -112,6 +130,86 @@ LoadBatch::Refusal Worker::build(Keyspace& keys, const LoadRecord& record) {
   give_key(edit, value, record.meta, config_->data.eviction.access.kind, now_);
   edit.keep_quiet();
   return LoadBatch::Refusal::kNone;
+}
+
+// --- commands ---
+
+// Most make keys, so all is asked for that this takes.
+void Worker::ask_for_commands(LoadBatch& batch, LoadWork::Group& group) {
+  for (group.count = 0; group.count < LoadWork::kGroup; ++group.count) {
+    LoadCommand& command = group.commands[group.count];
+    if (!batch.next(command)) {
+      break;
+    }
+    if (command.hash != 0) {
+      shard_.prefetch_insert(static_cast<int>(command.db), command.hash);
+    }
+  }
+}
+
+// Each step looks at what the step before has asked for, as with a burst of requests.
+void Worker::run_group(LoadWork& load, const LoadWork::Group& group) {
+  const auto for_each = [&group](auto&& ask) {
+    for (size_t i = 0; i < group.count; ++i) {
+      const LoadCommand& command = group.commands[i];
+      if (command.hash != 0) {
+        ask(static_cast<int>(command.db), command);
+      }
+    }
+  };
+  bool members_named = false;
+  for_each([this, &members_named](int db, const LoadCommand& command) {
+    shard_.prefetch_entry(db, command.hash);
+    members_named |= command.row->member_at != 0;
+  });
+  if (members_named) {
+    MemberPrefetch members(shard_);
+    for_each([&members](int db, const LoadCommand& command) {
+      members.ask_bucket(db, command.hash, *command.row, command.args);
+    });
+    members.ask_blocks();
+  }
+  for (size_t i = 0; i < group.count; ++i) {
+    load.keys.bind(shard_.id(), static_cast<int>(group.commands[i].db), now_);
+    replay(load, *load.batch, group.commands[i]);
+  }
+}
+
+// With all shards held, those that stand in no one shard, in their order.
+void Worker::replay_for_all() {
+  LoadBatch* const batch = load_->desk.take_for_all();
+  POLLUX_ASSERT(batch != nullptr);
+  load_->keys.set_access(config_->data.eviction.access);
+  for (ShardStore* const shard : engine_.shards()) {
+    shard->set_observer(nullptr);  // hold_leased sets it again
+  }
+  LoadCommand command;
+  while (batch->next(command)) {
+    load_->keys.bind_leased(lease_.shards.words, static_cast<int>(command.db), now_);
+    replay(*load_, *batch, command);
+  }
+  load_->desk.give_back(*batch);
+}
+
+void Worker::replay(LoadWork& load, LoadBatch& batch, const LoadCommand& command) {
+  load.replies.begin();
+  Reply reply(load.replies, 2);
+  Context ctx{.args = command.args,
+              .keys = load.keys,
+              .reply = reply,
+              .rng = rng_,
+              .config = config_->data,
+              .host = load.host,
+              .row = *command.row,
+              .first_key_hash = command.hash,
+              .shard_index = shard_.id().value};
+  command.row->handler(ctx);
+  if (reply.failed()) [[unlikely]] {
+    std::string name;
+    append_full_name(name, *command.row);
+    const std::string_view text = load.replies.text();
+    batch.count_error(command.offset, name + ": " + std::string(text.substr(0, text.find('\r'))));
+  }
 }
 
 }  // namespace pollux

@@ -12,6 +12,10 @@
 namespace pollux {
 
 void Worker::push(WorkerId to, Push& push) {
+  // A key event is of the change that was just made (a waiter knows what it shows).
+  if (changes_.dirty()) {
+    push.shown = std::max(push.shown, changes_.ticket());
+  }
   Worker& other = engine_.worker(to.value);
   (is_of_tracking(push.kind) ? other.invalidations_ : other.pushes_).add(push);
   pushed_.add(ShardId{to.value});
@@ -65,6 +69,7 @@ bool Worker::deliver_pushes(size_t deliveries_max) {
       ++deliveries;
       continue;
     }
+    pushed_shown_ = push->shown;
     deliveries += 1 + deliver_push(*push);
     PayloadPool::release(*push->payload, chunks_.payloads());
   }
@@ -106,6 +111,7 @@ size_t Worker::deliver_push(Push& push) {
 // Behind the replies of so many of the session's requests elsewhere (see HeldPush), and of none
 // else.
 void Worker::place_push(Session& session, Payload& payload, uint64_t behind) {
+  session.show(pushed_shown_);
   if (behind + session.in_flight_count <= session.in_flight_begun && !exec_under_way(session)) {
     session.out.append_payload(payload, session.protocol);
     mark_dirty(session);

@@ -367,6 +367,9 @@ void Worker::stall(Session& session, Stall why) {
     case Stall::kMemory:
       wait_memory_.push_back(session);
       break;
+    case Stall::kJournal:
+      wait_journal_.push_back(session);
+      break;
     case Stall::kBlocked:
       core_.blocked_clients.add(1);
       break;
@@ -418,9 +421,13 @@ void Worker::start_send(Session& session) {
   if (session.closed || session.sending > 0 || session.out.empty()) {
     return;
   }
+  const size_t bytes_max = gates_ ? may_be_sent(session) : SIZE_MAX;
+  if (bytes_max == 0) {
+    return;
+  }
   TxSlice slices[kTxSlicesMax];
   size_t bytes = 0;
-  const size_t count = session.out.slices(slices, bytes);
+  const size_t count = session.out.slices(slices, bytes, bytes_max);
   session.sending = bytes;
   core_.writes.add(1);
   transport_->send(session.conn, {slices, count});
@@ -438,6 +445,7 @@ void Worker::on_sent(Session& session, size_t bytes) {
   }
   session.sending = 0;
   session.out.consume(bytes);
+  session.gate.consume(bytes);
   weigh(session);
   if (session.soft_limit_since_ms != 0) {
     over_output_limit(session);
@@ -524,6 +532,7 @@ void Worker::kill(Session& session) {
   session.StallNode::unlink();
   core_.blocked_clients.add(session.is_blocked() ? -1 : 0);
   session.DirtyNode::unlink();
+  session.GateNode::unlink();
   abandon_wait(session);
   stop_tracking(session);
   drop_transaction(session);

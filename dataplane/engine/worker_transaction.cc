@@ -57,8 +57,8 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
     return false;
   }
   if (item.place.where == Where::kExec && !session.transaction->failed()) {
-    if (must_wait_for_memory(session.transaction->flags())) {
-      stall(session, Stall::kMemory);
+    if (const Stall why = must_wait(session.transaction->flags()); why != Stall::kNone) {
+      stall(session, why);
       return false;
     }
     return run_exec(session, item);
@@ -131,6 +131,7 @@ bool Worker::run_exec(Session& session, const BurstItem& item) {
     start_exec(run, session, *item.row);
     const bool over = go_on_exec(run);
     POLLUX_ASSERT(over);
+    session.show(run.shown);
     after_command();
     return true;
   }
@@ -180,6 +181,7 @@ void Worker::run_exec_cell(Cell& cell) {
   check_watches(run);
   const bool over = go_on_exec(run);
   POLLUX_ASSERT(over);
+  cell.shown = run.shown;
   after_command();
   cell.noted = std::move(run.noted);
 }
@@ -216,6 +218,7 @@ void Worker::check_watches(ExecRun& run) {
       ShardSide& side = engine_.side(shard);
       const uint64_t id = transaction.watching.id;
       intact = intact && side.watches().intact(id, *engine_.shards()[shard.value], now_);
+      run.shown = std::max(run.shown, gates_ ? side.last_change() : Ticket{});
       side.forget(id);
     }
   }
@@ -301,6 +304,7 @@ bool Worker::run_queued(ExecRun& run, const QueuedCommand& command) {
   const size_t out_before = out.size();
   const uint64_t cycles = row.route == Route::kEachShard ? run_over_each(ctx, out)
                                                          : call(ctx, row.handler);
+  run.shown = std::max(run.shown, shown_);
   observe_queued(run, row, {cycles, 0, muted ? 0 : out.size() - out_before});
   host_.in_exec = false;
   if (muted) {
@@ -351,6 +355,7 @@ uint64_t Worker::run_over_each(Context& ctx, Output& out) {
   }
   keys_.bind(shard_.id(), db, now_);
   const uint64_t cycles = call(ctx, ctx.row.handler);
+  shown_ = std::max(shown_, gates_ ? shown_by_held() : Ticket{});
   out.splice(body);
   return cycles;
 }
@@ -413,6 +418,7 @@ void Worker::go_on_leased_exec() {
   if (over) {
     changes_.end_one_command();
     Session& session = *lease_.session;
+    session.show(exec_.shown);
     session.out.splice(exec_out_);
     end_of_cause();
     serve_waiters();

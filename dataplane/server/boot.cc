@@ -22,6 +22,7 @@
 #include "dataplane/kernel/listener.h"
 #include "dataplane/kernel/uring_transport.h"
 #include "dataplane/server/admin_thread.h"
+#include "dataplane/server/aof_thread.h"
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/load_thread.h"
@@ -156,7 +157,7 @@ class Boot {
   PageWarmer warmer_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
-  std::unique_ptr<LoadThread> load_;    // null if there is no file; the workers may wake it
+  std::unique_ptr<LoadThread> load_;    // null if nothing is loaded; the workers may wake it
   std::unique_ptr<SaveThread> save_;    // the same
   bool load_over_ = false;
   bool load_failed_ = false;
@@ -219,6 +220,9 @@ bool Boot::prepare() {
 // Whether there is something to load is settled before a client can be answered. What else may be
 // wrong with the file, who reads it will say.
 void Boot::look_for_file() {
+  if (config().append_only) {
+    return;  // then it is the history alone that counts
+  }
   struct stat what {};
   if (stat(config().db_file.c_str(), &what) == 0 || errno != ENOENT) {
     store_.change([](Config& config) { config.loaded_file = config.db_file; });
@@ -270,6 +274,11 @@ void Boot::fit_clients() {
 }
 
 void Boot::warn() {
+  if (config().append_only) {
+    log_line(LogLevel::kWarning,
+             "appendonly yes: the history is loaded, but this version of Pollux appends nothing to "
+             "it. What is written from now on is gone at the end, unless it is saved (option save)");
+  }
   const std::vector<std::string_view> idle = store_.idle_options();
   if (!idle.empty()) {
     std::string names;
@@ -342,7 +351,7 @@ bool Boot::build() {
   parts.page = &page_map_.page();
   parts.clock = &clock_;
   parts.warmer = &warmer_;
-  parts.loads = !config().loaded_file.empty();
+  parts.loads = config().append_only || !config().loaded_file.empty();
   parts.saves = true;
   admin_ = std::make_unique<AdminThread>();
   if (const int error = admin_->start(); error != 0) {
@@ -371,10 +380,14 @@ bool Boot::build() {
 
 bool Boot::prepare_load() {
   std::string problem;
-  load_ = std::make_unique<LoadThread>(config(), *engine_->load_desk(), page_map_.page().load,
-                                       problem);
-  return problem.empty() ||
-         fail(config(), "can't load " + config().loaded_file + ": " + problem);
+  LoadDesk& desk = *engine_->load_desk();
+  LoadBlock& figures = page_map_.page().load;
+  if (config().append_only) {
+    load_ = std::make_unique<AofThread>(config(), desk, figures, problem);
+  } else {
+    load_ = std::make_unique<RdbThread>(config(), desk, figures, problem);
+  }
+  return problem.empty() || fail(config(), "can't load the data: " + problem);
 }
 
 bool Boot::prepare_save() {
@@ -493,10 +506,9 @@ void Boot::look_at_load() {
     return;
   }
   load_over_ = true;
-  load_->join();
   if (load_->state() == LoadThread::State::kLoaded) {
-    log_line(LogLevel::kNotice, "DB loaded from disk: %.3f seconds", load_->seconds());
-    load_->free_loader();
+    log_line(LogLevel::kNotice, "DB loaded from %s: %.3f seconds", load_->source(),
+             load_->seconds());
     tell_ready();
   } else if (!engine_->stopping()) {
     load_failed_ = true;
@@ -555,11 +567,6 @@ void Boot::remove_files() {
 
 std::vector<std::string> refusals(const Config& config) {
   std::vector<std::string> reasons;
-  if (config.append_only) {
-    reasons.push_back(
-        "appendonly yes: there is no append-only file in this version of Pollux. Set appendonly no "
-        "and save by snapshots (option save), or stay with the server that holds your data");
-  }
   if (config.cluster_enabled) {
     reasons.push_back("cluster-enabled yes: this version of Pollux is no cluster. Set it to no");
   }

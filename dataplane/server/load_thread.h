@@ -1,7 +1,7 @@
-// The storage thread of the start: it steps the loader of the RDB file (storage/rdb_loader.h) over
-// the disk until all keys are built, or something is wrong with the file, or the server ends. Made
-// and joined by the main thread; stays until the workers have ended, for one that has given the
-// last batch back may be about to wake it.
+// A storage thread of the start: it loads what is on disk, until all keys are built, or something is
+// wrong with a file, or the server ends; then it may have more to do. What is loaded say the classes
+// that are made of it. Made and joined by the main thread; stays until the workers have ended, for
+// one that has given the last batch back may be about to wake it.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include "dataplane/engine/load_desk.h"
 #include "dataplane/server/thread.h"
 #include "src/abi/control_page.h"
+#include "storage/file_loader.h"
 #include "storage/rdb_loader.h"
 #include "storage/uring_disk.h"
 
@@ -22,9 +23,9 @@ class LoadThread {
  public:
   enum class State : uint8_t { kLoading, kLoaded, kFailed };
 
-  // `error`: what the system refuses; then it must not be started. The file's name is
-  // config.loaded_file, in the working directory.
-  LoadThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error);
+  // `error`: what the system refuses; then it must not be started.
+  LoadThread(LoadDesk& desk, LoadBlock& figures, std::string& error);
+  virtual ~LoadThread() = default;  // joined
   LoadThread(const LoadThread&) = delete;
   LoadThread& operator=(const LoadThread&) = delete;
 
@@ -34,28 +35,58 @@ class LoadThread {
   // The server ends: what is under way is left. Any number of times.
   void stop();
   void join() { thread_.join(); }
-  // Of kLoaded, joined: gives the memory back.
-  void free_loader() { loader_.reset(); }
 
   State state() const { return state_.load(std::memory_order_acquire); }
   // Of kFailed: a sentence; empty if it was stopped.
-  const std::string& error() const { return loader_->error(); }
+  const std::string& error() const { return error_; }
   // Of kLoaded.
   double seconds() const { return seconds_; }
+  // What is loaded, as redis-server's log has it.
+  virtual const char* source() const = 0;
+
+ protected:
+  // True if all is there; else `error` may say why.
+  virtual bool load(std::string& error) = 0;
+  // What the thread does when it is, until stopping().
+  virtual void serve() {}
+
+  // To its end.
+  bool run_loader(FileLoader& loader, std::string& error);
+  bool stopping() const { return stopping_.load(); }
+  LoadDesk& desk() { return desk_; }
+  LoadBlock& figures() { return figures_; }
+  UringDisk& disk() { return *disk_; }
 
  private:
   void run();
 
   LoadDesk& desk_;
+  LoadBlock& figures_;
   std::unique_ptr<UringDisk> disk_;
-  std::unique_ptr<RdbLoader> loader_;
   std::function<bool()> may_begin_;
   std::function<void()> on_end_;
   std::atomic<bool> stopping_{false};
   // release: who sees the end may look at what the thread has left.
   std::atomic<State> state_{State::kLoading};
+  std::string error_;
   double seconds_ = 0;
   Thread thread_;
 };
+
+// Loads the RDB file config.loaded_file, in the working directory.
+class RdbThread final : public LoadThread {
+ public:
+  RdbThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error);
+
+  const char* source() const override { return "disk"; }
+
+ private:
+  bool load(std::string& error) override;
+
+  std::unique_ptr<RdbLoader> loader_;
+};
+
+// How an RDB file is read, whichever it is.
+RdbFileSplitter::Options rdb_format_of(const Config& config);
 
 }  // namespace pollux

@@ -1,4 +1,5 @@
-// Reads a journal as the storage thread would, and forgets it: for tests of what the workers put in.
+// Reads a journal as the storage thread would, and forgets it: for tests of what the workers put
+// in.
 #pragma once
 
 #include <cstdint>

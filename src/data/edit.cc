@@ -44,7 +44,7 @@ Edit::Edit(Keyspace& keys, int db, const Key& key)
   if (!position) {
     return;
   }
-  if (store_.entry_at(position.handle())->has_timer() &&
+  if (store_.entry_at(position.handle())->has_timer() && !keys.replaying_ &&
       !store_.settle(db, key_, position, keys.now_.ms())) [[unlikely]] {
     return;
   }

@@ -36,7 +36,7 @@ const Entry* Keyspace::lookup(int db, const Key& key, bool touch) {
   Entry* entry = nullptr;
   if (position) {
     entry = store.entry_at(position.handle());
-    if (entry->has_timer()) [[unlikely]] {
+    if (entry->has_timer() && !replaying_) [[unlikely]] {
       const bool there = frozen_ ? !entry->expired_at(now_.ms())
                                  : store.settle(db, key, position, now_.ms());
       entry = there ? store.entry_at(position.handle()) : nullptr;

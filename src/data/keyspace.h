@@ -55,8 +55,13 @@ class Keyspace {
   // While set, what has expired is not seen, and stays where it is (CLIENT PAUSE). Of hashes that
   // means fields: see HashView.
   void set_frozen(bool frozen) { frozen_ = frozen; }
+  // While set, nothing is over: keys and fields stay, whatever their times, until they are deleted,
+  // and what gets a time in the past gets it. So a history that tells of every expiry by itself is
+  // run again, long after; the tick must rest, too (ShardStore::set_active_expiry).
+  void set_replaying(bool replaying) { replaying_ = replaying; }
+  bool replaying() const { return replaying_; }
   // Up to when a field has ended that may still be there; -1: there is none.
-  int64_t ended_ms() const { return frozen_ ? now_.ms() - 1 : -1; }
+  int64_t ended_ms() const { return frozen_ && !replaying_ ? now_.ms() - 1 : -1; }
 
   // How accesses are stamped from now on (the policy of eviction).
   void set_access(const AccessRules& rules) { stamps_.set_rules(rules); }
@@ -119,6 +124,7 @@ class Keyspace {
   int db_ = 0;
   bool touching_ = true;
   bool frozen_ = false;
+  bool replaying_ = false;
   Instant now_;
   AccessStamps stamps_;
   KeyspaceStats stats_;

@@ -27,6 +27,10 @@ inline constexpr std::string_view kSavesFail =
     "configured to report errors during writes if RDB snapshotting fails "
     "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
     "error.";
+// aof-backlog refuse.
+inline constexpr std::string_view kDiskBehind =
+    "TRYAGAIN The disk of the append-only file does not keep up, so writes are refused for a "
+    "moment. Reads are served. See aof_buffer_length and aof_delayed_fsync in INFO persistence.";
 inline constexpr std::string_view kLoading =
     "LOADING Redis is loading the dataset in memory";
 inline constexpr std::string_view kNotInMulti = "ERR Command not allowed inside a transaction";

@@ -1,0 +1,296 @@
+// What the workers put into the journal, and with appendfsync always when replies leave.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "dataplane/sim/history_checker.h"
+#include "dataplane/sim/scheduler.h"
+#include "dataplane/sim/test_client.h"
+
+namespace pollux {
+namespace {
+
+constexpr int kWorkers = 3;
+
+class HistoryTest : public testing::Test {
+ protected:
+  void start(const std::string& config, uint64_t seed = 1) {
+    history_ = std::make_unique<HistoryChecker>(kWorkers);
+    scheduler_ = std::make_unique<Scheduler>(SimOptions{
+        .workers = kWorkers, .seed = seed, .config = config, .journal = &history_->journal()});
+  }
+  SimEngine& sim() { return scheduler_->sim(); }
+  void TearDown() override {
+    if (scheduler_ != nullptr) {
+      save_all();
+      EXPECT_TRUE(scheduler_->run_until_quiet());
+    }
+  }
+
+  MemoryClient client(int worker) { return scheduler_->connect(worker); }
+  // What has come within some turns.
+  std::string come(MemoryClient& client) {
+    scheduler_->run_turns(20);
+    received_ += client.take();
+    return std::exchange(received_, "");
+  }
+  std::string ask(MemoryClient& client, const Request& request) {
+    client.send(encode(request));
+    return come(client);
+  }
+  // All that was changed up to now is on disk.
+  void save_all() {
+    history_->take([this](const JournalPart& part) { text_ += part.bytes; });
+    history_->journal().set_durable(history_->journal().drawn());
+  }
+  // The history up to now, commands as words.
+  std::string history() {
+    save_all();
+    std::string words;
+    size_t at = 0;
+    for (Answer command; take_answer(text_, at, command) == TakeStatus::kTaken;) {
+      for (const Answer& word : command.elements) {
+        words += word.text + ' ';
+      }
+      words.back() = '\n';
+    }
+    EXPECT_EQ(at, text_.size());
+    return words;
+  }
+
+  std::unique_ptr<HistoryChecker> history_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::string text_;
+  std::string received_;
+};
+
+// --- what is recorded ---
+
+TEST_F(HistoryTest, CommandsThatChangeSomethingAreRecordedAsTheyCame) {
+  start("");
+  MemoryClient c = client(0);
+  for (const Request& request :
+       {Request{"set", "a", "1"}, {"GET", "a"}, {"SETNX", "a", "2"}, {"DEL", "none"},
+        {"incr", "a"}, {"RPUSH", "l", "", "x y"}, {"LPOP", "none"}}) {
+    ask(c, request);
+  }
+  EXPECT_EQ(history(), "set a 1\nincr a\nRPUSH l  x y\n");
+}
+
+TEST_F(HistoryTest, ACommandOverShardsIsOneRecord) {
+  start("");
+  MemoryClient c = client(1);
+  const std::string a = sim().key_on(0, "a");
+  const std::string b = sim().key_on(2, "b");
+  ask(c, {"MSET", a, "1", b, "2"});
+  ask(c, {"RENAME", a, b});
+  ask(c, {"FLUSHALL"});
+  EXPECT_EQ(history(), "MSET " + a + " 1 " + b + " 2\nRENAME " + a + " " + b + "\nFLUSHALL\n");
+}
+
+TEST_F(HistoryTest, ATransactionStandsInOnePiece) {
+  start("");
+  MemoryClient c = client(0);
+  for (const int worker : {0, 1}) {
+    const std::string k = sim().key_on(worker, "k");
+    c.send(encode({"MULTI"}) + encode({"SET", k, "1"}) + encode({"GET", k}) +
+           encode({"INCR", k}) + encode({"EXEC"}));
+    come(c);
+    EXPECT_EQ(history(), "MULTI\nSET " + k + " 1\nINCR " + k + "\nEXEC\n");
+    text_.clear();
+  }
+  const std::string a = sim().key_on(0, "a");
+  const std::string b = sim().key_on(2, "b");
+  c.send(encode({"MULTI"}) + encode({"SET", a, "1"}) + encode({"SET", b, "2"}) + encode({"EXEC"}));
+  come(c);
+  c.send(encode({"MULTI"}) + encode({"GET", a}) + encode({"EXEC"}));
+  come(c);
+  EXPECT_EQ(history(), "MULTI\nSET " + a + " 1\nSET " + b + " 2\nEXEC\n");
+}
+
+TEST_F(HistoryTest, DatabasesAreTold) {
+  start("");
+  MemoryClient c = client(0);
+  const std::string k = sim().key_on(0, "k");
+  c.send(encode({"SELECT", "9"}) + encode({"SET", k, "1"}) + encode({"SELECT", "12"}) +
+         encode({"SET", k, "2"}) + encode({"SET", k, "3"}));
+  scheduler_->run_turns(20);
+  std::vector<uint32_t> firsts;
+  history_->take([&](const JournalPart& part) {
+    firsts.push_back(part.first_db);
+    text_ += part.bytes;
+    EXPECT_EQ(part.last_db, 12U);
+  });
+  EXPECT_EQ(firsts, std::vector<uint32_t>{9});
+  EXPECT_EQ(history(), "SET " + k + " 1\nSELECT 12\nSET " + k + " 2\nSET " + k + " 3\n");
+}
+
+TEST_F(HistoryTest, WhatTimeHasTakenIsDeleted) {
+  start("");
+  MemoryClient c = client(0);
+  ask(c, {"SET", "a", "1", "PXAT", "1"});
+  ask(c, {"SET", "b", "1"});
+  ask(c, {"PEXPIRE", "b", "500"});
+  history();
+  text_.clear();
+  scheduler_->clock().advance_us(1'000'000);
+  ask(c, {"RPUSH", "b", "x"});
+  EXPECT_EQ(history(), "DEL b\nRPUSH b x\n");
+}
+
+TEST_F(HistoryTest, WhatAWaiterGetsStandsBehindWhatServesIt) {
+  start("");
+  MemoryClient waits = client(0);
+  MemoryClient c = client(1);
+  waits.send(encode({"BLPOP", "l", "0"}));
+  come(waits);
+  ask(c, {"RPUSH", "l", "a", "b"});
+  EXPECT_EQ(history(), "RPUSH l a b\nBLPOP l 0\n");
+}
+
+// --- appendfsync always ---
+
+class AlwaysTest : public HistoryTest {
+ protected:
+  void SetUp() override { start("appendfsync always"); }
+};
+
+TEST_F(AlwaysTest, AWriteIsAnsweredWhenItIsOnDisk) {
+  for (const int worker : {0, 1, 2}) {
+    MemoryClient c = client(0);
+    EXPECT_EQ(ask(c, {"SET", sim().key_on(worker, "k"), "1"}), "") << worker;
+    save_all();
+    EXPECT_EQ(come(c), "+OK\r\n") << worker;
+  }
+}
+
+TEST_F(AlwaysTest, AReadThatShowsAChangeWaitsForIt) {
+  const std::string k = sim().key_on(1, "k");
+  const std::string other = sim().key_on(1, "other");
+  MemoryClient writer = client(0);
+  MemoryClient reader = client(2);
+  ask(writer, {"SET", k, "1"});
+  EXPECT_EQ(ask(reader, {"GET", other}), "$-1\r\n");
+  EXPECT_EQ(ask(reader, {"GET", k}), "");
+  EXPECT_EQ(ask(reader, {"PING"}), "") << "replies leave in order";
+  save_all();
+  EXPECT_EQ(come(reader), "$1\r\n1\r\n+PONG\r\n");
+  EXPECT_EQ(come(writer), "+OK\r\n");
+  EXPECT_EQ(ask(reader, {"MGET", k, other}), "*2\r\n$1\r\n1\r\n$-1\r\n");
+}
+
+TEST_F(AlwaysTest, WhatCameBeforeLeavesAtOnce) {
+  MemoryClient c = client(0);
+  EXPECT_EQ(ask(c, {"PING"}), "+PONG\r\n");
+  ask(c, {"SET", "a", "1"});
+  history_->take([](const JournalPart&) {});
+  const Ticket first = history_->journal().drawn();
+  ask(c, {"SET", "a", "2"});
+  ask(c, {"INCR", "a"});
+  history_->journal().set_durable(first);
+  EXPECT_EQ(come(c), "+OK\r\n");
+  save_all();
+  EXPECT_EQ(come(c), "+OK\r\n:3\r\n");
+}
+
+TEST_F(AlwaysTest, AReadOfAllKeysShowsAllChanges) {
+  MemoryClient writer = client(0);
+  MemoryClient reader = client(1);
+  ask(writer, {"SET", sim().key_on(2, "k"), "1"});
+  EXPECT_EQ(ask(reader, {"DBSIZE"}), "");
+  save_all();
+  EXPECT_EQ(come(reader), ":1\r\n");
+  ask(writer, {"FLUSHALL"});
+  EXPECT_EQ(ask(reader, {"EXISTS", "never"}), "");
+  save_all();
+  EXPECT_EQ(come(reader), ":0\r\n");
+}
+
+TEST_F(AlwaysTest, ATransactionAndWhatItShowsWait) {
+  const std::string a = sim().key_on(0, "a");
+  const std::string b = sim().key_on(2, "b");
+  MemoryClient c = client(1);
+  MemoryClient reader = client(0);
+  c.send(encode({"MULTI"}) + encode({"SET", a, "1"}) + encode({"SET", b, "2"}) + encode({"EXEC"}));
+  EXPECT_EQ(come(c), "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+  reader.send(encode({"MULTI"}) + encode({"GET", b}) + encode({"EXEC"}));
+  EXPECT_EQ(come(reader), "+OK\r\n+QUEUED\r\n");
+  save_all();
+  EXPECT_EQ(come(c), "*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_EQ(come(reader), "*1\r\n$1\r\n2\r\n");
+}
+
+TEST_F(AlwaysTest, WhoWasServedWaits) {
+  MemoryClient waits = client(0);
+  MemoryClient c = client(1);
+  waits.send(encode({"BLPOP", "l", "0"}));
+  come(waits);
+  ask(c, {"RPUSH", "l", "a"});
+  EXPECT_EQ(come(waits), "");
+  save_all();
+  EXPECT_EQ(come(waits), "*2\r\n$1\r\nl\r\n$1\r\na\r\n");
+}
+
+TEST_F(AlwaysTest, KeyEventsWaitAndMessagesDont) {
+  MemoryClient listens = client(0);
+  MemoryClient c = client(1);
+  ask(c, {"CONFIG", "SET", "notify-keyspace-events", "EA"});
+  ask(listens, {"SUBSCRIBE", "news", "__keyevent@0__:set"});
+  ask(c, {"PUBLISH", "news", "1"});
+  EXPECT_NE(come(listens), "");
+  ask(c, {"SET", "k", "1"});
+  EXPECT_EQ(come(listens), "");
+  save_all();
+  EXPECT_NE(come(listens), "");
+}
+
+TEST_F(AlwaysTest, NobodyWaitsAnyMoreWhenItIsTurnedOff) {
+  MemoryClient c = client(0);
+  EXPECT_EQ(ask(c, {"SET", "a", "1"}), "");
+  MemoryClient operator_ = client(1);
+  EXPECT_EQ(ask(operator_, {"CONFIG", "SET", "appendfsync", "everysec"}), "+OK\r\n");
+  EXPECT_EQ(come(c), "+OK\r\n");
+  EXPECT_EQ(ask(c, {"SET", "a", "2"}), "+OK\r\n");
+}
+
+TEST_F(AlwaysTest, WhoLeavesMeanwhileLeavesNothing) {
+  MemoryClient c = client(0);
+  EXPECT_EQ(ask(c, {"SET", "a", "1"}), "");
+  c.reset();
+  scheduler_->run_turns(20);
+  save_all();
+  EXPECT_TRUE(scheduler_->run_until_quiet());
+  EXPECT_EQ(sim().leaks(), "");
+}
+
+// --- a disk that does not keep up ---
+
+TEST_F(HistoryTest, WritesWaitWhileTheJournalIsFull) {
+  start("");
+  MemoryClient c = client(0);
+  history_->journal().set_full(true);
+  EXPECT_EQ(ask(c, {"GET", "a"}), "$-1\r\n");
+  EXPECT_EQ(ask(c, {"SET", "a", "1"}), "");
+  MemoryClient other = client(1);
+  other.send(encode({"MULTI"}) + encode({"SET", "b", "1"}) + encode({"EXEC"}));
+  EXPECT_EQ(come(other), "+OK\r\n+QUEUED\r\n");
+  history_->journal().set_full(false);
+  EXPECT_EQ(come(c), "+OK\r\n");
+  EXPECT_EQ(come(other), "*1\r\n+OK\r\n");
+}
+
+TEST_F(HistoryTest, OrAreRefused) {
+  start("aof-backlog refuse");
+  MemoryClient c = client(0);
+  history_->journal().set_full(true);
+  EXPECT_EQ(ask(c, {"GET", "a"}), "$-1\r\n");
+  EXPECT_EQ(ask(c, {"SET", "a", "1"}).substr(0, 9), "-TRYAGAIN");
+  c.send(encode({"MULTI"}) + encode({"SET", "b", "1"}) + encode({"EXEC"}));
+  EXPECT_EQ(come(c).substr(0, 14), "+OK\r\n-TRYAGAIN");
+  history_->journal().set_full(false);
+  EXPECT_EQ(ask(c, {"SET", "a", "1"}), "+OK\r\n");
+}
+
+}  // namespace
+}  // namespace pollux

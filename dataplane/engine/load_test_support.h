@@ -1,0 +1,71 @@
+// For tests: an engine that loads files, with its disk, stepped in an interleaving drawn by a seed.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "dataplane/sim/scheduler.h"
+#include "dataplane/sim/test_client.h"
+#include "src/abi/control_page.h"
+#include "src/base/time.h"
+#include "storage/file_loader.h"
+#include "storage/sim_disk.h"
+
+namespace pollux {
+
+inline constexpr int64_t kSchedulerStartMs = 1'700'000'000'000;
+
+class LoadStart {
+ public:
+  LoadStart(int workers, uint64_t seed, const SimDisk::Image& image, const std::string& config)
+      : scheduler({.workers = workers, .seed = seed, .config = config, .loads = true}),
+        clock(Instant{kSchedulerStartMs * 1000}),
+        disk(seed, clock, image) {
+    disk.set_faults({.stalls = 20, .stall_us_max = 3'000});
+    desk().set_waker([this] { disk.wake(); });
+  }
+
+  LoadDesk& desk() { return *scheduler.engine().load_desk(); }
+  LoadBlock& figures() { return scheduler.engine().page().load; }
+  // One step of somebody.
+  void step() {
+    if (outcome != FileLoader::Step::kAgain || scheduler.rng().below(6) != 0) {
+      scheduler.step();
+      return;
+    }
+    clock.advance_us(static_cast<int64_t>(scheduler.rng().below(500)));
+    outcome = loader->step(clock.now(), 0);
+    if (outcome == FileLoader::Step::kDone) {
+      desk().finish();
+    }
+  }
+  template <typename Done>
+  bool run_until(Done done) {
+    for (size_t i = 0; i < Scheduler::kPhasesMax; ++i) {
+      if (done()) {
+        return true;
+      }
+      step();
+    }
+    return done();
+  }
+  bool run_to_the_end() {
+    return run_until([this] { return outcome != FileLoader::Step::kAgain; }) &&
+           scheduler.run_until_quiet();
+  }
+  std::string ask(MemoryClient& client, const Request& request) {
+    client.send_whole(encode(request));
+    EXPECT_TRUE(scheduler.run_until_quiet());
+    return client.take();
+  }
+
+  Scheduler scheduler;
+  ManualClock clock;
+  SimDisk disk;
+  std::unique_ptr<FileLoader> loader;  // made by who knows what is to be loaded
+  FileLoader::Step outcome = FileLoader::Step::kAgain;
+};
+
+}  // namespace pollux
