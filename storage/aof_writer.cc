@@ -51,6 +51,11 @@ AofWriter::AofWriter(const Setup& setup, Journal& journal, Disk& disk, AofFiles&
   journal.set_waker([&disk] { disk.wake(); });
 }
 
+void AofWriter::set_options(const Options& options) {
+  options_ = options;
+  journal_.set_bytes_max(options.backlog_bytes_max);
+}
+
 void AofWriter::step(Instant now, int64_t wait_us) {
   now_ = now;
   take_completions();
@@ -287,7 +292,7 @@ void AofWriter::tell() {
 
 void AofWriter::tell_full() {
   const uint64_t bytes = journal_.pending_bytes() + tail_.buffered_bytes();
-  const uint64_t bytes_max = journal_.options().bytes_max;
+  const uint64_t bytes_max = journal_.bytes_max();
   const bool delayed = options_.fsync == Fsync::kEverysec && tail_.sync_under_way() &&
                        now_.us - tail_.sync_begun().us > kSyncUsMax &&
                        now_.us - tail_.uncovered_since().us > kUncoveredUsMax;
@@ -363,7 +368,7 @@ void AofWriter::sleep(int64_t wait_us) {
     // What came before that is not told.
     const bool there = kind == Journal::Sleep::kDeep ? reader_.next() != nullptr
                        : kind == Journal::Sleep::kNap
-                           ? journal_.pending_bytes() >= journal_.options().wake_bytes
+                           ? journal_.pending_bytes() >= journal_.wake_bytes()
                            : false;
     if (there) {
       woken_ = true;

@@ -194,6 +194,7 @@ void AofWriter::begin_rewrite() {
   rewrite_begun_ = now_;
   figures_.rewrite_started_s.set(now_.us / 1'000'000);
   figures_.rewrites_begun.add(1);
+  figures_.rewriting.set(1);
   give_up_ = refused_ = rewrite_failed_ = false;
   stage_ = Stage::kBeginning;
   files_busy_ = true;

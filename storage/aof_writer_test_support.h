@@ -227,7 +227,7 @@ class TestBase final : public AofBaseMaker {
     }
     if (given_up) {
       end(State::kFailed);
-    } else if (cut_ != Ticket{}) {
+    } else if (cut_ != Ticket{} && !held) {
       if (disk_.open(name_, Disk::Mode::kNew, Disk::Cache::kSystem, file_) != 0) {
         file_ = Disk::kNoFile;
         end(State::kFailed);
@@ -239,6 +239,7 @@ class TestBase final : public AofBaseMaker {
   }
 
   bool busy = false;
+  bool held = false;  // it is not written yet
   bool given_up = false;
   int asked = 0;
 
