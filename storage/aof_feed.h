@@ -34,7 +34,7 @@ class LoadGroup {
 class AofFeed final : public LoadFeed {
  public:
   struct Options {
-    std::string file;  // how the log names it
+    std::string file;    // how the log names it
     uint64_t start = 0;  // its first byte that counts: behind an RDB file
     AofSplitter::Options format;
     uint32_t databases = 16;

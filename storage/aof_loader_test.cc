@@ -296,8 +296,8 @@ TEST_F(AofLoaderTest, GoesOnBehindAnRdbFile) {
   const std::string tail = encode_all({{"APPEND", "a", "!"}, {"SET", "b", "2"}});
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     ASSERT_EQ(load({head + tail}, 1 + seed % 4, seed), AofLoader::Step::kDone) << loader_->error();
-    EXPECT_EQ(runner_->data, (Data{{{0, "a"}, "from rdb!"}, {{3, "k1"}, "from rdb"},
-                                   {{0, "b"}, "2"}}));
+    EXPECT_EQ(runner_->data,
+              (Data{{{0, "a"}, "from rdb!"}, {{3, "k1"}, "from rdb"}, {{0, "b"}, "2"}}));
     EXPECT_EQ(loader_->last_part_bytes(), head.size() + tail.size());
     EXPECT_EQ(figures_->keys_loaded.get(), 2);
   }
@@ -334,8 +334,8 @@ TEST_F(AofLoaderTest, DoesWhatIsWholeOfAFileThatIsCutOff) {
   }
   for (size_t bytes = 0; bytes <= file.size(); ++bytes) {
     SCOPED_TRACE(bytes);
-    const size_t whole = static_cast<size_t>(
-        std::upper_bound(ends.begin(), ends.end(), bytes) - ends.begin() - 1);
+    const size_t whole =
+        static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), bytes) - ends.begin() - 1);
     Data data;
     uint32_t db = 0;
     for (size_t i = 0; i + 1 < whole; ++i) {
@@ -373,9 +373,9 @@ TEST_F(AofLoaderTest, SaysWhatIsWrong) {
   const std::string good = encode({"SET", "a", "1"});
   const std::string at = "byte " + std::to_string(good.size());
   expect_in(error_of({good + "+OK\r\n"}), {"dir/0: append-only file, " + at, "damaged"});
-  expect_in(error_of({good + encode({"NOPE", "a"}), good}),
-            {"dir/0: append-only file, " + at,
-             ": Unknown command 'NOPE' reading the append only file"});
+  expect_in(
+      error_of({good + encode({"NOPE", "a"}), good}),
+      {"dir/0: append-only file, " + at, ": Unknown command 'NOPE' reading the append only file"});
   expect_in(error_of({good, good + encode({"SET", "a"})}),
             {"dir/1: append-only file, " + at, "'SET' has 1 arguments"});
   for (const char* db : {"16", "-1", "x", ""}) {

@@ -51,6 +51,11 @@ AofWriter::AofWriter(const Setup& setup, Journal& journal, Disk& disk, AofFiles&
   journal.set_waker([&disk] { disk.wake(); });
 }
 
+void AofWriter::set_options(const Options& options) {
+  options_ = options;
+  journal_.set_bytes_max(options.backlog_bytes_max);
+}
+
 void AofWriter::step(Instant now, int64_t wait_us) {
   now_ = now;
   take_completions();
@@ -251,7 +256,8 @@ void AofWriter::sync_ended() {
            "and at the disk.",
            std::strerror(error));
   sync_failed_ = true;
-  life_ = life_ == Life::kOff ? Life::kOff : Life::kRenewing;
+  life_ = Life::kRenewing;
+  give_up_ = stage_ != Stage::kNone;
   if (ending_ == Ending::kStop) {
     abandon();
   }
@@ -286,7 +292,7 @@ void AofWriter::tell() {
 
 void AofWriter::tell_full() {
   const uint64_t bytes = journal_.pending_bytes() + tail_.buffered_bytes();
-  const uint64_t bytes_max = journal_.options().bytes_max;
+  const uint64_t bytes_max = journal_.bytes_max();
   const bool delayed = options_.fsync == Fsync::kEverysec && tail_.sync_under_way() &&
                        now_.us - tail_.sync_begun().us > kSyncUsMax &&
                        now_.us - tail_.uncovered_since().us > kUncoveredUsMax;
@@ -321,7 +327,7 @@ int64_t AofWriter::wait_us_max(int64_t wait_us) const {
   if (!is_over(took_at_, kNapUs)) {
     until(took_at_, kNapUs);
   }
-  if (tail_.write_error() != 0) {
+  if (may_write() && tail_.write_error() != 0 && !tail_.write_under_way()) {
     until(write_failed_at_, kSecondUs);
   }
   if (files_failed_) {
@@ -362,7 +368,7 @@ void AofWriter::sleep(int64_t wait_us) {
     // What came before that is not told.
     const bool there = kind == Journal::Sleep::kDeep ? reader_.next() != nullptr
                        : kind == Journal::Sleep::kNap
-                           ? journal_.pending_bytes() >= journal_.options().wake_bytes
+                           ? journal_.pending_bytes() >= journal_.wake_bytes()
                            : false;
     if (there) {
       woken_ = true;

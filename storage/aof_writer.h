@@ -50,6 +50,7 @@ class AofWriter {
     // kAlways: how long, after a sync, the next one may wait for the clients that the last one has
     // released, which would else miss it; at most a quarter of what the last one took. 0: not.
     int64_t gather_us_max = 0;
+    uint64_t backlog_bytes_max = 64 << 20;  // Journal::bytes_max, with what is buffered here
   };
   struct Setup {
     // Of its operations: this one and the next; all others at the disk are those of `files`.
@@ -72,7 +73,7 @@ class AofWriter {
   AofWriter(const AofWriter&) = delete;
   AofWriter& operator=(const AofWriter&) = delete;
 
-  void set_options(const Options& options) { options_ = options; }
+  void set_options(const Options& options);
 
   // --- its life: each from where is_off(), or to there ---
   // The history goes on behind what was loaded: `files` were started. Before the first step that
@@ -91,6 +92,9 @@ class AofWriter {
   void abandon();
   bool is_off() const { return life_ == Life::kOff; }
   bool in_force() const { return life_ == Life::kInForce; }
+  // Whether durable() is owed to anybody: not between start_apart and the first time in force. Out
+  // of force after a failed sync it is, and everybody waits.
+  bool promises() const { return in_force() || sync_failed_; }
 
   Rewrite request_rewrite();
 
@@ -190,7 +194,8 @@ class AofWriter {
 
   Stage stage_ = Stage::kNone;
   bool files_busy_ = false;    // an operation of files_ is under way, or is to be tried again
-  bool files_failed_ = false;  // the latter
+  bool files_failed_ = false;  // its last call, that is to be tried again
+  bool files_told_ = false;    // in the log
   Instant files_failed_at_;
   bool prepared_ = false;  // files_ has a further file
   bool ordered_ = false;   // the base; its file is to be removed or published

@@ -89,7 +89,7 @@ bool AofWriter::end_step() {
       return false;
     }
     ordered_ = ordered_ && stage_ != Stage::kPublishing;
-    prepared_ = files_busy_ = files_failed_ = false;
+    prepared_ = files_busy_ = files_failed_ = files_told_ = false;
     tail_.close();
     files_.stop();
     give_up_rewrite(false);
@@ -140,7 +140,9 @@ bool AofWriter::renew_step() {
     files_.stop();
     return true;
   }
-  if (!is_over(renew_failed_at_, kRetryUs) || (!sync_failed_ && !delay_allows())) {
+  // Who waits for it does not wait for minutes.
+  const bool urgent = sync_failed_ || ending_ == Ending::kFinish;
+  if (!is_over(renew_failed_at_, kRetryUs) || (!urgent && !delay_allows())) {
     return false;
   }
   life_ = Life::kApart;
@@ -192,6 +194,7 @@ void AofWriter::begin_rewrite() {
   rewrite_begun_ = now_;
   figures_.rewrite_started_s.set(now_.us / 1'000'000);
   figures_.rewrites_begun.add(1);
+  figures_.rewriting.set(1);
   give_up_ = refused_ = rewrite_failed_ = false;
   stage_ = Stage::kBeginning;
   files_busy_ = true;
@@ -342,13 +345,14 @@ bool AofWriter::files_step() {
   if (!files_busy_ || (files_failed_ && !is_over(files_failed_at_, kRetryUs))) {
     return false;
   }
+  files_failed_ = false;
   switch (files_.step()) {
     case AofFiles::Step::kAgain:
       return true;
     case AofFiles::Step::kWaiting:
       return false;
     case AofFiles::Step::kDone:
-      files_busy_ = files_failed_ = false;
+      files_busy_ = files_told_ = false;
       files_done();
       return true;
     case AofFiles::Step::kFailed:
@@ -386,15 +390,15 @@ void AofWriter::files_done() {
 }
 
 void AofWriter::files_failed() {
-  const bool first = !std::exchange(files_failed_, true);
-  files_failed_at_ = now_;
-  if (first) {
+  if (!std::exchange(files_told_, true)) {
     log_line(LogLevel::kWarning, "Rewriting the AOF: %s", files_.error().c_str());
   }
-  if (files_.busy()) {
-    return;  // the outcome is not certain: again
+  if (files_.busy()) {  // the outcome is not certain: again
+    files_failed_ = true;
+    files_failed_at_ = now_;
+    return;
   }
-  files_busy_ = files_failed_ = false;
+  files_busy_ = files_told_ = false;
   if (stage_ == Stage::kPublishing) {
     ordered_ = false;  // the base was removed
     if (life_ == Life::kApart) {

@@ -2,14 +2,15 @@
 
 namespace pollux {
 
-Journal::Journal(size_t workers, const Options& options) : options_(options) {
+Journal::Journal(size_t workers, const Options& options)
+    : options_(options), bytes_max_(options.bytes_max) {
   for (size_t i = 0; i < workers; ++i) {
     lanes_.push_back(std::make_unique<JournalLane>());
   }
 }
 
 void Journal::tell_reader(JournalLane& lane) {
-  if (lane.has_grown_by(JournalLane::kBlockBytes) && pending_bytes() > options_.bytes_max) {
+  if (lane.has_grown_by(JournalLane::kBlockBytes) && pending_bytes() > bytes_max()) {
     full_.store(true, std::memory_order_relaxed);  // the reader takes it back
   }
   const Sleep sleep = sleep_.load(std::memory_order_seq_cst);

@@ -70,16 +70,20 @@ class Journal {
     return sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) == Sleep::kAwake;
   }
   void set_durable(Ticket ticket) { durable_.store(ticket.value, std::memory_order_seq_cst); }
+  // Instead of Options::bytes_max.
+  void set_bytes_max(uint64_t bytes) { bytes_max_.store(bytes, std::memory_order_relaxed); }
+  uint64_t bytes_max() const { return bytes_max_.load(std::memory_order_relaxed); }
+  uint64_t wake_bytes() const { return options_.wake_bytes; }
   void set_full(bool full) { full_.store(full, std::memory_order_seq_cst); }
   // Published and not yet read, over all lanes.
   uint64_t pending_bytes() const;
-  const Options& options() const { return options_; }
 
  private:
   const Options options_;
   // relaxed: the number is all that is shared; what stands behind a ticket comes with the lane.
   alignas(64) std::atomic<uint64_t> next_{1};
   alignas(64) std::atomic<uint64_t> durable_{0};
+  std::atomic<uint64_t> bytes_max_;  // relaxed, as is full_: when it is seen does not matter much
   std::atomic<bool> full_{false};
   // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then
   // looks how it sleeps.

@@ -78,6 +78,8 @@ class JournalLane {
     const uint64_t popped = popped_bytes_.load(std::memory_order_acquire);
     return published_bytes_.load(std::memory_order_relaxed) - popped;
   }
+  // That were read and lie ready for the writer.
+  size_t unused_blocks() const { return unused_count_.load(std::memory_order_relaxed); }
 
  private:
   // In front of each part, at a multiple of 8.

@@ -143,7 +143,7 @@ constexpr OptionRow kRows[] = {
     {"allow-from", "", kWords, kEmptyIsNone, "", 0, 0, {}, land_allow_from, parse_allow_from},
     {"aof-backlog", "", kChoice, 0, "wait", 0, 0, "wait, refuse",
      [](Config& c, const OptionValue& v) { c.aof.refuses_when_full = v.text == "refuse"; }},
-    {"aof-backlog-max", "", kMemory, kImmutable, "67108864", 1 << 20, kLongMax, {},
+    {"aof-backlog-max", "", kMemory, 0, "67108864", 1 << 20, kLongMax, {},
      put_aof<&AofConfig::backlog_bytes_max>},
     {"compat-redis-version", "", kWords, kImmutable, "7.4.0", 0, 0, {},
      put<&Config::compat_redis_version>,

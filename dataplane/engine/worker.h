@@ -38,6 +38,7 @@
 #include "src/base/intrusive_list.h"
 #include "src/base/rng.h"
 #include "src/commands/context.h"
+#include "src/commands/effects.h"
 #include "src/data/keyspace.h"
 
 namespace pollux {
@@ -288,15 +289,15 @@ class Worker {
 
   // worker_journal.cc: the history
   void note_history();
+  Effects* effects_if_kept() { return changes_.enabled() ? &effects_ : nullptr; }
   void note_changes(const Context& ctx);
   Ticket shown_by(const Context& ctx, bool changed);
   Ticket shown_by_held() const;
   size_t may_be_sent(Session& session);
   bool gates_may_open() const;
   void open_gates();
-  bool must_wait_for_disk(uint32_t flags) const;
-  bool disk_has_caught_up() const;
   bool disk_refuses() const;
+  bool disk_has_caught_up() const;
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
   struct Forgotten {
@@ -672,9 +673,10 @@ class Worker {
   int64_t leave_by_ms_ = 0;
   int64_t save_tried_ms_ = 0;
   bool saves_fail_ = false;  // and so writes are refused
+  Effects effects_;          // of the command that runs
   bool gates_ = false;       // replies wait until what they show is on disk
   Ticket shown_;             // the last change that the reply of the last command shows
-  Ticket pushed_shown_;      // the same of the push that is being delivered
+  Ticket pushed_shown_;      // or the push that is being delivered
   Ticket durable_seen_;      // when gates were last opened
   Rates rates_;
   int64_t memory_grant_ = 0;

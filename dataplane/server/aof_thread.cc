@@ -167,6 +167,7 @@ void AofThread::take_wishes(AofWriter& writer) {
                             static_cast<uint32_t>(wishes->aof.growth_percent),
                         .rewrite_bytes_min =
                             static_cast<uint64_t>(wishes->aof.growth_bytes_min)});
+    engine_.journal()->set_bytes_max(static_cast<uint64_t>(wishes->aof.backlog_bytes_max));
     if (!wanted_ && !writer.is_off()) {
       writer.stop();
     }
