@@ -120,15 +120,28 @@ class AofLoad(LoadCase):
             self.assertRegex(last, pattern)
         server.stop()
 
+    def seen(self, server):
+        """Of every key what does not depend on when it was loaded."""
+        keys = self.properties(server)
+        for values in keys.values():
+            if values[0] == b"stream":
+                for group in values[-1]["groups"]:
+                    for consumer in group["consumers"]:
+                        consumer[consumer.index(b"seen-time") + 1] = 0
+        return keys
+
     def check_same(self, **options):
         """What redis-server and this one make of the files."""
         theirs = self.theirs(**options)
         digests = self.digests(theirs)
-        keys = self.properties(theirs)
+        keys = self.seen(theirs)
         theirs.stop()
         ours = self.ours(**options)
+        have = self.seen(ours)
+        others = {name for name in have.keys() | keys.keys() if have.get(name) != keys.get(name)}
+        self.assertEqual({name: have.get(name) for name in others},
+                         {name: keys.get(name) for name in others})
         self.assertEqual(self.digests(ours), digests)
-        self.assertEqual(self.properties(ours), keys)
         return ours, keys
 
     def rewrite(self, client):
@@ -194,11 +207,9 @@ class AofLoad(LoadCase):
                 self.rewrite(server.redis())
                 self.write_by_chance(rng, client, 700)
             client.close()
-            digests = self.digests(server)
             server.stop()
             with self.subTest(seed):
                 ours, _ = self.check_same()
-                self.assertEqual(self.digests(ours), digests)
                 self.assertNotRegex(ours.log(), "answered with an error")
                 ours.stop()
 
@@ -287,7 +298,7 @@ class AofLoad(LoadCase):
         self.assertEqual(len(keys), 2)
         self.assertRegex(ours.log(), "2 commands were answered with an error, the first at byte "
                                      "27: lpush: -WRONGTYPE")
-        self.assertEqual(ours.redis().info("stats")["total_error_replies"], 0)
+        self.assertNotIn("errorstat_WRONGTYPE", ours.redis().info("errorstats"))
         self.assertEqual(ours.redis().info("commandstats").get("cmdstat_lpush"), None)
 
     @pollux_only
