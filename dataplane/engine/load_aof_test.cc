@@ -222,6 +222,43 @@ TEST_F(LoadAofTest, UnknownCommandsEndIt) {
   }
 }
 
+// Commands that no server has written: done, answered with an error, or a sentence with file and
+// byte.
+TEST_F(LoadAofTest, HostileArgumentsAreDoneOrRefused) {
+  int refused = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    Rng rng(seed);
+    std::vector<Request> writes = some_writes(rng, 60);
+    for (uint64_t i = rng.below(5); i > 0; --i) {
+      Request& request = writes[rng.below(writes.size())];
+      const Request& other = writes[rng.below(writes.size())];
+      switch (rng.below(4)) {
+        case 0:
+          request.insert(request.end(), other.begin(), other.end());
+          break;
+        case 1:
+          request.back() = other.back();
+          break;
+        case 2:
+          request[0] = other[0];
+          break;
+        default:
+          request.back() = i % 2 == 0 ? "-9223372036854775808" : std::string(2000, 'x');
+          break;
+      }
+    }
+    Start start(1 + static_cast<int>(seed % 4), seed, encode_all(writes));
+    ASSERT_TRUE(start.run_to_the_end());
+    if (start.outcome == FileLoader::Step::kFailed) {
+      ++refused;
+      EXPECT_NE(start.loader->error().find("a.aof: append-only file, byte "), std::string::npos)
+          << start.loader->error();
+    }
+  }
+  EXPECT_GT(refused, 50);
+  EXPECT_LT(refused, 250);
+}
+
 // Over threads that sleep and must be woken, with a halt for all shards at every third command.
 TEST_F(LoadAofTest, ThreadsWakeEachOther) {
   std::vector<Request> writes;
