@@ -277,7 +277,8 @@ void Boot::warn() {
   if (config().append_only) {
     log_line(LogLevel::kWarning,
              "appendonly yes: the history is loaded, but this version of Pollux appends nothing to "
-             "it. What is written from now on is gone at the end, unless it is saved (option save)");
+             "it. What is written from now on is gone at the end, unless it is saved (option "
+             "save)");
   }
   const std::vector<std::string_view> idle = store_.idle_options();
   if (!idle.empty()) {

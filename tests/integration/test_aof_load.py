@@ -264,7 +264,7 @@ class AofLoad(LoadCase):
     @only_once
     @pollux_only
     def test_starts_without_a_history(self):
-        """As redis-server: empty, whatever the RDB file has; and redis-server loads what is made."""
+        """As redis-server: empty, whatever the RDB file has; and that loads what is made."""
         server = self.redis()
         server.redis().set("a", 1)
         server.redis().save()
