@@ -28,6 +28,9 @@ class TextSink final : public ByteSink {
   char window_[256];
 };
 
+// Of commands in RESP, a line for each, as it is in tests; "!" if they are none.
+std::string history_lines(std::string_view history);
+
 class TestStore {
  public:
   explicit TestStore(int shards = 1);
@@ -37,9 +40,9 @@ class TestStore {
   std::string run(std::string_view line);
   std::string run_args(const std::vector<std::string_view>& args);
   // --- a history, as the engine keeps it ---
-  // From here on: of each command that changed data, its effects, or else its words; of what ends by
-  // its time, its deletion. With SELECT where the database changes. Commands that wait do so, and are
-  // run again when one of their keys is there.
+  // From here on: of each command that changed data, its effects, or else its words; of what ends
+  // by its time, its deletion. With SELECT where the database changes. Commands that wait do so,
+  // and are run again when one of their keys is there.
   // For tests of tests: the effects of the command `forgetful` are lost.
   void keep_history(std::string_view forgetful = {});
   // What has come since the last call, in RESP.
@@ -55,6 +58,8 @@ class TestStore {
   void advance_ms(int64_t ms) { now_.us += ms * 1000; }
   int64_t now_ms() const { return now_.ms(); }
   void select(int db) { db_ = db; }
+  void set_frozen(bool frozen) { keys_.set_frozen(frozen); }
+  void set_replaying(bool replaying) { keys_.set_replaying(replaying); }
   void set_protocol(int protocol) { protocol_ = protocol; }
   KeyspaceStats& stats() { return keys_.stats(); }
   DataConfig& config() { return config_; }
