@@ -65,39 +65,16 @@ void BM_Ticket(benchmark::State& state) {
 }
 BENCHMARK(BM_Ticket)->Setup(set_up)->Teardown(tear_down)->ThreadRange(1, cores())->UseRealTime();
 
-// A turn of so many commands, each with a ticket of its own.
-void BM_Change(benchmark::State& state) {
-  JournalLane& lane = journal->lane(WorkerId{static_cast<uint16_t>(state.thread_index())});
-  const auto commands = state.range(0);
-  for (auto _ : state) {
-    for (int64_t i = 0; i < commands; ++i) {
-      lane.begin(journal->draw(), {});
-      lane.select(0);
-      lane.append(kCommand);
-    }
-    lane.publish();
-    journal->tell_reader(lane);
-    while (lane.pending_bytes() > (16 << 20)) {
-      std::this_thread::yield();
-    }
-  }
-  state.SetItemsProcessed(state.iterations() * commands);
-}
-BENCHMARK(BM_Change)
-    ->Setup(set_up_reader)
-    ->Teardown(tear_down)
-    ->Arg(1)
-    ->Arg(16)
-    ->ThreadRange(1, cores())
-    ->UseRealTime();
-
-// A turn of so many commands, under one ticket.
+// A turn of so many commands, with a ticket for each of them, or one for all.
 void BM_Turn(benchmark::State& state) {
   JournalLane& lane = journal->lane(WorkerId{static_cast<uint16_t>(state.thread_index())});
   const auto commands = state.range(0);
+  const bool each = state.range(1) != 0;
   for (auto _ : state) {
-    lane.begin(journal->draw(), {});
     for (int64_t i = 0; i < commands; ++i) {
+      if (each || i == 0) {
+        lane.begin(journal->draw(), {});
+      }
       lane.select(0);
       lane.append(kCommand);
     }
@@ -112,7 +89,9 @@ void BM_Turn(benchmark::State& state) {
 BENCHMARK(BM_Turn)
     ->Setup(set_up_reader)
     ->Teardown(tear_down)
-    ->Arg(16)
+    ->Args({1, 1})
+    ->Args({16, 1})
+    ->Args({16, 0})
     ->ThreadRange(1, cores())
     ->UseRealTime();
 
