@@ -46,14 +46,15 @@ class Journal {
   Ticket draw() { return {next_.fetch_add(1, std::memory_order_relaxed)}; }
   JournalLane& lane(WorkerId worker) { return *lanes_[worker.value]; }
   // The disk does not keep up: who would write waits, or is refused.
-  bool is_full() const { return full_.load(std::memory_order_relaxed); }
+  bool is_full() const { return full_.load(std::memory_order_seq_cst); }
   // Behind publish: wakes the reader if it has to know now. Also says that the journal is full if
   // the reader can't, in a call of the disk that takes long.
   void tell_reader(JournalLane& lane);
 
   // --- anybody ---
-  // All tickets up to this one are on disk. acquire: pairs with set_durable.
-  Ticket durable() const { return {durable_.load(std::memory_order_acquire)}; }
+  // All tickets up to this one are on disk. seq_cst, also is_full: the second half of "say that I
+  // sleep, then look" of who waits for more.
+  Ticket durable() const { return {durable_.load(std::memory_order_seq_cst)}; }
   // Tickets drawn so far.
   Ticket drawn() const { return {next_.load(std::memory_order_relaxed) - 1}; }
 
@@ -68,12 +69,12 @@ class Journal {
   bool end_sleep() {
     return sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) == Sleep::kAwake;
   }
-  void set_durable(Ticket ticket) { durable_.store(ticket.value, std::memory_order_release); }
+  void set_durable(Ticket ticket) { durable_.store(ticket.value, std::memory_order_seq_cst); }
   // Instead of Options::bytes_max.
   void set_bytes_max(uint64_t bytes) { bytes_max_.store(bytes, std::memory_order_relaxed); }
   uint64_t bytes_max() const { return bytes_max_.load(std::memory_order_relaxed); }
   uint64_t wake_bytes() const { return options_.wake_bytes; }
-  void set_full(bool full) { full_.store(full, std::memory_order_relaxed); }
+  void set_full(bool full) { full_.store(full, std::memory_order_seq_cst); }
   // Published and not yet read, over all lanes.
   uint64_t pending_bytes() const;
 

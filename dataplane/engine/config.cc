@@ -196,9 +196,6 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
                      "clients, try with " +
                          std::to_string(clients_ceiling_));
     }
-    if (next->append_only != now.append_only) {
-      return failure(name, "this version of Pollux can't change it while it runs");
-    }
     if (next->tls_port != 0) {
       return failure(name, "TLS is not in this version of Pollux");
     }

@@ -111,6 +111,10 @@ struct Config {
   bool protected_configs_allowed = false;
   LogLevel log_level = LogLevel::kNotice;
 
+  // changes go into the journal
+  bool keeps_history() const { return append_only; }
+  AofConfig aof;
+
   // read at start
   int workers = 0;               // 0: auto (one per allowed processor)
   std::vector<int> worker_cpus;  // empty: the allowed ones in order
@@ -129,10 +133,6 @@ struct Config {
   bool rdb_checksum = true;  // of it
   std::string save;          // save points as text; empty: none
   bool append_only = false;  // the append-only history is loaded instead of db_file
-  std::string append_dir;    // appenddirname, in dir
-  std::string append_file;   // appendfilename
-  bool aof_load_truncated = true;
-  bool aof_rdb_preamble = true;  // aof-use-rdb-preamble
   std::vector<SavePoint> save_points;
   std::string shutdown_on_sigint;  // words of SHUTDOWN, or "default"
   std::string shutdown_on_sigterm;
@@ -149,12 +149,6 @@ struct Config {
   std::string loaded_file;     // what db_file was at the start; empty if it was not there
 
   // asks for what Pollux does not do (yet); boot refuses or warns
-<<<<<<< HEAD
-  bool append_only = false;
-  bool keeps_history = false;  // changes go into the journal; not an option
-  AofConfig aof;
-=======
->>>>>>> loader
   bool cluster_enabled = false;
   int tls_port = 0;
   std::string replica_of;

@@ -187,7 +187,6 @@ constexpr OptionRow kRows[] = {
     {"activerehashing", "", kBool, kIdle, "yes"},
     {"always-show-logo", "", kBool, kImmutable, "no"},
     {"aof-disable-auto-gc", "", kBool, kIdle, "no"},
-<<<<<<< HEAD
     {"aof-load-truncated", "", kBool, 0, "yes", 0, 0, {}, put_aof<&AofConfig::load_truncated>},
     {"aof-rewrite-incremental-fsync", "", kBool, kIdle, "yes"},
     {"aof-timestamp-enabled", "", kBool, 0, "no", 0, 0, {}, put_aof<&AofConfig::timestamps>},
@@ -199,18 +198,6 @@ constexpr OptionRow kRows[] = {
      put_aof<&AofConfig::file>},
     {"appendfsync", "", kChoice, 0, "everysec", 0, 0, "everysec, always, no",
      put_aof<&AofConfig::fsync>},
-=======
-    {"aof-load-truncated", "", kBool, 0, "yes", 0, 0, {}, put<&Config::aof_load_truncated>},
-    {"aof-rewrite-incremental-fsync", "", kBool, kIdle, "yes"},
-    {"aof-timestamp-enabled", "", kBool, kIdle, "no"},
-    {"aof-use-rdb-preamble", "", kBool, 0, "yes", 0, 0, {}, put<&Config::aof_rdb_preamble>},
-    {"aof_rewrite_cpulist", "", kText, kImmutable | kIdle | kEmptyIsNone, ""},
-    {"appenddirname", "", kText, kImmutable | kFileName, "appendonlydir", 0, 0, {},
-     put<&Config::append_dir>},
-    {"appendfilename", "", kText, kImmutable | kFileName, "appendonly.aof", 0, 0, {},
-     put<&Config::append_file>},
-    {"appendfsync", "", kChoice, kIdle, "everysec", 0, 0, "everysec, always, no"},
->>>>>>> loader
     {"appendonly", "", kBool, 0, "no", 0, 0, {}, put<&Config::append_only>},
     {"auto-aof-rewrite-min-size", "", kMemory, 0, "67108864", 0, kLongMax, {},
      put_aof<&AofConfig::growth_bytes_min>},

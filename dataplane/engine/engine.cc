@@ -40,6 +40,9 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
   if (parts.saves) {
     save_desk_ = std::make_unique<SaveDesk>(*this);
   }
+  if (parts.appends) {
+    aof_desk_ = std::make_unique<AofDesk>();
+  }
   for (int i = 0; i < parts.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, WorkerId{static_cast<uint16_t>(i)},
                                                 std::move(transports[static_cast<size_t>(i)]),
@@ -85,6 +88,12 @@ bool Engine::abort_shutdown() {
     Worker::wake_if_asleep(*worker);
   }
   return true;
+}
+
+void Engine::disk_moved() {
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    Worker::wake_if_waiting_for_disk(*worker);
+  }
 }
 
 void Engine::stop(int64_t grace_ms) {

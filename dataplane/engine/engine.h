@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/engine/aof_desk.h"
 #include "dataplane/engine/command_watch.h"
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/errands.h"
@@ -44,6 +45,7 @@ struct EngineParts {
   Errands* errands = nullptr;        // null: errands run in place
   bool loads = false;                // a file is loaded: load_desk's batches come until finish
   bool saves = false;                // somebody takes save_desk's orders
+  bool appends = false;              // somebody takes what aof_desk has, and reads the journal
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
 };
 
@@ -82,6 +84,10 @@ class Engine {
   LoadDesk* load_desk() { return load_desk_.get(); }
   // Null if nobody saves.
   SaveDesk* save_desk() { return save_desk_.get(); }
+  // Null if nobody can keep a history.
+  AofDesk* aof_desk() { return aof_desk_.get(); }
+  // More of the history is on disk, or the journal has room again. Any thread, behind that.
+  void disk_moved();
 
   // What records of watches (Watching::id) and waits (Waiter::id) on shards are known by; never 0,
   // never used again.
@@ -135,6 +141,7 @@ class Engine {
   Monitors monitors_;
   std::unique_ptr<LoadDesk> load_desk_;
   std::unique_ptr<SaveDesk> save_desk_;
+  std::unique_ptr<AofDesk> aof_desk_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> next_session_id_{1};
   std::atomic<uint64_t> next_record_id_{1};

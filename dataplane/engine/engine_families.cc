@@ -20,6 +20,7 @@ void add_engine_families(CommandTable& table) {
   table.add(hotkeys_commands());
   table.add(lolwut_commands());
   table.add(save_commands());
+  table.add(aof_commands());
   table.add(server_commands());
   table.add(memory_commands());
   table.add(absent_commands());

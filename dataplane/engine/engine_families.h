@@ -28,6 +28,7 @@ std::span<const CommandRow> latency_commands();     // LATENCY
 std::span<const CommandRow> hotkeys_commands();     // HOTKEYS
 std::span<const CommandRow> lolwut_commands();      // LOLWUT
 std::span<const CommandRow> memory_commands();      // MEMORY
+std::span<const CommandRow> aof_commands();         // BGREWRITEAOF
 std::span<const CommandRow> save_commands();        // SAVE BGSAVE LASTSAVE SHUTDOWN
 const CommandRow& shutdown_row();                   // whatever its name is now
 std::span<const CommandRow> server_commands();      // TIME ROLE WAIT ...

@@ -32,6 +32,7 @@ uint64_t SaveDesk::order(const Order& order) {
   }
   order_ = order;
   ordered_us_.store(order.at.us, std::memory_order_relaxed);
+  aof_base_.store(order.aof_base, std::memory_order_relaxed);
   const uint64_t number = ended() + 1;  // none ends now
   number_.store(number, std::memory_order_relaxed);
   orders_.store(Orders::kOrdered, std::memory_order_release);
@@ -59,17 +60,28 @@ const SaveDesk::Order* SaveDesk::take_order() {
 
 void SaveDesk::finish(bool saved) {
   POLLUX_ASSERT(at_end());
-  if (saved) {
+  if (saved && !order_.aof_base) {
     changes_saved_.store(changes_at_cut_, std::memory_order_relaxed);
   }
   stage_.store(Stage::kNone, std::memory_order_relaxed);
   number_.store(0, std::memory_order_relaxed);
-  last_saved_.store(saved, std::memory_order_relaxed);
-  ended_.fetch_add(1, std::memory_order_release);
+  const uint64_t outcomes = outcomes_.load(std::memory_order_relaxed);
+  const uint64_t remembered = (outcomes << 1 | (saved ? 1 : 0)) & ((uint64_t{1} << kRemembered) - 1);
+  outcomes_.store((ended() + 1) << kRemembered | remembered, std::memory_order_release);
   orders_.store(Orders::kNone, std::memory_order_seq_cst);  // then the flags of sleepers
   for (int i = 0; i < engine_.worker_count(); ++i) {
     Worker::wake_if_asleep(engine_.worker(i));
   }
+}
+
+SaveDesk::Outcome SaveDesk::outcome(uint64_t number) const {
+  const uint64_t outcomes = outcomes_.load(std::memory_order_acquire);
+  const uint64_t ended = outcomes >> kRemembered;
+  if (number > ended) {
+    return Outcome::kUnderWay;
+  }
+  const uint64_t since = ended - number;
+  return since < kRemembered && (outcomes >> since & 1) != 0 ? Outcome::kSaved : Outcome::kNot;
 }
 
 // --- the storage thread ---
@@ -147,11 +159,12 @@ void SaveDesk::tell_storage() {
 
 // --- the cut ---
 
-void SaveDesk::make_cut(const ShardSnapshot::Options& options, Ticket ticket) {
+bool SaveDesk::begin_cut() {
   Stage asked = Stage::kAsked;
-  if (!stage_.compare_exchange_strong(asked, Stage::kCutting, std::memory_order_acq_rel)) {
-    return;  // it was taken back
-  }
+  return stage_.compare_exchange_strong(asked, Stage::kCutting, std::memory_order_acq_rel);
+}
+
+void SaveDesk::make_cut(const ShardSnapshot::Options& options, Ticket ticket) {
   cut_.at = options.at;
   cut_.ticket = ticket;
   const std::span<ShardStore* const> stores = engine_.shards();

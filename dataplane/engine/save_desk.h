@@ -40,7 +40,8 @@ class SaveDesk final : public SnapshotSource {
   // What the storage thread must know, which reads no configuration.
   struct Order {
     Instant at;
-    std::string file;           // dbfilename
+    std::string file;           // dbfilename; of a base, the temporary name that it is to keep
+    bool aof_base = false;      // the base of an append-only history
     std::string redis_version;  // that the file tells
     bool compress = true;
     bool checksum = true;
@@ -58,11 +59,13 @@ class SaveDesk final : public SnapshotSource {
   bool unschedule() { return scheduled_.exchange(false, std::memory_order_relaxed); }
   // When the one that is under way was ordered.
   Instant ordered_at() const { return {ordered_us_.load(std::memory_order_relaxed)}; }
-  // Saves that have ended, whichever way: of saves up to this number. It is told before the save is
-  // under_way no more.
-  uint64_t ended() const { return ended_.load(std::memory_order_acquire); }
-  // Whether the last one of these has saved the data.
-  bool last_saved() const { return last_saved_.load(std::memory_order_relaxed); }
+  // What became of a save that was ordered. It is told before the save is under_way no more, and
+  // remembered until kRemembered others have ended.
+  enum class Outcome : uint8_t { kUnderWay, kSaved, kNot };
+  static constexpr int kRemembered = 32;
+  Outcome outcome(uint64_t number) const;
+  // Saves that have ended, whichever way: the number of the last one.
+  uint64_t ended() const { return outcomes_.load(std::memory_order_acquire) >> kRemembered; }
   // Changes of keys that are in the last file that was saved (ShardStats::changes, of all shards).
   int64_t changes_saved() const { return changes_saved_.load(std::memory_order_relaxed); }
 
@@ -85,7 +88,11 @@ class SaveDesk final : public SnapshotSource {
 
   // --- the first worker ---
   bool wants_cut() const { return stage_.load(std::memory_order_seq_cst) == Stage::kAsked; }
-  // With all shards held. `options` are the same for all of them.
+  // With all shards held. False if nobody asks any more, else make_cut is to follow.
+  bool begin_cut();
+  // Of the one that is under way: the history is to have its cut, too. Any thread.
+  bool is_aof_base() const { return aof_base_.load(std::memory_order_relaxed); }
+  // `options` are the same for all shards.
   void make_cut(const ShardSnapshot::Options& options, Ticket ticket);
 
   // --- the holder of the shard ---
@@ -150,10 +157,12 @@ class SaveDesk final : public SnapshotSource {
   std::atomic<Orders> orders_{Orders::kNone};
   std::atomic<bool> scheduled_{false};
   std::atomic<int64_t> ordered_us_{0};
+  std::atomic<bool> aof_base_{false};  // order_.aof_base
   std::atomic<uint64_t> number_{0};    // of the save that is under way; 0: none is
   std::atomic<uint64_t> given_up_{0};  // the number of the last save that was
-  std::atomic<uint64_t> ended_{0};
-  std::atomic<bool> last_saved_{false};
+  // The number of the last save that has ended, above a bit for each of the last ones: whether it
+  // has saved the data. The lowest bit is the last one's.
+  std::atomic<uint64_t> outcomes_{0};
   std::atomic<int64_t> changes_saved_{0};
   Order order_;
 

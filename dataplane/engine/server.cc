@@ -15,8 +15,6 @@ namespace pollux {
 
 namespace {
 
-constexpr std::string_view kNoAppendOnlyFile =
-    "ERR there is no append-only file in this version of Pollux";
 
 void bulk_number(Reply& reply, int64_t number) { reply.bulk_int64(number); }
 
@@ -26,8 +24,6 @@ void time(Context& ctx) {
   bulk_number(ctx.reply, now_us / 1'000'000);
   bulk_number(ctx.reply, now_us % 1'000'000);
 }
-
-void bgrewriteaof(Context& ctx) { ctx.reply.error(kNoAppendOnlyFile); }
 
 void role(Context& ctx) {
   ctx.reply.array(3);
@@ -72,10 +68,6 @@ constexpr CommandRow kRows[] = {
      .route = Route::kSession,
      .group = "server", .since = "2.6.0", .summary = "Returns the server's time.",
      .complexity = "O(1)", .tips = "nondeterministic_output"},
-    {.name = "bgrewriteaof", .arity = 1, .flags = kAdmin | kNoScript | kNoAsyncLoading, .acl = 0,
-     .handler = bgrewriteaof, .route = Route::kSession,
-     .group = "server", .since = "1.0.0", .summary = "Writes the append-only file anew.",
-     .complexity = "O(1)"},
     {.name = "role", .arity = 1, .flags = kNoScript | kLoading | kStale | kFast,
      .acl = kAclAdmin | kAclDangerous, .handler = role, .route = Route::kSession,
      .group = "server", .since = "2.8.12", .summary = "Says which part replication gives it.",

@@ -125,6 +125,7 @@ void add_saving(InfoText& info, const InfoSource& from) {
   const SaveBlock& save = from.engine.page().save;
   SaveDesk* const desk = from.engine.save_desk();
   const bool saving = desk != nullptr && desk->under_way();
+  const bool saving_rdb = saving && !desk->is_aof_base();
   const int64_t keys = saving ? save.keys_saved.get() : 0;
   const int64_t keys_total = saving ? save.keys_total.get() : 0;
   info.add("current_cow_peak", saving ? from.sum(&CoreBlock::save_held_peak_bytes) : 0);
@@ -135,16 +136,51 @@ void add_saving(InfoText& info, const InfoSource& from) {
   info.add("current_save_keys_total", keys_total);
   info.add("rdb_changes_since_last_save",
            from.sum(&CoreBlock::changes) - (desk != nullptr ? desk->changes_saved() : 0));
-  info.add("rdb_bgsave_in_progress", saving ? 1 : 0);
+  info.add("rdb_bgsave_in_progress", saving_rdb ? 1 : 0);
   info.add("rdb_last_save_time", last_save_s(from.engine));
   info.add("rdb_last_bgsave_status", save.last_failed.get() != 0 ? "err" : "ok");
   info.add("rdb_last_bgsave_time_sec",
            save.saves_ended.get() > 0 ? save.last_duration_s.get() : int64_t{-1});
   info.add("rdb_current_bgsave_time_sec",
-           saving ? std::max<int64_t>((from.now.us - desk->ordered_at().us) / 1'000'000, 0)
+           saving_rdb ? std::max<int64_t>((from.now.us - desk->ordered_at().us) / 1'000'000, 0)
                   : int64_t{-1});
   info.add("rdb_saves", save.saves_begun.get());
   info.add("rdb_last_cow_size", from.sum(&CoreBlock::save_held_peak_bytes));
+}
+
+void add_history(InfoText& info, const InfoSource& from) {
+  const AofBlock& aof = from.engine.page().aof;
+  const bool rewriting = aof.rewriting.get() != 0;
+  const int64_t now_s = from.now.us / 1'000'000;
+  info.add("aof_enabled", from.config.append_only ? 1 : 0);
+  info.add("aof_rewrite_in_progress", rewriting ? 1 : 0);
+  info.add("aof_rewrite_scheduled", aof.rewrite_scheduled.get());
+  info.add("aof_last_rewrite_time_sec",
+           aof.rewrites_ended.get() > 0 ? aof.last_rewrite_duration_s.get() : int64_t{-1});
+  info.add("aof_current_rewrite_time_sec",
+           rewriting ? std::max<int64_t>(now_s - aof.rewrite_started_s.get(), 0) : int64_t{-1});
+  info.add("aof_last_bgrewrite_status", aof.last_rewrite_failed.get() != 0 ? "err" : "ok");
+  info.add("aof_rewrites", aof.rewrites_begun.get());
+  info.add("aof_rewrites_consecutive_failures", aof.rewrite_failures.get());
+  info.add("aof_last_write_status", aof.last_write_failed.get() != 0 ? "err" : "ok");
+  info.add("aof_last_cow_size", 0);
+}
+
+// Only while there is a history, as in Redis; the last ones are Pollux' own.
+void add_history_files(InfoText& info, const InfoSource& from) {
+  const AofBlock& aof = from.engine.page().aof;
+  info.add("aof_current_size", aof.current_bytes.get());
+  info.add("aof_base_size", aof.base_bytes.get());
+  info.add("aof_pending_rewrite", aof.in_force.get() != 0 ? 0 : 1);
+  info.add("aof_buffer_length", aof.buffered_bytes.get() + aof.pending_bytes.get());
+  info.add("aof_pending_bio_fsync", aof.sync_under_way.get());
+  info.add("aof_delayed_fsync", aof.delayed_fsyncs.get());
+  info.add("aof_backlog_full", aof.full.get());
+  info.add("aof_backlog_fulls", aof.fulls.get());
+  info.add("aof_fsyncs", aof.syncs.get());
+  info.add("aof_fsyncs_failed", aof.syncs_failed.get());
+  info.add("aof_written_ticket", aof.written_ticket.get());
+  info.add("aof_durable_ticket", aof.durable_ticket.get());
 }
 
 void add_persistence(InfoText& info, const InfoSource& from) {
@@ -154,18 +190,12 @@ void add_persistence(InfoText& info, const InfoSource& from) {
   add_saving(info, from);
   info.add("rdb_last_load_keys_expired", from.engine.page().load.keys_expired.get());
   info.add("rdb_last_load_keys_loaded", from.engine.page().load.keys_loaded.get());
-  info.add("aof_enabled", 0);
-  info.add("aof_rewrite_in_progress", 0);
-  info.add("aof_rewrite_scheduled", 0);
-  info.add("aof_last_rewrite_time_sec", -1);
-  info.add("aof_current_rewrite_time_sec", -1);
-  info.add("aof_last_bgrewrite_status", "ok");
-  info.add("aof_rewrites", 0);
-  info.add("aof_rewrites_consecutive_failures", 0);
-  info.add("aof_last_write_status", "ok");
-  info.add("aof_last_cow_size", 0);
+  add_history(info, from);
   info.add("module_fork_in_progress", 0);
   info.add("module_fork_last_cow_size", 0);
+  if (from.config.append_only) {
+    add_history_files(info, from);
+  }
   if (from.loading) {
     add_loading(info, from);
   }

@@ -40,11 +40,9 @@ bool is_saved(Worker& worker, SaveLuggage& luggage, bool& saved) {
     luggage.number = desk.order(worker.save_order());
     return false;
   }
-  if (desk.ended() < luggage.number) {
-    return false;
-  }
-  saved = desk.last_saved();
-  return true;
+  const SaveDesk::Outcome outcome = desk.outcome(luggage.number);
+  saved = outcome == SaveDesk::Outcome::kSaved;
+  return outcome != SaveDesk::Outcome::kUnderWay;
 }
 
 void save_visit(Worker& worker, Tour& tour) {

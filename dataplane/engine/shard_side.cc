@@ -67,6 +67,10 @@ void ShardSide::note_change(int db, const Key& key, KeyEvent event, const Entry*
   }
 }
 
+void ShardSide::field_expired(int db, const Key& key, std::string_view field) {
+  holder_->changes().removed_field(static_cast<uint32_t>(db), key.bytes, field, holder_->now());
+}
+
 void ShardSide::note_change_of_all() {
   holder_->changes().changed(holder_->now());
   last_change_ = all_changed_at_ = holder_->changes().ticket();

@@ -69,6 +69,7 @@ class ShardSide final : public ChangeObserver {
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
   void after(int db, const Key& key, KeyEvent event, const Entry* entry) override;
+  void field_expired(int db, const Key& key, std::string_view field) override;
   void added(int db, const Key& key) override;
   void missed(int db, const Key& key) override;
   void before_flush(int db) override;

@@ -626,14 +626,9 @@ bool Worker::quiet() const {
                invalidations_.empty() && left_topics_.empty() && held_cells_.empty() &&
                given_up_.empty() && !pause_lessened_ && !parked_ &&
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
-<<<<<<< HEAD
                wait_memory_.empty() && wait_journal_.empty() && gated_.empty() &&
-               !requests_left() && local_cells_.cells_out() == 0 &&
-               !load_waits() && !save_waits() && changes_.pushed();
-=======
-               wait_memory_.empty() && !requests_left() && local_cells_.cells_out() == 0 &&
-               !load_waits() && !wants_replay_for_all() && !save_waits() && changes_.pushed();
->>>>>>> loader
+               !requests_left() && local_cells_.cells_out() == 0 && !load_waits() &&
+               !wants_replay_for_all() && !save_waits() && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -38,6 +38,7 @@
 #include "src/base/intrusive_list.h"
 #include "src/base/rng.h"
 #include "src/commands/context.h"
+#include "src/commands/effects.h"
 #include "src/data/keyspace.h"
 
 namespace pollux {
@@ -116,6 +117,12 @@ class Worker {
   void reset_stats();
   // Any thread, behind the publication of what the worker is to see.
   static void wake_if_asleep(Worker& worker);
+  // Behind news of the disk.
+  static void wake_if_waiting_for_disk(Worker& worker) {
+    if (worker.waits_for_disk_.load(std::memory_order_relaxed)) {
+      wake_if_asleep(worker);
+    }
+  }
   // The open session of that CLIENT ID, if it is this worker's; else null.
   Session* find_by_id(uint64_t id);
   // CLIENT PAUSE holds some commands back: data must not change by itself either.
@@ -282,15 +289,15 @@ class Worker {
 
   // worker_journal.cc: the history
   void note_history();
+  Effects* effects_if_kept() { return changes_.enabled() ? &effects_ : nullptr; }
   void note_changes(const Context& ctx);
   Ticket shown_by(const Context& ctx, bool changed);
   Ticket shown_by_held() const;
   size_t may_be_sent(Session& session);
   bool gates_may_open() const;
   void open_gates();
-  bool must_wait_for_disk(uint32_t flags) const;
-  bool disk_has_caught_up() const;
   bool disk_refuses() const;
+  bool disk_has_caught_up() const;
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
   struct Forgotten {
@@ -585,6 +592,8 @@ class Worker {
   std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them
   int64_t topic_bytes_ = 0;  // of left_topics_, and by which this worker made shards' topics grow
   alignas(64) std::atomic<bool> asleep_{false};
+  // Something here waits for the disk (gated_, wait_journal_).
+  std::atomic<bool> waits_for_disk_{false};
   // By another worker, over the limit: this one's client goes first.
   std::atomic<bool> asked_to_evict_clients_{false};
 
@@ -664,9 +673,10 @@ class Worker {
   int64_t leave_by_ms_ = 0;
   int64_t save_tried_ms_ = 0;
   bool saves_fail_ = false;  // and so writes are refused
+  Effects effects_;          // of the command that runs
   bool gates_ = false;       // replies wait until what they show is on disk
   Ticket shown_;             // the last change that the reply of the last command shows
-  Ticket pushed_shown_;      // the same of the push that is being delivered
+  Ticket pushed_shown_;      // or the push that is being delivered
   Ticket durable_seen_;      // when gates were last opened
   Rates rates_;
   int64_t memory_grant_ = 0;

@@ -217,6 +217,7 @@ bool Worker::run_again(Waiter& waiter, uint32_t ready_key) {
   set_actor(waiter.client, /*tracked=*/false);
   const uint64_t began = tsc();
   serving_ = true;
+  ctx.effects = effects_if_kept();
   waiter.row->handler(ctx);
   serving_ = false;
   last_call_tsc_ = tsc();

@@ -8,7 +8,10 @@ namespace pollux {
 
 // How the history is kept, as the configuration says it from now on.
 void Worker::note_history() {
-  changes_.keep(config_->keeps_history);
+  changes_.keep(config_->keeps_history());
+  if (id_.value == 0 && engine_.aof_desk() != nullptr) {
+    engine_.aof_desk()->tell(*config_);
+  }
   const bool gates = changes_.enabled() && config_->aof.fsync == FsyncPolicy::kAlways;
   if (gates_ && !gates) {
     gated_.for_each([](Session& session) { session.gate.clear(); });
@@ -18,14 +21,19 @@ void Worker::note_history() {
 }
 
 // Behind a command: records what it has changed, and finds what its reply shows (shown_). What was
-// changed by one that is none of writing (DEBUG POPULATE) is in the next snapshot, and not in the
-// history, as in Redis.
+// changed by one that is none of writing and says nothing (DEBUG POPULATE) is in the next snapshot,
+// and not in the history, as in Redis.
 void Worker::note_changes(const Context& ctx) {
-  const bool changed = changes_.dirty();
-  if (changed && (ctx.row.flags & kWrite) == 0) {
-    changes_.leave_out();
+  bool changed = changes_.dirty();
+  const auto db = static_cast<uint32_t>(ctx.keys.db());
+  if (effects_.said()) {
+    changed = changed || effects_.count() > 0;
+    changes_.record(db, effects_.bytes(), now_);
+    effects_.clear();
+  } else if (changed && (ctx.row.flags & kWrite) != 0) {
+    changes_.record(db, ctx.args, now_);
   } else if (changed) {
-    changes_.record(static_cast<uint32_t>(ctx.keys.db()), ctx.args, now_);
+    changes_.leave_out();
   }
   shown_ = shown_by(ctx, changed);
 }
@@ -76,6 +84,7 @@ size_t Worker::may_be_sent(Session& session) {
   const size_t open = session.gate.open(durable);
   if (open != SIZE_MAX && !session.GateNode::linked()) {
     gated_.push_back(session);
+    waits_for_disk_.store(true, std::memory_order_relaxed);  // seen with asleep_
   }
   return open;
 }
@@ -89,20 +98,21 @@ void Worker::open_gates() {
   while (!gated_.empty()) {
     mark_dirty(gated_.pop_front());
   }
+  waits_for_disk_.store(!wait_journal_.empty(), std::memory_order_relaxed);
 }
 
 // --- a disk that does not keep up ---
 
-bool Worker::must_wait_for_disk(uint32_t flags) const {
-  return (flags & kWrite) != 0 && changes_.enabled() && !config_->aof.refuses_when_full &&
-         engine_.journal()->is_full();
-}
-
+// Why a command with these flags can't run now, though it may later.
 Stall Worker::must_wait(uint32_t flags) {
-  return must_wait_for_disk(flags) ? Stall::kJournal
-                                   : must_wait_for_memory(flags) ? Stall::kMemory : Stall::kNone;
+  if ((flags & kWrite) != 0 && changes_.enabled() && !config_->aof.refuses_when_full &&
+      engine_.journal()->is_full()) {
+    return Stall::kJournal;
+  }
+  return must_wait_for_memory(flags) ? Stall::kMemory : Stall::kNone;
 }
 
+// Whether commands that change something are refused.
 bool Worker::disk_refuses() const {
   return config_->aof.refuses_when_full && changes_.enabled() && engine_.journal()->is_full();
 }

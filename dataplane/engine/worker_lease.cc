@@ -38,6 +38,9 @@ bool Worker::check_parked() {
   }
   learn(engine_.leases().latest_now(parked_ticket_, now_));
   receive_invalidations();
+  // A snapshot may have been made meanwhile that a history begins with: changes from here on belong
+  // to it, and that there is one was published before.
+  refresh_config();
   parked_ = false;
   side_.listen();  // as this worker knows it, not as the coordinator did
   retry_tours();

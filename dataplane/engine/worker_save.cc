@@ -27,13 +27,17 @@ bool Worker::wants_cut() const {
 }
 
 void Worker::make_cut() {
+  SaveDesk& desk = *engine_.save_desk();
+  if (!desk.begin_cut()) {
+    return;
+  }
   for (int i = 0; i < workers_; ++i) {
     engine_.core(i).save_held_peak_bytes.set(0);
   }
-  engine_.save_desk()->make_cut({.compress = config_->data.rdb_compression,
-                                 .rules = config_->data.eviction,
-                                 .at = now_},
-                                Ticket{});
+  desk.make_cut({.compress = config_->data.rdb_compression,
+                 .rules = config_->data.eviction,
+                 .at = now_},
+                desk.is_aof_base() && changes_.enabled() ? changes_.cut(now_) : Ticket{});
 }
 
 SaveDesk::Order Worker::save_order() const {
@@ -90,7 +94,9 @@ void Worker::save_if_due() {
 // Redis, but that the new file comes a moment later).
 void EngineHost::emptied_all() {
   if (SaveDesk* const desk = engine->save_desk(); desk != nullptr) {
-    desk->give_up();
+    if (!desk->is_aof_base()) {
+      desk->give_up();
+    }
     if (!worker->config().save_points.empty()) {
       desk->schedule();
     }

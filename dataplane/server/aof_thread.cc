@@ -14,17 +14,37 @@ namespace {
 
 // Of the operations of the files at the disk; those of reads are small numbers.
 constexpr uint64_t kFilesToken = uint64_t{1} << 32;
+constexpr uint64_t kWriterToken = kFilesToken + 1;
+// So often at least it looks whether a base is done.
+constexpr int64_t kWaitMaxUs = 100'000;
+
+AofWriter::Fsync fsync_of(FsyncPolicy policy) {
+  switch (policy) {
+    case FsyncPolicy::kAlways:
+      return AofWriter::Fsync::kAlways;
+    case FsyncPolicy::kEverySecond:
+      return AofWriter::Fsync::kEverysec;
+    case FsyncPolicy::kNo:
+      break;
+  }
+  return AofWriter::Fsync::kNo;
+}
 
 }  // namespace
 
-AofThread::AofThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error)
-    : LoadThread(desk, figures, error), config_(config) {
+AofThread::AofThread(const Config& config, Engine& engine, std::string& error)
+    : LoadThread(config.append_only ? engine.load_desk() : nullptr, engine.page().load, error),
+      config_(config),
+      engine_(engine),
+      base_(*engine.save_desk()),
+      wanted_(config.append_only) {
   if (error.empty()) {
     files_ = std::make_unique<AofFiles>(
         AofFiles::Options{
-            .names = {.directory = config.append_dir, .file = config.append_file},
+            .names = {.directory = config.aof.directory, .file = config.aof.file},
             .token = kFilesToken},
         disk());
+    engine.aof_desk()->set_waker([this] { disk().wake(); });
   }
 }
 
@@ -46,7 +66,7 @@ bool AofThread::load(std::string& error) {
   const uint64_t last_part_bytes = loader_->last_part_bytes();
   loader_.reset();
   const std::string base = found ? std::string() : empty_base();
-  files_->start(last_part_bytes, base, config_.aof_rdb_preamble);
+  files_->start(last_part_bytes, base, config_.aof.rdb_base);
   return run_files(error);
 }
 
@@ -54,7 +74,7 @@ void AofThread::begin_loader() {
   AofLoader::Options options;
   options.parts = files_->parts();
   options.has_base = files_->manifest().base.has_value();
-  options.load_truncated = config_.aof_load_truncated;
+  options.load_truncated = config_.aof.load_truncated;
   options.rdb = rdb_format_of(config_);
   options.aof.bulk_bytes_max = options.rdb.text_bytes_max;
   loader_ = std::make_unique<AofLoader>(options, disk(), desk(), figures());
@@ -67,7 +87,7 @@ void AofThread::warn_of_rdb_file() const {
              "There is no append-only history in %s yet, so the server starts without keys: the "
              "RDB file %s is NOT loaded with appendonly yes. If its keys are wanted, stop now, "
              "keep a copy of the file, and start with appendonly no",
-             config_.append_dir.c_str(), config_.db_file.c_str());
+             config_.aof.directory.c_str(), config_.db_file.c_str());
   }
 }
 
@@ -94,7 +114,7 @@ bool AofThread::run_files(std::string& error) {
 
 // As redis-server makes one: with aof-use-rdb-preamble no, a file without a byte.
 std::string AofThread::empty_base() const {
-  if (!config_.aof_rdb_preamble) {
+  if (!config_.aof.rdb_base) {
     return {};
   }
   return rdb_file_without_keys({.redis_version = config_.compat_redis_version,
@@ -102,6 +122,89 @@ std::string AofThread::empty_base() const {
                                 .aof_base = true});
 }
 
-void AofThread::serve() {}
+// --- appending ---
+
+void AofThread::finish() {
+  finishing_.store(true, std::memory_order_release);
+  disk().wake();
+}
+
+void AofThread::serve() {
+  SystemClock clock;
+  const auto disk_moved = [this] { engine_.disk_moved(); };
+  AofWriter writer({.token = kWriterToken, .on_durable = disk_moved, .on_room = disk_moved},
+                   *engine_.journal(), disk(), *files_, base_, engine_.page().aof);
+  if (wanted_) {
+    writer.start();
+  }
+  bool ending = false;
+  for (;;) {
+    take_wishes(writer);
+    if (!ending && finishing_.load(std::memory_order_acquire)) {
+      ending = true;
+      if (writer.in_force()) {
+        writer.finish();
+      } else if (!writer.is_off()) {
+        writer.abandon();
+      }
+    }
+    if (ending && writer.is_off()) {
+      return;
+    }
+    writer.step(clock.now(), kWaitMaxUs);
+  }
+}
+
+void AofThread::take_wishes(AofWriter& writer) {
+  if (const std::unique_ptr<AofDesk::Wishes> wishes = engine_.aof_desk()->take()) {
+    wanted_ = wishes->on;
+    base_.form = {.redis_version = wishes->redis_version,
+                  .compress = wishes->compress,
+                  .checksum = wishes->checksum};
+    writer.set_options({.fsync = fsync_of(wishes->aof.fsync),
+                        .timestamps = wishes->aof.timestamps,
+                        .rewrite_percentage =
+                            static_cast<uint32_t>(wishes->aof.growth_percent),
+                        .rewrite_bytes_min =
+                            static_cast<uint64_t>(wishes->aof.growth_bytes_min)});
+    engine_.journal()->set_bytes_max(static_cast<uint64_t>(wishes->aof.backlog_bytes_max));
+    if (!wanted_ && !writer.is_off()) {
+      writer.stop();
+    }
+  }
+  if (wanted_ && writer.is_off() && !finishing_.load(std::memory_order_acquire)) {
+    writer.start_apart();
+  }
+  if (engine_.aof_desk()->take_rewrite()) {
+    writer.request_rewrite();
+  }
+}
+
+bool AofThread::BaseMaker::order(const std::string& temporary) {
+  SaveDesk::Order order = form;
+  order.at = SystemClock().now();
+  order.file = temporary;
+  order.aof_base = true;
+  number_ = desk_.order(order);
+  return number_ != 0;
+}
+
+AofBaseMaker::State AofThread::BaseMaker::state() const {
+  switch (desk_.outcome(number_)) {
+    case SaveDesk::Outcome::kUnderWay:
+      return State::kUnderWay;
+    case SaveDesk::Outcome::kSaved:
+      return State::kDone;
+    case SaveDesk::Outcome::kNot:
+      break;
+  }
+  return State::kFailed;
+}
+
+void AofThread::BaseMaker::give_up() {
+  if (desk_.outcome(number_) == SaveDesk::Outcome::kUnderWay) {
+    desk_.give_up();
+  }
+}
 
 }  // namespace pollux

@@ -1,37 +1,68 @@
 // The storage thread of the append-only history: at the start it opens the files, loads them and
-// makes the last one ready to be appended to. Appending will be its work from then on.
+// makes the last one ready to be appended to; from then on it appends what the workers put into the
+// journal (storage/aof_writer.h), until the workers have ended. Without a history it sleeps, until
+// one is turned on.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
+#include "dataplane/engine/engine.h"
 #include "dataplane/server/load_thread.h"
+#include "storage/aof_base_maker.h"
 #include "storage/aof_files.h"
 #include "storage/aof_loader.h"
+#include "storage/aof_writer.h"
 
 namespace pollux {
 
 class AofThread final : public LoadThread {
  public:
-  AofThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error);
+  // With appendonly yes in `config`, which is the one of the start, it loads.
+  AofThread(const Config& config, Engine& engine, std::string& error);
   ~AofThread() override;
+
+  // All workers have ended: what they have left in the journal is written, then the thread ends.
+  void finish();
 
   const char* source() const override { return "append only file"; }
 
  private:
+  // The base of a rewrite is a snapshot, as any other (engine/save_desk.h).
+  class BaseMaker final : public AofBaseMaker {
+   public:
+    explicit BaseMaker(SaveDesk& desk) : desk_(desk) {}
+    bool order(const std::string& temporary) override;
+    State state() const override;
+    void give_up() override;
+    bool is_rdb() const override { return true; }
+    SaveDesk::Order form;  // what all orders have in common
+
+   private:
+    SaveDesk& desk_;
+    uint64_t number_ = 0;
+  };
+
   bool load(std::string& error) override;
   void serve() override;
+  const char* name() const override { return "aof"; }
 
   void begin_loader();
   void warn_of_rdb_file() const;
   // The operation that was begun on the files, to its end.
   bool run_files(std::string& error);
   std::string empty_base() const;
+  void take_wishes(AofWriter& writer);
 
   // Of the configuration at the start. It is no reader of later versions.
   const Config config_;
+  Engine& engine_;
+  BaseMaker base_;
   std::unique_ptr<AofFiles> files_;
   std::unique_ptr<AofLoader> loader_;
+  bool wanted_ = false;  // there is to be a history
+  std::atomic<bool> finishing_{false};
 };
 
 }  // namespace pollux

@@ -155,10 +155,14 @@ class Boot {
   CommandTable commands_;
   SystemClock clock_;
   PageWarmer warmer_;
+  std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
-  std::unique_ptr<LoadThread> load_;    // null if nothing is loaded; the workers may wake it
-  std::unique_ptr<SaveThread> save_;    // the same
+  // Threads that the workers may wake.
+  std::unique_ptr<RdbThread> rdb_;  // null if no RDB file is loaded
+  std::unique_ptr<AofThread> aof_;
+  LoadThread* load_ = nullptr;      // of these, the one that loads; null if nothing is loaded
+  std::unique_ptr<SaveThread> save_;
   bool load_over_ = false;
   bool load_failed_ = false;
   UniqueFd unix_listener_;
@@ -274,11 +278,6 @@ void Boot::fit_clients() {
 }
 
 void Boot::warn() {
-  if (config().append_only) {
-    log_line(LogLevel::kWarning,
-             "appendonly yes: the history is loaded, but this version of Pollux appends nothing to "
-             "it. What is written from now on is gone at the end, unless it is saved (option save)");
-  }
   const std::vector<std::string_view> idle = store_.idle_options();
   if (!idle.empty()) {
     std::string names;
@@ -353,6 +352,11 @@ bool Boot::build() {
   parts.warmer = &warmer_;
   parts.loads = config().append_only || !config().loaded_file.empty();
   parts.saves = true;
+  journal_ = std::make_unique<Journal>(
+      static_cast<size_t>(workers_),
+      Journal::Options{.bytes_max = static_cast<uint64_t>(config().aof.backlog_bytes_max)});
+  parts.journal = journal_.get();
+  parts.appends = true;
   admin_ = std::make_unique<AdminThread>();
   if (const int error = admin_->start(); error != 0) {
     return fail_thread(error);
@@ -365,7 +369,7 @@ bool Boot::build() {
   }
   engine_ = std::make_unique<Engine>(parts, std::move(transports));
   engine_->set_stop_listener([this] { signals_.notify(); });
-  if ((parts.loads && !prepare_load()) || !prepare_save()) {
+  if (!prepare_load() || !prepare_save()) {
     return false;
   }
   if (!config().pid_file.empty() && !config().supervised) {
@@ -380,14 +384,15 @@ bool Boot::build() {
 
 bool Boot::prepare_load() {
   std::string problem;
-  LoadDesk& desk = *engine_->load_desk();
-  LoadBlock& figures = page_map_.page().load;
+  aof_ = std::make_unique<AofThread>(config(), *engine_, problem);
   if (config().append_only) {
-    load_ = std::make_unique<AofThread>(config(), desk, figures, problem);
-  } else {
-    load_ = std::make_unique<RdbThread>(config(), desk, figures, problem);
+    load_ = aof_.get();
+  } else if (engine_->load_desk() != nullptr && problem.empty()) {
+    rdb_ = std::make_unique<RdbThread>(config(), *engine_->load_desk(), page_map_.page().load,
+                                       problem);
+    load_ = rdb_.get();
   }
-  return problem.empty() || fail(config(), "can't load the data: " + problem);
+  return problem.empty() || fail(config(), "can't read or write files: " + problem);
 }
 
 bool Boot::prepare_save() {
@@ -419,9 +424,10 @@ bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) 
 }
 
 bool Boot::fail_thread(int error) {
-  // The workers, the page warmer, the administrator, storage, the allocator's and the main thread.
+  // The workers, the page warmer, the administrator, storage, the history's, the allocator's and
+  // the main thread.
   return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
-                            std::to_string(workers_ + 5) +
+                            std::to_string(workers_ + 6) +
                             " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
                             "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
                             "profile, or run with fewer workers");
@@ -438,8 +444,11 @@ bool Boot::start_threads() {
   for (int i = 0; error == 0 && i < workers_; ++i) {
     error = threads_.emplace_back().start([this, i] { work(i); });
   }
-  if (error == 0 && load_ != nullptr) {
-    error = load_->start([this] { return may_run(); }, [this] { signals_.notify(); });
+  for (LoadThread* const thread : {static_cast<LoadThread*>(rdb_.get()),
+                                   static_cast<LoadThread*>(aof_.get())}) {
+    if (error == 0 && thread != nullptr) {
+      error = thread->start([this] { return may_run(); }, [this] { signals_.notify(); });
+    }
   }
   if (error == 0) {
     error = save_->start([this] { return may_run(); });
@@ -477,9 +486,13 @@ void Boot::join_threads() {
   warmer_thread_.join();
   if (load_ != nullptr) {
     load_->stop();
-    load_->join();
-    load_.reset();  // workers may have had batches of it up to now
   }
+  if (rdb_ != nullptr) {
+    rdb_->join();
+    rdb_.reset();  // workers may have had batches of it up to now
+  }
+  aof_->finish();
+  aof_->join();
   save_->stop();
   save_->join();
 }

@@ -25,10 +25,12 @@ RdbFileSplitter::Options rdb_format_of(const Config& config) {
   return format;
 }
 
-LoadThread::LoadThread(LoadDesk& desk, LoadBlock& figures, std::string& error)
+LoadThread::LoadThread(LoadDesk* desk, LoadBlock& figures, std::string& error)
     : desk_(desk), figures_(figures), disk_(UringDisk::create(error)) {
-  figures.loading.set(1);
-  desk.set_waker([this] { disk_->wake(); });
+  if (desk != nullptr) {
+    figures.loading.set(1);
+    desk->set_waker([this] { disk_->wake(); });
+  }
 }
 
 int LoadThread::start(std::function<bool()> may_begin, std::function<void()> on_end) {
@@ -43,17 +45,17 @@ void LoadThread::stop() {
 }
 
 void LoadThread::run() {
-  name_thread("storage");
+  name_thread(name());
   const CrashStack crash_stack;
   if (!may_begin_()) {
     return;
   }
   const int64_t began_ns = monotonic_ns();
-  const bool loaded = load(error_);
+  const bool loaded = desk_ == nullptr || load(error_);
   seconds_ = static_cast<double>(monotonic_ns() - began_ns) / 1e9;
-  if (loaded) {
+  if (loaded && desk_ != nullptr) {
     figures_.loading.set(0);
-    desk_.finish();
+    desk_->finish();
   }
   state_.store(loaded ? State::kLoaded : State::kFailed, std::memory_order_release);
   on_end_();
@@ -76,7 +78,7 @@ bool LoadThread::run_loader(FileLoader& loader, std::string& error) {
 }
 
 RdbThread::RdbThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error)
-    : LoadThread(desk, figures, error) {
+    : LoadThread(&desk, figures, error) {
   if (error.empty()) {
     const RdbLoader::Options options = {.file = config.loaded_file,
                                         .format = rdb_format_of(config)};

@@ -23,8 +23,9 @@ class LoadThread {
  public:
   enum class State : uint8_t { kLoading, kLoaded, kFailed };
 
-  // `error`: what the system refuses; then it must not be started.
-  LoadThread(LoadDesk& desk, LoadBlock& figures, std::string& error);
+  // `desk` is null if there is nothing to load. `error`: what the system refuses; then it must not
+  // be started.
+  LoadThread(LoadDesk* desk, LoadBlock& figures, std::string& error);
   virtual ~LoadThread() = default;  // joined
   LoadThread(const LoadThread&) = delete;
   LoadThread& operator=(const LoadThread&) = delete;
@@ -49,18 +50,20 @@ class LoadThread {
   virtual bool load(std::string& error) = 0;
   // What the thread does when it is, until stopping().
   virtual void serve() {}
+  // The names of threads are what an operator sees in top.
+  virtual const char* name() const { return "storage"; }
 
   // To its end.
   bool run_loader(FileLoader& loader, std::string& error);
   bool stopping() const { return stopping_.load(); }
-  LoadDesk& desk() { return desk_; }
+  LoadDesk& desk() { return *desk_; }
   LoadBlock& figures() { return figures_; }
   UringDisk& disk() { return *disk_; }
 
  private:
   void run();
 
-  LoadDesk& desk_;
+  LoadDesk* const desk_;
   LoadBlock& figures_;
   std::unique_ptr<UringDisk> disk_;
   std::function<bool()> may_begin_;

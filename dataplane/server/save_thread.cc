@@ -24,8 +24,13 @@ RdbSaver::Options options_of(const SaveDesk::Order& order) {
   char here[PATH_MAX];
   const std::string directory = getcwd(here, sizeof here) != nullptr ? std::string(here) + "/" : "";
   RdbSaver::Options options;
-  options.temporary = directory + "temp-" + std::to_string(getpid()) + ".rdb";
-  options.name = directory + order.file;
+  if (order.aof_base) {
+    options.temporary = directory + order.file;
+    options.aof_base = true;
+  } else {
+    options.temporary = directory + "temp-" + std::to_string(getpid()) + ".rdb";
+    options.name = directory + order.file;
+  }
   options.redis_version = order.redis_version;
   options.format.compress = order.compress;
   options.format.checksum = order.checksum;
@@ -78,7 +83,11 @@ void SaveThread::save(const SaveDesk::Order& order) {
   SystemClock clock;
   const int64_t began_ns = monotonic_ns();
   RdbSaver saver(options_of(order), *disk_, desk_, figures_);
-  log_line(LogLevel::kNotice, "Background saving started");
+  const char* const what = order.aof_base ? "Background append only file rewriting"
+                                          : "Background saving";
+  if (!order.aof_base) {
+    log_line(LogLevel::kNotice, "%s started", what);
+  }
   RdbSaver::Step step = RdbSaver::Step::kAgain;
   while (step == RdbSaver::Step::kAgain) {
     if (stopping_.load() || desk_.is_given_up()) {
@@ -88,13 +97,14 @@ void SaveThread::save(const SaveDesk::Order& order) {
   }
   const double seconds = static_cast<double>(monotonic_ns() - began_ns) / 1e9;
   if (step == RdbSaver::Step::kDone) {
-    log_line(LogLevel::kNotice, "DB saved on disk: %s, %lld keys, %lld bytes, %.3f seconds",
+    log_line(LogLevel::kNotice, "%s: %s, %lld keys, %lld bytes, %.3f seconds",
+             order.aof_base ? "Base of the append only file written" : "DB saved on disk",
              order.file.c_str(), static_cast<long long>(figures_.keys_saved.get()),
              static_cast<long long>(figures_.written_bytes.get()), seconds);
   } else if (saver.error().empty()) {
-    log_line(LogLevel::kNotice, "Background saving was given up after %.3f seconds", seconds);
+    log_line(LogLevel::kNotice, "%s was given up after %.3f seconds", what, seconds);
   } else {
-    log_line(LogLevel::kWarning, "Background saving error: %s", saver.error().c_str());
+    log_line(LogLevel::kWarning, "%s error: %s", what, saver.error().c_str());
   }
   desk_.finish(step == RdbSaver::Step::kDone);
 }

@@ -52,7 +52,7 @@ SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Cloc
     transports_.push_back(transport.get());
     transports.push_back(std::move(transport));
   }
-  config_.change([&options](Config& config) { config.keeps_history = options.journal != nullptr; });
+  config_.change([&options](Config& config) { config.append_only = options.journal != nullptr; });
   engine_ = std::make_unique<Engine>(EngineParts{.workers = options.workers,
                                                  .seed = options.seed,
                                                  .commands = &sim_commands(),

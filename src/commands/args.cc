@@ -1,5 +1,6 @@
 #include "src/commands/args.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -73,6 +74,26 @@ bool string_too_long(Context& ctx, int64_t old_bytes, int64_t more_bytes) {
 
 void reply_invalid_expire(Context& ctx) {
   reply_error_quoting(ctx.reply, "ERR invalid expire time in '", ctx.row.name, "' command");
+}
+
+void delete_key(Context& ctx, Edit& edit, std::string_view name) {
+  edit.remove();
+  edit.notify(KeyEvent::kDel);
+  if (ctx.effects != nullptr) {
+    ctx.effects->add({"DEL", name});
+  }
+}
+
+void expire_key(Context& ctx, Edit& edit, int64_t at_ms) {
+  if (ctx.keys.is_over(at_ms)) {
+    delete_key(ctx, edit, ctx.args[1]);
+    return;
+  }
+  edit.set_expiry(std::max<int64_t>(at_ms, 0));
+  edit.notify(KeyEvent::kExpire);
+  if (ctx.effects != nullptr) {
+    ctx.effects->add({"PEXPIREAT", ctx.args[1], NumberText(at_ms)});
+  }
 }
 
 void reply_error_quoting(Reply& reply, std::string_view before, std::string_view quoted,

@@ -157,6 +157,11 @@ inline bool backwards_from_end(int64_t start, int64_t end) {
 
 void reply_invalid_expire(Context& ctx);
 
+// The key of the edit, `name`, goes; that is the command's effect.
+void delete_key(Context& ctx, Edit& edit, std::string_view name);
+// The key in argument 1 gets this time of expiry, or goes if that is over.
+void expire_key(Context& ctx, Edit& edit, int64_t at_ms);
+
 // Sentences with client bytes in them: cut at the first NUL, trailing line ends dropped, those
 // inside made spaces (Reply::error does that).
 void reply_error_quoting(Reply& reply, std::string_view before, std::string_view quoted,

@@ -13,8 +13,7 @@ namespace pollux {
 namespace {
 
 void remove(Context& ctx, Edit& edit) {
-  edit.remove();
-  edit.notify(KeyEvent::kDel);
+  delete_key(ctx, edit, ctx.args[1]);
   ctx.reply.integer(1);
 }
 
@@ -128,6 +127,8 @@ void msetex(Context& ctx) {
       edit.set_expiry(expire_at_ms);
       edit.notify(KeyEvent::kExpire);
     }
+    tell_set(ctx, ctx.args[i], ctx.args[i + 1],
+             expires ? expire_at_ms : options.keep_ttl ? kTtlKept : kNoTtl);
   }
   ctx.reply.integer(1);
 }

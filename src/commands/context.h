@@ -11,6 +11,7 @@
 
 #include "src/base/rng.h"
 #include "src/commands/command.h"
+#include "src/commands/effects.h"
 #include "src/data/encoding_limits.h"
 #include "src/data/eviction.h"
 #include "src/data/keyspace.h"
@@ -82,6 +83,9 @@ struct Context {
   Gather* gather = nullptr;     // Route::kEachShard
   uint32_t shard_index = 0;     // Route::kCursor: the shard the engine chose
   size_t ready_key = 0;  // a command that waited is run again: this argument is the key to look at
+  // Where a handler says what it has done, if its words would do something else when they are run
+  // again. Null: nobody keeps a history.
+  Effects* effects = nullptr;
 
   // The key in argument `index`, with its hash.
   Key key(size_t index) const {

@@ -7,6 +7,7 @@
 #include "src/commands/args.h"
 #include "src/commands/families.h"
 #include "src/commands/rows.h"
+#include "src/commands/string_args.h"
 
 namespace pollux {
 
@@ -90,6 +91,7 @@ void incrbyfloat(Context& ctx) {
   const std::string_view digits(text, format_long_double(sum, text));
   edit.set_text(digits);
   edit.notify(KeyEvent::kIncrByFloat);
+  tell_set(ctx, ctx.args[1], digits, kTtlKept);
   ctx.reply.bulk(digits);
 }
 

@@ -113,6 +113,18 @@ bool read_payload(Context& ctx, LooseValue& value) {
   return true;
 }
 
+// The same words with a time that counts from the start of the Unix clock.
+void tell_restored(Context& ctx, int64_t at_ms) {
+  if (ctx.effects == nullptr) {
+    return;
+  }
+  EffectWords restore(*ctx.effects, {"RESTORE", ctx.args[1], NumberText(at_ms)});
+  for (const std::string_view word : ctx.args.subspan(3)) {
+    restore.word(word);
+  }
+  restore.word("ABSTTL");
+}
+
 void restore(Context& ctx) {
   RestoreOptions options;
   if (!read_options(ctx, options)) {
@@ -136,18 +148,24 @@ void restore(Context& ctx) {
   if (replaced) {
     edit.remove();
   }
-  if (at_ms != 0 && at_ms <= ctx.keys.now().ms()) {
+  if (at_ms != 0 && ctx.keys.is_over(at_ms)) {
     if (replaced) {
       edit.notify(KeyEvent::kDel);
+      if (ctx.effects != nullptr) {
+        ctx.effects->add({"DEL", ctx.args[1]});
+      }
     }
     ctx.reply.ok();
     return;
   }
   if (at_ms != 0) {
-    options.meta.expire_ms = at_ms;
+    options.meta.expire_ms = std::max<int64_t>(at_ms, 0);
   }
   give_key(edit, value, options.meta, ctx.config.eviction.access.kind, ctx.keys.now());
   edit.notify(KeyEvent::kRestore);
+  if (at_ms != 0 && !options.absolute_ttl) {
+    tell_restored(ctx, at_ms);
+  }
   ctx.reply.ok();
 }
 

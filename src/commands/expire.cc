@@ -45,13 +45,7 @@ void expire_generic(Context& ctx, int64_t unit_ms, int64_t base_ms) {
     ctx.reply.integer(0);
     return;
   }
-  if (at_ms <= ctx.keys.now().ms()) {
-    edit.remove();
-    edit.notify(KeyEvent::kDel);
-  } else {
-    edit.set_expiry(at_ms);
-    edit.notify(KeyEvent::kExpire);
-  }
+  expire_key(ctx, edit, at_ms);
   ctx.reply.integer(1);
 }
 

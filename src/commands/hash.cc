@@ -78,10 +78,7 @@ void hdel(Context& ctx) {
   }
   if (erased > 0) {
     change.edit.notify(KeyEvent::kHDel);
-    if (left == 0) {
-      change.edit.remove();
-      change.edit.notify(KeyEvent::kDel);
-    }
+    change.remove_if_empty();
   }
   ctx.reply.integer(erased);
 }
@@ -148,6 +145,8 @@ void hincrbyfloat(Context& ctx) {
   const std::string_view digits(text, format_long_double(sum, text));
   change.hash.set(ctx.args[2], digits, HashEditor::Ttl::kKept);
   change.edit.notify(KeyEvent::kHIncrByFloat);
+  tell_fields_set(ctx, change.hash.view(), ctx.args.subspan(2, 1), 1);
+  tell_times_kept(ctx, change.hash.view(), ctx.args.subspan(2, 1), 1);
   ctx.reply.bulk(digits);
 }
 
@@ -253,6 +252,9 @@ void reply_random_fields(Context& ctx, const HashView& hash, int64_t count, bool
 // However many they are: what is drawn by chance must not come upon them.
 void remove_ended(Context& ctx) {
   HashChange change(ctx);
+  if (change.absent()) {
+    return;  // all had ended
+  }
   ctx.keys.store_of(ctx.key(1)).stats().expired_fields +=
       change.hash.expire(ctx.keys.now().ms() - 1, SIZE_MAX);
   change.edit.notify(KeyEvent::kHExpired);

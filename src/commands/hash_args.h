@@ -33,6 +33,9 @@ class HashChange {
   // Behind a change that may have taken fields: without any, the key goes.
   void remove_if_empty() {
     if (hash.size() == 0) {
+      if (hash.view().has_hidden()) {
+        edit.tell_all_expired();
+      }
       edit.remove();
       edit.notify(KeyEvent::kDel);
     }
@@ -46,6 +49,11 @@ class HashChange {
  public:
   HashEditor hash;
 };
+
+// The effects of storing values in the fields number 0, `step`, ... of these arguments: HSET, with
+// what they hold now, and the times at which they are to end, which that has taken from them.
+void tell_fields_set(Context& ctx, const HashView& hash, Args fields, size_t step);
+void tell_times_kept(Context& ctx, const HashView& hash, Args fields, size_t step);
 
 inline void reply_field(Context& ctx, const HashView& hash, std::string_view field) {
   if (const auto value = hash.find(field)) {

@@ -1,7 +1,10 @@
 // TTLs of hash fields: HEXPIRE and its kin, HTTL and its kin, HPERSIST, of Redis 7.4; HGETEX,
 // HSETEX, HGETDEL, of Redis 8.0; all by their documentation. Times are Unix ms inside; a time that
 // has passed deletes the field at once, and with the last one the key.
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "src/commands/args.h"
 #include "src/commands/command_table.h"
@@ -74,8 +77,11 @@ bool read_fields(Context& ctx, size_t& at, std::string_view not_positive = kFiel
 
 // What has become of a field that was to get a new time of expiry; HEXPIRE answers the numbers.
 enum class TimeSet : int8_t { kNoField = -2, kRefused = 0, kSet = 1, kDeleted = 2 };
+bool is_change(TimeSet outcome) {
+  return outcome == TimeSet::kSet || outcome == TimeSet::kDeleted;
+}
 
-TimeSet set_field_time(HashEditor& hash, std::string_view field, int64_t at_ms, int64_t now_ms,
+TimeSet set_field_time(Context& ctx, HashEditor& hash, std::string_view field, int64_t at_ms,
                        const ExpireConditions& conditions = {}) {
   const std::optional<int64_t> current = hash.view().expiry_ms(field);
   if (!current) {
@@ -84,12 +90,55 @@ TimeSet set_field_time(HashEditor& hash, std::string_view field, int64_t at_ms, 
   if (!conditions.hold(*current, at_ms)) {
     return TimeSet::kRefused;
   }
-  if (at_ms <= now_ms) {
+  if (ctx.keys.is_over(at_ms)) {
     hash.erase(field);
     return TimeSet::kDeleted;
   }
-  hash.set_expiry(field, at_ms);
+  hash.set_expiry(field, std::max<int64_t>(at_ms, 1));
   return TimeSet::kSet;
+}
+
+// Fields that a command has done the same to; which ones is of interest only to who keeps a history.
+class Touched {
+ public:
+  explicit Touched(Context& ctx) : effects_(ctx.effects) {}
+
+  void add(std::string_view field) {
+    ++count_;
+    if (effects_ != nullptr) {
+      fields_.push_back(field);
+    }
+  }
+  bool none() const { return count_ == 0; }
+  uint64_t count() const { return count_; }
+  // One effect: these words, and the fields.
+  void tell(std::initializer_list<std::string_view> head) const {
+    if (effects_ == nullptr) {
+      return;
+    }
+    EffectWords words(*effects_, head);
+    for (const std::string_view field : fields_) {
+      words.word(field);
+    }
+  }
+
+ private:
+  Effects* const effects_;
+  uint64_t count_ = 0;
+  std::vector<std::string_view> fields_;
+};
+
+// Behind set_field_time of these fields.
+void finish_times(Context& ctx, HashChange& change, const Touched& touched, int64_t at_ms) {
+  if (ctx.keys.is_over(at_ms)) {
+    change.edit.notify(KeyEvent::kHDel);
+    change.remove_if_empty();
+    touched.tell({"HDEL", ctx.args[1]});
+  } else {
+    change.edit.notify(KeyEvent::kHExpire);
+    touched.tell({"HPEXPIREAT", ctx.args[1], NumberText(at_ms), "FIELDS",
+                  NumberText(touched.count())});
+  }
 }
 
 void hexpire_generic(Context& ctx, TimeForm form) {
@@ -103,19 +152,17 @@ void hexpire_generic(Context& ctx, TimeForm form) {
   if (!read_fields(ctx, first, "ERR Parameter `numFields` should be greater than 0")) {
     return;
   }
-  bool set = false;
-  bool deleted = false;
+  Touched touched(ctx);
   ctx.reply.array(ctx.args.size() - first);
   for (const std::string_view field : ctx.args.subspan(first)) {
-    const TimeSet outcome =
-        set_field_time(change.hash, field, at_ms, ctx.keys.now().ms(), conditions);
-    set = set || outcome == TimeSet::kSet;
-    deleted = deleted || outcome == TimeSet::kDeleted;
+    const TimeSet outcome = set_field_time(ctx, change.hash, field, at_ms, conditions);
+    if (is_change(outcome)) {
+      touched.add(field);
+    }
     ctx.reply.integer(static_cast<int64_t>(outcome));
   }
-  if (set || deleted) {
-    change.edit.notify(deleted ? KeyEvent::kHDel : KeyEvent::kHExpire);
-    change.remove_if_empty();
+  if (!touched.none()) {
+    finish_times(ctx, change, touched, at_ms);
   }
 }
 
@@ -209,25 +256,27 @@ void hgetex(Context& ctx) {
   if (!read_fields(ctx, first)) {
     return;
   }
-  bool updated = false;
-  bool deleted = false;
+  Touched touched(ctx);
   ctx.reply.array(ctx.args.size() - first);
   for (const std::string_view field : ctx.args.subspan(first)) {
     reply_field(ctx, change.hash.view(), field);
     if (form) {
-      const TimeSet outcome = set_field_time(change.hash, field, at_ms, ctx.keys.now().ms());
-      updated = updated || outcome == TimeSet::kSet;
-      deleted = deleted || outcome == TimeSet::kDeleted;
+      if (is_change(set_field_time(ctx, change.hash, field, at_ms))) {
+        touched.add(field);
+      }
     } else if (persist && change.hash.view().expiry_ms(field).value_or(-1) >= 0) {
       change.hash.set_expiry(field, -1);
-      updated = true;
+      touched.add(field);
     }
   }
-  if (updated || deleted) {
-    change.edit.notify(deleted   ? KeyEvent::kHDel
-                       : persist ? KeyEvent::kHPersist
-                                 : KeyEvent::kHExpire);
-    change.remove_if_empty();
+  if (touched.none()) {
+    return;
+  }
+  if (form) {
+    finish_times(ctx, change, touched, at_ms);
+  } else {
+    change.edit.notify(KeyEvent::kHPersist);
+    touched.tell({"HPERSIST", ctx.args[1], "FIELDS", NumberText(touched.count())});
   }
 }
 
@@ -237,15 +286,18 @@ void hgetdel(Context& ctx) {
   if (!change.ok() || !read_fields(ctx, first)) {
     return;
   }
-  bool deleted = false;
+  Touched touched(ctx);
   ctx.reply.array(ctx.args.size() - first);
   for (const std::string_view field : ctx.args.subspan(first)) {
     reply_field(ctx, change.hash.view(), field);
-    deleted = change.hash.erase(field) || deleted;
+    if (change.hash.erase(field)) {
+      touched.add(field);
+    }
   }
-  if (deleted) {
+  if (!touched.none()) {
     change.edit.notify(KeyEvent::kHDel);
     change.remove_if_empty();
+    touched.tell({"HDEL", ctx.args[1]});
   }
 }
 
@@ -341,19 +393,25 @@ void hsetex(Context& ctx) {
     ctx.reply.integer(0);
     return;
   }
-  const bool over = options.has_time() && options.at_ms <= ctx.keys.now().ms();
+  Touched touched(ctx);
   for (size_t i = options.first; i < ctx.args.size(); i += 2) {
     const auto ttl = options.keep_ttl || options.has_time() ? HashEditor::Ttl::kKept
                                                             : HashEditor::Ttl::kCleared;
     change.hash.set(ctx.args[i], ctx.args[i + 1], ttl);
     if (options.has_time()) {
-      set_field_time(change.hash, ctx.args[i], options.at_ms, ctx.keys.now().ms());
+      set_field_time(ctx, change.hash, ctx.args[i], options.at_ms);
+      touched.add(ctx.args[i]);
     }
   }
   change.edit.notify(KeyEvent::kHSet);
+  const Args pairs = ctx.args.subspan(options.first);
+  if (!options.has_time() || !ctx.keys.is_over(options.at_ms)) {
+    tell_fields_set(ctx, change.hash.view(), pairs, 2);
+  }
   if (options.has_time()) {
-    change.edit.notify(over ? KeyEvent::kHDel : KeyEvent::kHExpire);
-    change.remove_if_empty();
+    finish_times(ctx, change, touched, options.at_ms);
+  } else if (options.keep_ttl) {
+    tell_times_kept(ctx, change.hash.view(), pairs, 2);
   }
   ctx.reply.integer(1);
 }

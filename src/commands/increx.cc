@@ -212,6 +212,8 @@ void count(Context& ctx, const IncrexOptions& options, int64_t expire_at_ms) {
   }
   Kind::store(edit, sum);
   apply_expiry(edit, options, expire_at_ms);
+  char scratch[kInt64TextMax];
+  tell_set(ctx, ctx.args[1], edit.entry()->string(scratch), edit.entry()->expiry_ms());
   Kind::reply(ctx, sum);
   Kind::reply(ctx, added);
 }

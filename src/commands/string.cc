@@ -103,6 +103,8 @@ void set_with_options(Context& ctx) {
     edit.set_expiry(expire_at_ms);
     edit.notify(KeyEvent::kExpire);
   }
+  tell_set(ctx, ctx.args[1], ctx.args[2],
+           expires ? expire_at_ms : options.keep_ttl ? kTtlKept : kNoTtl);
   if (!options.get) {
     ctx.reply.ok();
   }
@@ -137,6 +139,7 @@ void set_expiring(Context& ctx, ExpiryForm form) {
   set_value(edit, ctx.args[3]);
   edit.set_expiry(expire_at_ms);
   edit.notify(KeyEvent::kExpire);
+  tell_set(ctx, ctx.args[1], ctx.args[3], expire_at_ms);
   ctx.reply.ok();
 }
 
@@ -151,6 +154,7 @@ void getset(Context& ctx) {
   Edit edit(ctx.keys, ctx.key(1));
   if (reply_old_value(ctx, edit.entry())) {
     set_value(edit, ctx.args[2]);
+    tell_set(ctx, ctx.args[1], ctx.args[2], kNoTtl);
   }
 }
 
@@ -168,8 +172,7 @@ void get(Context& ctx) {
 void getdel(Context& ctx) {
   Edit edit(ctx.keys, ctx.key(1));
   if (reply_old_value(ctx, edit.entry()) && edit.entry() != nullptr) {
-    edit.remove();
-    edit.notify(KeyEvent::kDel);
+    delete_key(ctx, edit, ctx.args[1]);
   }
 }
 
@@ -201,13 +204,12 @@ void getex(Context& ctx) {
   if (options.persist) {
     if (edit.clear_expiry()) {
       edit.notify(KeyEvent::kPersist);
+      if (ctx.effects != nullptr) {
+        ctx.effects->add({"PERSIST", ctx.args[1]});
+      }
     }
-  } else if (expire_at_ms <= ctx.keys.now().ms()) {
-    edit.remove();
-    edit.notify(KeyEvent::kDel);
   } else {
-    edit.set_expiry(expire_at_ms);
-    edit.notify(KeyEvent::kExpire);
+    expire_key(ctx, edit, expire_at_ms);
   }
 }
 

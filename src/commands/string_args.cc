@@ -50,6 +50,19 @@ bool read_expiry(Context& ctx, ExpiryForm form, size_t index, int64_t& at_ms) {
   return true;
 }
 
+void tell_set(Context& ctx, std::string_view key, std::string_view value, int64_t expire_at_ms) {
+  if (ctx.effects == nullptr) {
+    return;
+  }
+  if (expire_at_ms == kNoTtl) {
+    ctx.effects->add({"SET", key, value});
+  } else if (expire_at_ms == kTtlKept) {
+    ctx.effects->add({"SET", key, value, "KEEPTTL"});
+  } else {
+    ctx.effects->add({"SET", key, value, "PXAT", NumberText(expire_at_ms)});
+  }
+}
+
 bool take_condition(Args args, size_t& index, std::optional<StringCondition>& condition) {
   struct Word {
     std::string_view word;

@@ -44,6 +44,11 @@ bool take_expiry_option(Args args, size_t& index, SetOptions& options);
 // it is no integer, not positive, or out of range.
 bool read_expiry(Context& ctx, ExpiryForm form, size_t index, int64_t& at_ms);
 
+// The effect of storing a string, with a time of expiry, without one, or with the one it had.
+inline constexpr int64_t kNoTtl = -1;
+inline constexpr int64_t kTtlKept = -2;
+void tell_set(Context& ctx, std::string_view key, std::string_view value, int64_t expire_at_ms);
+
 // Takes an IFEQ, IFNE, IFDEQ or IFDNE at `index`, which is then that of its operand; false if the
 // word is another one, or there is a condition already.
 bool take_condition(Args args, size_t& index, std::optional<StringCondition>& condition);

@@ -151,6 +151,9 @@ bool HashEditor::set_large(std::string_view field, std::string_view value, Ttl t
     return false;
   }
   const bool hidden = large().is_hidden(*member);
+  if (hidden && edit_.tells()) {
+    edit_.tell_expired(field);  // another one takes its place
+  }
   if (hidden || ttl == Ttl::kCleared) {
     large().set_expiry(key, place, -1);
   }
@@ -273,12 +276,21 @@ bool HashEditor::erase(std::string_view field) {
 }
 
 size_t HashEditor::expire(int64_t limit_ms, size_t fields_max) {
+  MemberCollection::Tell tell;
+  if (edit_.tells()) {
+    tell = [this](std::string_view field) { edit_.tell_expired(field); };
+  }
   size_t expired = 0;
   if (edit_.entry()->collection() != nullptr) {
-    expired = large().expire(limit_ms, fields_max);
+    expired = large().expire(limit_ms, fields_max, tell);
   } else if (is_timed()) {
     const Listpack pack(edit_.entry()->flat());
     expired = TimedPack(pack).due(limit_ms);
+    Listpack::Position at = Listpack::first();
+    for (size_t i = 0; tell && i < expired; ++i, at = TimedPack(pack).next(at)) {
+      char scratch[kInt64TextMax];
+      tell(pack.get(at).text(scratch));
+    }
     splice_flat(edit_, kType, Encoding::kListpackEx,
                 pack.erase(Listpack::first(), TimedPack::kElements * expired));
   }

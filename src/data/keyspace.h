@@ -60,6 +60,8 @@ class Keyspace {
   // run again, long after; the tick must rest, too (ShardStore::set_active_expiry).
   void set_replaying(bool replaying) { replaying_ = replaying; }
   bool replaying() const { return replaying_; }
+  // Whether what is to end at this time must go at once.
+  bool is_over(int64_t at_ms) const { return at_ms <= now_.ms() && !replaying_; }
   // Up to when a field has ended that may still be there; -1: there is none.
   int64_t ended_ms() const { return frozen_ && !replaying_ ? now_.ms() - 1 : -1; }
 
@@ -185,6 +187,18 @@ class Edit {
   void set_expiry(int64_t at_ms);
   // True if there was one.
   bool clear_expiry();
+  // Whether anybody wants to hear of fields that go by their time, and the telling; for HashEditor.
+  bool tells() const { return store_.observer_ != nullptr; }
+  void tell_expired(std::string_view field) {
+    store_.observer_->field_expired(db_, key_, field);
+  }
+  // All that are left have ended.
+  void tell_all_expired() {
+    if (tells()) {
+      store_.observer_->all_fields_expired(db_, key_);
+    }
+  }
+
   // When the first field of a hash ends; -1: none does. (For HashEditor; the timer stays while the
   // value is a hash.) Requires an entry.
   void set_field_timer(int64_t at_ms);

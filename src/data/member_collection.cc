@@ -107,7 +107,7 @@ void MemberCollection::erase(const Key& name, MemberTable::Place place) {
   members.erase(name, place);
 }
 
-size_t MemberCollection::expire(int64_t limit_ms, size_t members_max) {
+size_t MemberCollection::expire(int64_t limit_ms, size_t members_max, const Tell& tell) {
   constexpr uint64_t kBurst = 128;
   if (times_ == nullptr) {
     return 0;
@@ -125,6 +125,9 @@ size_t MemberCollection::expire(int64_t limit_ms, size_t members_max) {
     times_->erase_ranks(0, n);
     for (uint64_t i = 0; i < n; ++i) {
       const Key name = Key::of(memory_.entry_at(burst[i])->key());
+      if (tell) {
+        tell(name.bytes);
+      }
       members.erase(name, members.find(name));
     }
     left -= n;

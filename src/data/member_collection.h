@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <string_view>
 
 #include "src/base/prefetch.h"
 #include "src/data/collection.h"
@@ -62,8 +64,10 @@ class MemberCollection final : public Collection {
   // The TTL stays.
   void set_value(MemberTable::Place place, std::string_view value);
   void erase(const Key& name, MemberTable::Place place);
-  // Removes members that end at `limit_ms` or before, the first ones first; how many.
-  size_t expire(int64_t limit_ms, size_t members_max);
+  // Removes members that end at `limit_ms` or before, the first ones first, each of which is told
+  // to `tell`, if there is one, before it goes; how many.
+  using Tell = std::function<void(std::string_view name)>;
+  size_t expire(int64_t limit_ms, size_t members_max, const Tell& tell);
 
   // Asserts that the tree has what the members say; for tests.
   void check() const;

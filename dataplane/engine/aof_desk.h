@@ -1,0 +1,52 @@
+// Where the workers and the thread of the append-only history speak to each other, beside the
+// journal: that thread reads no configuration, so what holds from now on is told it here, and
+// rewrites are asked for. What it does stands in the control page (AofBlock).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "dataplane/engine/config.h"
+#include "src/base/inbox.h"
+
+namespace pollux {
+
+class AofDesk {
+ public:
+  struct Wishes {
+    bool on = false;  // there is to be a history
+    AofConfig aof;
+    // of the files that are bases
+    bool compress = true;
+    bool checksum = true;
+    std::string redis_version;
+    Wishes* next = nullptr;
+  };
+
+  AofDesk() = default;
+  ~AofDesk() { take(); }
+  AofDesk(const AofDesk&) = delete;
+  AofDesk& operator=(const AofDesk&) = delete;
+
+  // How the thread is woken, from any thread. Before threads start.
+  void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
+
+  // --- the first worker, who sees all versions of the configuration in order ---
+  void tell(const Config& config);
+  // --- any worker ---
+  void ask_rewrite();
+
+  // --- the thread ---
+  // The newest that came since the last call; null if nothing did.
+  std::unique_ptr<Wishes> take();
+  bool take_rewrite() { return rewrite_.exchange(false, std::memory_order_acquire); }
+
+ private:
+  std::function<void()> waker_ = [] {};
+  Inbox<Wishes> wishes_;
+  std::atomic<bool> rewrite_{false};
+};
+
+}  // namespace pollux
