@@ -54,7 +54,7 @@ class ThreadBase final : public AofBaseMaker {
     DiskCalls(disk).put(name_, "");
     state_.store(State::kDone, std::memory_order_release);
   }
-  int cuts = 0;
+  std::atomic<int> cuts{0};
 
  private:
   Journal& journal_;
@@ -133,7 +133,7 @@ void live(Fsync fsync, uint64_t changes, bool rewrites,
     workers.emplace_back([&, i] {
       SystemClock clock;
       JournalLane& lane = journal.lane(WorkerId{static_cast<uint16_t>(i)});
-      for (uint64_t n = 1; n <= changes; ++n) {
+      for (uint64_t n = 1; n <= changes || (rewrites && base.cuts < 3); ++n) {
         const Ticket ticket = journal.draw();
         lane.begin(ticket, clock.now());
         lane.select(static_cast<uint32_t>(i));

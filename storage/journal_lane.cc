@@ -83,7 +83,7 @@ JournalLane::Block* JournalLane::new_block() {
 }
 
 void JournalLane::select(uint32_t db) {
-  POLLUX_ASSERT(part_ != nullptr);
+  POLLUX_ASSERT(part_ != nullptr && db <= UINT16_MAX);
   if (!part_has_command_ && part_bytes_ == 0) {
     part_->first_db = static_cast<uint16_t>(db);
   } else if (db != db_) {
@@ -91,7 +91,8 @@ void JournalLane::select(uint32_t db) {
     const auto end = std::to_chars(digits, digits + sizeof digits, db).ptr;
     const std::string_view number(digits, static_cast<size_t>(end - digits));
     append("*2\r\n$6\r\nSELECT\r\n$");
-    append(number.size() < 10 ? std::string_view("123456789" + number.size() - 1, 1) : "10");
+    const char length = static_cast<char>('0' + number.size());  // at most 5: it fits in a Head
+    append({&length, 1});
     append("\r\n");
     append(number);
     append("\r\n");
