@@ -60,7 +60,10 @@ void LoadGroup::clear() {
 // --- the file ---
 
 AofFeed::AofFeed(const Options& options, LoadBatches& batches)
-    : options_(options), batches_(batches), splitter_(options.format, options.start) {}
+    : LoadFeed(splitter_),
+      options_(options),
+      batches_(batches),
+      splitter_(options.format, options.start) {}
 
 LoadFeed::Step AofFeed::take() {
   for (;; waits_ = false) {
@@ -138,9 +141,9 @@ void AofFeed::finish() {
   const LoadBatches::Errors errors = batches_.take_errors();
   if (errors.count > 0) {
     log_line(LogLevel::kWarning,
-             "%s: %llu command%s answered with an error, the first at byte %llu: %s. When they were "
-             "written they were not, so the data may differ from what it was: was the file made "
-             "with other settings, by another version, or edited?",
+             "%s: %llu command%s answered with an error, the first at byte %llu: %s. Those who "
+             "wrote them had none, so the data may differ from what it was: was the file made with "
+             "other settings, by another version, or edited?",
              options_.file.c_str(), static_cast<unsigned long long>(errors.count),
              errors.count == 1 ? " was" : "s were",
              static_cast<unsigned long long>(errors.first_offset), errors.first.c_str());

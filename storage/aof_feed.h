@@ -42,13 +42,7 @@ class AofFeed final : public LoadFeed {
 
   AofFeed(const Options& options, LoadBatches& batches);
 
-  void feed(std::string_view window, uint64_t following) override {
-    splitter_.feed(window, following);
-  }
   Step take() override;
-  size_t used() const override { return splitter_.used(); }
-  size_t window_bytes_min() const override { return splitter_.window_bytes_min(); }
-  uint64_t offset() const override { return splitter_.offset(); }
   void finish() override;
 
   // Commands that were put into batches.

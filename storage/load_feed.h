@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "storage/load_batches.h"
+#include "storage/splitter_window.h"
 
 namespace pollux {
 
@@ -28,17 +29,16 @@ class LoadFeed {
   };
 
   virtual ~LoadFeed() = default;
-  LoadFeed() = default;
   LoadFeed(const LoadFeed&) = delete;
   LoadFeed& operator=(const LoadFeed&) = delete;
 
-  virtual void feed(std::string_view window, uint64_t following) = 0;
-  virtual Step take() = 0;
   // See SplitterWindow.
-  virtual size_t used() const = 0;
-  virtual size_t window_bytes_min() const = 0;
-  virtual uint64_t offset() const = 0;
+  void feed(std::string_view window, uint64_t following) { window_.feed(window, following); }
+  size_t used() const { return window_.used(); }
+  size_t window_bytes_min() const { return window_.window_bytes_min(); }
+  uint64_t offset() const { return window_.offset(); }
 
+  virtual Step take() = 0;
   // All that was given is built.
   virtual void finish() = 0;
   // What a key that could not be built is, in a sentence.
@@ -46,7 +46,13 @@ class LoadFeed {
   const std::string& error() const { return error_; }
 
  protected:
+  // `window`: of the splitter that the feed has.
+  explicit LoadFeed(SplitterWindow& window) : window_(window) {}
+
   std::string error_;
+
+ private:
+  SplitterWindow& window_;
 };
 
 }  // namespace pollux

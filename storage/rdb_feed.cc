@@ -23,7 +23,8 @@ constexpr std::string_view kAnotherCopy =
 
 RdbFeed::RdbFeed(std::string file, const RdbFileSplitter::Options& format, Instant now,
                  LoadBatches& batches, LoadBlock& figures)
-    : file_(std::move(file)),
+    : LoadFeed(splitter_),
+      file_(std::move(file)),
       now_(now),
       batches_(batches),
       figures_(figures),

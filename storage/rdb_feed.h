@@ -20,13 +20,7 @@ class RdbFeed final : public LoadFeed {
   RdbFeed(std::string file, const RdbFileSplitter::Options& format, Instant now,
           LoadBatches& batches, LoadBlock& figures);
 
-  void feed(std::string_view window, uint64_t following) override {
-    splitter_.feed(window, following);
-  }
   Step take() override;
-  size_t used() const override { return splitter_.used(); }
-  size_t window_bytes_min() const override { return splitter_.window_bytes_min(); }
-  uint64_t offset() const override { return splitter_.offset(); }
   void finish() override;
   std::string refusal(const LoadBatches::Refused& refused) const override;
 

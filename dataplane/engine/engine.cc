@@ -92,7 +92,7 @@ bool Engine::abort_shutdown() {
 
 void Engine::disk_moved() {
   for (const std::unique_ptr<Worker>& worker : workers_) {
-    Worker::wake_if_waiting_for_disk(*worker);
+    Worker::wake_for_disk(*worker);
   }
 }
 

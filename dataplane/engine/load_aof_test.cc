@@ -4,12 +4,10 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dataplane/engine/load_test_support.h"
 #include "dataplane/sim/scheduler.h"
-#include "dataplane/sim/threaded_engine.h"
 #include "src/base/log.h"
 #include "storage/aof_loader.h"
 #include "storage/sim_disk.h"
@@ -222,6 +220,43 @@ TEST_F(LoadAofTest, UnknownCommandsEndIt) {
   }
 }
 
+// Commands that no server has written: done, answered with an error, or a sentence with file and
+// byte.
+TEST_F(LoadAofTest, HostileArgumentsAreDoneOrRefused) {
+  int refused = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    Rng rng(seed);
+    std::vector<Request> writes = some_writes(rng, 60);
+    for (uint64_t i = rng.below(5); i > 0; --i) {
+      Request& request = writes[rng.below(writes.size())];
+      const Request& other = writes[rng.below(writes.size())];
+      switch (rng.below(4)) {
+        case 0:
+          request.insert(request.end(), other.begin(), other.end());
+          break;
+        case 1:
+          request.back() = other.back();
+          break;
+        case 2:
+          request[0] = other[0];
+          break;
+        default:
+          request.back() = i % 2 == 0 ? "-9223372036854775808" : std::string(2000, 'x');
+          break;
+      }
+    }
+    Start start(1 + static_cast<int>(seed % 4), seed, encode_all(writes));
+    ASSERT_TRUE(start.run_to_the_end());
+    if (start.outcome == FileLoader::Step::kFailed) {
+      ++refused;
+      EXPECT_NE(start.loader->error().find("a.aof: append-only file, byte "), std::string::npos)
+          << start.loader->error();
+    }
+  }
+  EXPECT_GT(refused, 50);
+  EXPECT_LT(refused, 250);
+}
+
 // Over threads that sleep and must be woken, with a halt for all shards at every third command.
 TEST_F(LoadAofTest, ThreadsWakeEachOther) {
   std::vector<Request> writes;
@@ -233,36 +268,16 @@ TEST_F(LoadAofTest, ThreadsWakeEachOther) {
   }
   const std::string file = encode_all(writes);
   for (int workers = 1; workers <= 4; ++workers) {
-    ThreadedEngine threads({.workers = workers,
-                            .seed = static_cast<uint64_t>(workers),
-                            .config = "poll-spin-us 0\n",
-                            .loads = true});
-    Engine& engine = threads.sim().engine();
-    threads.sim().transport(0).set_exact(true);
-    ManualClock clock(Instant{kSchedulerStartMs * 1000});
-    SimDisk disk(1, clock, image_of(file));
-    engine.load_desk()->set_waker([] {});
-    AofLoader::Options options = small_pieces(1, file);
-    options.batches.count = static_cast<size_t>(workers) + 1;
-    AofLoader loader(options, disk, *engine.load_desk(), engine.page().load);
-    FileLoader::Step step = FileLoader::Step::kAgain;
-    while ((step = loader.step(clock.now(), 0)) == FileLoader::Step::kAgain) {
-      clock.advance_us(100);
-    }
-    ASSERT_EQ(step, FileLoader::Step::kDone) << loader.error();
-    engine.load_desk()->finish();
-    MemoryClient client = threads.sim().transport(0).connect();
-    std::string answer = "LOADING";
-    while (answer.find("LOADING") != std::string::npos) {
-      client.send(encode({"MGET", "a599", "b599"}));
-      ASSERT_TRUE(client.wait(10'000));
-      answer = client.take();
-    }
+    const std::string answer = load_on_threads(
+        workers, image_of(file),
+        [&file, workers](Disk& disk, Engine& engine) {
+          AofLoader::Options options = small_pieces(1, file);
+          options.batches.count = static_cast<size_t>(workers) + 1;
+          return std::make_unique<AofLoader>(options, disk, *engine.load_desk(),
+                                             engine.page().load);
+        },
+        {"MGET", "a599", "b599"});
     EXPECT_EQ(answer, "*2\r\n$4\r\n599x\r\n$3\r\n599\r\n");
-    client.half_close();
-    EXPECT_TRUE(threads.wait_for_departures(10'000));
-    EXPECT_TRUE(threads.stop());
-    EXPECT_EQ(threads.sim().leaks(), "");
   }
 }
 

@@ -8,14 +8,23 @@
 
 namespace pollux {
 
+namespace {
+
+// Some are no writes and yet do, by a side effect: what they do with a key tells it (PFCOUNT).
+bool changes_keys(const CommandRow& row) {
+  return (row.flags & kWrite) != 0 || row.keys[0].flags.starts_with("RW");
+}
+
+}  // namespace
+
 LoadDesk::LoadDesk(Engine& engine, size_t shards) : engine_(engine) {
   for (size_t i = 0; i < shards; ++i) {
     inboxes_.push_back(std::make_unique<Batches>());
   }
 }
 
-// The commands that change keys run, and those that may as a side effect (PFCOUNT). The families of
-// the engine have none of these, so a handler needs no more than a Host.
+// The commands that change keys run. The families of the engine have none of these, so a handler
+// needs no more than a Host.
 LoadPlace LoadDesk::place(std::span<const std::string_view> args) const {
   const CommandRow* row = engine_.commands().find(args[0]);
   if (row != nullptr && !row->subcommands.empty() && args.size() > 1) {
@@ -28,7 +37,7 @@ LoadPlace LoadDesk::place(std::span<const std::string_view> args) const {
     return {.kind = LoadPlace::Kind::kArity};
   }
   const bool on_keys = row->route == Route::kKeys || row->route == Route::kAllShards;
-  if (!on_keys || (row->flags & (kWrite | kMayReplicate)) == 0) {
+  if (!on_keys || !changes_keys(*row)) {
     return {.kind = LoadPlace::Kind::kNowhere};
   }
   const Placement where = pollux::place(*row, args, static_cast<int>(shards()));

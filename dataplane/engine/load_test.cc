@@ -4,17 +4,14 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dataplane/engine/load_test_support.h"
 #include "dataplane/sim/scheduler.h"
 #include "dataplane/sim/test_client.h"
-#include "dataplane/sim/threaded_engine.h"
 #include "src/base/log.h"
 #include "src/rdb/test_sink.h"
 #include "storage/rdb_file_writer.h"
@@ -288,41 +285,18 @@ TEST_F(LoadTest, WhatAWorkerCannotBuildEndsIt) {
 
 // The same over threads that sleep and must be woken, on both sides.
 TEST_F(LoadTest, ThreadsWakeEachOther) {
+  const SimDisk::Image image = image_of(file_of_keys(INT64_MAX));
   for (int workers = 1; workers <= 4; ++workers) {
-    ThreadedEngine threads({.workers = workers,
-                            .seed = static_cast<uint64_t>(workers),
-                            .config = "poll-spin-us 0\n",
-                            .loads = true});
-    Engine& engine = threads.sim().engine();
-    threads.sim().transport(0).set_exact(true);  // answers come in one piece
-    ManualClock clock(Instant{kSchedulerStartMs * 1000});
-    SimDisk disk(1, clock, image_of(file_of_keys(INT64_MAX)));
-    std::atomic<int> woken{0};
-    engine.load_desk()->set_waker([&woken] {
-      woken.store(1);
-      woken.notify_one();
-    });
-    RdbLoader::Options options = small_pieces(1);
-    options.batches = static_cast<size_t>(workers) + 1;  // it waits for them all the time
-    RdbLoader loader(options, disk, *engine.load_desk(), engine.page().load);
-    FileLoader::Step step = FileLoader::Step::kAgain;
-    while ((step = loader.step(clock.now(), 0)) == FileLoader::Step::kAgain) {
-      clock.advance_us(100);
-    }
-    ASSERT_EQ(step, FileLoader::Step::kDone) << loader.error();
-    engine.load_desk()->finish();
-    MemoryClient client = threads.sim().transport(0).connect();
-    std::string answer = kLoading;
-    while (answer.find("LOADING") != std::string::npos) {  // until this worker has seen the end
-      client.send(encode({"GET", "key:5"}));
-      ASSERT_TRUE(client.wait(10'000));
-      answer = client.take();
-    }
+    const std::string answer = load_on_threads(
+        workers, image,
+        [workers](Disk& disk, Engine& engine) {
+          RdbLoader::Options options = small_pieces(1);
+          options.batches = static_cast<size_t>(workers) + 1;  // it waits for them all the time
+          return std::make_unique<RdbLoader>(options, disk, *engine.load_desk(),
+                                             engine.page().load);
+        },
+        {"GET", "key:5"});
     EXPECT_NE(answer.find(value_of(5)), std::string::npos) << answer;
-    client.half_close();
-    EXPECT_TRUE(threads.wait_for_departures(10'000));
-    EXPECT_TRUE(threads.stop());
-    EXPECT_EQ(threads.sim().leaks(), "");
   }
 }
 

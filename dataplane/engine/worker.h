@@ -117,12 +117,8 @@ class Worker {
   void reset_stats();
   // Any thread, behind the publication of what the worker is to see.
   static void wake_if_asleep(Worker& worker);
-  // Behind news of the disk.
-  static void wake_if_waiting_for_disk(Worker& worker) {
-    if (worker.waits_for_disk_.load(std::memory_order_relaxed)) {
-      wake_if_asleep(worker);
-    }
-  }
+  // Behind news of the disk; if something here waits for that.
+  static void wake_for_disk(Worker& worker);
   // The open session of that CLIENT ID, if it is this worker's; else null.
   Session* find_by_id(uint64_t id);
   // CLIENT PAUSE holds some commands back: data must not change by itself either.

@@ -93,6 +93,12 @@ bool Worker::gates_may_open() const {
   return !gated_.empty() && engine_.journal()->durable() != durable_seen_;
 }
 
+void Worker::wake_for_disk(Worker& worker) {
+  if (worker.waits_for_disk_.load(std::memory_order_relaxed)) {
+    wake_if_asleep(worker);
+  }
+}
+
 void Worker::open_gates() {
   durable_seen_ = engine_.journal()->durable();
   while (!gated_.empty()) {

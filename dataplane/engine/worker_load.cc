@@ -78,13 +78,16 @@ bool Worker::load_group(LoadWork& load) {
   LoadWork::Group& group = load.groups[load.next_group];
   load.next_group ^= 1;
   LoadWork::Group& behind = load.groups[load.next_group];
-  const bool go_on = load.batch->has_commands()
-                         ? (ask_for_commands(*load.batch, behind), run_group(load, group), true)
-                         : (ask_for_keys(*load.batch, behind), build_group(load, group));
-  group.count = 0;
-  if (!go_on) {
-    behind.count = 0;
+  if (load.batch->has_commands()) {
+    ask_for_commands(*load.batch, behind);
+    run_group(load, group);
+  } else {
+    ask_for_keys(*load.batch, behind);
+    if (!build_group(load, group)) {
+      behind.count = 0;
+    }
   }
+  group.count = 0;
   if (behind.count == 0) {
     load.desk.give_back(*std::exchange(load.batch, nullptr));
   }

@@ -1,7 +1,7 @@
-// A storage thread of the start: it loads what is on disk, until all keys are built, or something is
-// wrong with a file, or the server ends; then it may have more to do. What is loaded say the classes
-// that are made of it. Made and joined by the main thread; stays until the workers have ended, for
-// one that has given the last batch back may be about to wake it.
+// A storage thread of the start: it loads what is on disk, until all keys are built, or something
+// is wrong with a file, or the server ends; then it may have more to do. What is loaded say the
+// classes that are made of it. Made and joined by the main thread; stays until the workers have
+// ended, for one that has given the last batch back may be about to wake it.
 #pragma once
 
 #include <atomic>

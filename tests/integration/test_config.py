@@ -57,12 +57,6 @@ class ConfigFile(Case):
 
     @only_once
     @pollux_only
-    def test_append_only_refuses(self):
-        message = self.refused(appendonly="yes")
-        self.assertRegex(message, r"(?i)appendonly|append.only")
-
-    @only_once
-    @pollux_only
     def test_a_control_page_deletes_no_foreign_file(self):
         path = self.config_file("timeout 7\n")
         self.assertRegex(self.refused(control_page=path), "no control page.*deletes nothing")
