@@ -322,6 +322,24 @@ TEST(AofFiles, ASyncOfTheDirectoryIsTriedAgain) {
   EXPECT_EQ(machine.disk.seen().files.at("d/f.3.incr.aof"), "abc");
 }
 
+TEST(AofFiles, StopsThoughTheDirectoryCantBeSynced) {
+  Machine machine(used());
+  ASSERT_TRUE(machine.start());
+  machine.files.prepare_incr();
+  ASSERT_TRUE(machine.run());
+  machine.files.switch_incr();
+  machine.disk.fail_call(machine.disk.calls() + 2, EIO);
+  EXPECT_FALSE(machine.run());
+  ASSERT_TRUE(machine.files.busy());
+  machine.files.stop();
+  EXPECT_FALSE(machine.files.busy());
+  EXPECT_EQ(machine.files.incr().file, Disk::kNoFile);
+  EXPECT_TRUE(machine.names().contains("d/f.3.incr.aof"));
+  machine.files.start_apart();
+  ASSERT_TRUE(machine.run() && machine.append("abc") && machine.publish());
+  EXPECT_EQ(machine.names(), (Names{"d/f.manifest", "d/f.3.base.rdb", "d/f.4.incr.aof"}));
+}
+
 TEST(AofFiles, WhatCantBeDeletedIsDeletedLater) {
   Machine machine(used());
   ASSERT_TRUE(machine.start() && machine.next_incr());

@@ -58,6 +58,9 @@ void AofWriter::set_options(const Options& options) {
 
 void AofWriter::step(Instant now, int64_t wait_us) {
   now_ = now;
+  if (ending_ != Ending::kNo && end_begun_ == Instant{}) {
+    end_begun_ = now;
+  }
   take_completions();
   bool worked = files_step();
   worked = rewrite_step() || worked;
@@ -205,7 +208,8 @@ void AofWriter::write_ended() {
                  : "Look at the kernel's log (dmesg) and at the disk.");
   }
   figures_.last_error.set(error);
-  if (ending_ == Ending::kStop) {
+  if (ending_ == Ending::kStop ||
+      (ending_ == Ending::kFinish && is_over(end_begun_, kFinishUsMax))) {
     abandon();
   }
 }
@@ -258,7 +262,7 @@ void AofWriter::sync_ended() {
   sync_failed_ = true;
   life_ = Life::kRenewing;
   give_up_ = stage_ != Stage::kNone;
-  if (ending_ == Ending::kStop) {
+  if (ending_ != Ending::kNo) {
     abandon();
   }
 }

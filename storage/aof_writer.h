@@ -83,12 +83,13 @@ class AofWriter {
   // their changes into the journal.
   void start_apart();
   // appendonly no: what is there is written and synced. If that can't be done at the first try, or
-  // the history is not in force, it is left as it is.
+  // the history is out of force, it is left as it is.
   void stop();
-  // The end of the server: what is there is written and synced, whatever the policy; as long as it
-  // takes, and if the history is out of force, until it is in force again.
+  // The end of the server, whose workers have ended: as stop, whatever the policy, but writes that
+  // fail are tried again for so long.
+  static constexpr int64_t kFinishUsMax = 10'000'000;
   void finish();
-  // As things are: only what is under way ends. What that loses is told in the log.
+  // As things are: only what is under way ends. What that may lose is told in the log.
   void abandon();
   bool is_off() const { return life_ == Life::kOff; }
   bool in_force() const { return life_ == Life::kInForce; }
@@ -154,6 +155,7 @@ class AofWriter {
   bool growth_step();
   bool renew_step();
   bool delay_allows();
+  void end(Ending how);
   bool end_step();
   void close();
   // 0, or an errno.
@@ -178,6 +180,7 @@ class AofWriter {
   Life life_ = Life::kOff;
   Ending ending_ = Ending::kNo;
   Ticket end_ticket_;  // stop, finish: all up to this one is to be taken
+  Instant end_begun_;
 
   AofTail tail_;
   bool in_entry_ = false;     // the last part that was taken was not the last of its entry

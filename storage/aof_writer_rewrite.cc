@@ -48,18 +48,23 @@ void AofWriter::start_apart() {
 }
 
 void AofWriter::stop() {
-  if (life_ != Life::kOff && ending_ < Ending::kStop) {
-    ending_ = Ending::kStop;
-    end_ticket_ = journal_.drawn();
-    write_failed_at_ = {};
-  }
+  end(Ending::kStop);
 }
 
 void AofWriter::finish() {
-  if (life_ != Life::kOff && ending_ == Ending::kNo) {
-    ending_ = Ending::kFinish;
-    end_ticket_ = journal_.drawn();
-    write_failed_at_ = {};
+  end(Ending::kFinish);
+}
+
+void AofWriter::end(Ending how) {
+  if (life_ == Life::kOff || ending_ >= how) {
+    return;
+  }
+  ending_ = how;
+  end_begun_ = {};  // at the next step
+  end_ticket_ = journal_.drawn();
+  write_failed_at_ = {};  // try at once
+  if (life_ != Life::kInForce) {
+    abandon();  // what is there counts for nothing, or nobody knows for what
   }
 }
 
@@ -68,6 +73,9 @@ void AofWriter::abandon() {
     return;
   }
   ending_ = Ending::kAbandon;
+  if (!promises()) {
+    return;
+  }
   const uint64_t drawn = journal_.drawn().value;
   const uint64_t durable = journal_.durable().value;
   if (drawn > durable) {
@@ -79,13 +87,14 @@ void AofWriter::abandon() {
 }
 
 bool AofWriter::end_step() {
-  if (ending_ == Ending::kNo || (ending_ == Ending::kFinish && life_ != Life::kInForce)) {
+  if (ending_ == Ending::kNo) {
     return false;
   }
   if (stage_ != Stage::kNone) {
     give_up_ = true;
-    // Nobody waits for a directory that can't be synced, but for the end of the server.
-    if (!files_failed_ || tail_.under_way() || ending_ == Ending::kFinish) {
+    // Nobody waits for ever for a directory that can't be synced.
+    if (!files_failed_ || tail_.under_way() ||
+        (ending_ == Ending::kFinish && !is_over(end_begun_, kFinishUsMax))) {
       return false;
     }
     ordered_ = ordered_ && stage_ != Stage::kPublishing;
@@ -125,7 +134,7 @@ int AofWriter::measure(const std::string& name, uint64_t& bytes) {
 
 // Out of force: leaves the file that was, and begins one apart.
 bool AofWriter::renew_step() {
-  if (life_ != Life::kRenewing || ending_ >= Ending::kStop) {
+  if (life_ != Life::kRenewing || ending_ != Ending::kNo) {
     return false;
   }
   if (stage_ != Stage::kNone) {
@@ -140,9 +149,8 @@ bool AofWriter::renew_step() {
     files_.stop();
     return true;
   }
-  // Who waits for it does not wait for minutes.
-  const bool urgent = sync_failed_ || ending_ == Ending::kFinish;
-  if (!is_over(renew_failed_at_, kRetryUs) || (!urgent && !delay_allows())) {
+  // All writers wait for one that follows a failed sync, and not for minutes.
+  if (!is_over(renew_failed_at_, kRetryUs) || (!sync_failed_ && !delay_allows())) {
     return false;
   }
   life_ = Life::kApart;

@@ -614,17 +614,47 @@ TEST(AofWriter, TurnedOffThoughTheDirectoryCantBeSynced) {
   ASSERT_TRUE(rig.until([&] { return rig.writer.is_off(); }, 100));
 }
 
-TEST(AofWriter, TheEndWaitsForAHistoryThatIsOutOfForce) {
+// Its base will never be done: there are no workers any more.
+TEST(AofWriter, TheEndDoesNotWaitForAHistoryThatIsOutOfForce) {
   Rig rig({}, {}, /*loads=*/false);
   rig.writer.start_apart();
   rig.workers.set(0, "a", "1");
   rig.base.busy = true;
+  rig.pass_ms(500);
   rig.writer.finish();
-  rig.pass_ms(10'000);
+  ASSERT_TRUE(rig.until([&] { return rig.writer.is_off(); }, 100));
+  EXPECT_FALSE(rig.files.manifest().has_data());
+}
+
+TEST(AofWriter, TheEndWaitsForADiskThatIsFullButNotForEver) {
+  Rig rig;
+  rig.disk.set_space(0);
+  rig.workers.set(0, "a", "1");
+  rig.pass_ms(1000);
+  rig.writer.finish();
+  rig.pass_ms(9'000);
   EXPECT_FALSE(rig.writer.is_off());
-  rig.base.busy = false;
-  ASSERT_TRUE(rig.until([&] { return rig.writer.is_off(); }));
-  EXPECT_EQ(rig.file("f.1.base.aof"), rig.history.base(1));
+  rig.pass_ms(2'000);
+  EXPECT_TRUE(rig.writer.is_off());
+
+  Rig other;
+  other.disk.set_space(0);
+  other.workers.set(0, "a", "1");
+  other.writer.finish();
+  other.pass_ms(5'000);
+  other.disk.set_space(UINT64_MAX);
+  ASSERT_TRUE(other.until([&] { return other.writer.is_off(); }));
+  EXPECT_EQ(other.journal().durable().value, 1U);
+}
+
+TEST(AofWriter, ASyncThatFailsAtTheEndIsTheEnd) {
+  Rig rig({.fsync = Fsync::kNo});
+  rig.workers.set(0, "a", "1");
+  ASSERT_TRUE(rig.all_written());
+  rig.disk.fail_call(rig.disk.calls() + 1, EIO);
+  rig.writer.finish();
+  ASSERT_TRUE(rig.until([&] { return rig.writer.is_off(); }, 100));
+  EXPECT_EQ(rig.journal().durable().value, 0U);
 }
 
 TEST(AofWriter, TheEndTakesAllThatWasDrawn) {
@@ -647,9 +677,6 @@ TEST(AofWriter, AbandonedItIsOffSoonWhateverTheDisk) {
   rig.workers.set(0, "a", "1");
   rig.writer.request_rewrite();
   rig.pass_ms(1000);
-  rig.writer.finish();
-  rig.pass_ms(10'000);
-  EXPECT_FALSE(rig.writer.is_off());
   rig.writer.abandon();
   EXPECT_TRUE(rig.until([&] { return rig.writer.is_off(); }, 100));
 }

@@ -36,12 +36,8 @@ void JournalLane::begin_part(Ticket ticket, int64_t at_ms) {
   if (filling_ == nullptr || at_ == SIZE_MAX) {
     next_block();
   }
-  part_ = new (filling_->bytes + at_) Head{.ticket = ticket.value,
-                                           .at_ms = at_ms,
-                                           .size = 0,
-                                           .first_db = static_cast<uint16_t>(db_),
-                                           .last_db = 0,
-                                           .flags = 0};
+  part_ = new (filling_->bytes + at_) Head{
+      .ticket = ticket.value, .at_ms = at_ms, .size = 0, .first_db = db_, .last_db = 0, .flags = 0};
   at_ += sizeof(Head);
   part_bytes_ = 0;
   part_has_command_ = false;
@@ -49,7 +45,7 @@ void JournalLane::begin_part(Ticket ticket, int64_t at_ms) {
 
 void JournalLane::end_part(uint8_t flags) {
   part_->size = static_cast<uint32_t>(part_bytes_);
-  part_->last_db = static_cast<uint16_t>(db_);
+  part_->last_db = db_;
   part_->flags |= flags;
   part_ = nullptr;
   ++parts_;
@@ -83,15 +79,16 @@ JournalLane::Block* JournalLane::new_block() {
 }
 
 void JournalLane::select(uint32_t db) {
-  POLLUX_ASSERT(part_ != nullptr);
+  POLLUX_ASSERT(part_ != nullptr && db <= kDbMax);
   if (!part_has_command_ && part_bytes_ == 0) {
-    part_->first_db = static_cast<uint16_t>(db);
+    part_->first_db = db;
   } else if (db != db_) {
     char digits[16];
     const auto end = std::to_chars(digits, digits + sizeof digits, db).ptr;
     const std::string_view number(digits, static_cast<size_t>(end - digits));
     append("*2\r\n$6\r\nSELECT\r\n$");
-    append(number.size() < 10 ? std::string_view("123456789" + number.size() - 1, 1) : "10");
+    const char length = static_cast<char>('0' + number.size());  // at most 7
+    append({&length, 1});
     append("\r\n");
     append(number);
     append("\r\n");

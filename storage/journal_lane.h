@@ -33,6 +33,7 @@ struct JournalPart {
 class JournalLane {
  public:
   static constexpr size_t kBlockBytes = 64 << 10;
+  static constexpr uint32_t kDbMax = 9'999'999;
 
   JournalLane() = default;
   ~JournalLane();
@@ -87,8 +88,8 @@ class JournalLane {
     uint64_t ticket;
     int64_t at_ms;
     uint32_t size;
-    uint16_t first_db;
-    uint16_t last_db;
+    uint32_t first_db;
+    uint32_t last_db;
     uint8_t flags;  // kLast, kCut
   };
   static constexpr uint8_t kLast = 1;

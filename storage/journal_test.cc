@@ -158,7 +158,7 @@ TEST(Journal, WithASelectBeforeEntriesEachCommandIsInItsDatabase) {
       JournalLane& lane = journal.lane(worker(rng.below(3)));
       lane.begin(journal.draw(), {});
       for (uint64_t commands = rng.below(4); commands != 0; --commands) {
-        const auto db = static_cast<uint32_t>(rng.below(2) * rng.below(20));
+        const auto db = static_cast<uint32_t>(rng.below(2) * rng.below(20) * 50'000);
         const std::string text(rng.below(10) == 0 ? rng.below(3 * kBlock) : rng.below(99), 'x');
         lane.select(db);
         lane.append("*1\r\n$" + std::to_string(text.size()) + "\r\n");
