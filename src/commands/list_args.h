@@ -39,6 +39,14 @@ inline KeyEvent pop_event(ListEnd end) {
   return end == ListEnd::kFront ? KeyEvent::kLPop : KeyEvent::kRPop;
 }
 
+inline std::string_view push_word(ListEnd end) {
+  return end == ListEnd::kFront ? "LPUSH" : "RPUSH";
+}
+inline std::string_view pop_word(ListEnd end) {
+  return end == ListEnd::kFront ? "LPOP" : "RPOP";
+}
+inline std::string_view end_word(ListEnd end) { return end == ListEnd::kFront ? "LEFT" : "RIGHT"; }
+
 inline void reply_element(Reply& reply, const PackedValue& value) {
   char scratch[kInt64TextMax];
   reply.bulk(value.text(scratch));

@@ -21,6 +21,9 @@ void pop_or_wait(Context& ctx, ListEnd end) {
     ctx.reply.bulk(ctx.args[key_at]);
     reply_element(ctx.reply, list.view().end_value(end));
     drop_elements(edit, list, end, 1, pop_event(end));
+    if (ctx.effects != nullptr) {
+      ctx.effects->add({pop_word(end), ctx.args[key_at]});
+    }
   });
 }
 

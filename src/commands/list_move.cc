@@ -102,6 +102,45 @@ void reply_moved(Context& ctx, const Entry& target, const ListMove& move) {
                  ListEnd::kBack, move.count);
 }
 
+// In words of redis-server 7.0, which moves one at a time: the elements themselves, and how many go
+// where they were.
+void tell_moved(Context& ctx, const Entry& target, const ListMove& move) {
+  const std::string_view source = ctx.args[1];
+  if (!move.many) {
+    ctx.effects->add({"LMOVE", source, ctx.args[2], end_word(move.from), end_word(move.to)});
+    return;
+  }
+  const ListView list(target);
+  const bool front = move.to == ListEnd::kFront;
+  if (source == ctx.args[2] && move.from == move.to) {
+    ctx.effects->nothing();  // but that they may be turned around
+    for (uint64_t i = 0; move.turned() && i < move.count; ++i) {
+      const uint64_t index = block_first(move, list.size()) + i;
+      char scratch[kInt64TextMax];
+      ctx.effects->add({"LSET", source, NumberText(index), list.value(index).text(scratch)});
+    }
+    return;
+  }
+  {
+    EffectWords push(*ctx.effects, {push_word(move.to), ctx.args[2]});
+    uint64_t left = move.count;
+    list.walk(front ? move.count - 1 : list.size() - move.count, move.to,
+              [&](const PackedValue& value) {
+                char scratch[kInt64TextMax];
+                push.word(value.text(scratch));
+                return --left > 0;
+              });
+  }
+  ctx.effects->add({pop_word(move.from), source, NumberText(move.count)});
+}
+
+void finish_move(Context& ctx, const Entry& target, const ListMove& move) {
+  reply_moved(ctx, target, move);
+  if (ctx.effects != nullptr) {
+    tell_moved(ctx, target, move);
+  }
+}
+
 constexpr std::string_view kCountSentence = "ERR count should be greater than 0";
 
 // A number of at least 1 in argument `index`; else `sentence` is answered.
@@ -136,7 +175,7 @@ bool move_elements(Context& ctx, ListMove move) {
   if (ctx.args[1] == ctx.args[2]) {
     if (enough) {
       move_inside(ctx, source, move);
-      reply_moved(ctx, *source.entry(), move);
+      finish_move(ctx, *source.entry(), move);
     }
     return enough;
   }
@@ -146,7 +185,7 @@ bool move_elements(Context& ctx, ListMove move) {
   }
   if (enough) {
     move_between(ctx, source, target, move);
-    reply_moved(ctx, *target.entry(), move);
+    finish_move(ctx, *target.entry(), move);
   }
   return enough;
 }
@@ -206,7 +245,11 @@ bool pop_first_list(Context& ctx, const ListPop& pop) {
       ListEdit list(edit, ctx.config.encoding);
       ctx.reply.array(2);
       ctx.reply.bulk(ctx.args[i]);
-      pop_elements(ctx, edit, list, pop.end, std::min(pop.count, list.size()));
+      const uint64_t count = std::min(pop.count, list.size());
+      pop_elements(ctx, edit, list, pop.end, count);
+      if (ctx.effects != nullptr) {
+        ctx.effects->add({pop_word(pop.end), ctx.args[i], NumberText(count)});
+      }
     }
     return true;
   }

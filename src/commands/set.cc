@@ -111,6 +111,10 @@ void spop_one(Context& ctx, Edit& edit) {
   }
   const PackedValue chosen = set.view().random(ctx.rng);
   reply_packed(ctx.reply, chosen);
+  if (ctx.effects != nullptr) {
+    char scratch[kInt64TextMax];
+    ctx.effects->add({"SREM", ctx.args[1], chosen.text(scratch)});
+  }
   set.erase(SetMember(chosen));
   notify_and_drop_if_empty(edit, set.size(), KeyEvent::kSPop);
 }
@@ -132,12 +136,22 @@ void spop_many(Context& ctx, Edit& edit, uint64_t count) {
     edit.remove();
     edit.notify(KeyEvent::kSPop);
     edit.notify(KeyEvent::kDel);
+    if (ctx.effects != nullptr) {
+      ctx.effects->add({"DEL", ctx.args[1]});
+    }
     return;
   }
   ctx.reply.set(count);
   const std::vector<PackedValue> chosen = view.sample(count, ctx.rng);
   for (const PackedValue& member : chosen) {
     reply_packed(ctx.reply, member);
+  }
+  if (ctx.effects != nullptr) {
+    EffectWords srem(*ctx.effects, {"SREM", ctx.args[1]});
+    for (const PackedValue& member : chosen) {
+      char scratch[kInt64TextMax];
+      srem.word(member.text(scratch));
+    }
   }
   set.erase_sample(chosen);
   edit.notify(KeyEvent::kSPop);

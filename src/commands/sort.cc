@@ -11,7 +11,8 @@
 //
 // Order: by number, what is the same by its bytes; with ALPHA by bytes, as strings end at a NUL
 // unless the result is stored (redis-server compares by strcoll there, which in the locale "C" is
-// the same). What is the same by all of that stays in the order in which the elements came.
+// the same). What is the same by all of that stays in the order in which the elements came; of a set
+// whose result is stored, which has none, it goes by its bytes.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -59,6 +60,7 @@ class Pattern {
 
   bool is_element() const { return is_element_; }
   bool has_star() const { return has_star_; }
+  bool has_field() const { return !field_.empty(); }
   // The key for an element. Requires has_star().
   void make_key(std::string_view element, std::string& key) const {
     key.assign(before_).append(element).append(behind_);
@@ -98,6 +100,12 @@ struct SortQuery {
   std::optional<Pattern> by;
   std::vector<Pattern> gets;
   size_t target = 0;  // argument; 0: none
+
+  // Fields that have ended may be there when the same is done in a history that is run again.
+  bool reads_fields() const {
+    return (by && by->has_field()) ||
+           std::any_of(gets.begin(), gets.end(), [](const Pattern& get) { return get.has_field(); });
+  }
 };
 
 // An option of this name at argument `at`, with so many values behind it.
@@ -338,12 +346,15 @@ void sort_by(std::vector<Element>& all, size_t count, bool descending, Compare c
   std::sort(all.begin(), end, before);
 }
 
-void sort_elements(const SortQuery& query, std::vector<Element>& all, size_t count) {
+void sort_elements(const SortQuery& query, bool is_set, std::vector<Element>& all, size_t count) {
   if (query.alpha) {
-    sort_by(all, count, query.descending, [](const Element& a, const Element& b) {
+    const bool by_bytes = is_set && query.target != 0;
+    sort_by(all, count, query.descending, [by_bytes](const Element& a, const Element& b) {
       const bool has_a = a.alpha.data() != nullptr;
       const bool has_b = b.alpha.data() != nullptr;
-      return has_a && has_b ? a.alpha.compare(b.alpha) : (has_a ? 1 : 0) - (has_b ? 1 : 0);
+      const int order =
+          has_a && has_b ? a.alpha.compare(b.alpha) : (has_a ? 1 : 0) - (has_b ? 1 : 0);
+      return order == 0 && by_bytes ? a.text.compare(b.text) : order;
     });
   } else {
     sort_by(all, count, query.descending, [](const Element& a, const Element& b) {
@@ -373,6 +384,15 @@ void reply_result(Context& ctx, const SortQuery& query, std::span<Element> resul
                  });
 }
 
+void tell_stored(Context& ctx, const SortQuery& query,
+                 const std::vector<std::string_view>& values) {
+  ctx.effects->add({"DEL", ctx.args[query.target]});
+  EffectWords rpush(*ctx.effects, {"RPUSH", ctx.args[query.target]});
+  for (const std::string_view value : values) {
+    rpush.word(value);
+  }
+}
+
 // The list is made beside what may be its own elements, and then put in its place.
 void store_result(Context& ctx, const SortQuery& query, std::span<Element> result,
                   Elements& elements) {
@@ -388,6 +408,9 @@ void store_result(Context& ctx, const SortQuery& query, std::span<Element> resul
                    [&](const Element&, const std::optional<PackedValue>& value) {
                      values.push_back(value ? elements.text_of(*value) : std::string_view());
                    });
+  }
+  if (ctx.effects != nullptr && query.reads_fields() && !values.empty()) {
+    tell_stored(ctx, query, values);
   }
   Edit edit(ctx.keys, Key::of(ctx.args[query.target]));
   if (!values.empty()) {
@@ -438,7 +461,7 @@ void sort_generic(Context& ctx, bool may_store) {
       if (!weigh(ctx, query, elements)) {
         return;
       }
-      sort_elements(query, elements.all(), first + count);
+      sort_elements(query, is_set, elements.all(), first + count);
     }
     result = std::span(elements.all()).subspan(first, count);
   }

@@ -146,6 +146,51 @@ std::optional<StreamId> next_id(const std::optional<StreamIdPattern>& asked, Str
   return id > last ? std::optional(id) : std::nullopt;
 }
 
+// What goes by a trim of the stream in argument 1: its first entries, and, by ACKED, some behind
+// those that stay; and what was pending of them.
+void tell_trimmed(Context& ctx, const Stream& stream, uint64_t removed,
+                  const StreamLosses& losses) {
+  if (ctx.effects == nullptr) {
+    return;
+  }
+  std::span<const StreamId> behind = losses.entries;
+  while (!behind.empty() && (stream.length() == 0 || behind.front() < stream.first_id())) {
+    behind = behind.subspan(1);
+  }
+  if (removed > behind.size()) {
+    ctx.effects->add({"XTRIM", ctx.args[1], "MAXLEN", "=",
+                      NumberText(uint64_t{stream.length() + behind.size()})});
+  }
+  tell_deleted(ctx, ctx.args[1], behind);
+  tell_unreferenced(ctx, ctx.args[1], losses);
+}
+
+// The words do, unless they leave something open: the id, or where exactly the trim ended.
+void tell_added(Context& ctx, const AddOptions& options, StreamId id, const Stream& stream,
+                uint64_t removed, const StreamLosses& losses) {
+  const bool trims = options.trim.by != StreamTrim::By::kNothing;
+  const bool plain = options.trim.refs == StreamRefs::kKeep;
+  if (ctx.effects == nullptr || (options.id && !options.id->any_seq && plain &&
+                                 !(trims && options.trim.approximate))) {
+    return;
+  }
+  {
+    EffectWords xadd(*ctx.effects, {"XADD", ctx.args[1]});
+    if (plain && removed > 0) {
+      xadd.word("MAXLEN");
+      xadd.word("=");
+      xadd.word(NumberText(stream.length()));
+    }
+    xadd.word(StreamIdText(id));
+    for (const std::string_view word : ctx.args.subspan(options.fields_at)) {
+      xadd.word(word);
+    }
+  }
+  if (!plain) {
+    tell_trimmed(ctx, stream, removed, losses);
+  }
+}
+
 void xadd(Context& ctx) {
   AddOptions options;
   if (!read_options(ctx, /*adding=*/true, options)) {
@@ -192,9 +237,16 @@ void xadd(Context& ctx) {
   stream.append(*id, fields, ctx.config.encoding);
   reply_stream_id(ctx.reply, *id);
   edit.notify(KeyEvent::kXAdd);
-  if (options.trim.by != StreamTrim::By::kNothing && stream.trim(options.trim) > 0) {
-    edit.notify(KeyEvent::kXTrim);
+  StreamLosses losses;
+  options.trim.losses = ctx.effects != nullptr ? &losses : nullptr;
+  uint64_t removed = 0;
+  if (options.trim.by != StreamTrim::By::kNothing) {
+    removed = stream.trim(options.trim);
+    if (removed > 0) {
+      edit.notify(KeyEvent::kXTrim);
+    }
   }
+  tell_added(ctx, options, *id, stream, removed, losses);
 }
 
 // --- reading ---
@@ -310,11 +362,17 @@ void xtrim(Context& ctx) {
   if (!check_stream(ctx, *edit.entry())) {
     return;
   }
-  const uint64_t removed = writable_stream(edit).trim(options.trim);
+  StreamLosses losses;
+  options.trim.losses = ctx.effects != nullptr ? &losses : nullptr;
+  Stream& stream = writable_stream(edit);
+  const uint64_t removed = stream.trim(options.trim);
   if (removed > 0) {
     edit.notify(KeyEvent::kXTrim);
   } else {
     edit.keep_quiet();
+  }
+  if (options.trim.approximate || options.trim.refs != StreamRefs::kKeep) {
+    tell_trimmed(ctx, stream, removed, losses);
   }
   ctx.reply.integer(static_cast<int64_t>(removed));
 }

@@ -1,5 +1,9 @@
 #include "src/commands/stream_args.h"
 
+#include <initializer_list>
+#include <map>
+#include <vector>
+
 namespace pollux {
 
 namespace {
@@ -15,6 +19,19 @@ bool read_bound(Context& ctx, size_t index, StreamId& id, uint64_t missing_seq, 
   }
   id = *parsed;
   return true;
+}
+
+bool same_delivery(const StreamPending& a, const StreamPending& b) {
+  return a.consumer() == b.consumer() && a.delivered_ms() == b.delivered_ms() &&
+         a.deliveries() == b.deliveries();
+}
+
+void tell_ids(Effects& effects, std::initializer_list<std::string_view> head,
+              std::span<const StreamId> ids) {
+  EffectWords words(effects, head);
+  for (const StreamId id : ids) {
+    words.word(StreamIdText(id));
+  }
 }
 
 std::string quoted(std::string_view name) { return "'" + std::string(up_to_nul(name)) + "'"; }
@@ -144,6 +161,60 @@ void reply_stream_range(Reply& reply, const Stream& stream, StreamId from, Strea
     reply_stream_entry(reply, entry);
     return --left > 0;
   });
+}
+
+void tell_pending(Context& ctx, std::string_view key, const StreamGroup& group,
+                  std::span<const StreamId> ids) {
+  while (ctx.effects != nullptr && !ids.empty()) {
+    const StreamPending& first = *group.find(ids.front());
+    EffectWords xclaim(*ctx.effects,
+                       {"XCLAIM", key, group.name(), first.consumer()->name(), "0"});
+    do {
+      xclaim.word(StreamIdText(ids.front()));
+      ids = ids.subspan(1);
+    } while (!ids.empty() && same_delivery(first, *group.find(ids.front())));
+    xclaim.word("TIME");
+    xclaim.word(NumberText(first.delivered_ms()));
+    xclaim.word("RETRYCOUNT");
+    xclaim.word(NumberText(first.deliveries()));
+    xclaim.word("FORCE");
+    xclaim.word("JUSTID");
+    xclaim.word("LASTID");
+    xclaim.word(StreamIdText(group.last_id()));
+  }
+}
+
+void tell_group_read(Context& ctx, std::string_view key, const StreamGroup& group) {
+  if (ctx.effects != nullptr) {
+    ctx.effects->add({"XGROUP", "SETID", key, group.name(), StreamIdText(group.last_id()),
+                      "ENTRIESREAD", NumberText(group.entries_read)});
+  }
+}
+
+void tell_acknowledged(Context& ctx, std::string_view key, std::string_view group,
+                       std::span<const StreamId> ids) {
+  if (ctx.effects != nullptr) {
+    tell_ids(*ctx.effects, {"XACK", key, group}, ids);
+  }
+}
+
+void tell_unreferenced(Context& ctx, std::string_view key, const StreamLosses& losses) {
+  if (ctx.effects == nullptr) {
+    return;
+  }
+  std::map<std::string_view, std::vector<StreamId>> ids_of;
+  for (const StreamLosses::Reference& reference : losses.references) {
+    ids_of[reference.group->name()].push_back(reference.id);
+  }
+  for (const auto& [group, ids] : ids_of) {
+    tell_acknowledged(ctx, key, group, ids);
+  }
+}
+
+void tell_deleted(Context& ctx, std::string_view key, std::span<const StreamId> ids) {
+  if (ctx.effects != nullptr) {
+    tell_ids(*ctx.effects, {"XDEL", key}, ids);
+  }
 }
 
 void reply_lines(Reply& reply, std::span<const std::string_view> lines) {

@@ -51,6 +51,31 @@ bool reply_entry_of(Reply& reply, const Stream& stream, StreamId id);
 void reply_stream_range(Reply& reply, const Stream& stream, StreamId from, StreamId to,
                         uint64_t max);
 
+// --- effects; each is one only if somebody keeps a history ---
+
+// An id as a word: lives to the end of the expression.
+class StreamIdText {
+ public:
+  explicit StreamIdText(StreamId id) : size_(format_stream_id(id, text_)) {}
+  operator std::string_view() const { return {text_, size_}; }
+
+ private:
+  char text_[kStreamIdTextMax];
+  size_t size_;
+};
+
+// These entries of a group as they are pending now: to whom, since when, how often.
+void tell_pending(Context& ctx, std::string_view key, const StreamGroup& group,
+                  std::span<const StreamId> ids);
+// Up to where the group has read.
+void tell_group_read(Context& ctx, std::string_view key, const StreamGroup& group);
+// They are pending no more.
+void tell_acknowledged(Context& ctx, std::string_view key, std::string_view group,
+                       std::span<const StreamId> ids);
+void tell_unreferenced(Context& ctx, std::string_view key, const StreamLosses& losses);
+// Entries were deleted by their ids.
+void tell_deleted(Context& ctx, std::string_view key, std::span<const StreamId> ids);
+
 // Lines of a HELP subcommand.
 void reply_lines(Reply& reply, std::span<const std::string_view> lines);
 

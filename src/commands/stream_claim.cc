@@ -144,18 +144,20 @@ bool read_claim(Context& ctx, ClaimOptions& options) {
   }
   // Clients compute times by their own clocks, so one that can't be is no error.
   const int64_t now_ms = ctx.keys.now().ms();
-  if (options.delivered_ms < 0 || options.delivered_ms > now_ms) {
+  if (options.delivered_ms < 0 || (options.delivered_ms > now_ms && !ctx.keys.replaying())) {
     options.delivered_ms = now_ms;
   }
   return true;
 }
 
-// Whether the consumer has got this entry. What is pending and gone from the stream is forgotten.
+// Whether the consumer has got this entry. What is pending and `gone` from the stream is forgotten.
 bool claim(Context& ctx, const Target& target, const ClaimOptions& options, StreamId id,
-           Claimer& claimer, bool& changed) {
+           Claimer& claimer, std::vector<StreamId>& gone) {
   StreamPending* pending = target.group->find(id);
   if (!target.stream->contains(id)) {
-    changed = target.group->acknowledge(id) || changed;
+    if (target.group->acknowledge(id)) {
+      gone.push_back(id);
+    }
     return false;
   }
   if (pending == nullptr && !options.force) {
@@ -175,7 +177,6 @@ bool claim(Context& ctx, const Target& target, const ClaimOptions& options, Stre
   } else if (!options.just_ids) {
     target.group->set_deliveries(id, *pending, pending->deliveries() + 1);
   }
-  changed = true;
   return true;
 }
 
@@ -188,21 +189,26 @@ void xclaim(Context& ctx) {
   if (!find_target(ctx, edit, target) || !read_claim(ctx, options)) {
     return;
   }
-  bool changed = false;
-  if (options.last_id > target.group->last_id()) {
+  const bool moved = options.last_id > target.group->last_id();
+  if (moved) {
     target.group->set_last_id(options.last_id);
-    changed = true;
   }
   Claimer claimer(ctx, edit, *target.group);
   std::vector<StreamId> claimed;
+  std::vector<StreamId> gone;
   for (const std::string_view arg : ctx.args.subspan(5, options.ids_end - 5)) {
     const StreamId id = checked_stream_id(arg);
-    if (claim(ctx, target, options, id, claimer, changed)) {
+    if (claim(ctx, target, options, id, claimer, gone)) {
       claimed.push_back(id);
     }
   }
-  if (changed) {
+  if (moved || !claimed.empty() || !gone.empty()) {
     edit.notify(KeyEvent::kXGroupUse);
+    tell_acknowledged(ctx, ctx.args[1], ctx.args[2], gone);
+    tell_pending(ctx, ctx.args[1], *target.group, claimed);
+    if (moved && claimed.empty()) {
+      tell_group_read(ctx, ctx.args[1], *target.group);
+    }
   }
   reply_claimed(ctx, *target.stream, claimed, options.just_ids);
 }
@@ -295,6 +301,8 @@ void xautoclaim(Context& ctx) {
   const AutoClaimed result = auto_claim(ctx, edit, target, options);
   if (!result.claimed.empty() || !result.gone.empty()) {
     edit.notify(KeyEvent::kXGroupUse);
+    tell_acknowledged(ctx, ctx.args[1], ctx.args[2], result.gone);
+    tell_pending(ctx, ctx.args[1], *target.group, result.claimed);
   }
   ctx.reply.array(3);
   reply_stream_id(ctx.reply, result.next);

@@ -72,10 +72,14 @@ void reply_none(Context& ctx, size_t count) {
 
 // What was done to the stream and its groups, to be told once.
 struct Changes {
+  explicit Changes(const Context& ctx) : noted(ctx.effects != nullptr) {}
+
+  const bool noted;  // what went is of interest
   bool stream = false;
   bool groups = false;
+  StreamLosses losses;
 
-  void tell(Edit& edit) const {
+  void tell(Context& ctx, Edit& edit) const {
     if (stream) {
       edit.notify(KeyEvent::kXDel);
     } else if (groups) {
@@ -83,17 +87,25 @@ struct Changes {
     } else {
       edit.keep_quiet();
     }
+    tell_unreferenced(ctx, ctx.args[1], losses);
+    tell_deleted(ctx, ctx.args[1], losses.entries);
   }
 };
 
 int64_t delete_entry(Stream& stream, StreamId id, StreamRefs refs, Changes& changes) {
   if (refs == StreamRefs::kDelete) {
-    changes.groups = stream.forget(id) || changes.groups;
+    changes.groups =
+        stream.forget(id, changes.noted ? &changes.losses : nullptr) || changes.groups;
   } else if (refs == StreamRefs::kAcked && stream.is_referenced(id)) {
     return stream.contains(id) ? kStillReferenced : kNoSuchId;
   }
   const bool deleted = stream.erase(id);
-  changes.stream = changes.stream || deleted;
+  if (deleted) {
+    changes.stream = true;
+    if (changes.noted) {
+      changes.losses.entries.push_back(id);
+    }
+  }
   return deleted ? kDeleted : kNoSuchId;
 }
 
@@ -111,12 +123,12 @@ void xdelex(Context& ctx) {
     return;
   }
   Stream& stream = writable_stream(edit);
-  Changes changes;
+  Changes changes(ctx);
   ctx.reply.array(options.ids.size());
   for (const std::string_view id : options.ids) {
     ctx.reply.integer(delete_entry(stream, checked_stream_id(id), options.refs, changes));
   }
-  changes.tell(edit);
+  changes.tell(ctx, edit);
 }
 
 // An entry that was pending is deleted if it may be, and if it is still there.
@@ -126,6 +138,9 @@ int64_t acknowledge_and_delete(Stream& stream, StreamGroup& group, StreamId id, 
     return kNoSuchId;
   }
   changes.groups = true;
+  if (changes.noted) {
+    changes.losses.references.push_back({&group, id});
+  }
   const int64_t result = delete_entry(stream, id, refs, changes);
   return result == kNoSuchId ? kDeleted : result;
 }
@@ -146,13 +161,13 @@ void xackdel(Context& ctx) {
     return;
   }
   Stream& stream = writable_stream(edit);
-  Changes changes;
+  Changes changes(ctx);
   ctx.reply.array(options.ids.size());
   for (const std::string_view id : options.ids) {
     ctx.reply.integer(
         acknowledge_and_delete(stream, *group, checked_stream_id(id), options.refs, changes));
   }
-  changes.tell(edit);
+  changes.tell(ctx, edit);
 }
 
 // --- the table ---

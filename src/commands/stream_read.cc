@@ -351,9 +351,26 @@ bool look_up(Context& ctx, const ReadRequest& request, StreamReads& reads, size_
 
 // --- serving ---
 
+// What has been given to a consumer; which ids is of interest only to who keeps a history.
+class Delivered {
+ public:
+  explicit Delivered(const Context& ctx) : noted_(ctx.effects != nullptr) {}
+  void note(StreamId id) {
+    if (noted_) {
+      ids_.push_back(id);
+    }
+  }
+  std::span<const StreamId> ids() const { return ids_; }
+
+ private:
+  const bool noted_;
+  std::vector<StreamId> ids_;
+};
+
 // What a consumer has got and not acknowledged. What is gone from the stream comes without fields.
 void reply_history(Context& ctx, const ReadRequest& request, const Stream& stream,
-                   StreamGroup& group, StreamConsumer& consumer, StreamId after) {
+                   StreamGroup& group, StreamConsumer& consumer, StreamId after,
+                   Delivered& delivered) {
   const auto first = consumer.pending().from(*next_stream_id(after));
   uint64_t count = 0;
   for (auto at = first; !at.at_end() && count < request.count; at.next()) {
@@ -377,6 +394,7 @@ void reply_history(Context& ctx, const ReadRequest& request, const Stream& strea
     StreamPending& pending = *group.find(id);
     group.hand_over(id, pending, consumer, ctx.keys.now().ms());
     group.set_deliveries(id, pending, pending.deliveries() + 1);
+    delivered.note(id);
   }
 }
 
@@ -405,7 +423,8 @@ void reply_claimed(Context& ctx, const Stream& stream, StreamGroup& group, Strea
 
 // What is claimed, and behind it what nobody has got yet.
 void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, StreamGroup& group,
-               StreamConsumer& consumer, const std::vector<StreamId>& claimed) {
+               StreamConsumer& consumer, const std::vector<StreamId>& claimed,
+               Delivered& delivered) {
   const int64_t now_ms = ctx.keys.now().ms();
   const StreamId after = group.last_id();
   const uint64_t most = request.count - claimed.size();
@@ -418,6 +437,9 @@ void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, S
   }
   ctx.reply.array(claimed.size() + count);
   reply_claimed(ctx, stream, group, consumer, claimed);
+  for (const StreamId id : claimed) {
+    delivered.note(id);
+  }
   if (count == 0) {
     return;
   }
@@ -430,9 +452,22 @@ void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, S
     }
     if (!request.no_ack) {
       group.deliver(entry.id, consumer, now_ms);
+      delivered.note(entry.id);
     }
     return --count > 0;
   });
+}
+
+void tell_served(Context& ctx, std::string_view key, const StreamGroup& group, StreamId was_at,
+                 const Delivered& delivered) {
+  if (ctx.effects == nullptr) {
+    return;
+  }
+  ctx.effects->nothing();  // but what follows: a look at a history that is empty is none
+  tell_pending(ctx, key, group, delivered.ids());
+  if (group.last_id() != was_at) {
+    tell_group_read(ctx, key, group);
+  }
 }
 
 void serve_group(Context& ctx, const ReadRequest& request, size_t i, const StreamRead& read) {
@@ -441,17 +476,24 @@ void serve_group(Context& ctx, const ReadRequest& request, size_t i, const Strea
   StreamGroup& group = *stream.group(request.group);
   const int64_t now_ms = ctx.keys.now().ms();
   StreamConsumer* consumer = group.consumer(request.consumer);
+  const std::string_view key = ctx.args[request.keys_at + i];
   if (consumer == nullptr) {
     consumer = &group.add_consumer(request.consumer, now_ms);
     edit.notify(KeyEvent::kXGroupCreateConsumer);
+    if (ctx.effects != nullptr) {
+      ctx.effects->add({"XGROUP", "CREATECONSUMER", key, request.group, request.consumer});
+    }
   }
   group.set_seen(*consumer, now_ms);
+  const StreamId was_at = group.last_id();
+  Delivered delivered(ctx);
   if (read.after == StreamRead::kNew) {
-    reply_new(ctx, request, stream, group, *consumer, read.claimed);
+    reply_new(ctx, request, stream, group, *consumer, read.claimed, delivered);
   } else {
-    reply_history(ctx, request, stream, group, *consumer, read.after);
+    reply_history(ctx, request, stream, group, *consumer, read.after, delivered);
   }
   edit.notify(KeyEvent::kXGroupUse);
+  tell_served(ctx, key, group, was_at, delivered);
 }
 
 // What is gone from a stream is pending no more once somebody has asked for it, as with XAUTOCLAIM.
@@ -466,6 +508,7 @@ void forget_gone(Context& ctx, const ReadRequest& request, StreamReads& reads) {
       group.acknowledge(id);
     }
     edit.notify(KeyEvent::kXGroupUse);
+    tell_acknowledged(ctx, ctx.args[request.keys_at + i], request.group, reads[i].gone);
   }
 }
 

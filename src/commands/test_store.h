@@ -36,6 +36,18 @@ class TestStore {
   // The arguments of `line` are divided by spaces.
   std::string run(std::string_view line);
   std::string run_args(const std::vector<std::string_view>& args);
+  // --- a history, as the engine keeps it ---
+  // From here on: of each command that changed data, its effects, or else its words; of what ends by
+  // its time, its deletion. With SELECT where the database changes. Commands that wait do so, and are
+  // run again when one of their keys is there.
+  void keep_history();
+  // What has come since the last call, in RESP.
+  std::string take_history();
+  // Runs it, as one that is loaded. The first reply that is an error, or nothing.
+  std::string replay(std::string_view history);
+  // All that is due goes.
+  void tick();
+
   // The events of the last run: "set k, expire k".
   const std::string& events() const { return events_; }
 
@@ -50,7 +62,10 @@ class TestStore {
 
  private:
   class EventLog;
+  class WaitingHost;
+  struct Waiter;
 
+  void serve_waiters();
   void run_row(const CommandRow& row, Args args, Reply& reply, TextSink& sink);
 
   std::unique_ptr<EventLog> log_;
@@ -61,7 +76,10 @@ class TestStore {
   CommandTable table_;
   Rng rng_{1};
   DataConfig config_;
-  Host host_;
+  std::unique_ptr<WaitingHost> host_;
+  std::vector<Waiter> waiters_;
+  Effects effects_;
+  size_t ready_key_ = 0;
   Instant now_{1'700'000'000'000'000};
   int db_ = 0;
   int protocol_ = 2;

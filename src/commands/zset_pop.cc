@@ -27,6 +27,13 @@ void erase_popped(Context& ctx, Edit& edit, RankRange range, bool max) {
   finish_erase(edit, max ? KeyEvent::kZPopMax : KeyEvent::kZPopMin);
 }
 
+// Where the words name several keys, or wait.
+void tell_popped(Context& ctx, size_t key_at, uint64_t count, bool max) {
+  if (ctx.effects != nullptr) {
+    ctx.effects->add({max ? "ZPOPMAX" : "ZPOPMIN", ctx.args[key_at], NumberText(count)});
+  }
+}
+
 // --- of one key ---
 
 void pop(Context& ctx, bool max) {
@@ -88,6 +95,7 @@ void pop_or_wait(Context& ctx, bool max) {
       ctx.reply.real(score);
     });
     erase_popped(ctx, edit, range, max);
+    tell_popped(ctx, key_at, 1, max);
   });
 }
 
@@ -172,6 +180,7 @@ bool pop_first(Context& ctx, const MpopOptions& options) {
       ctx.reply.real(score);
     });
     erase_popped(ctx, edit, range, options.max);
+    tell_popped(ctx, i, range.size(), options.max);
     return true;
   }
   return false;

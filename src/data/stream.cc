@@ -335,10 +335,15 @@ bool Stream::is_referenced(StreamId id) const {
   return false;
 }
 
-bool Stream::forget(StreamId id) {
+bool Stream::forget(StreamId id, StreamLosses* losses) {
   bool known = false;
   for (auto at = groups_.first(); !at.at_end(); at.next()) {
-    known = at.value()->acknowledge(id) || known;
+    if (at.value()->acknowledge(id)) {
+      known = true;
+      if (losses != nullptr) {
+        losses->references.push_back({at.value(), id});
+      }
+    }
   }
   return known;
 }

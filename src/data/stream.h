@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "src/data/collection.h"
 #include "src/data/counted_arena.h"
@@ -32,6 +33,16 @@ enum class StreamRefs : uint8_t {
   kAcked,   // the entry goes only if every group has read and acknowledged it
 };
 
+// What has gone from a stream, for who must tell of it.
+struct StreamLosses {
+  struct Reference {
+    const StreamGroup* group;
+    StreamId id;
+  };
+  std::vector<Reference> references;  // what is pending no more
+  std::vector<StreamId> entries;      // of a trim by StreamRefs::kAcked only, others are the first ones
+};
+
 // What XTRIM is told.
 struct StreamTrim {
   enum class By : uint8_t { kNothing, kLength, kMinId } by = By::kNothing;
@@ -40,6 +51,7 @@ struct StreamTrim {
   StreamId min_id;           // those from here on may stay
   uint64_t limit = 0;        // no more than that go; 0: no limit
   StreamRefs refs = StreamRefs::kKeep;
+  StreamLosses* losses = nullptr;  // null: nobody wants to know
 };
 
 // Entries in a block of the arena.
@@ -126,7 +138,7 @@ class Stream final : public Collection {
   // Whether some group has not read this entry, or not acknowledged it.
   bool is_referenced(StreamId id) const;
   // Removes it from what is pending in all groups. False if it was in none.
-  bool forget(StreamId id);
+  bool forget(StreamId id, StreamLosses* losses = nullptr);
 
   // Changes of blocks and groups are told to this reader from here on, those in groups, too.
   void be_read(ReaderId reader);
@@ -188,7 +200,8 @@ class Stream final : public Collection {
   uint64_t trim_inside(StreamId id, Block& block, const StreamTrim& how);
   uint64_t trim_acknowledged(const StreamTrim& how);
   bool all_acknowledged(const BlockView& block) const;
-  uint64_t drop_acknowledged(StreamId id, const Block& block, const StreamTrim& how);
+  struct Gone;
+  uint64_t drop_acknowledged(StreamId id, const Block& block, const StreamTrim& how, Gone& gone);
 
   void find_first_id();
   int64_t estimate_read(StreamId id) const;

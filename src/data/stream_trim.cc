@@ -1,6 +1,8 @@
 // How a stream is trimmed (Stream::trim): from its first entry on, block by block as far as whole
 // ones may go, then inside of one. Which entries that are may be observed by clients, down to how
 // deleted ones count, so the steps are those of redis-server.
+#include <algorithm>
+
 #include "src/data/shard_memory.h"
 #include "src/data/stream.h"
 
@@ -26,7 +28,7 @@ uint64_t Stream::trim(const StreamTrim& how) {
     }
     if (how.refs == StreamRefs::kDelete && !groups_.empty()) {
       for (BlockView::Position at = view.first(); at < view.end();) {
-        forget(view.take(at).id);
+        forget(view.take(at).id, how.losses);
       }
     }
     drop_block(id, block, live, dropped);
@@ -87,7 +89,7 @@ uint64_t Stream::trim_inside(StreamId id, Block& block, const StreamTrim& how) {
       break;
     }
     if (how.refs == StreamRefs::kDelete) {
-      forget(entry.id);
+      forget(entry.id, how.losses);
     }
     if (!entry.deleted) {
       before_write(id, block);
@@ -102,6 +104,21 @@ uint64_t Stream::trim_inside(StreamId id, Block& block, const StreamTrim& how) {
 
 // --- what every group has acknowledged ---
 
+struct Stream::Gone {
+  StreamLosses* losses;
+  StreamId last;
+
+  void note(const StreamEntry& entry) {
+    if (entry.deleted) {
+      return;
+    }
+    last = entry.id;
+    if (losses != nullptr) {
+      losses->entries.push_back(entry.id);
+    }
+  }
+};
+
 // Entries that some group still needs are passed over, those behind what a group has read not even
 // looked at. By whole blocks, one that holds an entry which must stay does so as a whole.
 uint64_t Stream::trim_acknowledged(const StreamTrim& how) {
@@ -109,6 +126,7 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how) {
   for (auto at = groups_.first(); !at.at_end(); at.next()) {
     read_by_all = std::min(read_by_all, at.value()->last_id());
   }
+  Gone gone{.losses = how.losses};
   uint64_t removed = 0;
   uint64_t examined = 0;
   Dropped dropped;
@@ -126,15 +144,18 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how) {
       }
       if (all_acknowledged(view)) {
         removed += view.live();
+        for (BlockView::Position entry = view.first(); entry < view.end();) {
+          gone.note(view.take(entry));
+        }
         drop_block(id, block, view.live(), dropped);
       }
     } else {
-      const uint64_t gone = drop_acknowledged(id, block, how);
-      removed += gone;
-      if (gone == view.live()) {
+      const uint64_t count = drop_acknowledged(id, block, how, gone);
+      removed += count;
+      if (count == view.live()) {
         drop_block(id, block, 0, dropped);
       } else {
-        set_counts(id, block, view.live() - gone, view.deleted() + gone);
+        set_counts(id, block, view.live() - count, view.deleted() + count);
       }
     }
     const auto next = next_stream_id(id);
@@ -148,6 +169,9 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how) {
   }
   if (removed > 0) {
     find_first_id();
+  }
+  if (length_ > 0 && gone.last > first_id_) {
+    max_deleted_id_ = std::max(max_deleted_id_, gone.last);  // as if by its id: there is a gap
   }
   return removed;
 }
@@ -163,7 +187,8 @@ bool Stream::all_acknowledged(const BlockView& block) const {
 }
 
 // Marks those entries of a block that may go; the counts are the caller's. Returns how many.
-uint64_t Stream::drop_acknowledged(StreamId id, const Block& block, const StreamTrim& how) {
+uint64_t Stream::drop_acknowledged(StreamId id, const Block& block, const StreamTrim& how,
+                                   Gone& gone) {
   const BlockView view(id, block.bytes);
   uint64_t removed = 0;
   for (BlockView::Position at = view.first(); at < view.end();) {
@@ -176,6 +201,7 @@ uint64_t Stream::drop_acknowledged(StreamId id, const Block& block, const Stream
       break;
     }
     if (!is_referenced(entry.id)) {
+      gone.note(entry);
       before_write(id, block);
       BlockView::flag_deleted(block.bytes, here);
       ++removed;

@@ -1,0 +1,492 @@
+// What commands leave in a history: read by effects_table_test.cc, which holds the handlers against
+// it, and by tests/integration/effects_of_redis.py, which holds redis-server against it.
+//
+//   - command    prepares; what it leaves is not looked at
+//   & command    waits, for another client
+//   > command    leaves what follows, up to the next command; "+": one that redis-server 7.0 has not
+//   = command    as redis-server's append-only file has it
+//   : command    ours alone
+//   ! command    redis-server's alone
+//   ~ 100        milliseconds pass
+//
+// An empty line ends a case: the next begins without data. {now}, {now+1000}: Unix time in ms.
+#pragma once
+
+#include <string_view>
+
+namespace pollux {
+
+inline constexpr std::string_view kEffectsTable = R"table(
+> SET k v
+= SET k v
+> SET k v EX 10
+= SET k v PXAT {now+10000}
+> SET k v PX 1000 NX
+> SET k v EXAT 99999999999 XX
+= SET k v PXAT 99999999999000
+> SET k v PXAT 99999999999999 GET
+= SET k v PXAT 99999999999999
+> SET k w XX
+: SET k w
+! SET k w XX
+> SET k v GET
+= SET k v
+> SET k v XX GET KEEPTTL
+: SET k v KEEPTTL
+! SET k v XX KEEPTTL
+> SET n v NX
+: SET n v
+! SET n v NX
+> SET k v PXAT 1
+= SET k v PXAT 1
+
+> SETEX k 10 v
+= SET k v PXAT {now+10000}
+> PSETEX k 10 v
+= SET k v PXAT {now+10}
+> SETNX k v
+> SETNX n v
+= SETNX n v
+> GETSET n w
+= SET n w
+> MSETNX n 1 m 2
+> MSETNX m 1 o 2
+= MSETNX m 1 o 2
+
+- SET k v
+> GETEX k
+> GETEX k EX 10
+= PEXPIREAT k {now+10000}
+> GETEX k PERSIST
+= PERSIST k
+> GETEX k PERSIST
+> GETEX k PXAT 1
+= DEL k
+> GETDEL k
+- SET k v
+> GETDEL k
+= DEL k
+
+- SET k 1
+> EXPIRE k 100
+= PEXPIREAT k {now+100000}
+> PEXPIRE k 100000 NX
+> EXPIRE k 200 GT
+: PEXPIREAT k {now+200000}
+! PEXPIREAT k {now+200000} GT
+> PEXPIRE k 1000 LT
+: PEXPIREAT k {now+1000}
+! PEXPIREAT k {now+1000} LT
+> EXPIREAT k 99999999999
+= PEXPIREAT k 99999999999000
+> PERSIST k
+= PERSIST k
+> PERSIST k
+> EXPIRE k -1
+= DEL k
+> EXPIRE k -1
+
+> INCRBYFLOAT f 1.5
+= SET f 1.5 KEEPTTL
+> INCR n
+= INCR n
+> APPEND n 1
+= APPEND n 1
+> HINCRBYFLOAT h a 1.5
+= HSET h a 1.5
+> HINCRBY h a 1
+> HINCRBY h b 1
+= HINCRBY h b 1
+> HSETNX h b 1
+> HDEL h nope
+> BITFIELD bits INCRBY u4 0 1
+= BITFIELD bits INCRBY u4 0 1
+> BITFIELD bits OVERFLOW FAIL INCRBY u4 0 15
+
+- SADD s a b
+> SPOP s 0
+> SPOP s 2
+= DEL s
+- SADD s a
+> SPOP s
+= SREM s a
+> SPOP s
+
+- RPUSH l a b c d e f
+> BLPOP l 0
+= LPOP l
+> BRPOP x l 0
+= RPOP l
+> BLMOVE l m LEFT RIGHT 0
+= LMOVE l m LEFT RIGHT
+> BRPOPLPUSH l m 0
+: LMOVE l m RIGHT LEFT
+! RPOPLPUSH l m
+> RPOPLPUSH l m
+: LMOVE l m RIGHT LEFT
+! RPOPLPUSH l m
+> BLMPOP 0 2 x m LEFT COUNT 2
+= LPOP m 2
+> LMPOP 2 x m RIGHT COUNT 5
+= RPOP m 1
+> LPOP l 0
+> LPOP x
+
+& BLPOP l 0
+> RPUSH l a b
+= RPUSH l a b
+= LPOP l
+
+& BRPOP x l 0
+> RPUSH l a
+= RPUSH l a
+= RPOP l
+
+& BLMOVE l m LEFT RIGHT 0
+& BLPOP m 0
+> RPUSH l a b
+= RPUSH l a b
+= LMOVE l m LEFT RIGHT
+= LPOP m
+
+& BLMPOP 0 2 x l LEFT COUNT 5
+> RPUSH l a b
+= RPUSH l a b
+= LPOP l 2
+
+- RPUSH l a b c d
+- SET x y EX 100
++ LMOVEM l m LEFT RIGHT COUNT 2 BULK
+: RPUSH m a b
+: LPOP l 2
++ LMOVEM l m RIGHT LEFT COUNT 9 BULK
+: LPUSH m d c
+: RPOP l 2
++ LMOVEM m m LEFT RIGHT COUNT 1 OBO
+: RPUSH m c
+: LPOP m 1
++ LMOVEM m m LEFT LEFT COUNT 2 OBO
+: LSET m 0 a
+: LSET m 1 d
++ LMOVEM m m LEFT LEFT COUNT 2 BULK
++ LMOVEM l m LEFT RIGHT COUNT 2 BULK
++ LMOVEM m l RIGHT RIGHT COUNT 2 OBO
+: RPUSH l c b
+: RPOP m 2
+
+& BZPOPMIN x z 0
+> ZADD z 1 a 2 b
+= ZADD z 1 a 2 b
+: ZPOPMIN z 1
+! ZPOPMIN z
+
+& BZMPOP 0 2 x z MAX COUNT 5
+> ZADD z 1 a 2 b
+= ZADD z 1 a 2 b
+= ZPOPMAX z 2
+
+- ZADD z 1 a 2 b 3 c 4 d
+> BZPOPMAX x z 0
+: ZPOPMAX z 1
+! ZPOPMAX z
+> ZMPOP 2 x z MIN COUNT 2
+= ZPOPMIN z 2
+> BZMPOP 0 2 x z MIN
+= ZPOPMIN z 1
+> ZPOPMIN z
+> ZADD z 1 a 2 b
+= ZADD z 1 a 2 b
+> ZADD z XX 1 nope
+> ZADD z GT 1 a
+> ZADD z XX GT 5 a
+= ZADD z XX GT 5 a
+
+> XADD s * a 1
+= XADD s {now}-0 a 1
+> XADD s 99999999999999-* a 1
+= XADD s 99999999999999-0 a 1
+> XADD s 99999999999999-5 a 1
+= XADD s 99999999999999-5 a 1
+> XADD s NOMKSTREAM * a 1
+: XADD s 99999999999999-6 a 1
+! XADD s NOMKSTREAM 99999999999999-6 a 1
+> XADD s MAXLEN 2 * a 1
+: XADD s MAXLEN = 2 99999999999999-7 a 1
+! XADD s MAXLEN 2 99999999999999-7 a 1
+> XADD s MAXLEN ~ 2 * a 1
+: XADD s 99999999999999-8 a 1
+! XADD s MAXLEN = 3 99999999999999-8 a 1
+> XADD none NOMKSTREAM * a 1
+> XTRIM s MAXLEN ~ 1
+> XTRIM s MAXLEN 1
+= XTRIM s MAXLEN 1
+> XDEL s 1-1
+
+- CONFIG SET stream-node-max-entries 2
+- XADD s 1-1 a 1
+- XADD s 1-2 a 1
+- XADD s 1-3 a 1
+- XADD s 1-4 a 1
+- XADD s 1-5 a 1
+> XADD s MAXLEN ~ 3 1-6 a 1
+= XADD s MAXLEN = 4 1-6 a 1
+> XTRIM s MAXLEN ~ 2
+= XTRIM s MAXLEN = 2
+> XADD s MINID ~ 1-6 1-7 a 1
+: XADD s 1-7 a 1
+! XADD s MINID = 1-5 1-7 a 1
+- XADD s 1-8 a 1
+> XTRIM s MINID ~ 1-8
+: XTRIM s MAXLEN = 2
+! XTRIM s MINID = 1-7
+> XTRIM s MAXLEN ~ 0 LIMIT 1
+- CONFIG SET stream-node-max-entries 100
+
+- XADD s 1-1 a 1
+- XADD s 1-2 a 1
+- XADD s 1-3 a 1
+- XADD s 1-4 a 1
+> XGROUP CREATE s g 0
+= XGROUP CREATE s g 0
+> XGROUP CREATE s g2 $
+= XGROUP CREATE s g2 $
+> XREADGROUP GROUP g c COUNT 2 STREAMS s >
+: XGROUP CREATECONSUMER s g c
+: XCLAIM s g c 0 1-1 1-2 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-2
+: XGROUP SETID s g 1-2 ENTRIESREAD 2
+! XCLAIM s g c 0 1-1 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-1
+! XCLAIM s g c 0 1-2 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-2
+~ 5
+> XREADGROUP GROUP g c COUNT 1 STREAMS s 0
+: XCLAIM s g c 0 1-1 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 1-2
+> XREADGROUP GROUP g c COUNT 1 NOACK STREAMS s >
+= XGROUP SETID s g 1-3 ENTRIESREAD 3
+> XREADGROUP GROUP g c STREAMS s >
+: XCLAIM s g c 0 1-4 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-4
+: XGROUP SETID s g 1-4 ENTRIESREAD 4
+! XCLAIM s g c 0 1-4 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-4
+> XREADGROUP GROUP g c STREAMS s >
+> XACK s g 1-1 1-9
+= XACK s g 1-1 1-9
+> XACK s g 1-1
+> XGROUP CREATECONSUMER s g d
+= XGROUP CREATECONSUMER s g d
+> XGROUP CREATECONSUMER s g d
+> XGROUP DELCONSUMER s g d
+= XGROUP DELCONSUMER s g d
+> XGROUP DESTROY s g
+= XGROUP DESTROY s g
+> XGROUP DESTROY s g
+
+- XADD s 1-1 a 1
+- XADD s 1-2 a 1
+- XADD s 1-3 a 1
+- XGROUP CREATE s g 0
+- XREADGROUP GROUP g c STREAMS s >
+> XCLAIM s g d 0 1-1
+= XCLAIM s g d 0 1-1 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 1-3
+> XCLAIM s g d 0 1-1 JUSTID
+= XCLAIM s g d 0 1-1 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 1-3
+> XCLAIM s g d 0 1-1 1-2 IDLE 100 RETRYCOUNT 7
+: XCLAIM s g d 0 1-1 1-2 TIME {now-100} RETRYCOUNT 7 FORCE JUSTID LASTID 1-3
+! XCLAIM s g d 0 1-1 TIME {now-100} RETRYCOUNT 7 FORCE JUSTID LASTID 1-3
+! XCLAIM s g d 0 1-2 TIME {now-100} RETRYCOUNT 7 FORCE JUSTID LASTID 1-3
+> XCLAIM s g e 100000 1-2
+> XCLAIM s g d 0 1-9 LASTID 1-9
+= XGROUP SETID s g 1-9 ENTRIESREAD 3
+- XACK s g 1-1
+- XDEL s 1-2
+> XCLAIM s g e 0 1-1 FORCE JUSTID
+: XCLAIM s g e 0 1-1 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-9
+! XCLAIM s g e 0 1-1 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-9
+> XAUTOCLAIM s g f 0 0
+: XACK s g 1-2
+: XCLAIM s g f 0 1-1 1-3 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 1-9
+! XCLAIM s g f 0 1-1 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 1-9
+! XCLAIM s g d 0 1-2 TIME {now-100} RETRYCOUNT 7 FORCE JUSTID LASTID 1-9
+! XCLAIM s g f 0 1-3 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 1-9
+> XAUTOCLAIM s g f 1000000 0
+> XSETID s 5-5
+= XSETID s 5-5
+
+- XGROUP CREATE s g $ MKSTREAM
+- XGROUP CREATE s h $
+& XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+& XREADGROUP GROUP h c BLOCK 0 NOACK STREAMS s >
+> XADD s 1-1 a 1
+= XADD s 1-1 a 1
+: XGROUP CREATECONSUMER s g c
+= XCLAIM s g c 0 1-1 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-1
+: XGROUP SETID s g 1-1 ENTRIESREAD 1
+= XGROUP CREATECONSUMER s h c
+= XGROUP SETID s h 1-1 ENTRIESREAD 1
+
+- XADD s 1-1 a 1
+- XADD s 1-2 a 1
+- XADD s 1-3 a 1
+- XADD s 1-4 a 1
+- XGROUP CREATE s g 0
+- XGROUP CREATE s h 0
+- XREADGROUP GROUP g c COUNT 3 STREAMS s >
+- XREADGROUP GROUP h c COUNT 2 STREAMS s >
++ XDELEX s DELREF IDS 2 1-1 9-9
+: XACK s g 1-1
+: XACK s h 1-1
+: XDEL s 1-1
++ XDELEX s ACKED IDS 1 1-2
++ XACKDEL s g ACKED IDS 1 1-2
+: XACK s g 1-2
++ XACKDEL s h IDS 1 1-2
+: XACK s h 1-2
+: XDEL s 1-2
++ XTRIM s MAXLEN 1 DELREF
+: XTRIM s MAXLEN = 1
+: XACK s g 1-3
++ XADD s KEEPREF MAXLEN ~ 5 2-* a 1
+: XADD s 2-0 a 1
++ XADD s DELREF MAXLEN = 1 3-0 a 1
+: XADD s 3-0 a 1
+: XTRIM s MAXLEN = 1
+~ 10
++ XREADGROUP GROUP g c CLAIM 0 STREAMS s >
+: XCLAIM s g c 0 3-0 TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 3-0
+: XGROUP SETID s g 3-0 ENTRIESREAD 4
+~ 10
++ XREADGROUP GROUP g d CLAIM 5 STREAMS s >
+: XGROUP CREATECONSUMER s g d
+: XCLAIM s g d 0 3-0 TIME {now} RETRYCOUNT 2 FORCE JUSTID LASTID 3-0
+
+- XADD s 1-1 a 1
+- XADD s 1-2 a 1
+- XADD s 1-3 a 1
+- XADD s 1-4 a 1
+- XGROUP CREATE s g 0
+- XREADGROUP GROUP g c STREAMS s >
+- XACK s g 1-1 1-3
++ XTRIM s MAXLEN 0 ACKED
+: XTRIM s MAXLEN = 3
+: XDEL s 1-3
+
+> RPUSH l 3 1 2
+= RPUSH l 3 1 2
+> SORT l STORE d
+= SORT l STORE d
+> SORT none STORE d
+= SORT none STORE d
+> SORT none STORE d
+- HSET w_1 a 3
+- HSET w_2 a 2
+- HSET w_3 a 1
+> SORT l BY w_*->a STORE d
+: DEL d
+: RPUSH d 3 2 1
+! SORT l BY w_*->a STORE d
+> GEOADD g 15 37 a
+: GEOADD g 15 37 a
+! zadd g 3476504601741708 a
+> GEORADIUS g 15 37 200 km STORE d
+= GEORADIUS g 15 37 200 km STORE d
+> GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
+: DEL d
+: ZADD d 3476504601741708 a
+! GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
+> PFADD hll a b c
+= PFADD hll a b c
+> PFADD hll a
+> PFCOUNT hll
+= PFCOUNT hll
+> PFCOUNT hll
+> SUNIONSTORE d none
+= SUNIONSTORE d none
+
+- SET k v
+> RENAME k k
+> RENAME k k2
+= RENAME k k2
+> COPY k2 k3
+= COPY k2 k3
+> COPY k2 k3
+> MOVE k3 2
+= MOVE k3 2
+> SWAPDB 0 2
+= SWAPDB 0 2
+> FLUSHDB
+= FLUSHDB
+> FLUSHALL ASYNC
+= FLUSHALL ASYNC
+> DEL none
+
+- SET a v PX 30
+- SET b v
+- SET c v PX 30
+~ 40
+> GET a
+= DEL a
+> RENAME b c
+= DEL c
+= RENAME b c
+
+- SET k v
++ DELEX k IFEQ v
+: DEL k
+- SET k v
++ DELIFEQ k v
+: DEL k
++ DELIFEQ k v
++ SET k v IFNE w
+: SET k v
++ MSETEX 2 a 1 b 2 EX 10
+: SET a 1 PXAT {now+10000}
+: SET b 2 PXAT {now+10000}
++ MSETEX 2 a 1 b 2 KEEPTTL
+: SET a 1 KEEPTTL
+: SET b 2 KEEPTTL
++ MSETEX 1 a 1 NX
++ MSETEX 1 c 1 NX
+: SET c 1
++ INCREX n EX 10
+: SET n 1 PXAT {now+10000}
++ INCREX n BYFLOAT 0.5
+: SET n 1.5 PXAT {now+10000}
++ INCREX n UBOUND 1 BYFLOAT 5
+
+- HSET h a 1 b 2 c 3 d 4
++ HEXPIRE h 10 FIELDS 3 a b none
+: HPEXPIREAT h {now+10000} FIELDS 2 a b
++ HPEXPIRE h 5000 GT FIELDS 2 a c
++ HEXPIREAT h 1 FIELDS 1 d
+: HDEL h d
++ HGETEX h EX 100 FIELDS 2 a none
+: HPEXPIREAT h {now+100000} FIELDS 1 a
++ HGETEX h PERSIST FIELDS 2 a c
+: HPERSIST h FIELDS 1 a
++ HGETEX h FIELDS 1 a
++ HINCRBYFLOAT h b 0.5
+: HSET h b 2.5
+: HPEXPIREAT h {now+10000} FIELDS 1 b
++ HSETEX h KEEPTTL FIELDS 2 b 1 x 2
+: HSET h b 1 x 2
+: HPEXPIREAT h {now+10000} FIELDS 1 b
++ HSETEX h PX 500 FIELDS 2 b 1 y 2
+: HSET h b 1 y 2
+: HPEXPIREAT h {now+500} FIELDS 2 b y
++ HSETEX h FNX FIELDS 1 b 1
++ HSETEX h FIELDS 1 b 1
+: HSET h b 1
++ HSETEX h PXAT 1 FIELDS 2 b 1 z 1
+: HDEL h b z
++ HGETDEL h FIELDS 2 x none
+: HDEL h x
++ HPERSIST h FIELDS 1 y
+: HPERSIST h FIELDS 1 y
++ HEXPIRE h 1 FIELDS 2 y a
+: HPEXPIREAT h {now+1000} FIELDS 2 y a
+~ 2000
++ HLEN h
+: HDEL h y
+: HDEL h a
++ HGETDEL h FIELDS 1 c
+: HDEL h c
+)table";
+
+}  // namespace pollux
