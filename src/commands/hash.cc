@@ -78,10 +78,7 @@ void hdel(Context& ctx) {
   }
   if (erased > 0) {
     change.edit.notify(KeyEvent::kHDel);
-    if (left == 0) {
-      change.edit.remove();
-      change.edit.notify(KeyEvent::kDel);
-    }
+    change.remove_if_empty();
   }
   ctx.reply.integer(erased);
 }

@@ -33,6 +33,9 @@ class HashChange {
   // Behind a change that may have taken fields: without any, the key goes.
   void remove_if_empty() {
     if (hash.size() == 0) {
+      if (hash.view().has_hidden()) {
+        edit.tell_all_expired();
+      }
       edit.remove();
       edit.notify(KeyEvent::kDel);
     }

@@ -17,7 +17,7 @@ class TestStore::EventLog final : public ChangeObserver {
  public:
   explicit EventLog(std::string& text) : text_(text) {}
   void before(int, const Key&, const Entry*) override {}
-  void after(int db, const Key& key, KeyEvent event, const Entry*) override {
+  void after(int db, const Key& key, KeyEvent event, const Entry* entry) override {
     text_ += text_.empty() ? "" : ", ";
     text_ += key_event_row(event).name;
     text_ += ' ';
@@ -27,7 +27,7 @@ class TestStore::EventLog final : public ChangeObserver {
     } else if (event != KeyEvent::kHExpired && !(event == KeyEvent::kDel && fields_ended_)) {
       changed_ = true;
     }
-    fields_ended_ = event == KeyEvent::kHExpired;
+    fields_ended_ = event == KeyEvent::kHExpired && entry == nullptr;
   }
   void field_expired(int db, const Key& key, std::string_view field) override {
     append(db, {"HDEL", key.bytes, field});
@@ -63,7 +63,7 @@ class TestStore::EventLog final : public ChangeObserver {
   std::string& text_;
   bool kept_ = false;
   bool changed_ = false;
-  bool fields_ended_ = false;  // by the last event
+  bool fields_ended_ = false;  // the key's last ones; that it goes is the next event
   int db_ = 0;
   std::string history_;
 };
@@ -72,6 +72,7 @@ struct TestStore::Waiter {
   const CommandRow* row;
   std::vector<std::string> args;
   Wait wait;
+  int db;
 };
 
 class TestStore::WaitingHost final : public Host {
@@ -83,7 +84,7 @@ class TestStore::WaitingHost final : public Host {
     }
     waits_ = true;
     if (ctx.ready_key == 0) {
-      Waiter waiter{&ctx.row, {ctx.args.begin(), ctx.args.end()}, wait};
+      Waiter waiter{&ctx.row, {ctx.args.begin(), ctx.args.end()}, wait, ctx.keys.db()};
       for (const Wait::Rewritten& rewritten : wait.rewritten) {
         waiter.args[rewritten.index] = rewritten.text;
       }
@@ -237,12 +238,14 @@ void TestStore::run_row(const CommandRow& row, Args args, Reply& reply, TextSink
 
 // Those that one of their keys can serve, the one that has waited longest first.
 void TestStore::serve_waiters() {
+  const int db = db_;
   for (size_t i = 0; i < waiters_.size();) {
     const Waiter waiter = waiters_[i];
-    bool served = false;
+    db_ = waiter.db;
+    bool served = waiter.wait.until_ms != 0 && waiter.wait.until_ms <= now_.ms();
     const size_t end = waiter.wait.first_key + waiter.wait.key_count;
     for (size_t key = waiter.wait.first_key; key < end && !served; ++key) {
-      const Entry* entry = keys_.peek(Key::of(waiter.args[key]));
+      const Entry* entry = keys_.peek_in(db_, Key::of(waiter.args[key]));
       if (entry == nullptr || entry->type() != waiter.wait.type) {
         continue;
       }
@@ -262,6 +265,7 @@ void TestStore::serve_waiters() {
       ++i;
     }
   }
+  db_ = db;
 }
 
 void TestStore::keep_history() {

@@ -192,6 +192,12 @@ class Edit {
   void tell_expired(std::string_view field) {
     store_.observer_->field_expired(db_, key_, field);
   }
+  // All that are left have ended.
+  void tell_all_expired() {
+    if (tells()) {
+      store_.observer_->all_fields_expired(db_, key_);
+    }
+  }
 
   // When the first field of a hash ends; -1: none does. (For HashEditor; the timer stays while the
   // value is a hash.) Requires an entry.

@@ -112,9 +112,7 @@ void ShardStore::expire_fields(int db, const Key& key, KeyTable::Position positi
   if (hash_is_all_due(*edit.entry(), limit_ms)) {
     stats_.expired_fields += left;  // however many they are, this is one step
     left = 0;
-    if (observer_ != nullptr) {
-      observer_->all_fields_expired(db, key);
-    }
+    edit.tell_all_expired();
   } else {
     const size_t expired = expire_hash_fields(edit, limit_ms, fields_max);
     POLLUX_ASSERT(expired > 0);
