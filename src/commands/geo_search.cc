@@ -378,17 +378,6 @@ void reply_found(Context& ctx, const SearchQuery& query, const std::vector<Found
   }
 }
 
-// Of members just as near, the one that was met first has its place within COUNT; where it is met
-// hangs on the form that the set happens to have.
-void tell_stored(Context& ctx, const SearchQuery& query, const std::vector<ZsetItem>& items) {
-  ctx.effects->add({"DEL", ctx.args[query.target]});
-  EffectWords zadd(*ctx.effects, {"ZADD", ctx.args[query.target]});
-  for (const ZsetItem& item : items) {
-    zadd.word(NumberText(item.score));
-    zadd.word(item.member);
-  }
-}
-
 void store_found(Context& ctx, const SearchQuery& query, const std::vector<Found>& found,
                  KeyEvent event) {
   std::vector<ZsetItem> items;
@@ -398,8 +387,10 @@ void store_found(Context& ctx, const SearchQuery& query, const std::vector<Found
                                                        : item.score});
   }
   std::sort(items.begin(), items.end(), zset_before);
-  if (ctx.effects != nullptr && query.count > 0 && !items.empty()) {
-    tell_stored(ctx, query, items);
+  // Of members just as near, the one that was met first has its place within COUNT; where it is met
+  // hangs on the form that the set happens to have.
+  if (ctx.effects != nullptr && query.count > 0) {
+    tell_items(ctx, query.target, items);
   }
   store_items(ctx, query.target, items, event);
 }

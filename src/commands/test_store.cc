@@ -225,6 +225,9 @@ void TestStore::run_row(const CommandRow& row, Args args, Reply& reply, TextSink
     keys_.bind_leased(all_held_, db_, now_);
   }
   row.handler(ctx);
+  if (row.name == forgetful_) {
+    effects_.clear();
+  }
   if (log_->take_changed() && !effects_.said()) {
     EffectWords words(effects_, {});
     for (const std::string_view word : args) {
@@ -268,8 +271,9 @@ void TestStore::serve_waiters() {
   db_ = db;
 }
 
-void TestStore::keep_history() {
+void TestStore::keep_history(std::string_view forgetful) {
   log_->keep();
+  forgetful_ = forgetful;
 }
 
 std::string TestStore::take_history() {

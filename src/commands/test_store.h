@@ -40,7 +40,8 @@ class TestStore {
   // From here on: of each command that changed data, its effects, or else its words; of what ends by
   // its time, its deletion. With SELECT where the database changes. Commands that wait do so, and are
   // run again when one of their keys is there.
-  void keep_history();
+  // For tests of tests: the effects of the command `forgetful` are lost.
+  void keep_history(std::string_view forgetful = {});
   // What has come since the last call, in RESP.
   std::string take_history();
   // Runs it, as one that is loaded. The first reply that is an error, or nothing.
@@ -79,6 +80,7 @@ class TestStore {
   std::unique_ptr<WaitingHost> host_;
   std::vector<Waiter> waiters_;
   Effects effects_;
+  std::string forgetful_;
   size_t ready_key_ = 0;
   Instant now_{1'700'000'000'000'000};
   int db_ = 0;

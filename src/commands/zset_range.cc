@@ -1,6 +1,7 @@
 // Ranges of sorted sets by rank, score and member: read, counted, stored, removed. Every form of
 // ZRANGE becomes a RangeQuery, and that a RankRange.
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <span>
 #include <string>
@@ -154,6 +155,19 @@ void zrevrangebylex(Context& ctx) {
   reply_range(ctx, {}, {.by = By::kLex, .reverse = true});
 }
 
+// Where the scores differ, which members are between two by name is another matter in each form.
+bool is_vague(const ZsetView& zset, By by) {
+  if (by != By::kLex || zset.empty()) {
+    return false;
+  }
+  double first = 0;
+  double last = 0;
+  zset.visit({0, 1}, false, [&](std::string_view, double score) { first = score; });
+  zset.visit({zset.size() - 1, zset.size()}, false,
+             [&](std::string_view, double score) { last = score; });
+  return first != last;
+}
+
 // A score of -0 loses its sign in redis-server's listpacks. There, what is stored goes into one
 // until something comes that does not fit, in the order in which it is found; a range of ranks that
 // has too many goes elsewhere from the start.
@@ -188,7 +202,13 @@ void zrangestore(Context& ctx) {
   zset.visit(range, /*reverse=*/false, [&](std::string_view member, double score) {
     items.push_back({texts.keep(zset.is_large(), member), score});
   });
+  const bool signs = std::any_of(items.begin(), items.end(), [](const ZsetItem& item) {
+    return item.score == 0 && std::signbit(item.score);
+  });
   drop_signs(query, ctx.config.encoding, items);
+  if (ctx.effects != nullptr && (signs || is_vague(zset, query.by))) {
+    tell_items(ctx, 1, items);
+  }
   store_items(ctx, 1, items, KeyEvent::kZRangeStore);
 }
 
@@ -221,8 +241,13 @@ void remove_range(Context& ctx, By by, KeyEvent event) {
   if (!check_zset(ctx, edit.entry())) {
     return;
   }
-  const RankRange range = find_range(ZsetView(edit.entry()), query);
+  const ZsetView zset(edit.entry());
+  const RankRange range = find_range(zset, query);
   if (range.size() > 0) {
+    if (ctx.effects != nullptr && is_vague(zset, by)) {
+      ctx.effects->add({"ZREMRANGEBYRANK", ctx.args[1], NumberText(range.first),
+                        NumberText(range.end - 1)});
+    }
     ZsetEditor(edit, ctx.config.encoding).erase(range);
     finish_erase(edit, event);
   }
