@@ -181,5 +181,28 @@ TEST(Restore, RefusesWhatIsNoPayload) {
   EXPECT_EQ(restore(from_hex("000568656c6c6f0c00a804ebb69f1ebe43")), "+OK\r\n");  // version 12
 }
 
+// In a history the time counts from the start of the Unix clock. (As redis-server's has it.)
+TEST(Restore, LeavesAnAbsoluteTime) {
+  TestStore store;
+  store.run("set k v");
+  std::string dumped = store.run("dump k");
+  dumped = dumped.substr(5, dumped.size() - 7);
+  const std::string size = std::to_string(dumped.size());
+  const std::string until = std::to_string(store.now_ms() + 100);
+  store.keep_history();
+  store.run_args({"restore", "a", "100", dumped, "REPLACE", "FREQ", "5"});
+  EXPECT_EQ(store.take_history(),
+            "*8\r\n$7\r\nRESTORE\r\n$1\r\na\r\n$13\r\n" + until + "\r\n$" + size + "\r\n" +
+                dumped +
+                "\r\n$7\r\nREPLACE\r\n$4\r\nFREQ\r\n$1\r\n5\r\n$6\r\nABSTTL\r\n");
+  store.run_args({"restore", "a", "1", dumped, "REPLACE", "ABSTTL"});
+  EXPECT_EQ(store.take_history(), "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n");
+  store.run_args({"restore", "b", "1", dumped, "ABSTTL"});
+  EXPECT_EQ(store.take_history(), "");
+  store.set_replaying(true);
+  store.run_args({"restore", "b", "1", dumped, "ABSTTL"});
+  EXPECT_EQ(store.run("pexpiretime b"), ":1\r\n");
+}
+
 }  // namespace
 }  // namespace pollux

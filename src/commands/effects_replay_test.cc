@@ -424,7 +424,7 @@ TEST(EffectsReplay, FindsWhatIsForgotten) {
   // (What others say is what their words do, in words that redis-server knows, or that don't wait.)
   for (const std::string_view command :
        {"set", "setex", "psetex", "getex", "msetex", "increx", "expire", "pexpire", "spop",
-        "restore", "geosearchstore", "xadd", "xtrim", "xreadgroup", "xclaim", "xautoclaim",
+        "restore", "zremrangebylex", "xadd", "xtrim", "xreadgroup", "xclaim", "xautoclaim",
         "hexpire", "hpexpire", "hgetex", "hsetex"}) {
     bool found = false;
     for (uint64_t seed = 1; seed <= kSeeds && !found; ++seed) {

@@ -198,6 +198,20 @@ inline constexpr std::string_view kEffectsTable = R"table(
 = ZADD z 1 a 2 b
 > ZADD z XX 1 nope
 > ZADD z GT 1 a
+> ZREMRANGEBYLEX z [b [z
+: ZREMRANGEBYRANK z 1 1
+! ZREMRANGEBYLEX z [b [z
+> ZADD z 1 b
+= ZADD z 1 b
+> ZRANGESTORE y z - + BYLEX
+= ZRANGESTORE y z - + BYLEX
+> ZREMRANGEBYLEX z [b [z
+= ZREMRANGEBYLEX z [b [z
+- ZADD z 2 c
+> ZRANGESTORE y z - [b BYLEX
+: DEL y
+: ZADD y 1 a
+! ZRANGESTORE y z - [b BYLEX
 > ZADD z XX GT 5 a
 = ZADD z XX GT 5 a
 
@@ -387,9 +401,7 @@ inline constexpr std::string_view kEffectsTable = R"table(
 > GEORADIUS g 15 37 200 km STORE d
 = GEORADIUS g 15 37 200 km STORE d
 > GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
-: DEL d
-: ZADD d 3476504601741708 a
-! GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
+= GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km COUNT 1
 > PFADD hll a b c
 = PFADD hll a b c
 > PFADD hll a

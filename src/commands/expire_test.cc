@@ -93,5 +93,26 @@ TEST(Expire, ReadsCountButWritesDoNot) {
   EXPECT_EQ(store.stats().misses, 1u);
 }
 
+// A history that is run again: what is over stays until it says otherwise.
+TEST(Expire, TimesInThePastStayInAReplay) {
+  TestStore store;
+  store.set_replaying(true);
+  store.run("set a 1");
+  store.run("set b 1 PXAT 7");
+  store.run("set c 1");
+  store.run("set d 1");
+  EXPECT_EQ(store.run("pexpireat a 1000"), ":1\r\n");
+  EXPECT_EQ(store.run("getex c PXAT 1000"), "$1\r\n1\r\n");
+  EXPECT_EQ(store.run("pexpireat d -1"), ":1\r\n");
+  EXPECT_EQ(store.run("pexpiretime a"), ":1000\r\n");
+  EXPECT_EQ(store.run("pexpiretime b"), ":7\r\n");
+  EXPECT_EQ(store.run("pexpiretime c"), ":1000\r\n");
+  EXPECT_EQ(store.run("pexpiretime d"), ":0\r\n");
+  EXPECT_EQ(store.run("append a 2"), ":2\r\n");
+  EXPECT_EQ(store.run("pexpiretime a"), ":1000\r\n");
+  store.set_replaying(false);
+  EXPECT_EQ(store.run("exists a b c d"), ":0\r\n");
+}
+
 }  // namespace
 }  // namespace pollux

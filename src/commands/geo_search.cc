@@ -387,11 +387,6 @@ void store_found(Context& ctx, const SearchQuery& query, const std::vector<Found
                                                        : item.score});
   }
   std::sort(items.begin(), items.end(), zset_before);
-  // Of members just as near, the one that was met first has its place within COUNT; where it is met
-  // hangs on the form that the set happens to have.
-  if (ctx.effects != nullptr && query.count > 0) {
-    tell_items(ctx, query.target, items);
-  }
   store_items(ctx, query.target, items, event);
 }
 

@@ -340,5 +340,34 @@ TEST(HashTtlArgs, SentencesOfTheOthers) {
   EXPECT_EQ(store.run("hget h a"), "$1\r\n1\r\n");
 }
 
+// In a pause nothing is removed before it is asked for, but HRANDFIELD removes what has ended.
+TEST(HashTtl, ARandomFieldOfAHashThatHasEndedInAPause) {
+  for (const int left : {0, 1}) {
+    TestStore store;
+    store.config().encoding.hash_listpack_entries = 0;
+    store.run("hsetex h PX 5 FIELDS 2 a 1 b 2");
+    if (left > 0) {
+      store.run("hset h c 3");
+    }
+    store.advance_ms(10);
+    store.set_frozen(true);
+    EXPECT_EQ(store.run("hrandfield h"), left > 0 ? "$1\r\nc\r\n" : "$-1\r\n");
+    EXPECT_EQ(store.run("hrandfield h 2"), left > 0 ? "*1\r\n$1\r\nc\r\n" : "*0\r\n");
+  }
+}
+
+// A history that is run again: what has ended stays until it says otherwise.
+TEST(HashTtl, TimesInThePastStayInAReplay) {
+  TestStore store;
+  store.set_replaying(true);
+  store.run("hset h a 1 b 2");
+  EXPECT_EQ(store.run("hpexpireat h 1000 FIELDS 1 a"), "*1\r\n:1\r\n");
+  EXPECT_EQ(store.run("hpexpireat h 0 FIELDS 1 b"), "*1\r\n:1\r\n");
+  EXPECT_EQ(store.run("hpexpiretime h FIELDS 2 a b"), "*2\r\n:1000\r\n:1\r\n");
+  EXPECT_EQ(store.run("hlen h"), ":2\r\n");
+  store.set_replaying(false);
+  EXPECT_EQ(store.run("hlen h"), ":0\r\n");
+}
+
 }  // namespace
 }  // namespace pollux

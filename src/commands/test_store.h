@@ -55,6 +55,8 @@ class TestStore {
   void advance_ms(int64_t ms) { now_.us += ms * 1000; }
   int64_t now_ms() const { return now_.ms(); }
   void select(int db) { db_ = db; }
+  void set_frozen(bool frozen) { keys_.set_frozen(frozen); }
+  void set_replaying(bool replaying) { keys_.set_replaying(replaying); }
   void set_protocol(int protocol) { protocol_ = protocol; }
   KeyspaceStats& stats() { return keys_.stats(); }
   DataConfig& config() { return config_; }

@@ -81,18 +81,6 @@ void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, Ke
   ctx.reply.integer(static_cast<int64_t>(items.size()));
 }
 
-void tell_items(Context& ctx, size_t index, std::span<const ZsetItem> items) {
-  const std::string_view key = ctx.args[index];
-  if (ctx.keys.peek(Key::of(key)) != nullptr) {
-    ctx.effects->add({"DEL", key});
-  }
-  EffectWords zadd(*ctx.effects, {"ZADD", key});
-  for (const ZsetItem& item : items) {
-    zadd.word(NumberText(item.score));
-    zadd.word(item.member);
-  }
-}
-
 void finish_erase(Edit& edit, KeyEvent event) {
   edit.notify(event);
   if (ZsetView(edit.entry()).empty()) {

@@ -140,9 +140,6 @@ class ZsetItems {
 // Makes the key in argument `index` a sorted set of these elements, which are in order; of none it
 // is removed. Replies how many.
 void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, KeyEvent event);
-// Its effect, as the elements themselves, where the words may come to others. Before it; requires
-// ctx.effects.
-void tell_items(Context& ctx, size_t index, std::span<const ZsetItem> items);
 
 // After a change: removes a sorted set that is empty. `event` says what was done to it.
 void finish_erase(Edit& edit, KeyEvent event);

@@ -185,6 +185,19 @@ void drop_signs(const RangeQuery& query, const EncodingLimits& limits, std::span
   }
 }
 
+// What is stored, as the elements themselves. Requires that it isn't yet.
+void tell_stored(Context& ctx, std::span<const ZsetItem> items) {
+  const std::string_view key = ctx.args[1];
+  if (ctx.keys.peek(Key::of(key)) != nullptr) {
+    ctx.effects->add({"DEL", key});
+  }
+  EffectWords zadd(*ctx.effects, {"ZADD", key});
+  for (const ZsetItem& item : items) {
+    zadd.word(NumberText(item.score));
+    zadd.word(item.member);
+  }
+}
+
 void zrangestore(Context& ctx) {
   RangeQuery query;
   if (!read_query(ctx, 3, {.by_and_reverse = true, .with_scores = false}, query)) {
@@ -207,7 +220,7 @@ void zrangestore(Context& ctx) {
   });
   drop_signs(query, ctx.config.encoding, items);
   if (ctx.effects != nullptr && (signs || is_vague(zset, query.by))) {
-    tell_items(ctx, 1, items);
+    tell_stored(ctx, items);
   }
   store_items(ctx, 1, items, KeyEvent::kZRangeStore);
 }
