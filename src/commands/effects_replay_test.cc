@@ -48,8 +48,8 @@ std::string stream_text(const Stream& stream) {
   });
   for (auto at = stream.groups().first(); !at.at_end(); at.next()) {
     const StreamGroup& group = *at.value();
-    text += "\n  group " + std::string(group.name()) + " at " + text_of(group.last_id()) + " read " +
-            std::to_string(group.entries_read) + " consumers";
+    text += "\n  group " + std::string(group.name()) + " at " + text_of(group.last_id()) +
+            " read " + std::to_string(group.entries_read) + " consumers";
     for (auto who = group.consumers().first(); !who.at_end(); who.next()) {
       text += " " + std::string(who.key());
     }
@@ -138,17 +138,17 @@ constexpr std::string_view kTemplates[] = {
     "GETDEL $s", "GETEX $s", "GETEX $s PX $M", "GETEX $s PERSIST", "GETEX $s PXAT $A",
     "MSET $s $v $s $v", "MSETNX $s $v $s $v", "MSETEX 2 $s $v $s $v PX $M",
     "MSETEX 2 $s $v $s $v PXAT $A", "MSETEX 2 $s $v $s $v KEEPTTL", "MSETEX 2 $s $v $s $v NX",
-    "DELEX $s IFEQ $v", "DELEX $s", "DELIFEQ $s $v", "APPEND $s $v", "SETRANGE $s $c $v",
-    "INCR $s", "DECR $s", "INCRBY $s $i", "DECRBY $s $i", "INCRBYFLOAT $s $f",
-    "INCREX $s BYINT $i PX $M", "INCREX $s BYFLOAT $f", "INCREX $s ENX EX $E UBOUND 5 SATURATE",
-    "INCREX $s PERSIST", "INCREX $s PXAT $A", "SETBIT $s $c 1", "BITFIELD $s INCRBY u4 0 $c",
+    "DELEX $s IFEQ $v", "DELEX $s", "DELIFEQ $s $v", "APPEND $s $v", "SETRANGE $s $c $v", "INCR $s",
+    "DECR $s", "INCRBY $s $i", "DECRBY $s $i", "INCRBYFLOAT $s $f", "INCREX $s BYINT $i PX $M",
+    "INCREX $s BYFLOAT $f", "INCREX $s ENX EX $E UBOUND 5 SATURATE", "INCREX $s PERSIST",
+    "INCREX $s PXAT $A", "SETBIT $s $c 1", "BITFIELD $s INCRBY u4 0 $c",
     "BITFIELD $s OVERFLOW FAIL INCRBY u2 #1 $c", "BITOP XOR $s $s $s", "PFADD $p $m $m",
     "PFMERGE $p $p $p", "PFCOUNT $p", "PFDEBUG TODENSE $p",
     // keys
-    "DEL $k $k", "UNLINK $k", "RENAME $k $k", "RENAMENX $k $k", "COPY $k $k REPLACE",
-    "COPY $k $k", "COPY $k $k DB 1", "MOVE $k 1", "EXPIRE $k $E", "EXPIRE $k $E GT",
-    "PEXPIRE $k $M", "PEXPIRE $k $M LT", "PEXPIRE $k $M NX", "EXPIREAT $k $B", "PEXPIREAT $k $A XX",
-    "PERSIST $k", "SWAPDB 0 1", "FLUSHDB", "FLUSHALL", "GET $k", "HGETALL $h", "EXISTS $k $k",
+    "DEL $k $k", "UNLINK $k", "RENAME $k $k", "RENAMENX $k $k", "COPY $k $k REPLACE", "COPY $k $k",
+    "COPY $k $k DB 1", "MOVE $k 1", "EXPIRE $k $E", "EXPIRE $k $E GT", "PEXPIRE $k $M",
+    "PEXPIRE $k $M LT", "PEXPIRE $k $M NX", "EXPIREAT $k $B", "PEXPIREAT $k $A XX", "PERSIST $k",
+    "SWAPDB 0 1", "FLUSHDB", "FLUSHALL", "GET $k", "HGETALL $h", "EXISTS $k $k",
     // lists
     "LPUSH $l $v $v $v", "RPUSH $l $v $v $v", "LPUSHX $l $v", "RPUSHX $l $v", "LPOP $l",
     "RPOP $l $c", "LREM $l 1 $v", "LSET $l $c $v", "LTRIM $l $c -2", "LINSERT $l BEFORE $v $v",
@@ -166,10 +166,11 @@ constexpr std::string_view kTemplates[] = {
     "BZPOPMIN $z $z 0.05", "BZPOPMAX $z $z 0.05", "BZMPOP 0.05 2 $z $z MAX COUNT 2",
     "ZRANGESTORE $z $z 0 $c", "ZUNIONSTORE $z 2 $z $z WEIGHTS 2 $f", "ZINTERSTORE $z 2 $z $t",
     "ZDIFFSTORE $z 2 $z $z", "ZREMRANGEBYRANK $z 0 0", "ZREMRANGEBYSCORE $z $f $f",
-    "ZREMRANGEBYLEX $z [a [b", "GEOADD $g 10 30 a 20 40 b 5 37 c 15 50 d 25 35 e 14 36 f", "ZRANGESTORE $z $z [b + BYLEX LIMIT 0 2", "GEOADD $g $c $c $m 15 37 $m 15 37 $m", "GEOSEARCHSTORE $g $g "
-    "FROMLONLAT 15 37 BYRADIUS 3000 km COUNT 2 ANY", "GEOSEARCHSTORE $z $g FROMLONLAT 15 37 "
-    "BYRADIUS 3000 km COUNT 3 STOREDIST", "GEORADIUS $g 3 3 900 km STORE $g",
-    "GEORADIUSBYMEMBER $g $m 900 km COUNT 2 STOREDIST $z",
+    "ZREMRANGEBYLEX $z [a [b", "GEOADD $g 10 30 a 20 40 b 5 37 c 15 50 d 25 35 e 14 36 f",
+    "ZRANGESTORE $z $z [b + BYLEX LIMIT 0 2", "GEOADD $g $c $c $m 15 37 $m 15 37 $m",
+    "GEOSEARCHSTORE $g $g FROMLONLAT 15 37 BYRADIUS 3000 km COUNT 2 ANY",
+    "GEOSEARCHSTORE $z $g FROMLONLAT 15 37 BYRADIUS 3000 km COUNT 3 STOREDIST",
+    "GEORADIUS $g 3 3 900 km STORE $g", "GEORADIUSBYMEMBER $g $m 900 km COUNT 2 STOREDIST $z",
     // SORT
     "SORT $t ALPHA STORE $l", "SORT $t BY nosort STORE $l", "SORT $l ALPHA DESC STORE $l",
     "SORT $z BY nosort DESC STORE $l", "SORT $t ALPHA BY s* STORE $l LIMIT 0 2",
@@ -177,8 +178,8 @@ constexpr std::string_view kTemplates[] = {
     // hashes
     "HSET $h $F $v $F $v $F $v", "HMSET $h $F $v", "HSETNX $h $F $v", "HDEL $h $F $F",
     "HINCRBY $h $F $i", "HINCRBYFLOAT $h $F $f", "HEXPIRE $h $E FIELDS 2 $F $F",
-    "HPEXPIRE $h $M FIELDS 2 $F $F", "HPEXPIRE $h $M GT FIELDS 1 $F",
-    "HEXPIREAT $h $B FIELDS 1 $F", "HPEXPIREAT $h $A NX FIELDS 2 $F $F", "HPERSIST $h FIELDS 1 $F",
+    "HPEXPIRE $h $M FIELDS 2 $F $F", "HPEXPIRE $h $M GT FIELDS 1 $F", "HEXPIREAT $h $B FIELDS 1 $F",
+    "HPEXPIREAT $h $A NX FIELDS 2 $F $F", "HPERSIST $h FIELDS 1 $F",
     "HGETEX $h PX $M FIELDS 2 $F $F", "HGETEX $h PERSIST FIELDS 2 $F $F",
     "HGETEX $h PXAT $A FIELDS 1 $F", "HGETDEL $h FIELDS 2 $F $F",
     "HSETEX $h PX $M FIELDS 2 $F $v $F $v", "HSETEX $h KEEPTTL FIELDS 2 $F $v $F $v",
@@ -194,12 +195,12 @@ constexpr std::string_view kTemplates[] = {
     "XDELEX $x IDS 2 $j $j", "XDELEX $x DELREF IDS 2 $j $j", "XDELEX $x ACKED IDS 2 $j $j",
     "XACKDEL $x $G IDS 2 $j $j", "XACKDEL $x $G DELREF IDS 1 $j", "XACKDEL $x $G ACKED IDS 1 $j",
     "XSETID $x $j", "XSETID $x 1999999999999-0 ENTRIESADDED 50 MAXDELETEDID $j",
-    "XGROUP CREATE $x $G $ MKSTREAM", "XGROUP CREATE $x $G 0", "XGROUP CREATE $x $G $j ENTRIESREAD 3",
-    "XGROUP SETID $x $G $j", "XGROUP SETID $x $G $", "XGROUP DESTROY $x $G",
-    "XGROUP CREATECONSUMER $x $G $C", "XGROUP DELCONSUMER $x $G $C", "XACK $x $G $j $j",
-    "XREADGROUP GROUP $G $C COUNT 2 STREAMS $x >", "XREADGROUP GROUP $G $C STREAMS $x $x > >",
-    "XREADGROUP GROUP $G $C NOACK COUNT 1 STREAMS $x >", "XREADGROUP GROUP $G $C STREAMS $x 0",
-    "XREADGROUP GROUP $G $C BLOCK 50 STREAMS $x $x > >",
+    "XGROUP CREATE $x $G $ MKSTREAM", "XGROUP CREATE $x $G 0",
+    "XGROUP CREATE $x $G $j ENTRIESREAD 3", "XGROUP SETID $x $G $j", "XGROUP SETID $x $G $",
+    "XGROUP DESTROY $x $G", "XGROUP CREATECONSUMER $x $G $C", "XGROUP DELCONSUMER $x $G $C",
+    "XACK $x $G $j $j", "XREADGROUP GROUP $G $C COUNT 2 STREAMS $x >",
+    "XREADGROUP GROUP $G $C STREAMS $x $x > >", "XREADGROUP GROUP $G $C NOACK COUNT 1 STREAMS $x >",
+    "XREADGROUP GROUP $G $C STREAMS $x 0", "XREADGROUP GROUP $G $C BLOCK 50 STREAMS $x $x > >",
     "XREADGROUP GROUP $G $C CLAIM 20 COUNT 2 STREAMS $x >",
     "XREADGROUP GROUP $G $C CLAIM 20 BLOCK 50 STREAMS $x >", "XCLAIM $x $G $C 0 $j $j",
     "XCLAIM $x $G $C 10 $j $j IDLE $c RETRYCOUNT $c", "XCLAIM $x $G $C 0 $j FORCE JUSTID",

@@ -1,9 +1,10 @@
 // What commands leave in a history: read by effects_table_test.cc, which holds the handlers against
-// it, and by tests/integration/effects_of_redis.py, which holds redis-server against it.
+// it, and by tests/integration/test_effects_oracle.py, which holds redis-server against it.
 //
 //   - command    prepares; what it leaves is not looked at
 //   & command    waits, for another client
-//   > command    leaves what follows, up to the next command; "+": one that redis-server 7.0 has not
+//   > command    leaves what follows, up to the next command
+//   + command    the same of one that redis-server 7.0 has not
 //   = command    as redis-server's append-only file has it
 //   : command    ours alone
 //   ! command    redis-server's alone

@@ -98,7 +98,7 @@ TimeSet set_field_time(Context& ctx, HashEditor& hash, std::string_view field, i
   return TimeSet::kSet;
 }
 
-// Fields that a command has done the same to; which ones is of interest only to who keeps a history.
+// Fields that a command has done the same to; which ones, only who keeps a history wants to know.
 class Touched {
  public:
   explicit Touched(Context& ctx) : effects_(ctx.effects) {}

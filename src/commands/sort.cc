@@ -11,8 +11,8 @@
 //
 // Order: by number, what is the same by its bytes; with ALPHA by bytes, as strings end at a NUL
 // unless the result is stored (redis-server compares by strcoll there, which in the locale "C" is
-// the same). What is the same by all of that stays in the order in which the elements came; of a set
-// whose result is stored, which has none, it goes by its bytes.
+// the same). What is the same by all of that stays in the order in which the elements came; if they
+// are a set's, which has no order, and the result is stored, it goes by its bytes.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -103,8 +103,8 @@ struct SortQuery {
 
   // Fields that have ended may be there when the same is done in a history that is run again.
   bool reads_fields() const {
-    return (by && by->has_field()) ||
-           std::any_of(gets.begin(), gets.end(), [](const Pattern& get) { return get.has_field(); });
+    const auto has_field = [](const Pattern& pattern) { return pattern.has_field(); };
+    return (by && by->has_field()) || std::any_of(gets.begin(), gets.end(), has_field);
   }
 };
 

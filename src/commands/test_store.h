@@ -37,9 +37,9 @@ class TestStore {
   std::string run(std::string_view line);
   std::string run_args(const std::vector<std::string_view>& args);
   // --- a history, as the engine keeps it ---
-  // From here on: of each command that changed data, its effects, or else its words; of what ends by
-  // its time, its deletion. With SELECT where the database changes. Commands that wait do so, and are
-  // run again when one of their keys is there.
+  // From here on: of each command that changed data, its effects, or else its words; of what ends
+  // by its time, its deletion. With SELECT where the database changes. Commands that wait do so,
+  // and are run again when one of their keys is there.
   // For tests of tests: the effects of the command `forgetful` are lost.
   void keep_history(std::string_view forgetful = {});
   // What has come since the last call, in RESP.

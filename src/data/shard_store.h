@@ -38,8 +38,8 @@ class ChangeObserver {
   virtual void added(int, const Key&) {}
   // A read that counts as one found nothing.
   virtual void missed(int, const Key&) {}
-  // A field of a hash goes by its time, or all of them at once, and the key with them. Told while it
-  // is still there, ahead of the key's event. (The event of a key that has gone with its last field,
+  // A field of a hash goes by its time, or all of them at once, and the key with them. Told while
+  // it is still there, ahead of the key's event. (That of a key that has gone with its last field,
   // kHExpired without an entry, is followed by a kDel that no command has asked for.)
   virtual void field_expired(int, const Key&, std::string_view /*field*/) {}
   virtual void all_fields_expired(int, const Key&) {}

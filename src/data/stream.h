@@ -40,7 +40,7 @@ struct StreamLosses {
     StreamId id;
   };
   std::vector<Reference> references;  // what is pending no more
-  std::vector<StreamId> entries;      // of a trim by StreamRefs::kAcked only, others are the first ones
+  std::vector<StreamId> entries;      // by StreamRefs::kAcked; other trims take the first ones
 };
 
 // What XTRIM is told.

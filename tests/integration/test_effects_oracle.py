@@ -1,6 +1,6 @@
-"""What commands leave in a history, as src/commands/effects_table.h has it, beside redis-server: its
-append-only file holds what the table says it holds, and it understands what ours will. (That ours
-is what the table says, a unit test of src/commands holds.)"""
+"""What commands leave in a history, as src/commands/effects_table.h has it, beside redis-server:
+its append-only file holds what the table says it holds, and it understands what ours will. (That
+ours is what the table says, a unit test of src/commands holds.)"""
 
 import glob
 import os
