@@ -18,7 +18,6 @@
 #include "src/data/set_value.h"
 #include "src/data/stream.h"
 #include "src/data/zset_value.h"
-#include "src/protocol/resp_reader.h"
 
 namespace pollux {
 namespace {
@@ -344,22 +343,6 @@ void run_some(TestStore& store, Words& words, int commands) {
   store.tick();
 }
 
-std::string lines_of(std::string_view history) {
-  std::string lines;
-  RespReader reader;
-  std::vector<std::string_view> args;
-  while (!history.empty()) {
-    size_t consumed = 0;
-    reader.read(history, ReadLimits(), args, consumed);
-    for (const std::string_view arg : args) {
-      lines.append(arg.substr(0, 80)).append(" ");
-    }
-    lines += '\n';
-    history.remove_prefix(consumed);
-  }
-  return lines;
-}
-
 // What is not the same, or nothing.
 std::string difference(const Picture& there, const Picture& here) {
   std::set<std::string> keys;
@@ -404,7 +387,7 @@ std::string play(uint64_t seed, int shards, std::string_view forgetful = {}) {
       for (const auto& [key, text] : before) {
         wrong += key + " " + text.substr(0, 1000) + "\n";
       }
-      return wrong + "by\n" + lines_of(history);
+      return wrong + "by\n" + history_lines(history);
     }
   }
   return {};

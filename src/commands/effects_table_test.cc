@@ -10,7 +10,6 @@
 
 #include "src/base/num.h"
 #include "src/commands/test_store.h"
-#include "src/protocol/resp_reader.h"
 
 namespace pollux {
 namespace {
@@ -25,23 +24,6 @@ std::string with_times(std::string text, int64_t now_ms) {
     text.replace(at, end + 1 - at, std::to_string(now_ms + offset));
   }
   return text;
-}
-
-// Of RESP, a line for each command.
-std::string lines_of(std::string_view history) {
-  std::string lines;
-  RespReader reader;
-  std::vector<std::string_view> args;
-  while (!history.empty()) {
-    size_t consumed = 0;
-    EXPECT_EQ(reader.read(history, ReadLimits(), args, consumed), ReadStatus::kRequest);
-    for (const std::string_view arg : args) {
-      lines.append(arg).append(" ");
-    }
-    lines.back() = '\n';
-    history.remove_prefix(consumed);
-  }
-  return lines;
 }
 
 class Case {
@@ -71,7 +53,7 @@ class Case {
     }
   }
   void finish() {
-    const std::string left = lines_of(store_->take_history());
+    const std::string left = history_lines(store_->take_history());
     if (!command_.empty()) {
       EXPECT_EQ(left, expected_) << "of " << command_;
     }

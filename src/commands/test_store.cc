@@ -138,6 +138,24 @@ std::vector<ShardStore*> pointers(const std::vector<std::unique_ptr<ShardStore>>
 
 }  // namespace
 
+std::string history_lines(std::string_view history) {
+  std::string lines;
+  RespReader reader;
+  std::vector<std::string_view> args;
+  while (!history.empty()) {
+    size_t consumed = 0;
+    if (reader.read(history, ReadLimits(), args, consumed) != ReadStatus::kRequest) {
+      return lines + "!";
+    }
+    for (const std::string_view arg : args) {
+      lines.append(arg).append(" ");
+    }
+    lines.back() = '\n';
+    history.remove_prefix(consumed);
+  }
+  return lines;
+}
+
 TestStore::TestStore(int shards)
     : log_(std::make_unique<EventLog>(events_)),
       owned_(make_stores(shards, log_.get())),

@@ -28,6 +28,9 @@ class TextSink final : public ByteSink {
   char window_[256];
 };
 
+// Of commands in RESP, a line for each, as it is in tests; "!" if they are none.
+std::string history_lines(std::string_view history);
+
 class TestStore {
  public:
   explicit TestStore(int shards = 1);

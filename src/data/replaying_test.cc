@@ -64,6 +64,16 @@ class ReplayingTest : public testing::Test {
     }
   }
 
+  // A thousand fields end, of which an access removes some, and hides the others.
+  void fill_and_hide() {
+    limits_.hash_listpack_entries = 0;
+    fill(1000, 5);
+    set_field("stays", 0);
+    advance(10);
+    keys_.find(Key::of("h"));
+    EXPECT_EQ(log_.ended.size(), 256U);
+  }
+
   ShardStore store_{ShardId{0}, 1};
   EndLog log_{store_};
   ShardStore* stores_[1] = {&store_};
@@ -98,24 +108,14 @@ TEST_F(ReplayingTest, AHashThatEndsAtOnceIsToldOnce) {
 }
 
 TEST_F(ReplayingTest, EachOfManyFieldsIsToldOnce) {
-  limits_.hash_listpack_entries = 0;
-  fill(1000, 5);
-  set_field("stays", 0);
-  advance(10);
-  keys_.find(Key::of("h"));
-  EXPECT_EQ(log_.ended.size(), 256U);  // others are hidden
+  fill_and_hide();
   while (store_.tick(now_, 0)) {
   }
   EXPECT_EQ(log_.ended.size(), 1000U);
 }
 
 TEST_F(ReplayingTest, AHiddenFieldIsToldWhenAnotherTakesItsPlace) {
-  limits_.hash_listpack_entries = 0;
-  fill(1000, 5);
-  set_field("stays", 0);
-  advance(10);
-  keys_.find(Key::of("h"));
-  ASSERT_EQ(log_.ended.size(), 256U);
+  fill_and_hide();
   for (int i = 0; i < 1000; ++i) {
     set_field("f" + std::to_string(i), 0);
   }
