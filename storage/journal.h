@@ -55,6 +55,9 @@ class Journal {
   // All tickets up to this one are on disk. seq_cst, also is_full: the second half of "say that I
   // sleep, then look" of who waits for more.
   Ticket durable() const { return {durable_.load(std::memory_order_seq_cst)}; }
+  // Whether durable() will get there: replies may wait for it. Not while a history is only being
+  // made.
+  bool promises() const { return promises_.load(std::memory_order_seq_cst); }
   // Tickets drawn so far.
   Ticket drawn() const { return {next_.load(std::memory_order_relaxed) - 1}; }
 
@@ -74,6 +77,7 @@ class Journal {
     return sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) == Sleep::kAwake;
   }
   void set_durable(Ticket ticket) { durable_.store(ticket.value, std::memory_order_seq_cst); }
+  void set_promises(bool promises) { promises_.store(promises, std::memory_order_seq_cst); }
   // Instead of Options::bytes_max.
   void set_bytes_max(uint64_t bytes) { bytes_max_.store(bytes, std::memory_order_relaxed); }
   uint64_t bytes_max() const { return bytes_max_.load(std::memory_order_relaxed); }
@@ -90,6 +94,7 @@ class Journal {
   alignas(64) std::atomic<uint64_t> durable_{0};
   std::atomic<uint64_t> bytes_max_;  // relaxed, as is full_: when it is seen does not matter much
   std::atomic<bool> full_{false};
+  std::atomic<bool> promises_{true};
   std::atomic<bool> kept_{false};  // relaxed: nothing else is told by it
   // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then
   // looks how it sleeps.

@@ -28,7 +28,9 @@ std::span<const CommandRow> latency_commands();     // LATENCY
 std::span<const CommandRow> hotkeys_commands();     // HOTKEYS
 std::span<const CommandRow> lolwut_commands();      // LOLWUT
 std::span<const CommandRow> memory_commands();      // MEMORY
-std::span<const CommandRow> aof_commands();         // BGREWRITEAOF
+std::span<const CommandRow> aof_commands();         // BGREWRITEAOF WAITAOF
+// What WAITAOF answers; `local`: it is on this server's disk.
+void reply_waitaof(Reply& reply, bool local);
 std::span<const CommandRow> save_commands();        // SAVE BGSAVE LASTSAVE SHUTDOWN
 const CommandRow& shutdown_row();                   // whatever its name is now
 std::span<const CommandRow> server_commands();      // TIME ROLE WAIT ...

@@ -4,6 +4,7 @@
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
+#include "src/commands/args.h"
 
 namespace pollux {
 
@@ -26,14 +27,54 @@ void bgrewriteaof(Context& ctx) {
   }
 }
 
+void waitaof(Context& ctx) {
+  int64_t local = 0;
+  int64_t replicas = 0;
+  int64_t timeout_ms = 0;
+  if (!read_int64(ctx, 1, local) || !read_int64(ctx, 2, replicas) ||
+      !read_int64(ctx, 3, timeout_ms, "ERR timeout is not an integer or out of range")) {
+    return;
+  }
+  EngineHost& host = engine_host(ctx);
+  if (local < 0 || local > 1) {
+    ctx.reply.error("ERR value is out of range, value must between 0 and 1");
+  } else if (replicas < 0) {
+    ctx.reply.error("ERR value is out of range, must be positive");
+  } else if (timeout_ms < 0) {
+    ctx.reply.error("ERR timeout is negative");
+  } else if (local > 0 && !host.worker->config().append_only) {
+    ctx.reply.error(
+        "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+  } else {
+    const bool on_disk = host.session == nullptr || host.worker->is_on_disk(*host.session);
+    const bool over = (local == 0 || on_disk) && replicas == 0;
+    const int64_t until_ms = timeout_ms == 0 ? 0 : ctx.keys.now().ms() + timeout_ms;
+    if (over || !ctx.host.wait(ctx, {.until_ms = until_ms})) {
+      reply_waitaof(ctx.reply, on_disk);
+    }
+  }
+}
+
 constexpr CommandRow kRows[] = {
     {.name = "bgrewriteaof", .arity = 1, .flags = kAdmin | kNoScript | kNoAsyncLoading, .acl = 0,
      .handler = bgrewriteaof, .route = Route::kSession,
      .group = "server", .since = "1.0.0", .summary = "Writes the append-only file anew.",
      .complexity = "O(1)"},
+    {.name = "waitaof", .arity = 4, .flags = kNoScript | kBlocking, .acl = kAclConnection,
+     .handler = waitaof, .route = Route::kSession,
+     .group = "generic", .since = "7.2.0",
+     .summary = "Waits until the connection's writes are in the append-only files.",
+     .complexity = "O(1)", .syntax = "numlocal:integer numreplicas:integer timeout:integer",
+     .tips = "request_policy:all_shards response_policy:agg_min"},
 };
 
 }  // namespace
+
+void reply_waitaof(Reply& reply, bool local) {
+  reply.array(2);
+  reply.integer(local ? 1 : 0);
+  reply.integer(0);
+}
 
 std::span<const CommandRow> aof_commands() { return kRows; }
 

@@ -149,6 +149,12 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
 }
 
+// What is in memory is in no file yet, though there is to be a history.
+bool is_without_history(Worker& worker) {
+  return worker.config().append_only && !worker.loading() &&
+         worker.engine().page().aof.in_force.get() == 0;
+}
+
 // Whether it begins to save; else it has ended the server, or says why not.
 bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
@@ -217,6 +223,14 @@ void shutdown_visit(Worker& worker, Tour& tour) {
       }
       if (words.abort) {
         tour.text = worker.engine().abort_shutdown() ? "" : "ERR No shutdown in progress.";
+        tour.done_early = true;
+        return;
+      }
+      if (is_without_history(worker) && !words.save && !words.no_save && !words.force) {
+        log_line(LogLevel::kWarning,
+                 "The append-only file is being written for the first time, or anew, can't exit. "
+                 "Try again later, or SHUTDOWN SAVE, NOSAVE or FORCE");
+        tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
         tour.done_early = true;
         return;
       }

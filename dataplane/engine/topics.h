@@ -133,4 +133,11 @@ class Audience {
   int64_t bytes_ = 0;
 };
 
+// That a client of some worker no longer listens to, which its shard still counts.
+struct LeftTopic {
+  TopicKind kind;
+  std::string name;
+  int64_t bytes() const { return static_cast<int64_t>(sizeof(LeftTopic) + name.capacity()); }
+};
+
 }  // namespace pollux

@@ -84,6 +84,8 @@ class Waiter : public Push {
   // What it takes, with its records.
   size_t bytes() const;
   int64_t due_ms() const { return until_ms; }
+  // WAITAOF: for no key. Once it is registered.
+  bool waits_for_disk() const { return shards.count() == 0; }
 
   // --- the command; written by home, and read by who has claimed it ---
   const CommandRow* row = nullptr;

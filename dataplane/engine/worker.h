@@ -70,6 +70,8 @@ class Worker {
   ShardStore& shard() { return shard_; }
   ChangeLog& changes() { return changes_; }
   bool gates() const { return gates_; }
+  // All that the session has changed or seen (WAITAOF).
+  bool is_on_disk(const Session& session) const;
   Transport& transport() { return *transport_; }
   Instant now() const { return now_; }
   Rng& rng() { return rng_; }
@@ -293,7 +295,12 @@ class Worker {
   size_t may_be_sent(Session& session);
   bool gates_may_open() const;
   void open_gates();
+  Ticket all_durable() const;
+  void wait_for_disk(Session& session);
+  void end_disk_wait(Session& session);
+  bool disk_fails() const;
   bool disk_refuses() const;
+  std::string disk_refusal() const;
   bool disk_has_caught_up() const;
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
@@ -579,11 +586,6 @@ class Worker {
   PushQueue invalidations_;  // what may not wait: see receive_invalidations
 
   // topics
-  struct LeftTopic {
-    TopicKind kind;
-    std::string name;
-    int64_t bytes() const { return static_cast<int64_t>(sizeof(LeftTopic) + name.capacity()); }
-  };
   Audience audience_;
   std::vector<Session*> monitors_;
   std::vector<LeftTopic> left_topics_;  // of clients that are gone; their shards still count them

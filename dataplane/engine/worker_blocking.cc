@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
 #include "src/base/hash.h"
@@ -100,6 +101,9 @@ void Worker::stand_still(Session& session) {
   waiter.counted_bytes = static_cast<int64_t>(waiter.bytes());
   waiting_bytes_ += waiter.counted_bytes;
   weigh(session);
+  if (waiter.waits_for_disk()) {
+    wait_for_disk(session);
+  }
 }
 
 // The cell of a command that might have had to wait is back: with the answer, or the command waits,
@@ -374,6 +378,8 @@ void Worker::end_unserved(Waiter& waiter, UnblockAs as) {
     reply.error(error_text::kUnblocked);
     counters_of(*waiter.row).failed.add(1);
     count_error(reply.error_code());
+  } else if (waiter.waits_for_disk()) {
+    reply_waitaof(reply, is_on_disk(*waiter.session));
   } else {
     reply.null_array();
   }

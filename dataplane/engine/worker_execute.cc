@@ -199,11 +199,11 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
   if (!barred_while_subscribed(session, row)) {
     const bool lacks_memory =
         ((row.flags & kDenyOom) != 0 || session.in_multi) && out_of_memory();
-    return std::string(barred_while_loading(row)                ? error_text::kLoading
-                       : !may_run_while_listening(session, row) ? error_text::kMonitorHasNoKeys
-                       : lacks_memory                           ? error_text::kOutOfMemory
-                             : saves_fail_                            ? error_text::kSavesFail
-                                                                      : error_text::kDiskBehind);
+    return barred_while_loading(row)                ? std::string(error_text::kLoading)
+           : !may_run_while_listening(session, row) ? std::string(error_text::kMonitorHasNoKeys)
+           : lacks_memory                           ? std::string(error_text::kOutOfMemory)
+           : saves_fail_                            ? std::string(error_text::kSavesFail)
+                                                    : disk_refusal();
   }
   // Redis gives no code to what EXEC quotes if it has just put it together.
   std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";

@@ -1,8 +1,12 @@
 // The history, on one worker: what a command did is recorded behind it, and with appendfsync always
 // a reply that shows a change leaves when that is on disk (design: an acknowledgement is a
 // comparison of tickets). A write waits, or is refused, while the disk does not keep up.
+#include <algorithm>
+#include <cstring>
+
 #include "dataplane/engine/worker.h"
 #include "src/commands/key_extractor.h"
+#include "src/protocol/error_text.h"
 
 namespace pollux {
 
@@ -25,8 +29,12 @@ void Worker::note_history() {
 // hear of the option each at its own time, and who appends may hear of yes before it has heard of no.
 void Worker::keep_changes() {
   const Journal* const journal = engine_.journal();
+  const bool recorded = changes_.enabled();
   changes_.keep(config_->keeps_history() ||
-                (changes_.enabled() && journal != nullptr && journal->is_kept()));
+                (recorded && journal != nullptr && journal->is_kept()));
+  if (recorded && !changes_.enabled()) {
+    open_gates();  // for who waits until the history is there
+  }
 }
 
 // Behind a command: records what it has changed, and finds what its reply shows (shown_). What was
@@ -88,18 +96,42 @@ Ticket Worker::shown_by_held() const {
 // How many bytes of the session's output may be sent now. The session is looked at again when more
 // is on disk.
 size_t Worker::may_be_sent(Session& session) {
-  const Ticket durable = engine_.journal()->durable();
+  const Ticket durable = all_durable();
   session.gate.note(session.out.size(), session.shown, durable);
   const size_t open = session.gate.open(durable);
-  if (open != SIZE_MAX && !session.GateNode::linked()) {
-    gated_.push_back(session);
-    waits_for_disk_.store(true, std::memory_order_relaxed);  // seen with asleep_
+  if (open != SIZE_MAX) {
+    wait_for_disk(session);
   }
   return open;
 }
 
-bool Worker::gates_may_open() const {
-  return !gated_.empty() && engine_.journal()->durable() != durable_seen_;
+// Up to where nobody has to wait.
+Ticket Worker::all_durable() const {
+  const Journal& journal = *engine_.journal();
+  return journal.promises() ? journal.durable() : Ticket{UINT64_MAX};
+}
+
+void Worker::wait_for_disk(Session& session) {
+  if (!session.GateNode::linked()) {
+    gated_.push_back(session);
+  }
+  waits_for_disk_.store(true, std::memory_order_relaxed);  // seen with asleep_
+}
+
+bool Worker::gates_may_open() const { return !gated_.empty() && all_durable() != durable_seen_; }
+
+void Worker::open_gates() {
+  durable_seen_ = all_durable();
+  size_t waiting = 0;
+  gated_.for_each([&waiting](Session&) { ++waiting; });
+  for (; waiting > 0; --waiting) {
+    Session& session = gated_.pop_front();
+    mark_dirty(session);
+    if (session.stall == Stall::kBlocked && session.waiter->waits_for_disk()) {
+      end_disk_wait(session);
+    }
+  }
+  waits_for_disk_.store(!gated_.empty() || !wait_journal_.empty(), std::memory_order_relaxed);
 }
 
 void Worker::wake_for_disk(Worker& worker) {
@@ -108,12 +140,23 @@ void Worker::wake_for_disk(Worker& worker) {
   }
 }
 
-void Worker::open_gates() {
-  durable_seen_ = engine_.journal()->durable();
-  while (!gated_.empty()) {
-    mark_dirty(gated_.pop_front());
+// --- WAITAOF ---
+
+bool Worker::is_on_disk(const Session& session) const {
+  return changes_.enabled() && engine_.journal()->promises() &&
+         session.shown <= engine_.journal()->durable();
+}
+
+// It waits for that, as long as there is a history, or for replicas, which never come.
+void Worker::end_disk_wait(Session& session) {
+  Waiter& waiter = *session.waiter;
+  const bool waits_for_replicas = waiter.args()[2] != "0";
+  const bool over = changes_.enabled() ? is_on_disk(session) && !waits_for_replicas : true;
+  if (!over || !waiter.cancel()) {
+    wait_for_disk(session);
+    return;
   }
-  waits_for_disk_.store(!wait_journal_.empty(), std::memory_order_relaxed);
+  end_unserved(waiter, UnblockAs::kTimeout);
 }
 
 // --- a disk that does not keep up ---
@@ -127,9 +170,18 @@ Stall Worker::must_wait(uint32_t flags) {
   return must_wait_for_memory(flags) ? Stall::kMemory : Stall::kNone;
 }
 
-// Whether commands that change something are refused.
+// Whether commands that change something are refused: they could not be written, or not yet.
 bool Worker::disk_refuses() const {
-  return config_->aof.refuses_when_full && changes_.enabled() && engine_.journal()->is_full();
+  return changes_.enabled() && (disk_fails() || (config_->aof.refuses_when_full &&
+                                                 engine_.journal()->is_full()));
+}
+
+bool Worker::disk_fails() const { return engine_.page().aof.last_write_failed.get() != 0; }
+
+std::string Worker::disk_refusal() const {
+  return disk_fails() ? std::string("MISCONF Errors writing to the AOF file: ") +
+                            std::strerror(static_cast<int>(engine_.page().aof.last_error.get()))
+                      : std::string(error_text::kDiskBehind);
 }
 
 bool Worker::disk_has_caught_up() const {

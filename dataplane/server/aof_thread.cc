@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <climits>
 
 #include "src/base/log.h"
 #include "src/base/time.h"
@@ -15,8 +16,16 @@ namespace {
 // Of the operations of the files at the disk; those of reads are small numbers.
 constexpr uint64_t kFilesToken = uint64_t{1} << 32;
 constexpr uint64_t kWriterToken = kFilesToken + 1;
+// See AofWriter::Options.
+constexpr int64_t kGatherUsMax = 200;
 // So often at least it looks whether a base is done.
 constexpr int64_t kWaitMaxUs = 100'000;
+
+// CONFIG SET dir does not move a history.
+std::string absolute(const std::string& name) {
+  char here[PATH_MAX];
+  return getcwd(here, sizeof here) != nullptr ? std::string(here) + "/" + name : name;
+}
 
 AofWriter::Fsync fsync_of(FsyncPolicy policy) {
   switch (policy) {
@@ -41,10 +50,11 @@ AofThread::AofThread(const Config& config, Engine& engine, std::string& error)
   if (error.empty()) {
     files_ = std::make_unique<AofFiles>(
         AofFiles::Options{
-            .names = {.directory = config.aof.directory, .file = config.aof.file},
+            .names = {.directory = absolute(config.aof.directory), .file = config.aof.file},
             .token = kFilesToken},
         disk());
     engine.aof_desk()->set_waker([this] { disk().wake(); });
+    engine.journal()->set_promises(config.append_only);
   }
 }
 
@@ -152,6 +162,10 @@ void AofThread::serve() {
       return;
     }
     writer.step(clock.now(), kWaitMaxUs);
+    if (writer.promises() != engine_.journal()->promises()) {
+      engine_.journal()->set_promises(writer.promises());
+      engine_.disk_moved();
+    }
   }
 }
 
@@ -161,13 +175,13 @@ void AofThread::take_wishes(AofWriter& writer) {
     base_.form = {.redis_version = wishes->redis_version,
                   .compress = wishes->compress,
                   .checksum = wishes->checksum};
-    writer.set_options({.fsync = fsync_of(wishes->aof.fsync),
-                        .timestamps = wishes->aof.timestamps,
-                        .rewrite_percentage =
-                            static_cast<uint32_t>(wishes->aof.growth_percent),
-                        .rewrite_bytes_min =
-                            static_cast<uint64_t>(wishes->aof.growth_bytes_min)});
-    engine_.journal()->set_bytes_max(static_cast<uint64_t>(wishes->aof.backlog_bytes_max));
+    writer.set_options(
+        {.fsync = fsync_of(wishes->aof.fsync),
+         .timestamps = wishes->aof.timestamps,
+         .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
+         .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
+         .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max),
+         .gather_us_max = kGatherUsMax});
     if (!wanted_ && !writer.is_off()) {
       writer.stop();
     }

@@ -25,7 +25,7 @@ RdbSaver::Options options_of(const SaveDesk::Order& order) {
   const std::string directory = getcwd(here, sizeof here) != nullptr ? std::string(here) + "/" : "";
   RdbSaver::Options options;
   if (order.aof_base) {
-    options.temporary = directory + order.file;
+    options.temporary = order.file;  // of the history's directory, whole
     options.aof_base = true;
   } else {
     options.temporary = directory + "temp-" + std::to_string(getpid()) + ".rdb";
