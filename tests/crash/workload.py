@@ -84,6 +84,25 @@ class Link:
         return found
 
 
+def wait_serving(server):
+    """Until it has loaded what there is."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not server.alive():
+            raise AssertionError("the server does not start: " + server.log(1500))
+        try:
+            link = Link(server.port)
+            link.send(harness.encode("PING"))
+            reply = link.replies()[0]
+            link.close()
+            if reply == b"+PONG\r\n":
+                return
+        except (OSError, Died):
+            pass
+        time.sleep(0.002)
+    raise AssertionError("the server is not ready within 60 s: " + server.log(1500))
+
+
 class Step:
     """One change of a client's keys: requests, and what they do to its state."""
 

@@ -1,4 +1,4 @@
-"""What the tests of append-only histories share: commands by chance, servers on a copy of the files,
+"""What the tests of append-only histories share: commands by chance, servers on copies of the files,
 and what a client can see of all keys."""
 
 import os

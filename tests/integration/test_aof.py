@@ -334,7 +334,7 @@ class AofOptions(KeptCase):
 
     @pollux_only
     def test_bases_with_and_without_preamble(self):
-        """A base is an RDB file, whatever is asked: both servers load it (see known differences)."""
+        """Both servers load what a rewrite makes of it, with either."""
         for preamble in ("yes", "no"):
             with self.subTest(preamble):
                 self.clear()
