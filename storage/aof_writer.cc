@@ -281,6 +281,7 @@ void AofWriter::tell_durable() {
 
 void AofWriter::tell() {
   tell_full();
+  journal_.set_kept(life_ != Life::kOff);
   const auto as_counter = [](uint64_t n) { return static_cast<int64_t>(n); };
   figures_.enabled.set(life_ != Life::kOff ? 1 : 0);
   figures_.in_force.set(life_ == Life::kInForce ? 1 : 0);

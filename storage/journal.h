@@ -61,6 +61,10 @@ class Journal {
   // Tickets drawn so far.
   Ticket drawn() const { return {next_.load(std::memory_order_relaxed) - 1}; }
 
+  // Somebody appends what is published: who has begun to record goes on until this is over, whatever
+  // the configuration says, or what is appended last would be no prefix of the history.
+  bool is_kept() const { return kept_.load(std::memory_order_relaxed); }
+
   // --- the reader ---
   size_t lanes() const { return lanes_.size(); }
   // How the reader is woken, from any thread. Before threads start.
@@ -79,6 +83,7 @@ class Journal {
   uint64_t bytes_max() const { return bytes_max_.load(std::memory_order_relaxed); }
   uint64_t wake_bytes() const { return options_.wake_bytes; }
   void set_full(bool full) { full_.store(full, std::memory_order_seq_cst); }
+  void set_kept(bool kept) { kept_.store(kept, std::memory_order_relaxed); }
   // Published and not yet read, over all lanes.
   uint64_t pending_bytes() const;
 
@@ -90,6 +95,7 @@ class Journal {
   std::atomic<uint64_t> bytes_max_;  // relaxed, as is full_: when it is seen does not matter much
   std::atomic<bool> full_{false};
   std::atomic<bool> promises_{true};
+  std::atomic<bool> kept_{false};  // relaxed: nothing else is told by it
   // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then
   // looks how it sleeps.
   std::atomic<Sleep> sleep_{Sleep::kAwake};

@@ -282,6 +282,14 @@ def differential():
                                            "--events", "1"], 900)
 
 
+def crash():
+    """A server that is killed; then one whose power is cut, where that can be."""
+    script = [os.path.join(ROOT, "tests", "crash", "kills"), "--server", server("release")]
+    count = counted_script("crash", [*script, "--kills", "30"], 300)
+    count.add(counted_script("crash", [*script, "--kills", "15", "--power"], 300))
+    return count
+
+
 def micro():
     """Each micro benchmark once, to see that it runs."""
     count = Count()
@@ -350,7 +358,7 @@ def fuzz_targets():
 # the other, each with the build directory that it needs.
 STAGES = [
     [[(unit, "release"), (tidy, None), (micro, "release")],
-     [(integration, "release"), (differential, "release")]],
+     [(integration, "release"), (differential, "release"), (crash, "release")]],
     [[(asan, "asan")], [(asan_integration, "asan"), (fuzz, "asan")]],
     [[(tsan, "tsan")], [(tsan_integration, "tsan")]],
 ]

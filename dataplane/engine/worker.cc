@@ -342,6 +342,9 @@ bool Worker::flush_phase() {
   }
   POLLUX_ASSERT(!changes_.dirty() || lease_.step == LeaseStep::kExec);
   changes_.push();
+  if (changes_.enabled() && !config_->keeps_history() && !changes_.dirty()) {
+    keep_changes();
+  }
   send_broadcasts();
   if (gates_may_open()) {
     open_gates();

@@ -287,6 +287,7 @@ class Worker {
 
   // worker_journal.cc: the history
   void note_history();
+  void keep_changes();
   Effects* effects_if_kept() { return changes_.enabled() ? &effects_ : nullptr; }
   void note_changes(const Context& ctx);
   Ticket shown_by(const Context& ctx, bool changed);

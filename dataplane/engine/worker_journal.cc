@@ -12,11 +12,12 @@ namespace pollux {
 
 // How the history is kept, as the configuration says it from now on.
 void Worker::note_history() {
-  changes_.keep(config_->keeps_history());
+  keep_changes();
   if (id_.value == 0 && engine_.aof_desk() != nullptr) {
     engine_.aof_desk()->tell(*config_);
   }
-  const bool gates = changes_.enabled() && config_->aof.fsync == FsyncPolicy::kAlways;
+  const bool gates = changes_.enabled() && config_->keeps_history() &&
+                     config_->aof.fsync == FsyncPolicy::kAlways;
   if (gates_ && !gates) {
     gated_.for_each([](Session& session) { session.gate.clear(); });
     open_gates();
@@ -24,9 +25,21 @@ void Worker::note_history() {
   gates_ = gates;
 }
 
+// With appendonly no, what is recorded is still recorded until nobody appends it any more: workers
+// hear of the option each at its own time, and who appends may hear of yes before it has heard of no.
+void Worker::keep_changes() {
+  const Journal* const journal = engine_.journal();
+  const bool recorded = changes_.enabled();
+  changes_.keep(config_->keeps_history() ||
+                (recorded && journal != nullptr && journal->is_kept()));
+  if (recorded && !changes_.enabled()) {
+    open_gates();  // for who waits until the history is there
+  }
+}
+
 // Behind a command: records what it has changed, and finds what its reply shows (shown_). What was
-// changed by one that is none of writing and says nothing (DEBUG POPULATE) is in the next snapshot,
-// and not in the history, as in Redis.
+// changed by one of administration that says nothing (DEBUG POPULATE) is in the next snapshot, and
+// not in the history, as in Redis. One that only reads may change something, too: PFCOUNT.
 void Worker::note_changes(const Context& ctx) {
   bool changed = changes_.dirty();
   const auto db = static_cast<uint32_t>(ctx.keys.db());
@@ -34,7 +47,7 @@ void Worker::note_changes(const Context& ctx) {
     changed = changed || effects_.count() > 0;
     changes_.record(db, effects_, now_);
     effects_.clear();
-  } else if (changed && (ctx.row.flags & kWrite) != 0) {
+  } else if (changed && (ctx.row.flags & (kWrite | kAdmin)) != kAdmin) {
     changes_.record(db, ctx.args, now_);
   } else if (changed) {
     changes_.leave_out();

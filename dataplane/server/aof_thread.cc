@@ -180,8 +180,8 @@ void AofThread::take_wishes(AofWriter& writer) {
          .timestamps = wishes->aof.timestamps,
          .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
          .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
-         .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max),
-         .gather_us_max = kGatherUsMax});
+         .gather_us_max = kGatherUsMax,
+         .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)});
     if (!wanted_ && !writer.is_off()) {
       writer.stop();
     }

@@ -9,12 +9,11 @@ import shutil
 import signal
 
 import harness
+from aof_case import DIRECTORY, NAME, AofCase
 from case import QUICK, only_once, pollux_only
 from resp_client import Resp
-from test_load import LOADING, LoadCase
+from test_load import LOADING
 
-DIRECTORY = "appendonlydir"
-NAME = "appendonly.aof"
 MANY = 200000 if QUICK else 1500000
 
 
@@ -23,59 +22,7 @@ def encode(*commands):
                                      for word in command.split())) for command in commands)
 
 
-def words_by_chance(rng, i):
-    """One write, as words: of any type, on one key or several, in time or by chance."""
-    def key(kind):
-        return "%s:%d" % (kind, rng.randrange(20))
-
-    def number():
-        return str(rng.randrange(500))
-    text = "v" * rng.choice((0, 3, 30, 300, 3000))
-    return rng.choice((
-        ("SET", key("s"), text), ("SET", key("s"), number(), "EX", "50000"),
-        ("SET", key("s"), "x", "KEEPTTL"), ("SETEX", key("s"), "40000", number()),
-        ("GETEX", key("s"), "PERSIST"), ("GETDEL", key("s")), ("APPEND", key("s"), number()),
-        ("SETRANGE", key("s"), "7", number()), ("INCRBY", key("n"), number()),
-        ("INCRBYFLOAT", key("n"), "0.5"), ("MSET", key("s"), "1", key("s"), number()),
-        ("MSETNX", key("s"), "1", key("s"), "2"), ("SETBIT", key("b"), number(), "1"),
-        ("BITFIELD", key("b"), "INCRBY", "u8", "3", number()),
-        ("BITOP", "XOR", key("b"), key("b"), key("b")),
-        ("RPUSH", key("l"), number(), number(), text), ("LPUSH", key("l"), number()),
-        ("LPOP", key("l"), "2"), ("LINSERT", key("l"), "BEFORE", number(), "new"),
-        ("LREM", key("l"), "1", number()), ("LMOVE", key("l"), key("l"), "LEFT", "RIGHT"),
-        ("LTRIM", key("l"), "0", "30"), ("BLPOP", key("l"), key("l"), "0.001"),
-        ("SADD", key("e"), number(), number(), "word"), ("SREM", key("e"), number()),
-        ("SPOP", key("e"), "2"), ("SMOVE", key("e"), key("e"), number()),
-        ("SUNIONSTORE", key("e"), key("e"), key("e")), ("SDIFFSTORE", key("e"), key("e"), key("e")),
-        ("HSET", key("h"), number(), text, "f", number()), ("HINCRBY", key("h"), "n", "3"),
-        ("HINCRBYFLOAT", key("h"), "r", "0.25"), ("HDEL", key("h"), number(), "f"),
-        ("ZADD", key("z"), number(), number(), number(), "m"), ("ZINCRBY", key("z"), "1.5", "m"),
-        ("ZPOPMIN", key("z")), ("ZUNIONSTORE", key("z"), "2", key("z"), key("z")),
-        ("ZRANGESTORE", key("z"), key("z"), "0", "5"), ("ZREMRANGEBYRANK", key("z"), "0", "1"),
-        ("GEOADD", key("g"), "13.3", "38.1", number()),
-        ("GEORADIUS", key("g"), "13", "38", "200", "km", "STORE", key("z")),
-        ("XADD", key("x"), "*", "f", number()), ("XADD", key("x"), "MAXLEN", "5", "*", "f", "v"),
-        ("XTRIM", key("x"), "MAXLEN", "3"), ("XGROUP", "CREATE", key("x"), "g", "0", "MKSTREAM"),
-        ("XREADGROUP", "GROUP", "g", "c", "COUNT", "2", "STREAMS", key("x"), ">"),
-        ("XAUTOCLAIM", key("x"), "g", "d", "0", "0"), ("XGROUP", "DESTROY", key("x"), "g"),
-        ("PFADD", key("p"), number(), number()), ("PFMERGE", key("p"), key("p"), key("p")),
-        ("PFCOUNT", key("p"), key("p")), ("PFCOUNT", key("p")),
-        ("SORT", key("e"), "ALPHA", "STORE", key("l")), ("DEL", key("s"), key("l")),
-        ("UNLINK", key("h"), key("z"), key("x")), ("RENAME", key("s"), key("s")),
-        ("RENAMENX", key("l"), key("l")), ("COPY", key("z"), key("z"), "REPLACE"),
-        ("MOVE", key("s"), "3"), ("EXPIRE", key("l"), "30000"), ("PEXPIRE", key("h"), "70000000"),
-        ("EXPIREAT", key("s"), "2500000000"), ("PERSIST", key("l")), ("PEXPIRE", key("n"), "1"),
-        ("SELECT", "0"), ("SELECT", "0"), ("SELECT", "3"), ("SELECT", "15"),
-        ("SWAPDB", "0", "3") if i % 7 == 0 else ("TOUCH", key("s")),
-        ("FLUSHDB",) if i % 40 == 0 else ("SETNX", key("s"), "1"),
-        ("FLUSHALL",) if i % 90 == 0 else ("EXISTS", key("s")),
-    ))
-
-
-class AofLoad(LoadCase):
-
-    def files(self, *names):
-        return os.path.join(self.directory, *names)
+class AofLoad(AofCase):
 
     def put(self, parts, manifest=None):
         """A history of these files: base (or None), and others."""
@@ -93,24 +40,6 @@ class AofLoad(LoadCase):
         with open(self.files(DIRECTORY, NAME + ".manifest"), "w") as f:
             f.write(lines if manifest is None else manifest)
 
-    def copied(self):
-        """The directory as it is now, for a server of its own."""
-        copy = self.new_directory()
-        shutil.copytree(self.directory, copy, dirs_exist_ok=True)
-        return copy
-
-    def theirs(self, **options):
-        server = self.redis(**{"appendonly": "yes", "dir": self.copied(), **options})
-        self.eventually(lambda: server.redis().info("persistence")["loading"] == 0, 60, "loaded")
-        return server
-
-    def ours(self, **options):
-        """Each time on a copy: it makes the last file ready to be appended to."""
-        server = self.start(dir=self.copied(), appendonly="yes", enable_debug_command="yes",
-                            **options)
-        self.wait_loaded(server)
-        return server
-
     def refused_history(self, *patterns, **options):
         server = self.start(dir=self.copied(), appendonly="yes", expect_start=False, **options)
         self.assertEqual(server.wait(60), 1, server.log())
@@ -119,16 +48,6 @@ class AofLoad(LoadCase):
         for pattern in ("Fatal error loading the DB: ", "Exiting[.]$") + patterns:
             self.assertRegex(last, pattern)
         server.stop()
-
-    def seen(self, server):
-        """Of every key what does not depend on when it was loaded."""
-        keys = self.properties(server)
-        for values in keys.values():
-            if values[0] == b"stream":
-                for group in values[-1]["groups"]:
-                    for consumer in group["consumers"]:
-                        consumer[consumer.index(b"seen-time") + 1] = 0
-        return keys
 
     def check_same(self, **options):
         """What redis-server and this one make of the files."""
@@ -143,14 +62,6 @@ class AofLoad(LoadCase):
                          {name: keys.get(name) for name in others})
         self.assertEqual(self.digests(ours), digests)
         return ours, keys
-
-    def rewrite(self, client):
-        client.bgrewriteaof()
-
-        def over():
-            info = client.info("persistence")
-            return not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]
-        self.eventually(over, 60, "rewritten")
 
     def writer(self, **options):
         return self.redis(**{"appendonly": "yes", "appendfsync": "no",
@@ -183,17 +94,6 @@ class AofLoad(LoadCase):
                     self.assertNotRegex(log, "answered with an error")
                     self.assertLess(log.index("only file: "), log.index("Ready to accept"))
                     ours.stop()
-
-    def write_by_chance(self, rng, client, count):
-        """By one client, with transactions."""
-        multi = False
-        for i in range(count):
-            if rng.random() < 0.06:
-                client("EXEC" if multi else "MULTI")
-                multi = not multi
-            client(*words_by_chance(rng, i))
-        if multi:
-            client("EXEC")
 
     @pollux_only
     def test_commands_by_chance(self):

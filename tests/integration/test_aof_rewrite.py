@@ -1,0 +1,324 @@
+"""Rewrites of the append-only history while clients write, histories that are turned on and off at
+run time, and disks without room."""
+
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+
+import redis
+
+from aof_case import DIRECTORY, KeptCase
+from case import QUICK, not_quick, only_once, pollux_only
+from resp_client import Resp
+from test_slowlog import ask
+
+
+class RewriteCase(KeptCase):
+
+    def info(self, server):
+        return server.redis().info("persistence")
+
+    def in_force(self, server):
+        info = self.info(server)
+        return info["aof_pending_rewrite"] == 0 and info["aof_rewrite_in_progress"] == 0
+
+    def first_keys(self, client):
+        pipe = client.pipeline(transaction=False)
+        for i in range(2000):
+            pipe.hset("h:%d" % (i % 40), "f%d" % i, i)
+            pipe.set("s:%d" % i, "v" * (i % 200))
+            pipe.rpush("l:%d" % (i % 10), i)
+            pipe.zadd("z", {"m%d" % i: i})
+        pipe.set("long", b"x" * 2_000_000)
+        pipe.execute()
+
+    def first_keys_are_there(self, client):
+        self.assertEqual(sum(client.hlen("h:%d" % i) for i in range(40)), 2000)
+        self.assertEqual(sum(client.llen("l:%d" % i) for i in range(10)), 2000)
+        self.assertEqual(client.zcard("z"), 2000)
+        self.assertEqual(client.strlen("long"), 2_000_000)
+        self.assertEqual(sum(client.strlen("s:%d" % i) for i in range(2000)),
+                         sum(i % 200 for i in range(2000)))
+
+
+class Rewrites(RewriteCase):
+
+    @pollux_only
+    def test_under_load(self):
+        for policy in ("always", "everysec"):
+            for how in (signal.SIGKILL, signal.SIGTERM):
+                with self.subTest(policy=policy, how=how):
+                    self.clear()
+                    server = self.serve(appendfsync=policy)
+                    client = server.redis()
+                    self.first_keys(client)
+
+                    def rewrite_and_end():
+                        for _ in range(3 if QUICK else 8):
+                            self.rewrite(client)
+                        if policy == "everysec" and how == signal.SIGKILL:
+                            self.kill_when_written(server)
+                        else:
+                            self.end(server, how)
+                    last = self.count_until_it_ends(server, rewrite_and_end)
+                    again = self.serve()
+                    self.check_files()
+                    self.first_keys_are_there(again.redis())
+                    if policy == "always" or how == signal.SIGTERM:
+                        self.counted(again, last)
+                    again.stop()
+                    theirs = self.theirs()
+                    self.first_keys_are_there(theirs.redis())
+                    theirs.stop()
+
+    def kill_when_written(self, server):
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+
+    @pollux_only
+    def test_killed_at_any_time_of_it(self):
+        for delay_ms in (0, 1, 2, 5, 10, 20, 40):
+            self.clear()
+            server = self.serve(appendfsync="always")
+            client = server.redis()
+            self.first_keys(client)
+            client.bgrewriteaof()
+            time.sleep(delay_ms / 1000)
+            client.set("last", delay_ms)
+            self.end(server, signal.SIGKILL)
+            again = self.serve()
+            self.first_keys_are_there(again.redis())
+            self.assertEqual(int(again.redis().get("last")), delay_ms)
+            self.check_files()  # what was begun is gone
+
+    @pollux_only
+    def test_when_it_has_grown(self):
+        server = self.serve(auto_aof_rewrite_min_size=100_000, auto_aof_rewrite_percentage=100)
+        client = server.redis()
+        for _ in range(200):
+            client.set("k", "v" * 1000)
+        self.eventually(lambda: self.info(server)["aof_rewrites"] >= 1, what="rewritten")
+        self.eventually(lambda: self.in_force(server), what="done")
+        self.assertLess(self.info(server)["aof_current_size"], 200_000)
+        client.config_set("auto-aof-rewrite-percentage", 0)
+        rewrites = self.info(server)["aof_rewrites"]
+        for _ in range(400):
+            client.set("k", "v" * 1000)
+        time.sleep(0.3)
+        self.assertEqual(self.info(server)["aof_rewrites"], rewrites)
+        self.end(server, signal.SIGTERM)
+        self.check_files()
+        self.assertEqual(self.serve().redis().strlen("k"), 1000)
+
+    @pollux_only
+    def test_beside_a_save(self):
+        server = self.serve(appendfsync="always")
+        client = server.redis()
+        self.first_keys(client)
+        ask(client, "DEBUG", "POPULATE", "200000")
+        client.bgsave()
+        ask(client, "BGREWRITEAOF")
+        self.eventually(lambda: self.info(server)["aof_rewrites"] == 1 and
+                        self.in_force(server), 30, what="both done")
+        self.assertEqual(self.info(server)["rdb_last_bgsave_status"], "ok")
+        self.end(server, signal.SIGKILL)
+        self.assertTrue(os.path.exists(self.path))
+        again = self.serve()
+        self.first_keys_are_there(again.redis())
+        self.assertGreater(again.redis().dbsize(), 200000)  # POPULATE is in the base alone
+
+
+class OnAndOff(RewriteCase):
+
+    def turned_on(self, server):
+        server.redis().config_set("appendonly", "yes")
+        self.eventually(lambda: self.in_force(server), 20, what="in force")
+
+    @pollux_only
+    def test_turned_on_with_data(self):
+        server = self.serve(appendonly="no", save="")
+        client = server.redis()
+        self.first_keys(client)
+        self.assertFalse(os.path.exists(self.files(DIRECTORY)))
+        self.turned_on(server)
+        client.set("after", "1")
+        self.settle()
+        self.end(server, signal.SIGKILL)
+        self.check_files()
+        for again in (self.theirs(), self.serve()):
+            self.first_keys_are_there(again.redis())
+            self.assertEqual(again.redis().get("after"), b"1")
+
+    @pollux_only
+    def test_turned_on_under_load(self):
+        server = self.serve(appendonly="no", save="", appendfsync="always")
+        self.first_keys(server.redis())
+
+        def turn_on_and_end():
+            self.turned_on(server)
+            time.sleep(0.1)
+            self.end(server, signal.SIGKILL)
+        last = self.count_until_it_ends(server, turn_on_and_end)
+        again = self.serve()
+        self.counted(again, last)
+        self.first_keys_are_there(again.redis())
+
+    @pollux_only
+    def test_turned_off(self):
+        """What comes then is not kept, and what was there before stays."""
+        server = self.serve(appendfsync="everysec")
+        client = server.redis()
+        client.set("a", "1")
+        client.config_set("appendonly", "no")
+        client.set("a", "2")
+        time.sleep(0.2)
+        self.end(server, signal.SIGKILL)
+        # What is still recorded while it is being turned off may be there.
+        self.assertIn(self.serve().redis().get("a"), (b"1", b"2"))
+
+    @pollux_only
+    def test_turned_off_and_on_under_load(self):
+        """At once, or with a pause: no change in the middle is missing while those behind it are
+        there."""
+        for pause in (0, 0, 0.001, 0.05):
+            self.clear()
+            server = self.serve(appendfsync="always")
+
+            def turn_and_end():
+                for _ in range(3 if QUICK else 10):
+                    server.redis().config_set("appendonly", "no")
+                    time.sleep(pause)
+                    server.redis().config_set("appendonly", "yes")
+                    time.sleep(0.01)
+                self.eventually(lambda: self.in_force(server), what="in force")
+                time.sleep(0.2)
+                self.eventually(lambda: self.in_force(server), what="in force")
+                self.end(server, signal.SIGKILL)
+            last = self.count_until_it_ends(server, turn_and_end)
+            again = self.serve()
+            self.counted(again, last)
+            again.stop()
+
+
+class NoRoom(RewriteCase):
+    """A disk of 1 MiB, or a limit for files."""
+
+    def refused(self, client, key="probe"):
+        try:
+            client.set(key, "x" * 100)
+        except redis.ResponseError as error:
+            self.assertRegex(str(error), "^MISCONF ")
+            return True
+        return False
+
+    def small_disk(self, size="1m"):
+        """Root's alone. It is unmounted when the test ends, whatever happens."""
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "none",
+                                  self.directory], capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest("no small disk: " + mounted.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", self.directory], check=False)
+
+    @pollux_only
+    def test_a_full_disk(self):
+        for policy in ("always", "everysec"):
+            with self.subTest(policy):
+                self.check_full_disk(policy)
+
+    def check_full_disk(self, policy):
+        self.small_disk()
+        server = self.serve(appendfsync=policy, auto_aof_rewrite_percentage=0)
+        client = server.redis(socket_timeout=20)
+        ballast = self.files("ballast")
+        with open(ballast, "wb") as f:
+            f.write(bytes(400_000))
+        answered = {}
+        done = threading.Event()
+
+        def write(number):
+            """Until it is refused, and on; what was answered with OK has to be there."""
+            own = server.redis(socket_timeout=20)
+            i = 0
+            while not done.is_set():
+                key = "k:%d:%d" % (number, i % 300)
+                try:
+                    own.set(key, "%d-%s" % (i, "v" * 300))
+                    answered[key] = i
+                except redis.ResponseError as error:
+                    if not str(error).startswith("MISCONF "):
+                        raise
+                    time.sleep(0.01)
+                i += 1
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            self.eventually(lambda: self.info(server)["aof_last_write_status"] == "err", 20,
+                            "the disk is full")
+            self.eventually(lambda: self.refused(client), 5, "MISCONF")
+            self.assertRegex(server.log(), "No space left on device")
+            key = next(iter(answered))
+            self.assertIsNotNone(client.get(key))  # reads go on
+            os.unlink(ballast)
+            self.eventually(lambda: not self.refused(client), 10, "room again")
+            self.assertEqual(self.info(server)["aof_last_write_status"], "ok")
+        finally:
+            done.set()
+            if os.path.exists(ballast):  # it failed: nobody is to wait
+                os.unlink(ballast)
+            for thread in threads:
+                thread.join()
+        self.assertTrue(client.set("last", "1"))
+        if policy == "everysec":
+            self.settle()
+        self.end(server, signal.SIGKILL)
+        again = self.serve()
+        client = again.redis()
+        self.assertEqual(client.get("last"), b"1")
+        for key, number in answered.items():
+            self.assertGreaterEqual(int(client.get(key).split(b"-")[0]), number)
+        self.check_files()
+        again.stop()
+        subprocess.run(["umount", self.directory], check=False)
+
+    @pollux_only
+    @only_once
+    def test_files_may_not_grow(self):
+        server = self.serve(appendfsync="always", auto_aof_rewrite_percentage=0)
+        client = server.redis(socket_timeout=20)
+        client.set("a", "1")
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (20_000, 1 << 40))
+        i = 0
+        with self.assertRaises((redis.ResponseError, redis.TimeoutError)) as caught:
+            slow = server.redis(socket_timeout=1)
+            for i in range(1000):
+                slow.set("k:%d" % i, "v" * 100)
+        if isinstance(caught.exception, redis.ResponseError):
+            self.assertRegex(str(caught.exception), "^MISCONF ")
+        self.eventually(lambda: self.refused(client), 5, "MISCONF")
+        self.assertEqual(client.get("a"), b"1")
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1 << 40, 1 << 40))
+        self.eventually(lambda: not self.refused(client), 10, "may grow again")
+        self.end(server, signal.SIGKILL)
+        again = self.serve().redis()
+        for n in range(i):
+            self.assertEqual(again.get("k:%d" % n), b"v" * 100)
+
+    @pollux_only
+    @only_once
+    @not_quick
+    def test_no_room_for_a_rewrite(self):
+        """Goes on with the file that is."""
+        self.small_disk()
+        server = self.serve(appendfsync="always", auto_aof_rewrite_percentage=0)
+        client = server.redis(socket_timeout=20)
+        for i in range(600):
+            client.set("k:%d" % i, os.urandom(1000))
+        client.bgrewriteaof()
+        self.eventually(lambda: self.info(server)["aof_last_bgrewrite_status"] == "err", 20, "told")
+        self.eventually(lambda: not self.refused(client), 10, "goes on")
+        self.end(server, signal.SIGKILL)
+        self.assertEqual(self.serve().redis().dbsize(), 601)
