@@ -139,6 +139,20 @@ TEST_F(HistoryTest, WhatTimeHasTakenIsDeleted) {
   EXPECT_EQ(history(), "DEL b\nRPUSH b x\n");
 }
 
+TEST_F(HistoryTest, AHashThatGoesWithItsLastFieldIsDeletedByNoCommand) {
+  start("");
+  MemoryClient c = client(0);
+  ask(c, {"HSET", "h", "f", "v"});
+  ask(c, {"HPEXPIRE", "h", "500", "FIELDS", "1", "f"});
+  history();
+  text_.clear();
+  scheduler_->clock().advance_us(1'000'000);
+  ask(c, {"HGET", "h", "f"});
+  const std::string words = history();
+  EXPECT_EQ(words.find("HGET"), std::string::npos) << words;
+  EXPECT_NE(words.find("DEL"), std::string::npos) << words;
+}
+
 TEST_F(HistoryTest, WhatAWaiterGetsStandsBehindWhatServesIt) {
   start("");
   MemoryClient waits = client(0);

@@ -53,9 +53,12 @@ void ShardSide::before(int, const Key&, const Entry*) {}
 void ShardSide::note_change(int db, const Key& key, KeyEvent event, const Entry* entry) {
   const bool by_itself = event == KeyEvent::kExpired || event == KeyEvent::kEvicted ||
                          event == KeyEvent::kHExpired;
-  if (!by_itself) {
+  // A hash that has gone with its last field is told twice; no command has deleted it.
+  const bool told = event == KeyEvent::kDel && entry == nullptr && gone_by_itself_ == key.hash;
+  gone_by_itself_ = by_itself && entry == nullptr ? key.hash : 0;
+  if (!by_itself && !told) {
     holder_->changes().changed(holder_->now());
-  } else if (entry == nullptr) {
+  } else if (!told && entry == nullptr) {
     holder_->changes().removed(static_cast<uint32_t>(db), key.bytes, holder_->now());
   }
   last_change_ = holder_->changes().ticket();

@@ -92,6 +92,7 @@ class ShardSide final : public ChangeObserver {
   std::unique_ptr<Ticket[]> changed_at_;  // by hash; null as long as nobody needs it
   Ticket all_changed_at_;
   Ticket last_change_;
+  uint64_t gone_by_itself_ = 0;  // the hash of the key that the last change was, if it was that
 };
 
 }  // namespace pollux
