@@ -134,7 +134,8 @@ LoadFeed::Step AofFeed::end_of_window(AofSplitter::Step step) {
       break;
   }
   error_ = splitter_.error();
-  return step == AofSplitter::Step::kTruncated ? Step::kTruncated : Step::kError;
+  return step == AofSplitter::Step::kTruncated || splitter_.is_hole() ? Step::kTruncated
+                                                                      : Step::kError;
 }
 
 void AofFeed::finish() {

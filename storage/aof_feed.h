@@ -49,6 +49,7 @@ class AofFeed final : public LoadFeed {
   int64_t commands() const { return commands_; }
   // See AofSplitter.
   uint64_t valid_to() const { return splitter_.valid_to(); }
+  bool is_hole() const { return splitter_.is_hole(); }
 
  private:
   bool next_command();

@@ -49,9 +49,13 @@ LoadFeed* AofLoader::end_of_file(LoadFeed::Step end) {
       return nullptr;
     }
     log_line(LogLevel::kWarning,
-             "%s ends in the middle of a command or of a transaction, as a crash leaves it: it is "
-             "cut at byte %llu, and the %llu bytes behind that are lost (aof-load-truncated yes)",
-             file().c_str(), static_cast<unsigned long long>(aof_->valid_to()),
+             "%s %s: it is cut at byte %llu, and the %llu bytes behind that are lost "
+             "(aof-load-truncated yes)",
+             file().c_str(),
+             aof_->is_hole() ? "has a hole of zeros near its end, as a machine that stops leaves "
+                               "where no fsync was"
+                             : "ends in the middle of a command or of a transaction, as a crash "
+                               "leaves it", static_cast<unsigned long long>(aof_->valid_to()),
              static_cast<unsigned long long>(file_bytes() - aof_->valid_to()));
   }
   last_part_bytes_ = aof_->valid_to();

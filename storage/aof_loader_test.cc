@@ -369,6 +369,23 @@ TEST_F(AofLoaderTest, DoesWhatIsWholeOfAFileThatIsCutOff) {
   }
 }
 
+// What a machine that stops leaves of bytes that no sync covered: sectors that are not there.
+TEST_F(AofLoaderTest, EndsAtAHoleInTheLastFile) {
+  const std::string whole = encode({"SET", "a", "1"});
+  std::string file = whole;
+  for (int i = 0; i < 200; ++i) {
+    file += encode({"SET", "k" + std::to_string(i), std::string(20, 'x')});
+  }
+  file.replace(whole.size() + 1, 1024, 1024, '\0');
+  ASSERT_EQ(load({encode({"SET", "z", "0"}), file}), AofLoader::Step::kDone) << loader_->error();
+  EXPECT_EQ(runner_->data, (Data{{{0, "a"}, "1"}, {{0, "z"}, "0"}}));
+  EXPECT_EQ(loader_->last_part_bytes(), whole.size());
+  expect_in(error_of({file, encode({"SET", "z", "0"})}),
+            {"dir/0: append-only file, byte", "a zero byte stands", "this is not the last file"});
+  options_.load_truncated = false;
+  EXPECT_EQ(load({file}), AofLoader::Step::kFailed);
+}
+
 TEST_F(AofLoaderTest, SaysWhatIsWrong) {
   const std::string good = encode({"SET", "a", "1"});
   const std::string at = "byte " + std::to_string(good.size());

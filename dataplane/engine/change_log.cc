@@ -71,11 +71,17 @@ void ChangeLog::record(uint32_t db, Args args, Instant now) {
   append_command(args);
 }
 
-void ChangeLog::record(uint32_t db, std::string_view commands, Instant now) {
+void ChangeLog::record(uint32_t db, const Effects& effects, Instant now) {
   dirty_ = false;
-  if (!commands.empty()) {
-    begin_record(db, now);
-    lane_->append(commands);
+  if (effects.count() == 0) {
+    return;
+  }
+  const bool own_group = effects.count() > 1 && !in_group_;
+  in_group_ = in_group_ || own_group;
+  begin_record(db, now);
+  lane_->append(effects.bytes());
+  if (own_group) {
+    end_group(now);
   }
 }
 

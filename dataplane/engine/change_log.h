@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "src/commands/command.h"
+#include "src/commands/effects.h"
 #include "storage/journal.h"
 
 namespace pollux {
@@ -40,9 +41,9 @@ class ChangeLog {
   }
   // Behind a command: whether it has changed something that stands in no record yet.
   bool dirty() const { return dirty_; }
-  // The record of it: its words; or commands in RESP.
+  // The record of it: its words; or what it has said, all of it or nothing.
   void record(uint32_t db, Args args, Instant now);
-  void record(uint32_t db, std::string_view commands, Instant now);
+  void record(uint32_t db, const Effects& effects, Instant now);
   // There is none: it does not belong to the history.
   void leave_out() { dirty_ = false; }
   // A key or a field is gone by its time, or to make room: at once, before what the command that

@@ -149,6 +149,19 @@ TEST_F(HistoryTest, WhatAWaiterGetsStandsBehindWhatServesIt) {
   EXPECT_EQ(history(), "RPUSH l a b\nLPOP l\n");
 }
 
+TEST_F(HistoryTest, WhatACommandSaysInPiecesStandsInOnePiece) {
+  start("");
+  MemoryClient c = client(0);
+  ask(c, {"XADD", "s", "1-1", "f", "v"});
+  ask(c, {"XGROUP", "CREATE", "s", "g", "0"});
+  history();
+  text_.clear();
+  ask(c, {"XREADGROUP", "GROUP", "g", "me", "STREAMS", "s", ">"});
+  const std::string words = history();
+  EXPECT_EQ(words.substr(0, 6), "MULTI\n");
+  EXPECT_EQ(words.substr(words.size() - 5), "EXEC\n");
+}
+
 // --- appendfsync always ---
 
 class AlwaysTest : public HistoryTest {

@@ -45,7 +45,7 @@ void Worker::note_changes(const Context& ctx) {
   const auto db = static_cast<uint32_t>(ctx.keys.db());
   if (effects_.said()) {
     changed = changed || effects_.count() > 0;
-    changes_.record(db, effects_.bytes(), now_);
+    changes_.record(db, effects_, now_);
     effects_.clear();
   } else if (changed && (ctx.row.flags & (kWrite | kAdmin)) != kAdmin) {
     changes_.record(db, ctx.args, now_);
