@@ -283,8 +283,8 @@ def differential():
 
 
 def crash():
-    """A server that is killed; one whose power is cut, and one whose syncs are traced, where that can
-    be."""
+    """A server that is killed; where that can be, one whose power is cut, and one whose syncs are
+    traced."""
     count = Count()
     for script, *arguments in (("kills", "--kills", "30"), ("kills", "--kills", "15", "--power"),
                                ("sync_trace", "--seconds", "0.5")):
