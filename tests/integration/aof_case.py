@@ -102,6 +102,7 @@ class AofCase(LoadCase):
         def over():
             info = client.info("persistence")
             return not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]
+
         def begun():
             return client.info("persistence").get("aof_rewrites", 0)
         before = begun()
