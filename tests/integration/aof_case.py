@@ -5,10 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
-
-import redis
 
 from test_load import LoadCase
 
@@ -195,35 +192,3 @@ class KeptCase(AofCase):
         if begun:
             there = {name for name in there if not name.endswith(".incr.aof")}
         self.assertEqual(there, {NAME + ".manifest"})
-
-    # --- clients that count ---
-
-    def count_until_it_ends(self, server, end, clients=4):
-        """INCR by each as fast as it can, until end() has ended the server: the last answers."""
-        last = [0] * clients
-
-        def count(number):
-            client = server.redis()
-            try:
-                while True:
-                    last[number] = client.incr("n:%d" % number)
-            except redis.RedisError:
-                pass
-
-        threads = [threading.Thread(target=count, args=(i,)) for i in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            time.sleep(0.2)
-            end()
-        finally:
-            server.stop()
-            for thread in threads:
-                thread.join()
-        return last
-
-    def counted(self, server, last):
-        client = server.redis()
-        for number, answered in enumerate(last):
-            self.assertGreater(answered, 0)
-            self.assertIn(int(client.get("n:%d" % number)), (answered, answered + 1))
