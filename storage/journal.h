@@ -61,8 +61,8 @@ class Journal {
   // Tickets drawn so far.
   Ticket drawn() const { return {next_.load(std::memory_order_relaxed) - 1}; }
 
-  // Somebody appends what is published: who has begun to record goes on until this is over, whatever
-  // the configuration says, or what is appended last would be no prefix of the history.
+  // Somebody appends what is published: who has begun to record goes on until this is over,
+  // whatever the configuration says, or what is appended last would be no prefix of the history.
   bool is_kept() const { return kept_.load(std::memory_order_relaxed); }
 
   // --- the reader ---

@@ -283,10 +283,13 @@ def differential():
 
 
 def crash():
-    """A server that is killed; then one whose power is cut, where that can be."""
-    script = [os.path.join(ROOT, "tests", "crash", "kills"), "--server", server("release")]
-    count = counted_script("crash", [*script, "--kills", "30"], 300)
-    count.add(counted_script("crash", [*script, "--kills", "15", "--power"], 300))
+    """A server that is killed; where that can be, one whose power is cut, and one whose syncs are
+    traced."""
+    count = Count()
+    for script, *arguments in (("kills", "--kills", "30"), ("kills", "--kills", "15", "--power"),
+                               ("sync_trace", "--seconds", "0.5")):
+        script = os.path.join(ROOT, "tests", "crash", script)
+        count.add(counted_script("crash", [script, "--server", server("release"), *arguments], 300))
     return count
 
 

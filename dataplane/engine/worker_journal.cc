@@ -25,8 +25,8 @@ void Worker::note_history() {
   gates_ = gates;
 }
 
-// With appendonly no, what is recorded is still recorded until nobody appends it any more: workers
-// hear of the option each at its own time, and who appends may hear of yes before it has heard of no.
+// With appendonly no, changes are recorded until nobody appends them any more: workers hear of the
+// option each at its own time, and who appends may hear of yes before it has heard of no.
 void Worker::keep_changes() {
   const Journal* const journal = engine_.journal();
   const bool recorded = changes_.enabled();

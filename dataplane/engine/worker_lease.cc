@@ -524,7 +524,10 @@ void Worker::visit_tour(Tour& tour) {
   tour.stay = false;
   set_actor({}, false);
   tour.now = std::max(tour.now, now_);
-  tour.shown = std::max(tour.shown, gates_ ? side_.last_change() : Ticket{});
+  // INFO shows no data, and is needed when the disk is full.
+  if (gates_ && (tour.row->flags & (kReadonly | kWrite)) != 0) {
+    tour.shown = std::max(tour.shown, side_.last_change());
+  }
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {

@@ -45,8 +45,14 @@ class PowerDisk:
         run("mount", "-o", "commit=900,noauto_da_alloc", self.device, self.directory)
 
     def unmount(self):
-        if os.path.ismount(self.directory):
-            run("umount", self.directory)
+        deadline = time.monotonic() + 10
+        while os.path.ismount(self.directory):
+            try:
+                run("umount", self.directory)
+            except OSError:  # the kernel's threads may still close what the process had open
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
         if self.device:
             run("losetup", "--detach", self.device)
             self.device = None

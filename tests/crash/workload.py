@@ -146,6 +146,7 @@ class Client:
         self.rng = rng
         self.database = number % DATABASES
         self.state = {}  # at the beginning of the life
+        self.before = None  # the same of the life before, with its steps
         self.written = 0
         self.steps = []
         self.acknowledged = []  # (when sent, when answered, steps until there)
@@ -309,6 +310,20 @@ class Client:
             if count < len(self.steps):
                 self.steps[count].change(state)
         return earlier
+
+    def came_back(self, found):
+        """Whether this is what the life before left, with more of it than there was when this one
+        began. After two power failures a file system may show that: the block at the end of the
+        file was written with more than the file had, and this life, of which nothing was synced,
+        has made the file longer."""
+        if self.before is None:
+            return False
+        state, steps = dict(self.before[0]), self.before[1]
+        for step in steps:
+            if state == found:
+                return True
+            step.change(state)
+        return state == found
 
     def state_after(self, count):
         state = dict(self.state)

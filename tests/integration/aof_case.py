@@ -1,14 +1,11 @@
-"""What the tests of append-only histories share: commands by chance, servers on copies of the files,
+"""What the tests of append-only histories share: commands by chance, servers on copies of files,
 and what a client can see of all keys."""
 
 import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
-
-import redis
 
 from test_load import LoadCase
 
@@ -99,12 +96,15 @@ class AofCase(LoadCase):
         return keys
 
     def rewrite(self, client):
-        client.bgrewriteaof()
-
         def over():
             info = client.info("persistence")
             return not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]
-        self.eventually(over, 60, "rewritten")
+
+        def begun():
+            return client.info("persistence").get("aof_rewrites", 0)
+        before = begun()
+        client.bgrewriteaof()
+        self.eventually(lambda: begun() > before and over(), 60, "rewritten")
 
     def write_by_chance(self, rng, client, count):
         """By one client, with transactions."""
@@ -181,42 +181,14 @@ class KeptCase(AofCase):
                 text += f.read()
         return text
 
-    def check_files(self):
+    def check_files(self, begun=False):
+        """`begun`: the file of a rewrite that was killed may be left; the next one empties it."""
         result = subprocess.run(
             ["redis-check-aof", os.path.join(DIRECTORY, NAME + ".manifest")], timeout=60,
             capture_output=True, text=True, check=False, cwd=self.directory)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         named = {os.path.basename(name) for name in self.named("i") + self.named("b")}
-        self.assertEqual(set(os.listdir(self.files(DIRECTORY))), named | {NAME + ".manifest"})
-
-    # --- clients that count ---
-
-    def count_until_it_ends(self, server, end, clients=4):
-        """INCR by each as fast as it can, until end() has ended the server: the last answers."""
-        last = [0] * clients
-
-        def count(number):
-            client = server.redis()
-            try:
-                while True:
-                    last[number] = client.incr("n:%d" % number)
-            except redis.RedisError:
-                pass
-
-        threads = [threading.Thread(target=count, args=(i,)) for i in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            time.sleep(0.2)
-            end()
-        finally:
-            server.stop()
-            for thread in threads:
-                thread.join()
-        return last
-
-    def counted(self, server, last):
-        client = server.redis()
-        for number, answered in enumerate(last):
-            self.assertGreater(answered, 0)
-            self.assertIn(int(client.get("n:%d" % number)), (answered, answered + 1))
+        there = set(os.listdir(self.files(DIRECTORY))) - named
+        if begun:
+            there = {name for name in there if not name.endswith(".incr.aof")}
+        self.assertEqual(there, {NAME + ".manifest"})

@@ -5,8 +5,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
+
+import redis
 
 import harness
 
@@ -71,6 +74,38 @@ class Case(unittest.TestCase):
                 return
             time.sleep(0.02)
         self.fail("%s not reached within %s s" % (what, seconds))
+
+    # --- clients that count ---
+
+    def count_until_it_ends(self, server, end, clients=4):
+        """INCR by each as fast as it can, until end() has ended the server: the last answers."""
+        last = [0] * clients
+
+        def count(number):
+            client = server.redis()
+            try:
+                while True:
+                    last[number] = client.incr("n:%d" % number)
+            except redis.RedisError:
+                pass
+
+        threads = [threading.Thread(target=count, args=(i,)) for i in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            time.sleep(0.2)
+            end()
+        finally:
+            server.stop()
+            for thread in threads:
+                thread.join()
+        return last
+
+    def counted(self, server, last):
+        client = server.redis()
+        for number, answered in enumerate(last):
+            self.assertGreater(answered, 0)
+            self.assertIn(int(client.get("n:%d" % number)), (answered, answered + 1))
 
 
 class Loaded(Case):

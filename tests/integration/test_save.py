@@ -325,30 +325,15 @@ class TheEnd(SaveCase):
         self.assertTrue(self.ends(signal.SIGTERM, save="", shutdown_on_sigterm="save now"))
         self.assertFalse(self.ends(signal.SIGINT, save=points, shutdown_on_sigint="nosave"))
 
+    def ended_by(self, server, how):
+        os.kill(server.pid, how)
+        self.assertEqual(server.wait(20), 0, server.log())
+
     @pollux_only
     def test_what_was_acknowledged_is_saved(self):
         server = self.saving(save=["3600", "1000"])
-        last = [0] * 4
-
-        def count(number):
-            client = server.redis()
-            try:
-                while True:
-                    last[number] = client.incr("n:%d" % number)
-            except redis.RedisError:
-                pass
-
-        threads = [threading.Thread(target=count, args=(i,)) for i in range(4)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.3)
-        os.kill(server.pid, signal.SIGTERM)
-        for thread in threads:
-            thread.join()
-        self.assertEqual(server.wait(20), 0)
-        client = self.saving().redis()
-        for number in range(4):
-            self.assertIn(int(client.get("n:%d" % number)), (last[number], last[number] + 1))
+        last = self.count_until_it_ends(server, lambda: self.ended_by(server, signal.SIGTERM))
+        self.counted(self.saving(), last)
 
     @only_once
     def test_the_end_is_refused_if_it_can_not_save(self):
