@@ -153,7 +153,8 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
 bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
   // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
-  const bool saves = engine.save_desk() != nullptr && !worker.loading() && !words.no_save &&
+  const bool whole = !worker.loading() || engine.load_desk().is_whole();
+  const bool saves = engine.save_desk() != nullptr && whole && !words.no_save &&
                      (words.save || !worker.config().save_points.empty());
   if (!saves) {
     engine.stop(kStopGraceMs);

@@ -60,8 +60,8 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
   side_.set_holder(*this);
   side_.listen();
   refresh_config();
-  if (engine.load_desk() != nullptr) {
-    load_ = std::make_unique<LoadWork>(*engine.load_desk(), engine.shards());
+  if (!engine.load_desk().over()) {
+    load_ = std::make_unique<LoadWork>(engine.load_desk(), engine.shards());
   }
 }
 

@@ -1,4 +1,4 @@
-// Loading at the start, on one worker: a share of each turn does what the batches have that have
+// Loading, at the start or on order, on one worker: a share of each turn does what the batches have that have
 // come (load_desk.h). It builds keys, with the code that RESTORE has, and runs commands, by their
 // handlers. Nobody hears of these keys: no event, no invalidation, no ticket; nobody is served for
 // them. Nothing expires or is evicted meanwhile, and nothing is refused for want of memory.
@@ -30,6 +30,25 @@ LoadBatch* oldest_first(LoadBatch* newest) {
 }
 
 }  // namespace
+
+bool Worker::take_up_load() {
+  if (load_ == nullptr) {
+    load_ = std::make_unique<LoadWork>(engine_.load_desk(), engine_.shards());
+    load_->before = under_way();
+  }
+  return settled(load_->before);
+}
+
+// EXEC may run if all that is queued may.
+bool Worker::barred_while_loading(const Session& session, const CommandRow& row) const {
+  if (!loading()) [[likely]] {
+    return false;
+  }
+  const bool may = row.route == Route::kExec && session.in_multi
+                       ? session.transaction->may_run_while_loading()
+                       : (row.flags & kLoading) != 0;
+  return !may;
+}
 
 void Worker::note_loading() {
   if (load_->desk.over()) {
@@ -121,7 +140,7 @@ bool Worker::build_group(LoadWork& load, const LoadWork::Group& group) {
 LoadBatch::Refusal Worker::build(Keyspace& keys, const LoadRecord& record) {
   keys.bind(shard_.id(), static_cast<int>(record.db), now_);
   Edit edit(keys, Key{record.name, record.hash});
-  if (edit.entry() != nullptr) {
+  if (edit.entry() != nullptr && !load_->desk.replaces()) {
     return LoadBatch::Refusal::kTwice;
   }
   // How long texts may be, the reader of the file has seen to.
@@ -129,6 +148,9 @@ LoadBatch::Refusal Worker::build(Keyspace& keys, const LoadRecord& record) {
   LooseValue value(edit.memory());
   if (!read_rdb_value(record.type, in, config_->data.encoding, value) || !in.at_end()) {
     return LoadBatch::Refusal::kDamaged;
+  }
+  if (edit.entry() != nullptr) {
+    edit.remove();
   }
   give_key(edit, value, record.meta, config_->data.eviction.access.kind, now_);
   edit.keep_quiet();
@@ -192,6 +214,20 @@ void Worker::replay_for_all() {
     replay(*load_, *batch, command);
   }
   load_->desk.give_back(*batch);
+}
+
+// With all shards held: what is to be loaded takes the place of all there is. Clients hear of it as
+// of FLUSHALL; the history does not, for it has what is loaded, or is made anew.
+void Worker::empty_all() {
+  set_actor({}, false);
+  for (ShardStore* const shard : engine_.shards()) {
+    for (int db = 0; db < shard->databases(); ++db) {
+      shard->flush(db);
+    }
+  }
+  changes_.leave_out();
+  after_command();
+  load_->desk.emptied();
 }
 
 void Worker::replay(LoadWork& load, LoadBatch& batch, const LoadCommand& command) {
