@@ -51,7 +51,7 @@ UnderWay Worker::under_way() const {
 // Tours don't count: they change nothing, and two that stay for each other would stay for ever.
 bool Worker::settled(const UnderWay& before) const {
   bool answered = cells_under_way_ == tour_cells_;
-  for (size_t i = 0; !answered && i < outgoing_.size(); ++i) {
+  for (size_t i = 0; !answered && i < before.sent.size(); ++i) {
     if (outgoing_[i]->requests_answered() < before.sent[i]) {
       return false;
     }
