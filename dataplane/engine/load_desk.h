@@ -167,7 +167,8 @@ struct LoadWork {
   }
 
   LoadDesk& desk;
-  UnderWay before;  // when it was taken up
+  bool again = false;  // on order, not at the start
+  UnderWay before;     // when it was taken up
   Keyspace keys;  // bound for this alone
   Host host;      // of commands: they wait for nothing, and nobody hears of them
   UnreadReplies replies;

@@ -27,7 +27,6 @@ struct ReloadLuggage final : TourLuggage {
   LoadDesk::Order order;
   bool saves = false;
   OrderedSave save;
-  int64_t changes = 0;  // before
 };
 
 // What is wrong with the words; empty if nothing is.
@@ -83,7 +82,6 @@ void order(Worker& worker, Tour& tour, ReloadLuggage& luggage) {
     tour.stay = true;
     return;
   }
-  luggage.changes = engine.sum(&CoreBlock::changes);
   luggage.order.file = worker.config().db_file;
   luggage.order.format = rdb_format_of(worker.config());
   luggage.step = ReloadLuggage::Step::kLoading;
@@ -95,7 +93,6 @@ void finish(Worker& worker, Tour& tour, const ReloadLuggage& luggage) {
   Engine& engine = worker.engine();
   const bool loaded = engine.load_desk().state() == LoadDesk::State::kLoaded;
   const bool from_aof = luggage.order.source == LoadDesk::Source::kAof;
-  engine.save_desk()->leave_out_changes(engine.sum(&CoreBlock::changes) - luggage.changes);
   // A history that goes on behind other data than it tells of is no history.
   const bool differs = !loaded || !luggage.saves || !luggage.order.empties ||
                        engine.page().load.keys_expired.get() > 0;

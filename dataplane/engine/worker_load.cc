@@ -2,6 +2,8 @@
 // come (load_desk.h). It builds keys, with the code that RESTORE has, and runs commands, by their
 // handlers. Nobody hears of these keys: no event, no invalidation, no ticket; nobody is served for
 // them. Nothing expires or is evicted meanwhile, and nothing is refused for want of memory.
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "dataplane/engine/member_prefetch.h"
@@ -15,6 +17,34 @@
 namespace pollux {
 
 namespace {
+
+// Counts changes of shards as none, while it stands. What is loaded again is no news; how much of
+// it there was at the start is in no file yet.
+class NoNews {
+ public:
+  NoNews(const LoadWork& load, SaveDesk* desk, std::span<ShardStore* const> shards)
+      : desk_(load.again ? desk : nullptr), shards_(shards), before_(count()) {}
+  ~NoNews() {
+    if (const int64_t changes = count() - before_; changes != 0) {
+      desk_->leave_out_changes(changes);
+    }
+  }
+  NoNews(const NoNews&) = delete;
+  NoNews& operator=(const NoNews&) = delete;
+
+ private:
+  int64_t count() const {
+    uint64_t changes = 0;
+    for (const ShardStore* const shard : shards_) {
+      changes += desk_ != nullptr ? shard->stats().changes : 0;
+    }
+    return static_cast<int64_t>(changes);
+  }
+
+  SaveDesk* const desk_;
+  const std::span<ShardStore* const> shards_;
+  const int64_t before_;
+};
 
 // Longer than other shares, since nobody is served yet; an answer may wait for it.
 constexpr double kLoadShareUs = 200;
@@ -35,6 +65,7 @@ bool Worker::take_up_load() {
   if (load_ == nullptr) {
     load_ = std::make_unique<LoadWork>(engine_.load_desk(), engine_.shards());
     load_->before = under_way();
+    load_->again = true;
   }
   return settled(load_->before);
 }
@@ -70,6 +101,8 @@ bool Worker::load_phase() {
   const uint64_t until =
       stepped ? 0 : tsc() + static_cast<uint64_t>(kLoadShareUs * tsc_per_us());
   load_->keys.set_access(config_->data.eviction.access);
+  ShardStore* const mine[] = {&shard_};
+  const NoNews no_news(*load_, engine_.save_desk(), mine);
   shard_.set_observer(nullptr);
   bool worked = false;
   while (load_group(*load_)) {
@@ -205,6 +238,7 @@ void Worker::replay_for_all() {
   LoadBatch* const batch = load_->desk.take_for_all();
   POLLUX_ASSERT(batch != nullptr);
   load_->keys.set_access(config_->data.eviction.access);
+  const NoNews no_news(*load_, engine_.save_desk(), engine_.shards());
   for (ShardStore* const shard : engine_.shards()) {
     shard->set_observer(nullptr);  // hold_leased sets it again
   }
@@ -219,6 +253,7 @@ void Worker::replay_for_all() {
 // With all shards held: what is to be loaded takes the place of all there is. Clients hear of it as
 // of FLUSHALL; the history does not, for it has what is loaded, or is made anew.
 void Worker::empty_all() {
+  const NoNews no_news(*load_, engine_.save_desk(), engine_.shards());
   set_actor({}, false);
   for (ShardStore* const shard : engine_.shards()) {
     for (int db = 0; db < shard->databases(); ++db) {

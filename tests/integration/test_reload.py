@@ -12,11 +12,18 @@ import redis
 from case import pollux_only
 from rdb_case import RdbCase
 from test_aof_load import words_by_chance
-from test_slowlog import ask
+import test_slowlog
 
 LOADING = "-LOADING Redis is loading the dataset in memory"
 WRONG_OPTION = "-DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 NOT_LOADED = "-Error trying to load the RDB dump"
+
+
+def ask(client, *args):
+    try:
+        return test_slowlog.ask(client, *args)
+    except redis.exceptions.BusyLoadingError as error:
+        return "-LOADING " + str(error)
 
 
 class ReloadCase(RdbCase):
@@ -323,7 +330,9 @@ class LoadAof(ReloadCase):
             client = server.redis()
             rng = random.Random(7)
             for i in range(1500):
-                ask(client, *words_by_chance(rng, i))
+                words = words_by_chance(rng, i)
+                if words[0] != "PFCOUNT":  # keeps what it has counted, which no history tells
+                    ask(client, *words)
                 if i % 500 == 499:
                     time.sleep(0.01)
                     digests = self.digests(server)
