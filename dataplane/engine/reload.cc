@@ -53,7 +53,8 @@ std::string_view read_words(Args args, ReloadLuggage& luggage) {
 // Why it can't be; empty if it can.
 std::string_view why_not(Worker& worker, const ReloadLuggage& luggage) {
   Engine& engine = worker.engine();
-  if (!engine.load_desk().loads_from(luggage.order.source) || engine.save_desk() == nullptr) {
+  if (!engine.load_desk().loads_from(luggage.order.source) ||
+      (luggage.saves && engine.save_desk() == nullptr)) {
     return "ERR nothing is read from disk in this version of Pollux";
   }
   if (luggage.order.source == LoadDesk::Source::kAof) {
@@ -77,8 +78,8 @@ void end(Tour& tour, std::string_view error) {
 void order(Worker& worker, Tour& tour, ReloadLuggage& luggage) {
   Engine& engine = worker.engine();
   // A snapshot would keep what is to go. There is no cut for another one until the end.
-  if (engine.save_desk()->under_way()) {
-    engine.save_desk()->give_up();
+  if (SaveDesk* const desk = engine.save_desk(); desk != nullptr && desk->under_way()) {
+    desk->give_up();
     tour.stay = true;
     return;
   }
