@@ -1,8 +1,8 @@
 // A storage thread that loads what is on disk, at the start until all keys are built, or something
-// is wrong with a file, or the server ends; then it serves: loads again on order (engine/load_desk.h),
-// and what else it has to do. What is loaded say the classes that are made of it. Made and joined by
-// the main thread; stays until the workers have ended, for one that has given the last batch back
-// may be about to wake it.
+// is wrong with a file, or the server ends; then it serves: loads again on order
+// (engine/load_desk.h), and what else it has to do. What is loaded say the classes that are made of
+// it. Made and joined by the main thread; stays until the workers have ended, for one that has given
+// the last batch back may be about to wake it.
 #pragma once
 
 #include <atomic>
@@ -84,8 +84,8 @@ class LoadThread {
   Thread thread_;
 };
 
-// Loads the RDB file config.loaded_file, in the working directory, if there is one; later those that
-// it is told.
+// Loads the RDB file config.loaded_file, in the working directory, if there is one; later those
+// that it is told.
 class RdbThread final : public LoadThread {
  public:
   RdbThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error);
