@@ -46,6 +46,15 @@ void FileLoader::give_up() {
   stage_ = Stage::kEnding;
 }
 
+bool FileLoader::take_all_back(int64_t wait_us) {
+  if (batches_.take_all_back()) {
+    return true;
+  }
+  std::array<Disk::Completion, 1> none;
+  disk_.poll(none, wait_us);
+  return false;
+}
+
 // False if there is nothing to do until a read ends or a batch comes back.
 bool FileLoader::work() {
   switch (stage_) {

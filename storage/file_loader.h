@@ -1,4 +1,4 @@
-// Loads files at the start: reads them through a Disk, one after the other, has them taken apart
+// Loads files: reads them through a Disk, one after the other, has them taken apart
 // (load_feed.h) and hands what is in them to the owners of the shards, in batches through a
 // LoadSink. A machine that is stepped: no thread of its own, no clock. One thread; the disk is its
 // own while it works. Which files, and what is in them, say the classes that are made of it.
@@ -46,6 +46,9 @@ class FileLoader {
   Step step(Instant now, int64_t wait_us);
   // The next steps only end what is under way.
   void give_up();
+  // After kFailed, where those who build go on: waits up to `wait_us` for batches to come back.
+  // True if all are.
+  bool take_all_back(int64_t wait_us);
 
   const std::string& error() const { return error_; }
 

@@ -132,6 +132,22 @@ bool LoadBatches::flush() {
   return free_.size() == batches_.size();
 }
 
+bool LoadBatches::take_all_back() {
+  const auto drop = [this](LoadBatch*& batch) {
+    if (batch != nullptr) {
+      batch->clear();
+      free_.push_back(std::exchange(batch, nullptr));
+    }
+  };
+  drop(for_all_);
+  for (LoadBatch*& batch : filling_) {
+    drop(batch);
+  }
+  while (take_back()) {
+  }
+  return free_.size() == batches_.size();
+}
+
 bool LoadBatches::take_back() {
   bool any = false;
   while (LoadBatch* const batch = sink_.take_back(/*wake=*/!any)) {

@@ -53,6 +53,8 @@ class LoadBatches {
   bool flush();
   // What is done with. False if nothing is: then the next batch wakes this thread.
   bool take_back();
+  // Nothing more is sent. True if all batches are back, else the next one wakes this thread.
+  bool take_all_back();
 
   // A key that could not be built: of several that have come back, the first of the file.
   struct Refused {

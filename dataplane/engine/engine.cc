@@ -34,9 +34,7 @@ Engine::Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>>
     shard_pointers_.push_back(shards_.back().get());
     sides_.push_back(std::make_unique<ShardSide>(*shards_.back()));
   }
-  if (parts.loads) {
-    load_desk_ = std::make_unique<LoadDesk>(*this, shards_.size());
-  }
+  load_desk_ = std::make_unique<LoadDesk>(*this, shards_.size(), parts.loads);
   if (parts.saves) {
     save_desk_ = std::make_unique<SaveDesk>(*this);
   }

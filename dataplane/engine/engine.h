@@ -43,7 +43,7 @@ struct EngineParts {
   PageWarmer* warmer = nullptr;      // null: shards touch their memory themselves
   Journal* journal = nullptr;        // null: no tickets are drawn
   Errands* errands = nullptr;        // null: errands run in place
-  bool loads = false;                // a file is loaded: load_desk's batches come until finish
+  bool loads = false;                // load_desk's batches come from the start on, until finish
   bool saves = false;                // somebody takes save_desk's orders
   bool appends = false;              // somebody takes what aof_desk has, and reads the journal
   size_t cells_per_channel = 0;      // 0: by the number of workers; tests starve the pools
@@ -80,8 +80,7 @@ class Engine {
   Clock& clock() { return *parts_.clock; }
   Journal* journal() { return parts_.journal; }
   Errands* errands() { return parts_.errands; }
-  // Null if nothing is loaded at the start.
-  LoadDesk* load_desk() { return load_desk_.get(); }
+  LoadDesk& load_desk() { return *load_desk_; }
   // Null if nobody saves.
   SaveDesk* save_desk() { return save_desk_.get(); }
   // Null if nobody can keep a history.

@@ -273,7 +273,7 @@ TEST_F(LoadAofTest, ThreadsWakeEachOther) {
         [&file, workers](Disk& disk, Engine& engine) {
           AofLoader::Options options = small_pieces(1, file);
           options.batches.count = static_cast<size_t>(workers) + 1;
-          return std::make_unique<AofLoader>(options, disk, *engine.load_desk(),
+          return std::make_unique<AofLoader>(options, disk, engine.load_desk(),
                                              engine.page().load);
         },
         {"MGET", "a599", "b599"});

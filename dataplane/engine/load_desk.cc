@@ -1,7 +1,9 @@
 #include "dataplane/engine/load_desk.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "dataplane/engine/config.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/router.h"
 #include "dataplane/engine/worker.h"
@@ -17,11 +19,68 @@ bool changes_keys(const CommandRow& row) {
 
 }  // namespace
 
-LoadDesk::LoadDesk(Engine& engine, size_t shards) : engine_(engine) {
+RdbFileSplitter::Options rdb_format_of(const Config& config) {
+  RdbFileSplitter::Options format;
+  format.checksum = config.rdb_checksum;
+  format.databases = static_cast<uint32_t>(config.databases);
+  format.text_bytes_max =
+      std::max(static_cast<size_t>(config.data.bulk_bytes_max), RdbReader::kTextBytesMax);
+  return format;
+}
+
+LoadDesk::LoadDesk(Engine& engine, size_t shards, bool loads)
+    : engine_(engine), state_(loads ? State::kLoading : State::kLoaded) {
   for (size_t i = 0; i < shards; ++i) {
     inboxes_.push_back(std::make_unique<Batches>());
   }
 }
+
+// --- orders ---
+
+bool LoadDesk::begin() {
+  if (!over()) {
+    return false;
+  }
+  whole_.store(true, std::memory_order_relaxed);
+  state_.store(State::kLoading, std::memory_order_release);
+  return true;
+}
+
+void LoadDesk::order(const Order& order) {
+  order_ = order;
+  whole_.store(false, std::memory_order_relaxed);
+  emptying_.store(Emptying::kNo, std::memory_order_relaxed);
+  ordered_.store(true, std::memory_order_release);
+  waker_of(order.source)();
+}
+
+void LoadDesk::end(State state) {
+  whole_.store(false, std::memory_order_relaxed);
+  state_.store(state, std::memory_order_seq_cst);  // then the flags of sleepers
+  for (int i = 0; i < engine_.worker_count(); ++i) {
+    Worker::wake_if_asleep(engine_.worker(i));
+  }
+}
+
+const LoadDesk::Order* LoadDesk::take_order(Source source) {
+  if (!ordered_.load(std::memory_order_acquire) || order_.source != source) {
+    return nullptr;
+  }
+  ordered_.store(false, std::memory_order_relaxed);
+  return &order_;
+}
+
+void LoadDesk::ask_to_empty() {
+  emptying_.store(Emptying::kAsked, std::memory_order_seq_cst);
+  Worker::wake_if_asleep(engine_.worker(0));
+}
+
+void LoadDesk::emptied() {
+  emptying_.store(Emptying::kDone, std::memory_order_release);
+  waker_of(order_.source)();
+}
+
+// --- batches ---
 
 // The commands that change keys run. The families of the engine have none of these, so a handler
 // needs no more than a Host.
@@ -76,14 +135,7 @@ void LoadDesk::give_back(LoadBatch& batch) {
   done_.push(batch);
   if (wanted_.load(std::memory_order_seq_cst) &&
       wanted_.exchange(false, std::memory_order_relaxed)) {
-    waker_();
-  }
-}
-
-void LoadDesk::finish() {
-  over_.store(true, std::memory_order_seq_cst);  // then the flags of sleepers
-  for (int i = 0; i < engine_.worker_count(); ++i) {
-    Worker::wake_if_asleep(engine_.worker(i));
+    waker_of(order_.source)();
   }
 }
 

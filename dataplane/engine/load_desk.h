@@ -1,10 +1,17 @@
-// Where what the files of the start have changes hands: the storage thread sends batches
-// (LoadSink), the shard's owner takes them, builds the keys or runs the commands, and gives the
+// Where what is in files changes hands: a storage thread sends batches (LoadSink), the shard's owner
+// takes them, builds the keys or runs the commands, and gives the
 // batches back. Between the two stand only lists that any thread may push to; whoever sleeps is
 // woken. Commands over several shards go to the first worker, which takes a lease of all.
 //
 // As long as a worker has not seen over(), it answers -LOADING to all but commands that are allowed
 // meanwhile.
+//
+// At the start that is so from the first turn on. Later somebody orders it (DEBUG RELOAD), all on
+// the first worker:
+//
+//   begin -> every worker takes it up, what began before has ended, the data stands still
+//   order -> the thread of that source: take_order, ask_to_empty -> the first worker, all shards
+//   held: emptied -> the thread: batches, finish -> outcome
 #pragma once
 
 #include <array>
@@ -16,31 +23,70 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/pause.h"
 #include "src/base/byte_sink.h"
 #include "src/base/inbox.h"
 #include "src/base/types.h"
 #include "src/commands/context.h"
 #include "src/data/keyspace.h"
 #include "storage/load_sink.h"
+#include "storage/rdb_file_splitter.h"
 
 namespace pollux {
 
+struct Config;
 class Engine;
+
+// How an RDB file is read, whichever it is.
+RdbFileSplitter::Options rdb_format_of(const Config& config);
 
 class LoadDesk final : public LoadSink {
  public:
-  LoadDesk(Engine& engine, size_t shards);
-  // How the storage thread is woken, from any thread. Before threads start.
-  void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
+  enum class Source : uint8_t { kRdb, kAof };  // each has its storage thread
+
+  // `loads`: from the first turn on.
+  LoadDesk(Engine& engine, size_t shards, bool loads);
+  // How the thread of a source is woken, from any thread. Before threads start.
+  void set_waker(std::function<void()> waker, Source source = Source::kRdb) {
+    waker_of(source) = std::move(waker);
+  }
+  // What is loaded at the start. Before threads start.
+  void set_source(Source source) { order_.source = source; }
+
+  // --- orders: the first worker ---
+  struct Order {
+    Source source = Source::kRdb;
+    bool empties = true;    // all keys go before
+    bool replaces = false;  // a key that is there already goes
+    std::string file;       // kRdb
+    RdbFileSplitter::Options format;
+  };
+  // Whether somebody takes orders.
+  bool loads_from(Source source) const {
+    return wakers_[static_cast<size_t>(source)] != nullptr;
+  }
+  // False if something is loaded now.
+  bool begin();
+  void order(const Order& order);
+  // Instead of order, on any worker: nothing has changed.
+  void give_up() { end(State::kFailed); }
+  enum class State : uint8_t { kLoading, kLoaded, kFailed };
+  State state() const { return state_.load(std::memory_order_acquire); }
+  // Between begin and order: nothing is taken away or built yet.
+  bool is_whole() const { return whole_.load(std::memory_order_relaxed); }
 
   // --- the storage thread ---
+  // One that has come for this source; null if none has.
+  const Order* take_order(Source source);
+  void ask_to_empty();
+  bool is_empty() const { return emptying_.load(std::memory_order_acquire) == Emptying::kDone; }
   size_t shards() const override { return inboxes_.size(); }
   LoadPlace place(std::span<const std::string_view> args) const override;
   void send(ShardId shard, LoadBatch& batch) override;
   void send_to_all(LoadBatch& batch) override;
   LoadBatch* take_back(bool wake) override;
-  // Everything is built. Workers answer from their next turns on.
-  void finish();
+  // All batches are back. Workers answer from their next turns on.
+  void finish(bool loaded = true) { end(loaded ? State::kLoaded : State::kFailed); }
 
   // --- worker `owner` ---
   // All batches that have come, as a chain; null if there are none.
@@ -48,20 +94,37 @@ class LoadDesk final : public LoadSink {
   // seq_cst, as Inbox says: for who is about to sleep.
   bool empty(WorkerId owner) const { return inboxes_[owner.value]->empty(); }
   void give_back(LoadBatch& batch);
-  // Whether commands over all shards wait for it, which is to take a lease. seq_cst, as above.
+  // Whether something waits for it that needs a lease of all shards. seq_cst, as above.
   bool wants_all(WorkerId worker) const {
-    return worker.value == 0 && for_all_.load(std::memory_order_seq_cst) != nullptr;
+    return worker.value == 0 &&
+           (for_all_.load(std::memory_order_seq_cst) != nullptr || wants_empty());
   }
+  // All keys are to go; it calls emptied() then. Else it is commands:
+  bool wants_empty() const {
+    return emptying_.load(std::memory_order_seq_cst) == Emptying::kAsked;
+  }
+  void emptied();
   // These; null if there are none. Once.
   LoadBatch* take_for_all() { return for_all_.exchange(nullptr, std::memory_order_acquire); }
   // acquire: who sees it sees every key that was built.
-  bool over() const { return over_.load(std::memory_order_acquire); }
+  bool over() const { return state() != State::kLoading; }
+  // Of the order whose batches come.
+  bool replaces() const { return order_.replaces; }
 
  private:
   using Batches = Inbox<LoadBatch, &LoadBatch::next_batch>;
 
+  enum class Emptying : uint8_t { kNo, kAsked, kDone };
+
+  std::function<void()>& waker_of(Source source) { return wakers_[static_cast<size_t>(source)]; }
+  void end(State state);
+
   Engine& engine_;
-  std::function<void()> waker_;
+  std::array<std::function<void()>, 2> wakers_;  // by source
+  // Written when nobody has batches: workers read it behind a batch that came.
+  Order order_;
+  std::atomic<bool> ordered_{false};
+  std::atomic<bool> whole_{false};
   std::vector<std::unique_ptr<Batches>> inboxes_;  // by worker
   // seq_cst against the flag of a worker that is about to sleep.
   std::atomic<LoadBatch*> for_all_{nullptr};
@@ -70,7 +133,8 @@ class LoadDesk final : public LoadSink {
   // It waits for the next batch. seq_cst on both sides: it says so, then looks; they push, then
   // look.
   std::atomic<bool> wanted_{false};
-  std::atomic<bool> over_{false};
+  std::atomic<Emptying> emptying_{Emptying::kNo};  // seq_cst, as for_all_
+  std::atomic<State> state_;
 };
 
 // What commands answer while they are loaded: nobody reads it but for an error.
@@ -103,6 +167,8 @@ struct LoadWork {
   }
 
   LoadDesk& desk;
+  bool again = false;  // on order, not at the start
+  UnderWay before;     // when it was taken up
   Keyspace keys;  // bound for this alone
   Host host;      // of commands: they wait for nothing, and nobody hears of them
   UnreadReplies replies;

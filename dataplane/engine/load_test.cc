@@ -292,7 +292,7 @@ TEST_F(LoadTest, ThreadsWakeEachOther) {
         [workers](Disk& disk, Engine& engine) {
           RdbLoader::Options options = small_pieces(1);
           options.batches = static_cast<size_t>(workers) + 1;  // it waits for them all the time
-          return std::make_unique<RdbLoader>(options, disk, *engine.load_desk(),
+          return std::make_unique<RdbLoader>(options, disk, engine.load_desk(),
                                              engine.page().load);
         },
         {"GET", "key:5"});

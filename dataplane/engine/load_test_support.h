@@ -29,7 +29,7 @@ class LoadStart {
     desk().set_waker([this] { disk.wake(); });
   }
 
-  LoadDesk& desk() { return *scheduler.engine().load_desk(); }
+  LoadDesk& desk() { return scheduler.engine().load_desk(); }
   LoadBlock& figures() { return scheduler.engine().page().load; }
   // One step of somebody.
   void step() {
@@ -84,7 +84,7 @@ std::string load_on_threads(int workers, const SimDisk::Image& image, Make make,
   ManualClock clock(Instant{kSchedulerStartMs * 1000});
   SimDisk disk(1, clock, image);
   std::atomic<int> woken{0};
-  engine.load_desk()->set_waker([&woken] {
+  engine.load_desk().set_waker([&woken] {
     woken.store(1);
     woken.notify_one();
   });
@@ -94,7 +94,7 @@ std::string load_on_threads(int workers, const SimDisk::Image& image, Make make,
     clock.advance_us(100);
   }
   EXPECT_EQ(step, FileLoader::Step::kDone) << loader->error();
-  engine.load_desk()->finish();
+  engine.load_desk().finish();
   MemoryClient client = threads.sim().transport(0).connect();
   std::string answer = "-LOADING";
   while (answer.starts_with("-LOADING")) {  // until this worker has seen the end

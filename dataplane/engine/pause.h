@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace pollux {
 
@@ -26,6 +27,12 @@ struct Pause {
     end_ms = held == PauseMode::kOff ? until_ms : std::max(end_ms, until_ms);
     mode = std::max(held, with);
   }
+};
+
+// What a worker had begun at one moment.
+struct UnderWay {
+  std::vector<uint64_t> sent;  // commands, to each other worker
+  uint64_t lease = 0;          // the ticket after that of the newest lease; 0: there was none
 };
 
 }  // namespace pollux

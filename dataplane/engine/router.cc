@@ -32,6 +32,10 @@ Placement place_by_keys(const CommandRow& row, Args args, int shards) {
     // The handler answers what is wrong, and touches no key.
     return placement;
   }
+  if (keys.on_tour()) {
+    placement.where = Where::kEachWorker;
+    return placement;
+  }
   if (keys.need_all()) {
     placement.where = shards > 1 ? Where::kLease : Where::kShard;
     return placement;

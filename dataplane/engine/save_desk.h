@@ -68,6 +68,11 @@ class SaveDesk final : public SnapshotSource {
   uint64_t ended() const { return outcomes_.load(std::memory_order_acquire) >> kRemembered; }
   // Changes of keys that are in the last file that was saved (ShardStats::changes, of all shards).
   int64_t changes_saved() const { return changes_saved_.load(std::memory_order_relaxed); }
+  // So many were none of clients: what was there is loaded again. Any thread, while nothing is
+  // saved.
+  void leave_out_changes(int64_t count) {
+    changes_saved_.fetch_add(count, std::memory_order_relaxed);
+  }
 
   // --- the storage thread ---
   // The order that has come; null if none has.

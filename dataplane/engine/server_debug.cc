@@ -16,6 +16,7 @@
 #include "dataplane/engine/debug_data.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/reload.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/assert.h"
 #include "src/base/glob.h"
@@ -150,10 +151,6 @@ void debug_string_match_test(Context& ctx) {
   ctx.reply.simple("No pattern has led astray, " + std::to_string(matches) + " of 10000 matched");
 }
 
-void debug_no_disk(Context& ctx) {
-  ctx.reply.error("ERR a running server loads no files in this version of Pollux");
-}
-
 // Test suites turn parts of Redis off by these that Pollux does not have.
 void debug_nothing(Context& ctx) { ctx.reply.ok(); }
 
@@ -207,6 +204,8 @@ void debug_help(Context& ctx) {
       "    What a value's table holds and takes, if it has one.",
       "LISTPACK <key>",
       "    Tell of a listpack in the log.",
+      "LOADAOF",
+      "    Write the append-only history out, drop all keys, load them from it again.",
       "LOG <message>",
       "    Write a line to the log.",
       "OBJECT <key>",
@@ -217,6 +216,9 @@ void debug_help(Context& ctx) {
       "    Make as many keys, prefix:0 and on, where they don't exist.",
       "PROTOCOL <type>",
       "    Answer a value of that type of the protocol.",
+      "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+      "    Save the RDB file, drop all keys, load them from it again. NOSAVE: from the file that",
+      "    is there. NOFLUSH: the keys stay. MERGE: those of the file take their places.",
       "SDSLEN <key>",
       "    How much room a string's key and value have.",
       "SEGFAULT",
@@ -255,7 +257,7 @@ constexpr DebugRow kDebugRows[] = {
     {"htstats", 3, 3, debug_table_stats},
     {"htstats-key", 3, 3, debug_table_of_key},
     {"listpack", 3, 3, debug_listpack},
-    {"loadaof", 2, 2, debug_no_disk},
+    {"loadaof", 2, 2, debug_reload},
     {"log", 3, 3, debug_log},
     {"object", 3, 3, debug_object},
     {"panic", 2, 2, debug_panic},
@@ -263,7 +265,7 @@ constexpr DebugRow kDebugRows[] = {
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
     {"quicklist-packed-threshold", 3, 3, debug_packed_threshold},
-    {"reload", 2, kAnyNumber, debug_no_disk},
+    {"reload", 2, kAnyNumber, debug_reload},
     {"replybuffer", 4, 4, debug_reply_buffer},
     {"sdslen", 3, 3, debug_sds_length},
     {"segfault", 2, 2, debug_segfault},
@@ -297,13 +299,15 @@ bool find_debug_key(Args args, KeyIndices& keys) {
   } else if (is_word(args[1], "digest") || is_word(args[1], "populate") ||
              is_word(args[1], "htstats")) {
     keys.set_need_all();
+  } else if (is_word(args[1], "reload") || (is_word(args[1], "loadaof") && args.size() == 2)) {
+    keys.set_on_tour();
   }
   return true;
 }
 
 constexpr CommandRow kRows[] = {
     {.name = "debug", .arity = -2, .flags = kAdmin | kNoScript | kLoading | kStale | kProtected,
-     .acl = 0, .handler = debug, .key_finder = find_debug_key,
+     .acl = 0, .handler = debug, .each_worker = reload_visit, .key_finder = find_debug_key,
      .group = "server", .since = "1.0.0", .summary = "For tests and for looking inside.",
      .complexity = "Depends on the subcommand.", .syscmd = true},
 };

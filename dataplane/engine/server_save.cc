@@ -6,6 +6,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/ordered_save.h"
 #include "dataplane/engine/tour_reply.h"
 #include "dataplane/engine/worker.h"
 #include "src/base/log.h"
@@ -28,37 +29,23 @@ void lastsave(Context& ctx) {
 
 // --- SAVE ---
 
-// What a tour waits for.
 struct SaveLuggage final : TourLuggage {
-  uint64_t number = 0;  // of the save; 0: not ordered yet
+  OrderedSave save;
 };
-
-// Orders a save at the first visit; false until it is over. Others that are under way end first.
-bool is_saved(Worker& worker, SaveLuggage& luggage, bool& saved) {
-  SaveDesk& desk = *worker.engine().save_desk();
-  if (luggage.number == 0) {
-    luggage.number = desk.order(worker.save_order());
-    return false;
-  }
-  const SaveDesk::Outcome outcome = desk.outcome(luggage.number);
-  saved = outcome == SaveDesk::Outcome::kSaved;
-  return outcome != SaveDesk::Outcome::kUnderWay;
-}
 
 void save_visit(Worker& worker, Tour& tour) {
   SaveDesk* const desk = worker.engine().save_desk();
-  auto& luggage = tour.luggage_of<SaveLuggage>();
-  bool saved = false;
+  OrderedSave& save = tour.luggage_of<SaveLuggage>().save;
   if (desk == nullptr) {
     tour.text = kNoDisk;
-  } else if (luggage.number == 0 &&
+  } else if (save.number == 0 &&
              (desk->under_way() || worker.engine().shutting_down())) {
     tour.text = kUnderWay;
-  } else if (!is_saved(worker, luggage, saved)) {
+  } else if (!save.is_over(worker)) {
     tour.stay = true;
     return;
-  } else if (!saved) {
-    tour.text = "ERR the data could not be saved, see the server's log";
+  } else if (!save.saved) {
+    tour.text = kNotSaved;
   }
   tour.done_early = true;
 }
@@ -125,7 +112,7 @@ bool read_shutdown(Args args, ShutdownWords& words) {
 
 struct ShutdownLuggage final : TourLuggage {
   enum class Step : uint8_t { kBegin, kPausing, kSaving } step = Step::kBegin;
-  SaveLuggage save;
+  OrderedSave save;
   Pause pause_before;  // CLIENT PAUSE
   bool pauses = false;
 };
@@ -159,7 +146,8 @@ bool is_without_history(Worker& worker) {
 bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
   // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
-  const bool saves = engine.save_desk() != nullptr && !worker.loading() && !words.no_save &&
+  const bool whole = !worker.loading() || engine.load_desk().is_whole();
+  const bool saves = engine.save_desk() != nullptr && whole && !words.no_save &&
                      (words.save || !worker.config().save_points.empty());
   if (!saves) {
     engine.stop(kStopGraceMs);
@@ -196,11 +184,10 @@ bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
   if (aborted || luggage.save.number == 0) {
     engine.save_desk()->give_up();  // this one, or one that began before the writes had stopped
   }
-  bool saved = false;
-  if (!is_saved(worker, luggage.save, saved)) {
+  if (!luggage.save.is_over(worker)) {
     return false;
   }
-  if ((saved || words.force) && engine.complete_shutdown()) {
+  if ((luggage.save.saved || words.force) && engine.complete_shutdown()) {
     engine.stop(kStopGraceMs);
   } else {
     end_shutdown(worker, tour, engine.shutdown_is_aborted());

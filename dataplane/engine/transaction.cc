@@ -12,6 +12,7 @@ void Transaction::queue(const CommandRow& row, Args args, const Placement& place
     ends_.push_back(bytes_.size());
   }
   flags_ |= row.flags;
+  may_run_while_loading_ = may_run_while_loading_ && (row.flags & kLoading) != 0;
   switch (place.where) {
     case Where::kSession:
       at_home_ = true;
@@ -56,6 +57,7 @@ void Transaction::clear() {
   commands_.clear();
   shards_ = {};
   flags_ = 0;
+  may_run_while_loading_ = true;
   at_home_ = false;
   needs_lease_ = false;
   failed_ = false;

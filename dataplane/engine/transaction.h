@@ -39,6 +39,8 @@ class Transaction {
   void args_of(const QueuedCommand& command, std::vector<std::string_view>& args) const;
   // The flags of all queued commands together.
   uint32_t flags() const { return flags_; }
+  // All of them may run while data is loaded.
+  bool may_run_while_loading() const { return may_run_while_loading_; }
   // Bytes of the queue.
   size_t bytes() const {
     return bytes_.size() + ends_.size() * sizeof(ends_[0]) +
@@ -69,6 +71,7 @@ class Transaction {
   std::vector<QueuedCommand> commands_;
   ShardSet shards_;
   uint32_t flags_ = 0;
+  bool may_run_while_loading_ = true;
   bool at_home_ = false;
   bool needs_lease_ = false;
   bool failed_ = false;

@@ -60,8 +60,8 @@ Worker::Worker(Engine& engine, WorkerId id, std::unique_ptr<Transport> transport
   side_.set_holder(*this);
   side_.listen();
   refresh_config();
-  if (engine.load_desk() != nullptr) {
-    load_ = std::make_unique<LoadWork>(*engine.load_desk(), engine.shards());
+  if (!engine.load_desk().over()) {
+    load_ = std::make_unique<LoadWork>(engine.load_desk(), engine.shards());
   }
 }
 
@@ -631,7 +631,7 @@ bool Worker::quiet() const {
                wait_unpark_.empty() && wait_cell_.empty() && wait_turn_.empty() &&
                wait_memory_.empty() && wait_journal_.empty() && gated_.empty() &&
                !requests_left() && local_cells_.cells_out() == 0 && !load_waits() &&
-               !wants_replay_for_all() && !save_waits() && changes_.pushed();
+               !load_wants_all() && !save_waits() && changes_.pushed();
   for (const Channel* channel : incoming_) {
     quiet = quiet && channel->requests_empty();
   }

@@ -125,8 +125,10 @@ class Worker {
   Session* find_by_id(uint64_t id);
   // CLIENT PAUSE holds some commands back: data must not change by itself either.
   bool paused() const { return pause_mode_ != PauseMode::kOff; }
-  // The file of the start is not there yet, as far as this worker has heard.
+  // Files are being loaded, as far as this worker has heard.
   bool loading() const { return load_ != nullptr; }
+  // From now on that is so. True once nothing that began before is still to run.
+  bool take_up_load();
   // What a save is ordered with.
   SaveDesk::Order save_order() const;
   // Takes the pause that the configuration says, as it stands now.
@@ -255,9 +257,7 @@ class Worker {
   bool admissible(const Session& session, const CommandRow& row);
   static bool may_run_while_listening(const Session& session, const CommandRow& row);
   static bool barred_while_subscribed(const Session& session, const CommandRow& row);
-  bool barred_while_loading(const CommandRow& row) const {
-    return loading() && (row.flags & kLoading) == 0;
-  }
+  bool barred_while_loading(const Session& session, const CommandRow& row) const;
   bool protected_command_allowed(const Session& session);
   std::string refusal(const Session& session, const CommandRow& row);
   void refuse(Session& session, const BurstItem& item, Args args);
@@ -437,10 +437,9 @@ class Worker {
   bool build_group(LoadWork& load, const LoadWork::Group& group);
   void ask_for_commands(LoadBatch& batch, LoadWork::Group& group);
   void run_group(LoadWork& load, const LoadWork::Group& group);
-  bool wants_replay_for_all() const {
-    return load_ != nullptr && load_->desk.wants_all(id_);
-  }
+  bool load_wants_all() const { return load_ != nullptr && load_->desk.wants_all(id_); }
   void replay_for_all();
+  void empty_all();
   void replay(LoadWork& load, LoadBatch& batch, const LoadCommand& command);
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
@@ -458,6 +457,8 @@ class Worker {
   static bool may_replicate(const Session& session, const CommandRow& row);
   bool held_back(const Session& session, const CommandRow& row) const;
   bool release_paused();
+  UnderWay under_way() const;
+  bool settled(const UnderWay& before) const;
 
   // worker_memory.cc: limits of memory
   void publish_account(ShardId id, int64_t about_to_need = 0);
@@ -619,6 +620,7 @@ class Worker {
   IntrusiveList<Tour> waiting_tours_;  // for a free cell, or for the own shard
   CellList staying_tours_;             // of other workers, whose visit here is not over
   uint64_t tours_under_way_ = 0;
+  uint64_t tour_cells_ = 0;            // of cells_under_way_
   Inbox<Tour, &Tour::next_back> back_from_errands_;  // when it has done with them
 
   // commands that wait
@@ -644,13 +646,12 @@ class Worker {
   std::vector<ClientRef> readers_;   // scratch
   std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
 
-  std::unique_ptr<LoadWork> load_;  // null: nothing is loaded any more
+  std::unique_ptr<LoadWork> load_;  // null: nothing is loaded
 
   // the pause
   PauseMode pause_mode_ = PauseMode::kOff;
   bool pause_lessened_ = false;  // some that wait in wait_pause_ may run
-  std::vector<uint64_t> sent_before_pause_;  // by outgoing_: commands
-  uint64_t lease_before_pause_ = 0;          // the ticket after that of the newest lease
+  UnderWay before_pause_;
   // transactions
   ExecRun exec_;     // LeaseStep::kExec
   Output exec_out_;  // its reply

@@ -158,7 +158,7 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
   if (session.in_multi && !admissible_in_multi(session, row)) {
     return false;
   }
-  if (barred_while_loading(row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
+  if (barred_while_loading(session, row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
       ((saves_fail_ || disk_refuses()) && may_replicate(session, row))) {
     return false;
   }
@@ -199,7 +199,7 @@ std::string Worker::refusal(const Session& session, const CommandRow& row) {
   if (!barred_while_subscribed(session, row)) {
     const bool lacks_memory =
         ((row.flags & kDenyOom) != 0 || session.in_multi) && out_of_memory();
-    return barred_while_loading(row)                ? std::string(error_text::kLoading)
+    return barred_while_loading(session, row)       ? std::string(error_text::kLoading)
            : !may_run_while_listening(session, row) ? std::string(error_text::kMonitorHasNoKeys)
            : lacks_memory                           ? std::string(error_text::kOutOfMemory)
            : saves_fail_                            ? std::string(error_text::kSavesFail)
@@ -484,6 +484,7 @@ void Worker::serve(Cell& cell) {
 void Worker::take_answer(Cell& cell) {
   --cells_under_way_;
   if (cell.kind == CellKind::kTour) {
+    --tour_cells_;
     Tour& tour = *cell.tour;
     release_cell(cell);
     tour.go_on();

@@ -128,7 +128,7 @@ bool Worker::wants_lease(LeaseFor what) {
     case LeaseFor::kSnapshot:
       return wants_cut();
     case LeaseFor::kLoad:
-      return wants_replay_for_all();
+      return load_wants_all();
   }
   return false;
 }
@@ -142,7 +142,7 @@ bool Worker::anybody_wants_lease() {
 // For the first session: reads its request again, this time only for its keys; or for topics that
 // clients have left, or for a request of another worker that is held back, or for the cut of a
 // snapshot, or for commands that are loaded. They take turns.
-// No lease is claimed if the session has meanwhile been paused.
+// No lease is claimed if the session has meanwhile been paused, or data is loaded.
 void Worker::claim_lease() {
   do {
     lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
@@ -158,6 +158,12 @@ void Worker::claim_lease() {
     Session& session = wait_lease_.front();
     const bool there = read_again(session);
     POLLUX_ASSERT(there);
+    if (barred_while_loading(session, *leased_item_.row)) {
+      session.reader.reset();
+      resume(session);
+      execute_burst();
+      return;
+    }
     if (paused() && held_back(session, *leased_item_.row)) {
       session.StallNode::unlink();
       stall(session, Stall::kPaused);
@@ -242,13 +248,17 @@ void Worker::take_hold() {
   if (lease_.purpose == LeaseFor::kSnapshot) {
     make_cut();
   }
-  if (lease_.purpose == LeaseFor::kLoad) {
+  const bool empties = lease_.purpose == LeaseFor::kLoad && load_->desk.wants_empty();
+  if (lease_.purpose == LeaseFor::kLoad && !empties) {
     replay_for_all();
   }
   // What was pushed before the lease comes before its command: a message before the confirmation
   // that there will be no more. A client over its limits is gone then.
   deliver_what_came();
   hold_leased(true);
+  if (empties) {
+    empty_all();
+  }
   lease_.step = LeaseStep::kHolding;
   if (lease_.session != nullptr) {  // its client has not left, and there was one
     const bool there = read_again(*lease_.session);
@@ -467,6 +477,7 @@ void Worker::advance_tour(Tour& tour) {
     cell->now = now_;
     cell->first_key_hash = 0;
     ++cells_under_way_;
+    ++tour_cells_;
     channel.send(*cell);
     return;
   }

@@ -1,7 +1,9 @@
-// Loading at the start, on one worker: a share of each turn does what the batches have that have
+// Loading, at the start or on order, on one worker: a share of each turn does what the batches have that have
 // come (load_desk.h). It builds keys, with the code that RESTORE has, and runs commands, by their
 // handlers. Nobody hears of these keys: no event, no invalidation, no ticket; nobody is served for
 // them. Nothing expires or is evicted meanwhile, and nothing is refused for want of memory.
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "dataplane/engine/member_prefetch.h"
@@ -15,6 +17,34 @@
 namespace pollux {
 
 namespace {
+
+// Counts changes of shards as none, while it stands. What is loaded again is no news; how much of
+// it there was at the start is in no file yet.
+class NoNews {
+ public:
+  NoNews(const LoadWork& load, SaveDesk* desk, std::span<ShardStore* const> shards)
+      : desk_(load.again ? desk : nullptr), shards_(shards), before_(count()) {}
+  ~NoNews() {
+    if (const int64_t changes = count() - before_; changes != 0) {
+      desk_->leave_out_changes(changes);
+    }
+  }
+  NoNews(const NoNews&) = delete;
+  NoNews& operator=(const NoNews&) = delete;
+
+ private:
+  int64_t count() const {
+    uint64_t changes = 0;
+    for (const ShardStore* const shard : shards_) {
+      changes += desk_ != nullptr ? shard->stats().changes : 0;
+    }
+    return static_cast<int64_t>(changes);
+  }
+
+  SaveDesk* const desk_;
+  const std::span<ShardStore* const> shards_;
+  const int64_t before_;
+};
 
 // Longer than other shares, since nobody is served yet; an answer may wait for it.
 constexpr double kLoadShareUs = 200;
@@ -30,6 +60,26 @@ LoadBatch* oldest_first(LoadBatch* newest) {
 }
 
 }  // namespace
+
+bool Worker::take_up_load() {
+  if (load_ == nullptr) {
+    load_ = std::make_unique<LoadWork>(engine_.load_desk(), engine_.shards());
+    load_->before = under_way();
+    load_->again = true;
+  }
+  return settled(load_->before);
+}
+
+// EXEC may run if all that is queued may.
+bool Worker::barred_while_loading(const Session& session, const CommandRow& row) const {
+  if (!loading()) [[likely]] {
+    return false;
+  }
+  const bool may = row.route == Route::kExec && session.in_multi
+                       ? session.transaction->may_run_while_loading()
+                       : (row.flags & kLoading) != 0;
+  return !may;
+}
 
 void Worker::note_loading() {
   if (load_->desk.over()) {
@@ -51,6 +101,8 @@ bool Worker::load_phase() {
   const uint64_t until =
       stepped ? 0 : tsc() + static_cast<uint64_t>(kLoadShareUs * tsc_per_us());
   load_->keys.set_access(config_->data.eviction.access);
+  ShardStore* const mine[] = {&shard_};
+  const NoNews no_news(*load_, engine_.save_desk(), mine);
   shard_.set_observer(nullptr);
   bool worked = false;
   while (load_group(*load_)) {
@@ -121,7 +173,7 @@ bool Worker::build_group(LoadWork& load, const LoadWork::Group& group) {
 LoadBatch::Refusal Worker::build(Keyspace& keys, const LoadRecord& record) {
   keys.bind(shard_.id(), static_cast<int>(record.db), now_);
   Edit edit(keys, Key{record.name, record.hash});
-  if (edit.entry() != nullptr) {
+  if (edit.entry() != nullptr && !load_->desk.replaces()) {
     return LoadBatch::Refusal::kTwice;
   }
   // How long texts may be, the reader of the file has seen to.
@@ -129,6 +181,9 @@ LoadBatch::Refusal Worker::build(Keyspace& keys, const LoadRecord& record) {
   LooseValue value(edit.memory());
   if (!read_rdb_value(record.type, in, config_->data.encoding, value) || !in.at_end()) {
     return LoadBatch::Refusal::kDamaged;
+  }
+  if (edit.entry() != nullptr) {
+    edit.remove();
   }
   give_key(edit, value, record.meta, config_->data.eviction.access.kind, now_);
   edit.keep_quiet();
@@ -183,6 +238,7 @@ void Worker::replay_for_all() {
   LoadBatch* const batch = load_->desk.take_for_all();
   POLLUX_ASSERT(batch != nullptr);
   load_->keys.set_access(config_->data.eviction.access);
+  const NoNews no_news(*load_, engine_.save_desk(), engine_.shards());
   for (ShardStore* const shard : engine_.shards()) {
     shard->set_observer(nullptr);  // hold_leased sets it again
   }
@@ -192,6 +248,21 @@ void Worker::replay_for_all() {
     replay(*load_, *batch, command);
   }
   load_->desk.give_back(*batch);
+}
+
+// With all shards held: what is to be loaded takes the place of all there is. Clients hear of it as
+// of FLUSHALL; the history does not, for it has what is loaded, or is made anew.
+void Worker::empty_all() {
+  const NoNews no_news(*load_, engine_.save_desk(), engine_.shards());
+  set_actor({}, false);
+  for (ShardStore* const shard : engine_.shards()) {
+    for (int db = 0; db < shard->databases(); ++db) {
+      shard->flush(db);
+    }
+  }
+  changes_.leave_out();
+  after_command();
+  load_->desk.emptied();
 }
 
 void Worker::replay(LoadWork& load, LoadBatch& batch, const LoadCommand& command) {

@@ -25,11 +25,7 @@ void Worker::note_pause() {
     return;
   }
   if (mode > pause_mode_) {
-    sent_before_pause_.clear();
-    for (const Channel* channel : outgoing_) {
-      sent_before_pause_.push_back(channel->requests_sent());
-    }
-    lease_before_pause_ = lease_.step == LeaseStep::kNone ? 0 : lease_.ticket + 1;
+    before_pause_ = under_way();
   } else {
     pause_lessened_ = true;
   }
@@ -40,15 +36,27 @@ void Worker::note_pause() {
 // Waits for all that was under way, also for what the pause would have let pass: CLIENT PAUSE is
 // rare, and this way nobody has to count the writes among the commands.
 bool Worker::pause_settled() const {
-  if (!paused()) {
-    return true;
+  return !paused() || settled(before_pause_);
+}
+
+UnderWay Worker::under_way() const {
+  UnderWay now;
+  for (const Channel* channel : outgoing_) {
+    now.sent.push_back(channel->requests_sent());
   }
-  for (size_t i = 0; i < outgoing_.size(); ++i) {
-    if (outgoing_[i]->requests_answered() < sent_before_pause_[i]) {
+  now.lease = lease_.step == LeaseStep::kNone ? 0 : lease_.ticket + 1;
+  return now;
+}
+
+// Tours don't count: they change nothing, and two that stay for each other would stay for ever.
+bool Worker::settled(const UnderWay& before) const {
+  bool answered = cells_under_way_ == tour_cells_;
+  for (size_t i = 0; !answered && i < before.sent.size(); ++i) {
+    if (outgoing_[i]->requests_answered() < before.sent[i]) {
       return false;
     }
   }
-  return lease_.step == LeaseStep::kNone || lease_.ticket + 1 != lease_before_pause_;
+  return lease_.step == LeaseStep::kNone || lease_.ticket + 1 != before.lease;
 }
 
 // True if there was somebody to let go. Those whose command is still held back wait on.

@@ -23,7 +23,7 @@ constexpr int64_t kRetryMs = 5'000;
 
 bool Worker::wants_cut() const {
   return id_.value == 0 && engine_.save_desk() != nullptr && engine_.save_desk()->wants_cut() &&
-         !loading();
+         (!loading() || engine_.load_desk().is_whole());
 }
 
 void Worker::make_cut() {

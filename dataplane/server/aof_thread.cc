@@ -42,7 +42,8 @@ AofWriter::Fsync fsync_of(FsyncPolicy policy) {
 }  // namespace
 
 AofThread::AofThread(const Config& config, Engine& engine, std::string& error)
-    : LoadThread(config.append_only ? engine.load_desk() : nullptr, engine.page().load, error),
+    : LoadThread(engine.load_desk(), LoadDesk::Source::kAof, config.append_only,
+                 engine.page().load, error),
       config_(config),
       engine_(engine),
       base_(*engine.save_desk()),
@@ -150,7 +151,12 @@ void AofThread::serve() {
   bool ending = false;
   for (;;) {
     take_wishes(writer);
-    if (!ending && finishing_.load(std::memory_order_acquire)) {
+    if (desk().take_order(LoadDesk::Source::kAof) != nullptr) {
+      if (std::string error; !load_again(writer, error)) {
+        fail(error);
+      }
+    }
+    if (!ending && finishing()) {
       ending = true;
       if (writer.in_force()) {
         writer.finish();
@@ -167,6 +173,39 @@ void AofThread::serve() {
       engine_.disk_moved();
     }
   }
+}
+
+// The history is closed, loaded as at the start, and goes on behind that. False if it can't be
+// loaded: then it is left as it is, for somebody to repair it, and the server ends, as in Redis.
+bool AofThread::load_again(AofWriter& writer, std::string& error) {
+  figures().loading.set(1);
+  if (!write_all(writer)) {
+    log_line(LogLevel::kWarning,
+             "DEBUG LOADAOF: not everything could be written to the append-only history. Nothing "
+             "is loaded; the history is made anew");
+    finish_load(false);
+    return true;
+  }
+  failed_ = !empty() || !load(error);
+  if (failed_) {
+    return stopping();
+  }
+  writer.start();
+  finish_load(true);
+  return true;
+}
+
+bool AofThread::write_all(AofWriter& writer) {
+  if (!writer.in_force()) {
+    return false;
+  }
+  SystemClock clock;
+  const Ticket all = engine_.journal()->drawn();
+  writer.stop();
+  while (!writer.is_off()) {
+    writer.step(clock.now(), kWaitMaxUs);
+  }
+  return engine_.journal()->durable() >= all;
 }
 
 void AofThread::take_wishes(AofWriter& writer) {
@@ -186,7 +225,7 @@ void AofThread::take_wishes(AofWriter& writer) {
       writer.stop();
     }
   }
-  if (wanted_ && writer.is_off() && !finishing_.load(std::memory_order_acquire)) {
+  if (wanted_ && writer.is_off() && !failed_ && !finishing()) {
     writer.start_apart();
   }
   if (engine_.aof_desk()->take_rewrite()) {

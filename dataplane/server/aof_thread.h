@@ -54,6 +54,10 @@ class AofThread final : public LoadThread {
   bool run_files(std::string& error);
   std::string empty_base() const;
   void take_wishes(AofWriter& writer);
+  bool load_again(AofWriter& writer, std::string& error);
+  bool write_all(AofWriter& writer);
+  // The workers have ended.
+  bool finishing() const { return finishing_.load(std::memory_order_acquire); }
 
   // Of the configuration at the start. It is no reader of later versions.
   const Config config_;
@@ -62,6 +66,7 @@ class AofThread final : public LoadThread {
   std::unique_ptr<AofFiles> files_;
   std::unique_ptr<AofLoader> loader_;
   bool wanted_ = false;  // there is to be a history
+  bool failed_ = false;  // it could not be loaded again
   std::atomic<bool> finishing_{false};
 };
 

@@ -159,7 +159,7 @@ class Boot {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<AdminThread> admin_;  // after the engine, whose workers its errands go home to
   // Threads that the workers may wake.
-  std::unique_ptr<RdbThread> rdb_;  // null if no RDB file is loaded
+  std::unique_ptr<RdbThread> rdb_;
   std::unique_ptr<AofThread> aof_;
   LoadThread* load_ = nullptr;      // of these, the one that loads; null if nothing is loaded
   std::unique_ptr<SaveThread> save_;
@@ -387,9 +387,12 @@ bool Boot::prepare_load() {
   aof_ = std::make_unique<AofThread>(config(), *engine_, problem);
   if (config().append_only) {
     load_ = aof_.get();
-  } else if (engine_->load_desk() != nullptr && problem.empty()) {
-    rdb_ = std::make_unique<RdbThread>(config(), *engine_->load_desk(), page_map_.page().load,
+  }
+  if (problem.empty()) {
+    rdb_ = std::make_unique<RdbThread>(config(), engine_->load_desk(), page_map_.page().load,
                                        problem);
+  }
+  if (!config().loaded_file.empty()) {
     load_ = rdb_.get();
   }
   return problem.empty() || fail(config(), "can't read or write files: " + problem);
@@ -424,10 +427,10 @@ bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) 
 }
 
 bool Boot::fail_thread(int error) {
-  // The workers, the page warmer, the administrator, storage, the history's, the allocator's and
-  // the main thread.
+  // The workers, the page warmer, the administrator, storage, the loader, the history's, the
+  // allocator's and the main thread.
   return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
-                            std::to_string(workers_ + 6) +
+                            std::to_string(workers_ + 7) +
                             " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
                             "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
                             "profile, or run with fewer workers");
@@ -446,7 +449,7 @@ bool Boot::start_threads() {
   }
   for (LoadThread* const thread : {static_cast<LoadThread*>(rdb_.get()),
                                    static_cast<LoadThread*>(aof_.get())}) {
-    if (error == 0 && thread != nullptr) {
+    if (error == 0) {
       error = thread->start([this] { return may_run(); }, [this] { signals_.notify(); });
     }
   }
@@ -484,13 +487,9 @@ void Boot::join_threads() {
   }
   warmer_.stop();
   warmer_thread_.join();
-  if (load_ != nullptr) {
-    load_->stop();
-  }
-  if (rdb_ != nullptr) {
-    rdb_->join();
-    rdb_.reset();  // workers may have had batches of it up to now
-  }
+  rdb_->stop();
+  rdb_->join();  // workers may have had batches of it up to now
+  aof_->stop();
   aof_->finish();
   aof_->join();
   save_->stop();
@@ -513,20 +512,22 @@ void Boot::work(int index) {
   signals_.notify();
 }
 
-// When loading is over, the server is ready or at its end.
+// When loading is over, the server is ready or at its end; the latter also later, when it was to
+// load again.
 void Boot::look_at_load() {
-  if (load_ == nullptr || load_over_ || load_->state() == LoadThread::State::kLoading) {
-    return;
+  for (const LoadThread* const thread : {static_cast<LoadThread*>(rdb_.get()),
+                                         static_cast<LoadThread*>(aof_.get())}) {
+    if (thread->state() == LoadThread::State::kFailed && !engine_->stopping()) {
+      load_failed_ = true;
+      fail(settled_, "Fatal error loading the DB: " + thread->error() + " Exiting.");
+      engine_->stop(/*grace_ms=*/0);
+    }
   }
-  load_over_ = true;
-  if (load_->state() == LoadThread::State::kLoaded) {
+  if (load_ != nullptr && !load_over_ && load_->state() == LoadThread::State::kLoaded) {
+    load_over_ = true;
     log_line(LogLevel::kNotice, "DB loaded from %s: %.3f seconds", load_->source(),
              load_->seconds());
     tell_ready();
-  } else if (!engine_->stopping()) {
-    load_failed_ = true;
-    fail(settled_, "Fatal error loading the DB: " + load_->error() + " Exiting.");
-    engine_->stop(/*grace_ms=*/0);
   }
 }
 
@@ -549,10 +550,9 @@ void Boot::wait_for_end() {
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
       engine_->ask_shutdown(signal == StopSignal::kInterrupt);
     }
-    if (engine_->stopping() && load_ != nullptr) {
-      load_->stop();
-    }
     if (engine_->stopping()) {
+      rdb_->stop();
+      aof_->stop();
       save_->stop();
     }
     if (engine_->stopping() && !told && !load_failed_) {

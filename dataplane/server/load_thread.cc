@@ -1,10 +1,11 @@
 #include "dataplane/server/load_thread.h"
 
-#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "dataplane/server/signals.h"
 #include "src/base/cpu.h"
+#include "src/base/log.h"
 #include "src/base/time.h"
 
 namespace pollux {
@@ -16,20 +17,13 @@ constexpr int64_t kWaitMaxUs = 1'000'000;
 
 }  // namespace
 
-RdbFileSplitter::Options rdb_format_of(const Config& config) {
-  RdbFileSplitter::Options format;
-  format.checksum = config.rdb_checksum;
-  format.databases = static_cast<uint32_t>(config.databases);
-  format.text_bytes_max =
-      std::max(static_cast<size_t>(config.data.bulk_bytes_max), RdbReader::kTextBytesMax);
-  return format;
-}
-
-LoadThread::LoadThread(LoadDesk* desk, LoadBlock& figures, std::string& error)
-    : desk_(desk), figures_(figures), disk_(UringDisk::create(error)) {
-  if (desk != nullptr) {
+LoadThread::LoadThread(LoadDesk& desk, LoadDesk::Source source, bool loads, LoadBlock& figures,
+                       std::string& error)
+    : desk_(desk), loads_(loads), figures_(figures), disk_(UringDisk::create(error)) {
+  desk.set_waker([this] { disk_->wake(); }, source);
+  if (loads) {
     figures.loading.set(1);
-    desk->set_waker([this] { disk_->wake(); });
+    desk.set_source(source);
   }
 }
 
@@ -51,17 +45,36 @@ void LoadThread::run() {
     return;
   }
   const int64_t began_ns = monotonic_ns();
-  const bool loaded = desk_ == nullptr || load(error_);
+  const bool loaded = !loads_ || load(error_);
   seconds_ = static_cast<double>(monotonic_ns() - began_ns) / 1e9;
-  if (loaded && desk_ != nullptr) {
-    figures_.loading.set(0);
-    desk_->finish();
+  if (loaded && loads_) {
+    finish_load(true);
   }
   state_.store(loaded ? State::kLoaded : State::kFailed, std::memory_order_release);
   on_end_();
   if (loaded) {
     serve();
   }
+}
+
+void LoadThread::finish_load(bool loaded) {
+  figures_.loading.set(0);
+  desk_.finish(loaded);
+}
+
+void LoadThread::fail(const std::string& error) {
+  error_ = error;
+  state_.store(State::kFailed, std::memory_order_release);
+  on_end_();
+}
+
+bool LoadThread::empty() {
+  desk_.ask_to_empty();
+  std::array<Disk::Completion, 1> none;
+  while (!desk_.is_empty() && !stopping()) {
+    disk_->poll(none, kWaitMaxUs);
+  }
+  return !stopping();
 }
 
 bool LoadThread::run_loader(FileLoader& loader, std::string& error) {
@@ -78,20 +91,50 @@ bool LoadThread::run_loader(FileLoader& loader, std::string& error) {
 }
 
 RdbThread::RdbThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error)
-    : LoadThread(&desk, figures, error) {
-  if (error.empty()) {
-    const RdbLoader::Options options = {.file = config.loaded_file,
-                                        .format = rdb_format_of(config)};
-    loader_ = std::make_unique<RdbLoader>(options, disk(), desk, figures);
-  }
-}
+    : LoadThread(desk, LoadDesk::Source::kRdb, !config.loaded_file.empty(), figures, error),
+      first_({.file = config.loaded_file, .format = rdb_format_of(config)}) {}
 
-bool RdbThread::load(std::string& error) {
+bool RdbThread::load(std::string& error) { return load(first_, error); }
+
+bool RdbThread::load(const RdbLoader::Options& options, std::string& error) {
+  loader_ = std::make_unique<RdbLoader>(options, disk(), desk(), figures());
   const bool loaded = run_loader(*loader_, error);
   if (loaded) {
     loader_.reset();  // else workers may still have batches of it
   }
   return loaded;
+}
+
+void RdbThread::serve() {
+  std::array<Disk::Completion, 1> none;
+  while (!stopping()) {
+    if (const LoadDesk::Order* const order = desk().take_order(LoadDesk::Source::kRdb)) {
+      load_again(*order);
+      continue;
+    }
+    disk().poll(none, /*wait_us=*/-1);
+  }
+}
+
+// What is there then is there, whether the file was good or not, as in Redis.
+void RdbThread::load_again(const LoadDesk::Order& order) {
+  figures().loading.set(1);
+  if (order.empties && !empty()) {
+    return;
+  }
+  std::string error;
+  const bool loaded = load({.file = order.file, .format = order.format}, error);
+  while (!loaded && !loader_->take_all_back(kWaitMaxUs)) {
+    if (stopping()) {
+      return;
+    }
+  }
+  loader_.reset();
+  if (!loaded) {
+    log_line(LogLevel::kWarning, "DEBUG RELOAD: %s What of it was loaded until then stays.",
+             error.c_str());
+  }
+  finish_load(loaded);
 }
 
 }  // namespace pollux

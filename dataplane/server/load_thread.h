@@ -1,7 +1,8 @@
-// A storage thread of the start: it loads what is on disk, until all keys are built, or something
-// is wrong with a file, or the server ends; then it may have more to do. What is loaded say the
-// classes that are made of it. Made and joined by the main thread; stays until the workers have
-// ended, for one that has given the last batch back may be about to wake it.
+// A storage thread that loads what is on disk, at the start until all keys are built, or something
+// is wrong with a file, or the server ends; then it serves: loads again on order
+// (engine/load_desk.h), and what else it has to do. What is loaded say the classes that are made of
+// it. Made and joined by the main thread; stays until the workers have ended, for one that has given
+// the last batch back may be about to wake it.
 #pragma once
 
 #include <atomic>
@@ -23,9 +24,9 @@ class LoadThread {
  public:
   enum class State : uint8_t { kLoading, kLoaded, kFailed };
 
-  // `desk` is null if there is nothing to load. `error`: what the system refuses; then it must not
-  // be started.
-  LoadThread(LoadDesk* desk, LoadBlock& figures, std::string& error);
+  // `loads`: at the start. `error`: what the system refuses; then it must not be started.
+  LoadThread(LoadDesk& desk, LoadDesk::Source source, bool loads, LoadBlock& figures,
+             std::string& error);
   virtual ~LoadThread() = default;  // joined
   LoadThread(const LoadThread&) = delete;
   LoadThread& operator=(const LoadThread&) = delete;
@@ -48,22 +49,29 @@ class LoadThread {
  protected:
   // True if all is there; else `error` may say why.
   virtual bool load(std::string& error) = 0;
-  // What the thread does when it is, until stopping().
-  virtual void serve() {}
+  // What the thread does when it is.
+  virtual void serve() = 0;
   // The names of threads are what an operator sees in top.
-  virtual const char* name() const { return "storage"; }
+  virtual const char* name() const = 0;
 
   // To its end.
   bool run_loader(FileLoader& loader, std::string& error);
+  // Has all keys dropped, while the workers run. False if the server ends.
+  bool empty();
+  // The workers answer again.
+  void finish_load(bool loaded);
+  // It can't go on: as if the start had failed.
+  void fail(const std::string& error);
   bool stopping() const { return stopping_.load(); }
-  LoadDesk& desk() { return *desk_; }
+  LoadDesk& desk() { return desk_; }
   LoadBlock& figures() { return figures_; }
   UringDisk& disk() { return *disk_; }
 
  private:
   void run();
 
-  LoadDesk* const desk_;
+  LoadDesk& desk_;
+  const bool loads_;
   LoadBlock& figures_;
   std::unique_ptr<UringDisk> disk_;
   std::function<bool()> may_begin_;
@@ -76,7 +84,8 @@ class LoadThread {
   Thread thread_;
 };
 
-// Loads the RDB file config.loaded_file, in the working directory.
+// Loads the RDB file config.loaded_file, in the working directory, if there is one; later those
+// that it is told.
 class RdbThread final : public LoadThread {
  public:
   RdbThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error);
@@ -85,11 +94,14 @@ class RdbThread final : public LoadThread {
 
  private:
   bool load(std::string& error) override;
+  void serve() override;
+  const char* name() const override { return "loader"; }
 
-  std::unique_ptr<RdbLoader> loader_;
+  bool load(const RdbLoader::Options& options, std::string& error);
+  void load_again(const LoadDesk::Order& order);
+
+  const RdbLoader::Options first_;
+  std::unique_ptr<RdbLoader> loader_;  // workers may have batches of it
 };
-
-// How an RDB file is read, whichever it is.
-RdbFileSplitter::Options rdb_format_of(const Config& config);
 
 }  // namespace pollux

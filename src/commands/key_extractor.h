@@ -31,10 +31,14 @@ class KeyIndices {
   void clear() {
     size_ = 0;
     need_all_ = false;
+    on_tour_ = false;
   }
   // For commands that may reach for any key: they run with all shards held.
   void set_need_all() { need_all_ = true; }
   bool need_all() const { return need_all_; }
+  // For commands that are about no key but about every worker, though others of their row are not.
+  void set_on_tour() { on_tour_ = true; }
+  bool on_tour() const { return on_tour_; }
 
  private:
   struct Item {
@@ -52,6 +56,7 @@ class KeyIndices {
   size_t size_ = 0;
   size_t capacity_ = kInline;
   bool need_all_ = false;
+  bool on_tour_ = false;
 };
 
 // Appends the keys of the command. False, with nothing said about keys, if the arguments do not

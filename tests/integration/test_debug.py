@@ -116,13 +116,6 @@ class Debug(Case):
         self.assertEqual(ask(client, "DEBUG", "STRINGMATCH-LEN", "a*c", "abbb"), 0)
 
     @only_once
-    @pollux_only
-    def test_what_would_load_files_says_so(self):
-        client = self.start(enable_debug_command="yes").redis()
-        for command in (("RELOAD",), ("RELOAD", "NOSAVE"), ("LOADAOF",)):
-            self.assertIn("loads no files", ask(client, "DEBUG", *command))
-
-    @only_once
     def test_crashes(self):
         for command in ("SEGFAULT", "ASSERT", "PANIC"):
             server = self.start(enable_debug_command="yes")
