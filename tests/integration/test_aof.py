@@ -4,16 +4,13 @@ after kill -9, for us and for redis-server 7.0.15, which take turns on one direc
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
-import threading
 import time
 
 from aof_case import DIRECTORY, NAME, KeptCase
 from case import QUICK, only_once, pollux_only
 from resp_client import Error, Resp
-from test_slowlog import ask
 
 
 class AofKeeps(KeptCase):

@@ -93,6 +93,9 @@ class Rewrites(RewriteCase):
             self.first_keys_are_there(again.redis())
             self.assertEqual(int(again.redis().get("last")), delay_ms)
             self.check_files(begun=True)
+            self.rewrite(again.redis())
+            self.check_files()
+            again.stop()
 
     @pollux_only
     def test_when_it_has_grown(self):
