@@ -91,13 +91,18 @@ bool LoadThread::run_loader(FileLoader& loader, std::string& error) {
 }
 
 RdbThread::RdbThread(const Config& config, LoadDesk& desk, LoadBlock& figures, std::string& error)
-    : LoadThread(desk, LoadDesk::Source::kRdb, !config.loaded_file.empty(), figures, error),
-      first_({.file = config.loaded_file, .format = rdb_format_of(config)}) {}
+    : LoadThread(desk, LoadDesk::Source::kRdb, !config.loaded_file.empty(), figures, error) {
+  if (error.empty() && !config.loaded_file.empty()) {
+    make_loader(config.loaded_file, rdb_format_of(config));
+  }
+}
 
-bool RdbThread::load(std::string& error) { return load(first_, error); }
-
-bool RdbThread::load(const RdbLoader::Options& options, std::string& error) {
+void RdbThread::make_loader(const std::string& file, const RdbFileSplitter::Options& format) {
+  const RdbLoader::Options options = {.file = file, .format = format};
   loader_ = std::make_unique<RdbLoader>(options, disk(), desk(), figures());
+}
+
+bool RdbThread::load(std::string& error) {
   const bool loaded = run_loader(*loader_, error);
   if (loaded) {
     loader_.reset();  // else workers may still have batches of it
@@ -123,7 +128,8 @@ void RdbThread::load_again(const LoadDesk::Order& order) {
     return;
   }
   std::string error;
-  const bool loaded = load({.file = order.file, .format = order.format}, error);
+  make_loader(order.file, order.format);
+  const bool loaded = load(error);
   while (!loaded && !loader_->take_all_back(kWaitMaxUs)) {
     if (stopping()) {
       return;

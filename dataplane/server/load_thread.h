@@ -97,10 +97,9 @@ class RdbThread final : public LoadThread {
   void serve() override;
   const char* name() const override { return "loader"; }
 
-  bool load(const RdbLoader::Options& options, std::string& error);
+  void make_loader(const std::string& file, const RdbFileSplitter::Options& format);
   void load_again(const LoadDesk::Order& order);
 
-  const RdbLoader::Options first_;
   std::unique_ptr<RdbLoader> loader_;  // workers may have batches of it
 };
 
