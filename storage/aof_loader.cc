@@ -4,6 +4,13 @@
 
 namespace pollux {
 
+namespace {
+
+// No key's time is over then.
+constexpr Instant kNeverOver{INT64_MIN};
+
+}  // namespace
+
 AofLoader::AofLoader(const Options& options, Disk& disk, LoadSink& sink, LoadBlock& figures)
     : FileLoader(options.reads, options.batches, disk, sink, figures), options_(options) {
   for (const AofFiles::Part& part : options_.parts) {
@@ -32,7 +39,8 @@ LoadFeed& AofLoader::begin_commands(uint64_t start) {
 LoadFeed* AofLoader::feed_behind(LoadFeed& feed, LoadFeed::Step end) {
   if (end == LoadFeed::Step::kRdb) {
     log_line(LogLevel::kNotice, "Reading RDB base file on AOF loading...");
-    rdb_ = std::make_unique<RdbFeed>(file(), options_.rdb, began(), batches(), figures());
+    // What comes behind it may be about keys whose time is over by now: PERSIST was there in time.
+    rdb_ = std::make_unique<RdbFeed>(file(), options_.rdb, kNeverOver, batches(), figures());
     return rdb_.get();
   }
   if (&feed == rdb_.get()) {

@@ -189,12 +189,13 @@ class AofLoaderTest : public testing::Test {
       EXPECT_NE(text.find(part), std::string::npos) << part << " is not in: " << text;
     }
   }
-  static std::string rdb(std::initializer_list<std::pair<uint32_t, std::string>> keys) {
+  static std::string rdb(std::initializer_list<std::pair<uint32_t, std::string>> keys,
+                         const RdbKeyMeta& meta = {}) {
     TestSink sink;
     RdbFileWriter writer(sink, {});
     writer.begin({.redis_version = "7.0.15", .aof_base = true});
     for (const auto& [db, name] : keys) {
-      RdbWriter(writer.open_key(db, {}, RdbType::kString, name), false).text("from rdb");
+      RdbWriter(writer.open_key(db, meta, RdbType::kString, name), false).text("from rdb");
     }
     writer.finish();
     return sink.take();
@@ -288,6 +289,13 @@ TEST_F(AofLoaderTest, LoadsPartsOneBehindTheOther) {
     EXPECT_EQ(figures_->loaded_bytes.get(), static_cast<int64_t>(total));
     EXPECT_EQ(loader_->last_part_bytes(), files.back().size());
   }
+}
+
+// What comes behind may have kept it: PERSIST, while there was time. As redis-server does.
+TEST_F(AofLoaderTest, LoadsWhatIsOverByNow) {
+  EXPECT_EQ(load({rdb({{0, "a"}}, {.expire_ms = 5}), encode({"APPEND", "a", "!"})}),
+            AofLoader::Step::kDone);
+  EXPECT_EQ(runner_->data, (Data{{{0, "a"}, "from rdb!"}}));
 }
 
 // "RDB preamble": the file goes on behind the RDB file's end, in database 0 again.
