@@ -77,8 +77,8 @@ class AofSplitter : public SplitterWindow {
   const AofRecord& record() const { return record_; }
   // Where the last record ended that stands in no MULTI without EXEC.
   uint64_t valid_to() const { return valid_to_; }
-  // After kBroken: what broke it is a zero byte, though more than zeros follow. A machine that stops
-  // leaves that of bytes that no sync covered: some sectors are there, others are not.
+  // After kBroken: what broke it is a zero byte, though more than zeros follow. A machine that
+  // stops leaves that of bytes that no sync covered: some sectors are there, others are not.
   bool is_hole() const { return last_ == Step::kBroken && only_zeros_; }
   // After kTruncated and kBroken: a sentence with the offset, for the log.
   const std::string& error() const { return error_; }

@@ -1,7 +1,7 @@
-// Where what is in files changes hands: a storage thread sends batches (LoadSink), the shard's owner
-// takes them, builds the keys or runs the commands, and gives the
-// batches back. Between the two stand only lists that any thread may push to; whoever sleeps is
-// woken. Commands over several shards go to the first worker, which takes a lease of all.
+// Where what is in files changes hands: a storage thread sends batches (LoadSink), the shard's
+// owner takes them, builds the keys or runs the commands, and gives the batches back. Between the
+// two stand only lists that any thread may push to; whoever sleeps is woken. Commands over several
+// shards go to the first worker, which takes a lease of all.
 //
 // As long as a worker has not seen over(), it answers -LOADING to all but commands that are allowed
 // meanwhile.

@@ -66,7 +66,8 @@ void SaveDesk::finish(bool saved) {
   stage_.store(Stage::kNone, std::memory_order_relaxed);
   number_.store(0, std::memory_order_relaxed);
   const uint64_t outcomes = outcomes_.load(std::memory_order_relaxed);
-  const uint64_t remembered = (outcomes << 1 | (saved ? 1 : 0)) & ((uint64_t{1} << kRemembered) - 1);
+  constexpr uint64_t kAll = (uint64_t{1} << kRemembered) - 1;
+  const uint64_t remembered = (outcomes << 1 | (saved ? 1 : 0)) & kAll;
   outcomes_.store((ended() + 1) << kRemembered | remembered, std::memory_order_release);
   orders_.store(Orders::kNone, std::memory_order_seq_cst);  // then the flags of sleepers
   for (int i = 0; i < engine_.worker_count(); ++i) {

@@ -119,8 +119,7 @@ class Worker {
   void reset_stats();
   // Any thread, behind the publication of what the worker is to see.
   static void wake_if_asleep(Worker& worker);
-  // Behind news of the disk; if something here waits for that.
-  static void wake_for_disk(Worker& worker);
+  static void wake_for_disk(Worker& worker);  // the same behind news of the disk
   // The open session of that CLIENT ID, if it is this worker's; else null.
   Session* find_by_id(uint64_t id);
   // CLIENT PAUSE holds some commands back: data must not change by itself either.
@@ -675,8 +674,7 @@ class Worker {
   bool saves_fail_ = false;  // and so writes are refused
   Effects effects_;          // of the command that runs
   bool gates_ = false;       // replies wait until what they show is on disk
-  Ticket shown_;             // the last change that the reply of the last command shows
-  Ticket pushed_shown_;      // or the push that is being delivered
+  Ticket shown_, pushed_shown_;  // the last change that the last reply, or push, shows
   Ticket durable_seen_;      // when gates were last opened
   Rates rates_;
   int64_t memory_grant_ = 0;

@@ -1,8 +1,8 @@
 // A storage thread that loads what is on disk, at the start until all keys are built, or something
 // is wrong with a file, or the server ends; then it serves: loads again on order
 // (engine/load_desk.h), and what else it has to do. What is loaded say the classes that are made of
-// it. Made and joined by the main thread; stays until the workers have ended, for one that has given
-// the last batch back may be about to wake it.
+// it. Made and joined by the main thread; stays until the workers have ended, for one that has
+// given the last batch back may be about to wake it.
 #pragma once
 
 #include <atomic>

@@ -53,6 +53,7 @@ ATOMIC_FILES = {
     "dataplane/engine/engine": "what all workers share",
     "dataplane/engine/command_watch": "numbers of the entries of command logs",
     "dataplane/engine/config": "published versions of the configuration",
+    "dataplane/engine/aof_desk": "what the thread of the history is told",
     "dataplane/engine/load_desk": "keys from the storage thread to the workers",
     "dataplane/engine/save_desk": "snapshots from the workers to the storage thread",
     "dataplane/engine/monitors": "every worker asks before each command whether somebody watches",
