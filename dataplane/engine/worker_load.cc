@@ -2,7 +2,8 @@
 // that have come (load_desk.h). It builds keys, with the code that RESTORE has, and runs commands,
 // by their handlers. Nobody hears of these keys: no event, no invalidation, no ticket; nobody is
 // served for them. Nothing expires or is evicted meanwhile, and nothing is refused for want of
-// memory. #include <cstdint>
+// memory.
+#include <cstdint>
 #include <span>
 #include <utility>
 
