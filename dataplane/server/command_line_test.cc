@@ -50,7 +50,7 @@ TEST(Refusals, WhatCannotBeDoneIsRefused) {
     return refusals(*store.current()).size();
   };
   EXPECT_EQ(count("save 1 1"), 0u);
-  EXPECT_EQ(count("appendonly yes"), 1u);
+  EXPECT_EQ(count("appendonly yes"), 0u);
   EXPECT_EQ(count("cluster-enabled yes"), 1u);
   EXPECT_EQ(count("replicaof 127.0.0.1 1"), 1u);
   EXPECT_EQ(count("tls-port 7"), 1u);
