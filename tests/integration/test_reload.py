@@ -9,9 +9,9 @@ import time
 
 import redis
 
+from aof_case import words_by_chance
 from case import pollux_only
 from rdb_case import RdbCase
-from test_aof_load import words_by_chance
 import test_slowlog
 
 LOADING = "-LOADING Redis is loading the dataset in memory"

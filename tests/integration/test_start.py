@@ -81,7 +81,7 @@ class Start(Case):
         os.chmod(directory, 0o755)
         binary = shutil.copy(os.environ.get("POLLUX_SERVER") or harness.POLLUX, directory)
         sentences = 0
-        for limit in range(1, 10):
+        for limit in range(1, 12):
             def limited():
                 os.setgid(user)
                 os.setuid(user)
@@ -99,9 +99,9 @@ class Start(Case):
                 continue
             with self.subTest(limit=limit):
                 self.assertEqual(process.returncode, 1, out)
-                self.assertRegex(out.splitlines()[-1], "can't start a thread.* 9 are needed")
+                self.assertRegex(out.splitlines()[-1], "can't start a thread.* 11 are needed")
                 self.assertNotIn("Ready", out)
                 sentences += 1
         # The ninth, beside four workers, the page warmer, the administrator, storage and the
         # allocator's, is the main thread.
-        self.assertEqual(sentences, 8)
+        self.assertEqual(sentences, 10)
