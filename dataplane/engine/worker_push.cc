@@ -141,8 +141,15 @@ void Worker::release_held(Session& session) {
   session.held_pushes.erase(session.held_pushes.begin(), held);
 }
 
-// At the end of the process.
+// At the end of the process: what no one will take any more, also tours that a server without grace
+// has left where they were.
 void Worker::drop_pushes() {
+  while (!waiting_tours_.empty()) {
+    delete &waiting_tours_.pop_front();
+  }
+  while (!staying_tours_.empty()) {
+    delete staying_tours_.pop_front().tour;
+  }
   for (PushQueue* queue : {&pushes_, &invalidations_}) {
     queue->take();
     while (Push* push = queue->next()) {
