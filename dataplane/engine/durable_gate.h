@@ -22,7 +22,6 @@ class DurableGate {
       return;
     }
     if (parts_.empty()) {
-      counted_ = 0;
       parts_.push_back({size, shown});
     } else if (parts_.back().shown == shown) {
       parts_.back().bytes += fresh;
@@ -62,7 +61,6 @@ class DurableGate {
     parts_.clear();
     counted_ = 0;
   }
-  bool empty() const { return parts_.empty(); }
 
  private:
   struct Part {
