@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/base/rng.h"
+#include "src/base/sanitized.h"
 #include "storage/aof_writer_test_support.h"
 
 namespace pollux {
@@ -39,13 +40,13 @@ struct Life {
 
 // What lives have had between them: a test that never comes to what it is about finds nothing.
 struct Seen {
-  int crashes = 0;
-  int rewrites = 0;
-  int rewrites_failed = 0;
-  int renewals = 0;
-  int write_errors = 0;
-  int full = 0;
-  int offs = 0;
+  uint64_t crashes = 0;
+  uint64_t rewrites = 0;
+  uint64_t rewrites_failed = 0;
+  uint64_t renewals = 0;
+  uint64_t write_errors = 0;
+  uint64_t full = 0;
+  uint64_t offs = 0;
   uint64_t durable = 0;
 };
 
@@ -284,7 +285,7 @@ std::string violation(const std::vector<Life>& lives, Seen& seen) {
 
 TEST(AofWriterCrash, WhatWasDurableIsThereWhateverCrashes) {
   Seen seen;
-  for (uint64_t seed = 0; seed < 400; ++seed) {
+  for (uint64_t seed = 0; seed < 400 / kSlowness; ++seed) {
     std::vector<Life> lives;
     for (uint64_t i = 0; i < 3; ++i) {
       lives.push_back({.seed = seed * 3 + i,
@@ -293,14 +294,14 @@ TEST(AofWriterCrash, WhatWasDurableIsThereWhateverCrashes) {
     }
     ASSERT_EQ(violation(lives, seen), "");
   }
-  EXPECT_GT(seen.crashes, 600);
-  EXPECT_GT(seen.rewrites, 600);
-  EXPECT_GT(seen.durable, 10'000U);
+  EXPECT_GT(seen.crashes, 600 / kSlowness);
+  EXPECT_GT(seen.rewrites, 600 / kSlowness);
+  EXPECT_GT(seen.durable, 10'000 / kSlowness);
 }
 
 TEST(AofWriterCrash, AtEachCall) {
   Seen seen;
-  for (uint64_t seed = 0; seed < 4; ++seed) {
+  for (uint64_t seed = 0; seed < (kSanitized ? 2 : 4); ++seed) {
     for (uint64_t call = 1; call < 200; ++call) {
       ASSERT_EQ(violation({{.seed = seed, .crash_at = call, .syncs_fail = seed % 2 != 0}}, seen),
                 "")
@@ -311,7 +312,7 @@ TEST(AofWriterCrash, AtEachCall) {
 
 TEST(AofWriterCrash, ThoughCallsFail) {
   Seen seen;
-  for (uint64_t seed = 0; seed < 400; ++seed) {
+  for (uint64_t seed = 0; seed < 400 / kSlowness; ++seed) {
     std::vector<Life> lives;
     for (uint64_t i = 0; i < 3; ++i) {
       lives.push_back({.seed = seed * 3 + i,
@@ -328,12 +329,12 @@ TEST(AofWriterCrash, ThoughCallsFail) {
     }
     ASSERT_EQ(violation(lives, seen), "");
   }
-  EXPECT_GT(seen.crashes, 300);
-  EXPECT_GT(seen.rewrites_failed, 100);
-  EXPECT_GT(seen.renewals, 100);
-  EXPECT_GT(seen.write_errors, 1000);
-  EXPECT_GT(seen.full, 1000);
-  EXPECT_GT(seen.offs, 100);
+  EXPECT_GT(seen.crashes, 300 / kSlowness);
+  EXPECT_GT(seen.rewrites_failed, 100 / kSlowness);
+  EXPECT_GT(seen.renewals, 100 / kSlowness);
+  EXPECT_GT(seen.write_errors, 1000 / kSlowness);
+  EXPECT_GT(seen.full, 1000 / kSlowness);
+  EXPECT_GT(seen.offs, 100 / kSlowness);
 }
 
 }  // namespace

@@ -106,7 +106,10 @@ class Policies(Loaded):
             self.assertGreaterEqual(client.exists(*["big%d" % i for i in range(75, 80)]), 3)
         there = [client.strlen("big%d" % i) in (0, 700000 + i * 1000) for i in range(80)]
         self.assertTrue(all(there))
-        self.assertGreater(client.info("memory")["used_memory"], LIMIT * 0.9)
+        # Down to the lower watermark; and the workers, each at its own time, may all have seen that
+        # one more must go.
+        least = LIMIT - LIMIT // 64 - self.workers * 780000
+        self.assertGreater(client.info("memory")["used_memory"], least)
 
     def test_keys_expire_and_are_evicted_at_the_same_time(self):
         for policy in ("volatile-lru", "allkeys-lfu"):

@@ -2,15 +2,11 @@
 
 #include <cstdlib>
 
+#include "src/base/sanitized.h"
+
 namespace pollux {
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kSlowness = 4;
-#else
-constexpr uint64_t kSlowness = 1;
-#endif
 
 uint64_t number_in(const char* variable) {
   const char* text = std::getenv(variable);
