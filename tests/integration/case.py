@@ -16,6 +16,11 @@ import harness
 QUICK = os.environ.get("POLLUX_TEST_QUICK") == "1"  # a sanitizer build: no loads, no time limits
 
 
+def fewer(number):
+    """Of something that an instrumented build takes minutes for."""
+    return number // 5 if QUICK else number
+
+
 def only_once(test):
     """Does not depend on the number of workers: runs with the first one only."""
     test.only_once = True

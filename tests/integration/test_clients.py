@@ -6,7 +6,7 @@ import threading
 import redis
 
 import harness
-from case import ServerCase, not_quick
+from case import ServerCase, fewer, not_quick
 
 
 class RedisCli(ServerCase):
@@ -82,7 +82,7 @@ class RedisBenchmark(ServerCase):
 
     def test_pipelines(self):
         for depth in ("16", "200"):
-            rows = self.bench("-t", "set,get,incr,mset", "-n", "40000", "-P", depth)
+            rows = self.bench("-t", "set,get,incr,mset", "-n", str(fewer(40000)), "-P", depth)
             self.assertEqual(len(rows), 4)
 
     @not_quick

@@ -5,7 +5,7 @@ import time
 
 import redis
 
-from case import Case, Loaded, ServerCase, fill, not_quick
+from case import QUICK, Case, Loaded, ServerCase, fill, not_quick
 
 KEYS = 60000
 
@@ -98,7 +98,7 @@ class MaxMemory(Loaded):
     def test_room_is_there_at_once(self):
         server = self.start(maxmemory="10mb")
         client = server.redis()
-        for _ in range(3):
+        for _ in range(1 if QUICK else 3):
             self.fill_up(client, 30)
             pipe = client.pipeline(transaction=False)
             pipe.flushall()

@@ -10,7 +10,7 @@ import time
 import redis
 
 from aof_case import words_by_chance
-from case import pollux_only
+from case import fewer, pollux_only
 from rdb_case import RdbCase
 import test_slowlog
 
@@ -384,7 +384,7 @@ class LoadAof(ReloadCase):
         server = self.serving()
         client = server.redis()
         pipe = client.pipeline(transaction=False)
-        for i in range(50000):
+        for i in range(fewer(50000)):
             pipe.set("k%d" % i, "v" * 100)
         pipe.execute()
         digests = self.digests(server)
