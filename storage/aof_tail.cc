@@ -77,7 +77,7 @@ void AofTail::settle() {
 
 // --- to the disk ---
 
-bool AofTail::write(Instant now) {
+bool AofTail::write(Instant now, bool here) {
   if (write_under_way_ || buffered_bytes() == 0) {
     return false;
   }
@@ -87,11 +87,16 @@ bool AofTail::write(Instant now) {
   }
   write_under_way_ = true;
   write_begun_ = now;
-  disk_.write(file_, offset_, {writing_.bytes.get(), writing_.size}, token_);
+  const std::string_view bytes(writing_.bytes.get(), writing_.size);
+  if (here) {
+    disk_.write_here(file_, offset_, bytes, token_);
+  } else {
+    disk_.write(file_, offset_, bytes, token_);
+  }
   return true;
 }
 
-void AofTail::sync(Instant now) {
+void AofTail::sync(Instant now, bool here) {
   POLLUX_ASSERT(!sync_under_way_ && is_open());
   sync_under_way_ = true;
   sync_begun_ = now;
@@ -100,7 +105,11 @@ void AofTail::sync(Instant now) {
   covers_ = written_;
   uncovered_since_ = buffered_bytes() != 0 ? now : kNever;
   figures_.sync_under_way.set(1);
-  disk_.sync(file_, token_ + 1);
+  if (here) {
+    disk_.sync_here(file_, token_ + 1);
+  } else {
+    disk_.sync(file_, token_ + 1);
+  }
 }
 
 bool AofTail::ended(const Disk::Completion& completion, Instant now) {

@@ -47,9 +47,10 @@ class AofTail {
   bool sync_under_way() const { return sync_under_way_; }
   bool under_way() const { return write_under_way_ || sync_under_way_; }
   // Begins to write what there is, or what has failed, if there is any and no write is under way.
-  bool write(Instant now);
+  // `here`: this thread has nothing else to do until it has ended; so also with sync.
+  bool write(Instant now, bool here);
   // Begins to make durable what is written. Requires that no sync is under way.
-  void sync(Instant now);
+  void sync(Instant now, bool here);
   // For each completion of the disk; false if it is not one of these.
   bool ended(const Disk::Completion& completion, Instant now);
 

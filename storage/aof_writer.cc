@@ -179,7 +179,7 @@ bool AofWriter::write() {
   if (!may_write() || (tail_.write_error() != 0 && !is_over(write_failed_at_, kSecondUs))) {
     return false;
   }
-  return tail_.write(now_);
+  return tail_.write(now_, works_here());
 }
 
 void AofWriter::write_ended() {
@@ -218,7 +218,7 @@ bool AofWriter::sync() {
   if (!wants_sync()) {
     return false;
   }
-  tail_.sync(now_);
+  tail_.sync(now_, works_here());
   return true;
 }
 
@@ -231,7 +231,7 @@ bool AofWriter::wants_sync() const {
   }
   switch (options_.fsync) {
     case Fsync::kAlways:
-      return tail_.uncovered_bytes() >= gather_bytes_ || is_over(tail_.sync_ended(), gather_us());
+      return missing_bytes() == 0;
     case Fsync::kEverysec:
       return is_over(tail_.sync_begun(), kSecondUs);
     case Fsync::kNo:
@@ -240,10 +240,19 @@ bool AofWriter::wants_sync() const {
   return false;
 }
 
-// Clients that a sync has released come back within some 100 us. A sync that begins without them
-// makes two groups of them that take turns, and each waits for two syncs.
+// Clients that a sync has released come back soon. A sync that begins without them makes two groups
+// of them that take turns, and each waits for two syncs; so they may take as long as one before it
+// costs more than it gives.
 int64_t AofWriter::gather_us() const {
-  return std::min(options_.gather_us_max, (tail_.sync_ended().us - tail_.sync_begun().us) / 4);
+  return std::min(options_.gather_us_max, tail_.sync_ended().us - tail_.sync_begun().us);
+}
+
+// How much of a group is not here yet. 0: nobody is waited for.
+uint64_t AofWriter::missing_bytes() const {
+  const uint64_t here = tail_.uncovered_bytes();
+  const bool gathers = options_.fsync == Fsync::kAlways && here > 0 && !tail_.sync_under_way() &&
+                       !is_over(tail_.sync_ended(), gather_us());
+  return gathers && here < gather_bytes_ ? gather_bytes_ - here : 0;
 }
 
 void AofWriter::sync_ended() {
@@ -359,8 +368,9 @@ Journal::Sleep AofWriter::sleep_kind() const {
   if (blocked_) {
     return Journal::Sleep::kAwake;  // nothing that workers could tell matters
   }
-  const bool naps =
-      options_.fsync == Fsync::kAlways ? tail_.under_way() : !is_over(took_at_, kNapUs);
+  const bool naps = options_.fsync == Fsync::kAlways
+                        ? tail_.under_way() || missing_bytes() != 0
+                        : !is_over(took_at_, kNapUs);
   return naps ? Journal::Sleep::kNap : Journal::Sleep::kDeep;
 }
 
@@ -369,12 +379,14 @@ void AofWriter::sleep(int64_t wait_us) {
   if (wait_us != 0) {
     wait_us = wait_us_max(wait_us);
     kind = sleep_kind();
-    journal_.set_sleep(kind);
+    const uint64_t missing = missing_bytes();
+    const uint64_t wake_bytes =
+        missing != 0 ? std::min(missing, journal_.wake_bytes()) : journal_.wake_bytes();
+    journal_.set_sleep(kind, wake_bytes);
     // What came before that is not told.
     const bool there = kind == Journal::Sleep::kDeep ? reader_.next() != nullptr
-                       : kind == Journal::Sleep::kNap
-                           ? journal_.pending_bytes() >= journal_.wake_bytes()
-                           : false;
+                       : kind == Journal::Sleep::kNap ? journal_.pending_bytes() >= wake_bytes
+                                                      : false;
     if (there) {
       woken_ = true;
       wait_us = 0;

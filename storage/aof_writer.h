@@ -48,7 +48,7 @@ class AofWriter {
     uint32_t rewrite_percentage = 100;
     uint64_t rewrite_bytes_min = 64 << 20;
     // kAlways: how long, after a sync, the next one may wait for the clients that the last one has
-    // released, which would else miss it; at most a quarter of what the last one took. 0: not.
+    // released, which would else miss it; at most as long as the last one took. 0: not.
     int64_t gather_us_max = 0;
     uint64_t backlog_bytes_max = 64 << 20;  // Journal::bytes_max, with what is buffered here
   };
@@ -133,6 +133,9 @@ class AofWriter {
   bool sync();
   bool wants_sync() const;
   int64_t gather_us() const;
+  uint64_t missing_bytes() const;
+  // All wait for the disk, and so may this thread.
+  bool works_here() const { return options_.fsync == Fsync::kAlways; }
   void write_ended();
   void sync_ended();
   void open_tail(Ticket ticket);

@@ -17,7 +17,8 @@ void Journal::tell_reader(JournalLane& lane) {
   if (sleep == Sleep::kAwake) {
     return;
   }
-  if (sleep == Sleep::kDeep || lane.pending_bytes() * lanes_.size() >= options_.wake_bytes) {
+  if (sleep == Sleep::kDeep ||
+      lane.pending_bytes() * lanes_.size() >= wake_bytes_.load(std::memory_order_relaxed)) {
     // One of those who see it wakes.
     if (sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) != Sleep::kAwake) {
       waker_();

@@ -29,8 +29,8 @@ namespace pollux {
 
 class Journal {
  public:
-  // What lanes may hold before writers are to wait, and what is worth to wake a reader that only
-  // naps, in bytes over all lanes.
+  // What lanes may hold before writers are to wait, and what is worth to wake a reader that has
+  // nothing to wait for, in bytes over all lanes.
   struct Options {
     uint64_t bytes_max = 64 << 20;
     uint64_t wake_bytes = 256 << 10;
@@ -69,9 +69,12 @@ class Journal {
   size_t lanes() const { return lanes_.size(); }
   // How the reader is woken, from any thread. Before threads start.
   void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
-  // kNap: only for wake_bytes. Then look once more before you sleep.
+  // kNap: only for so many bytes that are pending. Then look once more before you sleep.
   enum class Sleep : uint8_t { kAwake, kNap, kDeep };
-  void set_sleep(Sleep sleep) { sleep_.store(sleep, std::memory_order_seq_cst); }
+  void set_sleep(Sleep sleep, uint64_t wake_bytes) {
+    wake_bytes_.store(wake_bytes, std::memory_order_relaxed);
+    sleep_.store(sleep, std::memory_order_seq_cst);
+  }
   // Awake again; true if a worker has woken the reader.
   bool end_sleep() {
     return sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) == Sleep::kAwake;
@@ -99,6 +102,7 @@ class Journal {
   // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then
   // looks how it sleeps.
   std::atomic<Sleep> sleep_{Sleep::kAwake};
+  std::atomic<uint64_t> wake_bytes_{0};  // said before sleep_ is
   std::function<void()> waker_;
   std::vector<std::unique_ptr<JournalLane>> lanes_;
 };

@@ -245,18 +245,18 @@ TEST(Journal, WhoSleepsDeepIsWokenOnce) {
   Wakes wakes(2);
   wakes.put_and_tell("a");
   EXPECT_EQ(wakes.count, 0);
-  wakes.journal.set_sleep(Journal::Sleep::kDeep);
+  wakes.journal.set_sleep(Journal::Sleep::kDeep, 1000);
   wakes.put_and_tell("b");
   wakes.put_and_tell("c");
   EXPECT_EQ(wakes.count, 1);
   EXPECT_TRUE(wakes.journal.end_sleep());
-  wakes.journal.set_sleep(Journal::Sleep::kDeep);
+  wakes.journal.set_sleep(Journal::Sleep::kDeep, 1000);
   EXPECT_FALSE(wakes.journal.end_sleep());
 }
 
 TEST(Journal, WhoNapsIsWokenForManyBytes) {
   Wakes wakes(2, {.wake_bytes = 1000});
-  wakes.journal.set_sleep(Journal::Sleep::kNap);
+  wakes.journal.set_sleep(Journal::Sleep::kNap, 1000);
   wakes.put_and_tell(std::string(300, 'x'));
   EXPECT_EQ(wakes.count, 0);
   wakes.put_and_tell(std::string(300, 'x'));
@@ -367,7 +367,7 @@ TEST(Journal, NoWakeIsLost) {
     if (reader.taken().value == kEntries) {
       break;
     }
-    journal.set_sleep(Journal::Sleep::kDeep);
+    journal.set_sleep(Journal::Sleep::kDeep, 1000);
     if (reader.next() == nullptr) {
       wakes.wait(before);
     }

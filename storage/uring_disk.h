@@ -33,6 +33,8 @@ class UringDisk final : public Disk {
   void read(File file, uint64_t offset, std::span<char> into, uint64_t token) override;
   void write(File file, uint64_t offset, std::string_view bytes, uint64_t token) override;
   void sync(File file, uint64_t token) override;
+  void write_here(File file, uint64_t offset, std::string_view bytes, uint64_t token) override;
+  void sync_here(File file, uint64_t token) override;
   size_t depth_max() const override { return kDepthMax; }
   size_t poll(std::span<Completion> out, int64_t wait_us) override;
   void wake() override { wake_.wake(); }
@@ -61,6 +63,8 @@ class UringDisk final : public Disk {
   OpenFile& at(File file);
   void begin(const Operation& operation);
   void submit(uint32_t index);
+  // What the kernel would do with it, by this thread.
+  void carry_out(Operation operation);
   // Completions that are in the queue, as far as there is room.
   size_t take(std::span<Completion> out);
   // True if the operation has ended, with `result`.
@@ -72,6 +76,7 @@ class UringDisk final : public Disk {
   std::vector<OpenFile> files_;  // File f is files_[f - 1]
   Operation operations_[kDepthMax];
   std::vector<uint32_t> free_;  // places in operations_
+  std::vector<Completion> carried_out_;
 };
 
 }  // namespace pollux

@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kFilesToken = uint64_t{1} << 32;
 constexpr uint64_t kWriterToken = kFilesToken + 1;
 // See AofWriter::Options.
-constexpr int64_t kGatherUsMax = 200;
+constexpr int64_t kGatherUsMax = 1000;
 // So often at least it looks whether a base is done.
 constexpr int64_t kWaitMaxUs = 100'000;
 
