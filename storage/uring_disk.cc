@@ -282,9 +282,9 @@ void UringDisk::submit(uint32_t index) {
   sqe->user_data = index;
 }
 
-// The kernel does syncs, and writes through its cache on ext4, by threads of its own. There and back
-// are two switches of threads each, and on a busy core the way there may take longer than the sync:
-// it waited for up to 300 us behind the worker that the last sync had woken.
+// The kernel does syncs, and writes through its cache on ext4, by threads of its own. There and
+// back are two switches of threads each, and on a busy core the way there may take longer than the
+// sync: it waited for up to 300 us behind the worker that the last sync had woken.
 void UringDisk::carry_out(Operation operation) {
   const int fd = at(operation.file).fd;
   int64_t result = 0;
