@@ -100,6 +100,7 @@ void AofTail::sync(Instant now, bool here) {
   POLLUX_ASSERT(!sync_under_way_ && is_open());
   sync_under_way_ = true;
   sync_begun_ = now;
+  sync_is_here_ = here;
   sync_bytes_ = offset_ - synced_offset_;
   covers_offset_ = offset_;
   covers_ = written_;
@@ -128,7 +129,12 @@ bool AofTail::ended(const Disk::Completion& completion, Instant now) {
 
 void AofTail::write_ended(int64_t result, Instant now) {
   write_under_way_ = false;
-  figures_.write_us.record(us_between(write_begun_, now));
+  const uint64_t us = us_between(write_begun_, now);
+  figures_.write_us.record(us);
+  figures_.stalls.note(sync_under_way_                 ? DiskEvent::kWriteDuringSync
+                       : figures_.rewriting.get() != 0 ? DiskEvent::kWriteDuringRewrite
+                                                       : DiskEvent::kWrite,
+                       static_cast<int64_t>(us), now.ms() / 1000);
   write_error_ = result < 0 ? static_cast<int>(-result) : 0;
   if (write_error_ != 0) {
     return;
@@ -144,7 +150,11 @@ void AofTail::sync_ended(int64_t result, Instant now) {
   sync_under_way_ = false;
   sync_ended_ = now;
   figures_.sync_under_way.set(0);
-  figures_.sync_us.record(us_between(sync_begun_, now));
+  const uint64_t us = us_between(sync_begun_, now);
+  figures_.sync_us.record(us);
+  if (sync_is_here_) {
+    figures_.stalls.note(DiskEvent::kSync, static_cast<int64_t>(us), now.ms() / 1000);
+  }
   sync_error_ = result < 0 ? static_cast<int>(-result) : 0;
   if (sync_error_ != 0) {
     figures_.syncs_failed.add(1);

@@ -107,6 +107,7 @@ class AofTail {
 
   bool sync_under_way_ = false;
   int sync_error_ = 0;
+  bool sync_is_here_ = false;
   Instant sync_begun_;
   Instant sync_ended_;
   uint64_t sync_bytes_ = 0;

@@ -321,6 +321,10 @@ void AofWriter::tell_full() {
   }
   if (full && figures_.full.get() == 0) {
     figures_.fulls.add(1);
+    full_since_ = now_;
+  }
+  if (!full && figures_.full.get() != 0) {
+    figures_.stalls.note(DiskEvent::kBacklog, now_.us - full_since_.us, now_.ms() / 1000);
   }
   figures_.full.set(full ? 1 : 0);
   journal_.set_full(full);

@@ -195,6 +195,7 @@ class AofWriter {
   bool sync_failed_ = false;   // and the history is out of force since
   uint64_t gather_bytes_ = 0;  // worth a sync at once
   bool blocked_ = false;       // there is a part that can't be taken now
+  Instant full_since_;
   Instant took_at_;            // something, last
   bool woken_ = false;         // by a worker
 

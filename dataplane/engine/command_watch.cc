@@ -2,8 +2,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 namespace pollux {
+
+namespace {
+
+// A write is told twice, as redis-server does it.
+std::initializer_list<LatencyEvent> events_of(DiskEvent event) {
+  static constexpr std::initializer_list<LatencyEvent> kWrite = {LatencyEvent::kAofWrite,
+                                                                 LatencyEvent::kAofWriteAlone};
+  static constexpr std::initializer_list<LatencyEvent> kWriteDuringSync = {
+      LatencyEvent::kAofWrite, LatencyEvent::kAofWritePendingFsync};
+  static constexpr std::initializer_list<LatencyEvent> kWriteDuringRewrite = {
+      LatencyEvent::kAofWrite, LatencyEvent::kAofWriteActiveChild};
+  static constexpr std::initializer_list<LatencyEvent> kSync = {LatencyEvent::kAofFsyncAlways};
+  static constexpr std::initializer_list<LatencyEvent> kBacklog = {LatencyEvent::kAofBacklog};
+  switch (event) {
+    case DiskEvent::kWrite:
+      return kWrite;
+    case DiskEvent::kWriteDuringSync:
+      return kWriteDuringSync;
+    case DiskEvent::kWriteDuringRewrite:
+      return kWriteDuringRewrite;
+    case DiskEvent::kSync:
+      return kSync;
+    case DiskEvent::kBacklog:
+      return kBacklog;
+  }
+  return {};
+}
+
+}  // namespace
 
 void CommandWatch::configure(const WatchConfig& config, double cycles_per_us) {
   cycles_per_us_ = cycles_per_us;
@@ -50,6 +80,22 @@ void CommandWatch::note_event(LatencyEvent event, uint64_t cycles, Instant now) 
   if (cycles >= event_cycles_min_) {
     const double ms = static_cast<double>(cycles) / cycles_per_us_ / 1000;
     events_[static_cast<size_t>(event)].add({now.ms() / 1000, static_cast<int64_t>(ms)});
+  }
+}
+
+void CommandWatch::note_stalls(const DiskStalls& stalls) {
+  const int64_t count = stalls.count.observe();
+  int64_t next = std::max(stalls_seen_, count - DiskStalls::kKept);
+  stalls_seen_ = count;
+  for (; next < count; ++next) {
+    const DiskStalls::Stall& stall = stalls.last[next % DiskStalls::kKept];
+    const int64_t us = stall.us.get();
+    if (static_cast<double>(us) * cycles_per_us_ < static_cast<double>(event_cycles_min_)) {
+      continue;
+    }
+    for (const LatencyEvent event : events_of(static_cast<DiskEvent>(stall.event.get()))) {
+      events_[static_cast<size_t>(event)].add({stall.ended_s.get(), us / 1000});
+    }
   }
 }
 

@@ -13,6 +13,7 @@
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/hot_keys.h"
 #include "dataplane/engine/latency_events.h"
+#include "src/abi/control_page.h"
 #include "src/base/types.h"
 #include "src/commands/command.h"
 
@@ -42,6 +43,8 @@ class CommandWatch {
   size_t request_bytes_min() const { return request_bytes_min_; }
   // Something else that took `cycles`: kept if that is over the threshold.
   void note_event(LatencyEvent event, uint64_t cycles, Instant now);
+  // What the disk has kept since the last call.
+  void note_stalls(const DiskStalls& stalls);
   bool keeps_events() const { return event_cycles_min_ != UINT64_MAX; }
 
   HotKeys& hot_keys() { return hot_keys_; }
@@ -62,6 +65,7 @@ class CommandWatch {
   std::array<size_t, kLogKinds> entries_max_{};
   std::array<CommandLog, kLogKinds> logs_;
   LatencyEvents events_;
+  int64_t stalls_seen_ = 0;
   HotKeys hot_keys_;
 };
 

@@ -103,6 +103,31 @@ TEST_F(CommandWatchTest, EventsByKindOfCommand) {
   EXPECT_EQ(events(LatencyEvent::kEvictionCycle).all_time_ms(), 5);
 }
 
+TEST_F(CommandWatchTest, StallsOfTheDiskAreTakenOnce) {
+  WatchConfig config;
+  DiskStalls stalls;
+  stalls.note(DiskEvent::kSync, 900'000, 99);  // while the monitor is off
+  watch_.note_stalls(stalls);
+  config.latency_ms_min = 3;
+  configure(config);
+  stalls.note(DiskEvent::kSync, 2'999, 100);
+  stalls.note(DiskEvent::kSync, 3'000, 101);
+  stalls.note(DiskEvent::kWriteDuringSync, 8'000, 102);
+  watch_.note_stalls(stalls);
+  watch_.note_stalls(stalls);
+  ASSERT_EQ(events(LatencyEvent::kAofFsyncAlways).samples().size(), 1u);
+  EXPECT_EQ(events(LatencyEvent::kAofFsyncAlways).samples()[0].unix_s, 101);
+  EXPECT_EQ(events(LatencyEvent::kAofWrite).all_time_ms(), 8);
+  EXPECT_EQ(events(LatencyEvent::kAofWritePendingFsync).samples().size(), 1u);
+  EXPECT_TRUE(events(LatencyEvent::kAofWriteAlone).empty());
+  for (int64_t i = 0; i < 3 * DiskStalls::kKept; ++i) {
+    stalls.note(DiskEvent::kBacklog, 10'000, 1000 + i);
+  }
+  watch_.note_stalls(stalls);
+  EXPECT_EQ(events(LatencyEvent::kAofBacklog).samples().front().unix_s,
+            1000 + 2 * DiskStalls::kKept);
+}
+
 TEST_F(CommandWatchTest, SomeCommandsAreNeverLogged) {
   WatchConfig config;
   config.slow_us_min = 0;

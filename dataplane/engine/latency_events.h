@@ -18,9 +18,20 @@ enum class LatencyEvent : uint8_t {
   kFastCommand,    // one with it
   kExpireCycle,    // a slice of active expiry
   kEvictionCycle,  // a slice of eviction
+  // Of the disk, which keeps nobody but by what waits for it. By redis-server's names:
+  kAofWrite,  // any
+  kAofWriteAlone,
+  kAofWritePendingFsync,
+  kAofWriteActiveChild,
+  kAofFsyncAlways,
+  kAofBacklog,  // writers waited, or were refused
 };
-inline constexpr std::string_view kLatencyEventNames[] = {"command", "fast-command",
-                                                          "expire-cycle", "eviction-cycle"};
+inline constexpr std::string_view kLatencyEventNames[] = {
+    "command",         "fast-command",
+    "expire-cycle",    "eviction-cycle",
+    "aof-write",       "aof-write-alone",
+    "aof-write-pending-fsync", "aof-write-active-child",
+    "aof-fsync-always", "aof-backlog"};
 inline constexpr size_t kLatencyEvents = std::size(kLatencyEventNames);
 
 // Any case.

@@ -95,6 +95,17 @@ std::string advice_for(LatencyEvent event, const WatchConfig& config) {
     case LatencyEvent::kEvictionCycle:
       return "Eviction frees big values or a lot of memory at once. Raise maxmemory, or split the "
              "values.";
+    case LatencyEvent::kAofWrite:
+    case LatencyEvent::kAofWriteAlone:
+    case LatencyEvent::kAofWritePendingFsync:
+    case LatencyEvent::kAofWriteActiveChild:
+    case LatencyEvent::kAofFsyncAlways:
+      return "The disk of the append-only file is slow (option dir). With appendfsync always each "
+             "reply that shows a change waits for it; with everysec nobody does, until the backlog "
+             "is full. See what else writes to this disk (iostat), or give dir a disk of its own.";
+    case LatencyEvent::kAofBacklog:
+      return "Commands that write waited, or were refused (aof-backlog), because the disk did not "
+             "keep up. A larger aof-backlog-max takes up longer stalls, a faster disk ends them.";
   }
   return {};
 }

@@ -6,17 +6,23 @@
 namespace pollux {
 
 CommandLatency::CommandLatency(const ControlPage& page, int row)
-    : cycles_per_us_(page.tsc_per_us), counts_(LatencyHistogram::kBuckets) {
+    : cycles_per_us_(page.tsc_per_us) {
   for (int core = 0; core < static_cast<int>(page.workers); ++core) {
     if (page.cores[core].per_command[row].calls.get() == 0) {
       continue;  // its histogram has no memory yet, and reading it would give it some
     }
-    const LatencyHistogram& histogram = page.latencies(core)[row];
-    for (size_t i = 0; i < counts_.size(); ++i) {
-      counts_[i] += static_cast<uint64_t>(histogram.counts[i].get());
-    }
+    add(page.latencies(core)[row]);
   }
-  for (const uint64_t count : counts_) {
+}
+
+CommandLatency::CommandLatency(const LatencyHistogram& histogram) : cycles_per_us_(1) {
+  add(histogram);
+}
+
+void CommandLatency::add(const LatencyHistogram& histogram) {
+  for (size_t i = 0; i < counts_.size(); ++i) {
+    const auto count = static_cast<uint64_t>(histogram.counts[i].get());
+    counts_[i] += count;
     count_ += count;
   }
 }

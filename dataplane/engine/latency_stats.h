@@ -14,6 +14,8 @@ class CommandLatency {
  public:
   // Of the command with this row number.
   CommandLatency(const ControlPage& page, int row);
+  // Of something else, counted in microseconds.
+  explicit CommandLatency(const LatencyHistogram& histogram);
 
   uint64_t count() const { return count_; }
   // 0 to 100; in microseconds.
@@ -25,10 +27,11 @@ class CommandLatency {
 
  private:
   double edge_us(size_t bucket) const;
+  void add(const LatencyHistogram& histogram);
 
   double cycles_per_us_;
   uint64_t count_ = 0;
-  std::vector<uint64_t> counts_;
+  std::vector<uint64_t> counts_ = std::vector<uint64_t>(LatencyHistogram::kBuckets);
 };
 
 }  // namespace pollux

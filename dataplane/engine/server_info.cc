@@ -166,6 +166,18 @@ void add_history(InfoText& info, const InfoSource& from) {
   info.add("aof_last_cow_size", 0);
 }
 
+// ":p50=12.345,p99=..." by the option latency-tracking-info-percentiles.
+std::string percentiles_of(const CommandLatency& latency, const WatchConfig& config) {
+  std::string line;
+  for (const std::string& percent : config.percentiles) {
+    char text[80];
+    std::snprintf(text, sizeof text, "%cp%s=%.3f", line.empty() ? ':' : ',', percent.c_str(),
+                  latency.percentile_us(std::strtod(percent.c_str(), nullptr)));
+    line += text;
+  }
+  return line;
+}
+
 // Only while there is a history, as in Redis; the last ones are Pollux' own.
 void add_history_files(InfoText& info, const InfoSource& from) {
   const AofBlock& aof = from.engine.page().aof;
@@ -179,6 +191,10 @@ void add_history_files(InfoText& info, const InfoSource& from) {
   info.add("aof_backlog_fulls", aof.fulls.get());
   info.add("aof_fsyncs", aof.syncs.get());
   info.add("aof_fsyncs_failed", aof.syncs_failed.get());
+  const CommandLatency syncs(aof.sync_us);
+  if (syncs.count() > 0 && !from.config.watch.percentiles.empty()) {
+    info.line("aof_fsync_percentiles_usec" + percentiles_of(syncs, from.config.watch));
+  }
   info.add("aof_written_ticket", aof.written_ticket.get());
   info.add("aof_durable_ticket", aof.durable_ticket.get());
 }
@@ -345,15 +361,7 @@ void add_latencystats(InfoText& info, const InfoSource& from) {
     }
     std::string line = "latency_percentiles_usec_";
     append_full_name(line, *row);
-    char divider = ':';
-    for (const std::string& percent : config.percentiles) {
-      char text[80];
-      std::snprintf(text, sizeof text, "%cp%s=%.3f", divider, percent.c_str(),
-                    latency.percentile_us(std::strtod(percent.c_str(), nullptr)));
-      line += text;
-      divider = ',';
-    }
-    info.line(line);
+    info.line(line + percentiles_of(latency, config));
   }
 }
 

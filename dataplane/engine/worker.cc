@@ -563,6 +563,9 @@ void Worker::cron() {
   rates_.sample(now_.ms(), core_);
   publish_counters();
   save_if_due();
+  if (id_.value == 0) {
+    watch_.note_stalls(engine_.page().aof.stalls);
+  }
   watch_.hot_keys().fade_if_due(now_);
   if (watch_.hot_keys().over(now_)) {
     watch_.hot_keys().stop(now_, usage());

@@ -17,7 +17,7 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 8;
+inline constexpr uint32_t kControlPageVersion = 9;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 
@@ -165,6 +165,40 @@ struct alignas(64) SaveBlock {
   Counter last_done_bytes;  // its length
 };
 
+// What may keep who appends the history, for a latency monitor.
+enum class DiskEvent : int64_t {
+  kWrite,              // with nothing else under way
+  kWriteDuringSync,
+  kWriteDuringRewrite,
+  kSync,     // that replies waited for: appendfsync always
+  kBacklog,  // so long writers had to wait, or were refused: the disk did not keep up
+};
+
+// The last ones that took long. One writer; who reads looks at `count` first and last.
+struct DiskStalls {
+  static constexpr int64_t kUsMin = 1000;
+  static constexpr int64_t kKept = 64;
+  struct Stall {
+    Counter event;
+    Counter us;
+    Counter ended_s;  // Unix time
+  };
+
+  Counter count;       // ever; published behind the stall
+  Stall last[kKept];   // the n-th at n % kKept
+
+  void note(DiskEvent event, int64_t us, int64_t unix_s) {
+    if (us < kUsMin) {
+      return;
+    }
+    Stall& stall = last[count.get() % kKept];
+    stall.event.set(static_cast<int64_t>(event));
+    stall.us.set(us);
+    stall.ended_s.set(unix_s);
+    count.publish(count.get() + 1);
+  }
+};
+
 // The append-only history. Its writer is the storage thread.
 struct alignas(64) AofBlock {
   Counter enabled;   // 1: there is one, or one is being made
@@ -196,6 +230,7 @@ struct alignas(64) AofBlock {
   // In microseconds, as the storage thread saw it.
   LatencyHistogram sync_us;
   LatencyHistogram write_us;
+  DiskStalls stalls;
 };
 
 // The full name of a row of the command table ("client|list"), padded with zero bytes.

@@ -3,7 +3,7 @@
 import time
 
 import harness
-from case import Case, ServerCase, only_once
+from case import Case, ServerCase, only_once, pollux_only
 from test_slowlog import ask
 
 
@@ -43,6 +43,22 @@ class LatencyMonitor(Case):
         self.assertEqual(len(ask(client, "LATENCY", "LATEST")), 1)
         client.config_set("latency-monitor-threshold", "0")
         self.assertEqual(len(ask(client, "LATENCY", "LATEST")), 1)
+
+    @pollux_only
+    def test_events_of_the_disk(self):
+        client = self.start(latency_monitor_threshold="1", appendonly="yes", appendfsync="always",
+                            aof_backlog_max="1mb").redis()
+        self.eventually(lambda: not client.info("persistence")["loading"], what="the start")
+
+        def seen():
+            client.set("k", b"v" * 3000000)
+            return {b"aof-write", b"aof-fsync-always", b"aof-backlog"} <= {
+                event[0] for event in ask(client, "LATENCY", "LATEST")}
+        self.eventually(seen, what="writes, syncs and a backlog that took more than 1 ms")
+        self.assertIn("appendfsync", client.execute_command("LATENCY", "DOCTOR").decode())
+        syncs = client.info("persistence")["aof_fsync_percentiles_usec"]
+        self.assertGreater(syncs["p50"], 0)
+        self.assertLessEqual(syncs["p50"], syncs["p99"])
 
     @only_once
     def test_errors(self):
