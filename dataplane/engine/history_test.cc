@@ -234,6 +234,23 @@ TEST_F(AlwaysTest, AReadOfAllKeysShowsAllChanges) {
   EXPECT_EQ(come(reader), ":0\r\n");
 }
 
+TEST_F(AlwaysTest, AReadOfKeysThatItDoesNotNameShowsAllChangesOfItsShards) {
+  const std::string k = sim().key_on(0, "k");
+  MemoryClient writer = client(1);
+  MemoryClient reader = client(0);
+  ask(writer, {"RPUSH", k, "1"});
+  save_all();
+  come(writer);
+  for (const Request& request :
+       {Request{"SCAN", "0"}, {"SORT", k, "GET", "w_*"}, {"SORT_RO", k, "BY", "w_*"}}) {
+    ask(writer, {"INCR", "w_1"});
+    ask(writer, {"INCR", sim().key_on(0, "other")});
+    EXPECT_EQ(ask(reader, request), "") << request[0];
+    save_all();
+    EXPECT_NE(come(reader), "") << request[0];
+  }
+}
+
 TEST_F(AlwaysTest, ATransactionAndWhatItShowsWait) {
   const std::string a = sim().key_on(0, "a");
   const std::string b = sim().key_on(2, "b");

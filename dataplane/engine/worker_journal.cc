@@ -69,7 +69,9 @@ Ticket Worker::shown_by(const Context& ctx, bool changed) {
                              .last_change(ctx.first_key_hash));
   }
   KeyIndices keys;
-  if (!extract_keys(ctx.row, ctx.args, keys)) {
+  const bool names_all = ctx.row.route != Route::kCursor &&
+                         extract_keys(ctx.row, ctx.args, keys) && !keys.need_all();
+  if (!names_all) {
     return std::max(own, shown_by_held());
   }
   Ticket shown = own;
