@@ -35,6 +35,7 @@ enum OptionFlag : uint32_t {
   kQuoted = 1u << 8,     // kWords: CONFIG REWRITE puts the list into quotes
   kEmptyIsNone = 1u << 9,     // CONFIG REWRITE: an empty value needs no line
   kAlwaysWritten = 1u << 10,  // CONFIG REWRITE: has a line also at its default
+  kNotEmpty = 1u << 11,       // kText: must be something
 };
 
 // A value as it was understood.

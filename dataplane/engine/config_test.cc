@@ -340,6 +340,10 @@ TEST(ConfigLoad, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(load(store, "dir /nonexistent"), "1|dir /nonexistent|No such file or directory");
   EXPECT_EQ(load(store, "appendfilename a/b"),
             "1|appendfilename a/b|appendfilename can't be a path, just a filename");
+  EXPECT_EQ(load(store, "appendfilename \"\""),
+            "1|appendfilename \"\"|appendfilename can't be empty");
+  EXPECT_EQ(load(store, "appenddirname \"\""),
+            "1|appenddirname \"\"|appenddirname can't be empty");
   EXPECT_EQ(load(store, "include /nonexistent.conf"),
             "0|/nonexistent.conf|No such file or directory");
   EXPECT_EQ(load(store, "workers 0"), "1|workers 0|argument must be 'auto' or between 1 and 256");

@@ -158,6 +158,10 @@ bool parse_option(const OptionRow& row, Words words, OptionValue& value, std::st
     case OptionKind::kWords:
       break;
   }
+  if ((row.flags & kNotEmpty) != 0 && word.empty()) {
+    reason = std::string(row.name) + " can't be empty";
+    return false;
+  }
   if ((row.flags & kFileName) != 0 && word.find('/') != std::string::npos) {
     reason = std::string(row.name) + " can't be a path, just a filename";
     return false;
