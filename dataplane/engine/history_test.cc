@@ -330,6 +330,7 @@ TEST_F(HistoryTest, OrAreRefused) {
   history_->journal().set_full(true);
   EXPECT_EQ(ask(c, {"GET", "a"}), "$-1\r\n");
   EXPECT_EQ(ask(c, {"SET", "a", "1"}).substr(0, 9), "-TRYAGAIN");
+  EXPECT_EQ(ask(c, {"PING"}), "+PONG\r\n");
   c.send(encode({"MULTI"}) + encode({"SET", "b", "1"}) + encode({"EXEC"}));
   EXPECT_EQ(come(c).substr(0, 14), "+OK\r\n-TRYAGAIN");
   history_->journal().set_full(false);

@@ -389,6 +389,7 @@ TEST(SaveTest, AFailedSaveRefusesWritesUntilOneSucceeds) {
             "-ERR the data could not be saved, see the server's log\r\n");
   later();
   EXPECT_EQ(house.ask(client, {"SET", "a", "2"}).substr(0, 9), "-MISCONF ");
+  EXPECT_EQ(house.ask(client, {"PING"}).substr(0, 9), "-MISCONF ");
   EXPECT_EQ(house.ask(client, {"GET", "a"}), "$1\r\n1\r\n");
   house.disk.set_space(UINT64_MAX);
   EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n");

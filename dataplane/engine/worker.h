@@ -298,7 +298,7 @@ class Worker {
   void wait_for_disk(Session& session);
   void end_disk_wait(Session& session);
   bool disk_fails() const;
-  bool disk_refuses() const;
+  bool disk_refuses(const Session& session, const CommandRow& row) const;
   std::string disk_refusal() const;
   bool disk_has_caught_up() const;
 

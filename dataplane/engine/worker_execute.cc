@@ -159,7 +159,7 @@ bool Worker::admissible(const Session& session, const CommandRow& row) {
     return false;
   }
   if (barred_while_loading(session, row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
-      ((saves_fail_ || disk_refuses()) && may_replicate(session, row))) {
+      disk_refuses(session, row)) {
     return false;
   }
   return may_run_while_listening(session, row);

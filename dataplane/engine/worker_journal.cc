@@ -172,10 +172,14 @@ Stall Worker::must_wait(uint32_t flags) {
   return must_wait_for_memory(flags) ? Stall::kMemory : Stall::kNone;
 }
 
-// Whether commands that change something are refused: they could not be written, or not yet.
-bool Worker::disk_refuses() const {
-  return changes_.enabled() && (disk_fails() || (config_->aof.refuses_when_full &&
-                                                 engine_.journal()->is_full()));
+// Whether the command is refused: what it changes could not be saved, or not yet. Who asks whether
+// the server is well (PING) is told, too, as in Redis; not of a disk that is only behind.
+bool Worker::disk_refuses(const Session& session, const CommandRow& row) const {
+  const bool fails = saves_fail_ || (changes_.enabled() && disk_fails());
+  const bool behind =
+      changes_.enabled() && config_->aof.refuses_when_full && engine_.journal()->is_full();
+  return ((fails || behind) && may_replicate(session, row)) ||
+         (fails && (row.flags & kTellsOfDisk) != 0);
 }
 
 bool Worker::disk_fails() const { return engine_.page().aof.last_write_failed.get() != 0; }

@@ -39,6 +39,7 @@ enum CommandFlag : uint32_t {
   kProtected = 1u << 20,
   // Not printed:
   kWhileSubscribed = 1u << 21,  // a client of RESP2 may use it while it listens to channels
+  kTellsOfDisk = 1u << 22,      // is refused as writes are while nothing can be saved (MISCONF)
 };
 
 // ACL categories beyond those that follow from flags (write, read, fast, slow, admin, dangerous,
