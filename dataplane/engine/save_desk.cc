@@ -75,6 +75,16 @@ void SaveDesk::finish(bool saved) {
   }
 }
 
+void SaveDesk::close() {
+  Orders none = Orders::kNone;
+  while (!orders_.compare_exchange_strong(none, Orders::kClosed, std::memory_order_acq_rel)) {
+    if (take_order() != nullptr) {
+      finish(/*saved=*/false);
+    }
+    none = Orders::kNone;  // it may be about to be ordered
+  }
+}
+
 SaveDesk::Outcome SaveDesk::outcome(uint64_t number) const {
   const uint64_t outcomes = outcomes_.load(std::memory_order_acquire);
   const uint64_t ended = outcomes >> kRemembered;

@@ -46,9 +46,12 @@ class SaveDesk final : public SnapshotSource {
     bool compress = true;
     bool checksum = true;
   };
-  // The number of the save that begins; 0 if one is under way.
+  // The number of the save that begins; 0 if one is under way, or none will be any more.
   uint64_t order(const Order& order);
-  bool under_way() const { return orders_.load(std::memory_order_seq_cst) != Orders::kNone; }
+  bool under_way() const {
+    const Orders orders = orders_.load(std::memory_order_seq_cst);
+    return orders != Orders::kNone && orders != Orders::kClosed;
+  }
   // Ends the one that is under way, which counts neither as done nor as failed; false if there is
   // none.
   bool give_up();
@@ -82,6 +85,9 @@ class SaveDesk final : public SnapshotSource {
   }
   // The save is over, and what there is to know of it published.
   void finish(bool saved);
+  // The thread ends: what was ordered and not taken is not done, and nothing is ordered any more.
+  // Who waits for the outcome of a save may live longer than the thread.
+  void close();
 
   void ask() override;
   const SnapshotCut* cut() override;
@@ -127,7 +133,7 @@ class SaveDesk final : public SnapshotSource {
   void send(SaveBatch& batch);
 
  private:
-  enum class Orders : uint8_t { kNone, kWriting, kOrdered, kTaken };
+  enum class Orders : uint8_t { kNone, kWriting, kOrdered, kTaken, kClosed };
   // Of the snapshot: nobody wants one; a cut is wanted; it is being made; it was made.
   enum class Stage : uint8_t { kNone, kAsked, kCutting, kCut };
   using Batches = Inbox<SaveBatch, &SaveBatch::next_batch>;

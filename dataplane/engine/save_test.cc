@@ -416,6 +416,18 @@ TEST(SaveTest, SavePointsBeginASave) {
 }
 
 // What was acknowledged before the end is in the file, whoever wrote meanwhile.
+TEST(SaveTest, WhoOrdersWhenTheThreadEndsDoesNotWait) {
+  House house(2, 5);
+  SaveDesk& desk = house.desk();
+  const SaveDesk::Order order{.at = house.clock.now(), .file = kFile};
+  const uint64_t number = desk.order(order);
+  EXPECT_EQ(desk.outcome(number), SaveDesk::Outcome::kUnderWay);
+  desk.close();
+  EXPECT_EQ(desk.outcome(number), SaveDesk::Outcome::kNot);
+  EXPECT_EQ(desk.order(order), 0U);
+  EXPECT_FALSE(desk.under_way());
+}
+
 TEST(SaveTest, ShutdownSavesAllThatWasAcknowledged) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     House house(3, seed, "save 3600 1\n");

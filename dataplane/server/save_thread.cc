@@ -48,12 +48,7 @@ SaveThread::SaveThread(SaveDesk& desk, SaveBlock& figures, std::string& error)
 
 int SaveThread::start(std::function<bool()> may_begin) {
   may_begin_ = std::move(may_begin);
-  over_.store(false);
-  const int error = thread_.start([this] { run(); });
-  if (error != 0) {
-    over_.store(true);
-  }
-  return error;
+  return thread_.start([this] { run(); });
 }
 
 void SaveThread::stop() {
@@ -76,7 +71,7 @@ void SaveThread::run() {
       disk_->poll(none, /*wait_us=*/-1);
     }
   }
-  over_.store(true, std::memory_order_release);
+  desk_.close();
 }
 
 void SaveThread::save(const SaveDesk::Order& order) {

@@ -24,10 +24,9 @@ class SaveThread {
 
   // `may_begin` is asked first, and may wait. 0, or an errno. Once.
   int start(std::function<bool()> may_begin);
-  // A save that is under way is given up; then the thread ends. The workers must go on until
-  // is_over(), for they walk their shards to the end. Any number of times.
+  // A save that is under way is given up; then the thread ends. The workers walk their shards to
+  // the end before theirs. Any number of times.
   void stop();
-  bool is_over() const { return over_.load(std::memory_order_acquire); }
   void join() { thread_.join(); }
 
  private:
@@ -39,7 +38,6 @@ class SaveThread {
   std::unique_ptr<UringDisk> disk_;
   std::function<bool()> may_begin_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> over_{true};
   Thread thread_;
 };
 

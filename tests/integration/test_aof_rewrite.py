@@ -206,6 +206,19 @@ class OnAndOff(RewriteCase):
             again.stop()
 
 
+    @pollux_only
+    def test_one_that_begins_when_the_server_ends(self):
+        """Nobody waits for its base."""
+        for i in range(4 if QUICK else 12):
+            server = self.serve(appendfsync="always")
+            client = server.redis()
+            client.set("k", i)
+            client.bgrewriteaof()
+            time.sleep(i % 4 * 0.001)
+            self.end(server, signal.SIGTERM)
+        self.assertEqual(self.serve().redis().get("k"), b"%d" % i)
+
+
 class NoRoom(RewriteCase):
     """A disk of 1 MiB, or a limit for files."""
 
