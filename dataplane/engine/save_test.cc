@@ -415,7 +415,6 @@ TEST(SaveTest, SavePointsBeginASave) {
   EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 3U);
 }
 
-// What was acknowledged before the end is in the file, whoever wrote meanwhile.
 TEST(SaveTest, WhoOrdersWhenTheThreadEndsDoesNotWait) {
   House house(2, 5);
   SaveDesk& desk = house.desk();
@@ -428,6 +427,7 @@ TEST(SaveTest, WhoOrdersWhenTheThreadEndsDoesNotWait) {
   EXPECT_FALSE(desk.under_way());
 }
 
+// What was acknowledged before the end is in the file, whoever wrote meanwhile.
 TEST(SaveTest, ShutdownSavesAllThatWasAcknowledged) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     House house(3, seed, "save 3600 1\n");
