@@ -136,10 +136,12 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
 }
 
-// What is in memory is in no file yet, though there is to be a history.
+// What is in memory is in no file yet, though there is to be a history, and soon will be: not while
+// a disk that is broken is left alone for some time.
 bool is_without_history(Worker& worker) {
-  return worker.config().append_only && !worker.loading() &&
-         worker.engine().page().aof.in_force.get() == 0;
+  const AofBlock& aof = worker.engine().page().aof;
+  const bool will_be = aof.rewriting.get() != 0 || aof.rewrite_failures.get() == 0;
+  return worker.config().append_only && !worker.loading() && aof.in_force.get() == 0 && will_be;
 }
 
 // Whether it begins to save; else it has ended the server, or says why not.

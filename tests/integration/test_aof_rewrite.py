@@ -219,6 +219,19 @@ class OnAndOff(RewriteCase):
         self.assertEqual(self.serve().redis().get("k"), b"%d" % i)
 
 
+    @pollux_only
+    def test_an_end_while_there_can_be_none(self):
+        """Where it can't be written the server ends, rather than be killed at last."""
+        os.makedirs(os.path.join(self.directory, "appendonlydir", "temp-appendonly.aof.incr"))
+        server = self.serve(appendonly="no")
+        client = server.redis()
+        client.set("k", 1)
+        client.config_set("appendonly", "yes")
+        self.eventually(lambda: self.info(server)["aof_rewrites_consecutive_failures"] > 0,
+                        what="a first try")
+        self.end(server, signal.SIGTERM)
+
+
 class NoRoom(RewriteCase):
     """A disk of 1 MiB, or a limit for files."""
 
