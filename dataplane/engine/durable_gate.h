@@ -1,12 +1,13 @@
 // What a session may not send yet: bytes that show changes which are not on disk (appendfsync
 // always). Bytes leave in order, so what stands behind them waits, too.
 //
-// Belongs to a session, whose output it counts along with; empty as long as nothing waits.
+// Belongs to a session, whose output it counts along with; empty, and without memory of its own,
+// as long as nothing waits.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 #include "src/base/types.h"
 
@@ -18,48 +19,45 @@ class DurableGate {
   // show changes up to `shown`.
   void note(size_t size, Ticket shown, Ticket durable) {
     const size_t fresh = size - counted_;
-    if (fresh == 0 || (parts_.empty() && shown <= durable)) {
+    counted_ = size;
+    if (fresh == 0) {
       return;
     }
-    if (parts_.empty()) {
-      parts_.push_back({size, shown});
-    } else if (parts_.back().shown == shown) {
+    if (parts_.empty() && shown <= durable) {
+      open_bytes_ += fresh;
+    } else if (!parts_.empty() && parts_.back().shown == shown) {
       parts_.back().bytes += fresh;
     } else {
       parts_.push_back({fresh, shown});
     }
-    counted_ = size;
   }
 
   // How many of the first bytes may leave now; SIZE_MAX: all.
   size_t open(Ticket durable) {
-    size_t bytes = 0;
-    for (const Part& part : parts_) {
-      if (part.shown > durable) {
-        return bytes;
-      }
-      bytes += part.bytes;
+    while (first_ < parts_.size() && parts_[first_].shown <= durable) {
+      open_bytes_ += parts_[first_++].bytes;
     }
-    clear();
-    return SIZE_MAX;
+    if (first_ == parts_.size()) {
+      forget_parts();
+      return SIZE_MAX;
+    }
+    if (first_ > kPartsGoneMax && first_ > parts_.size() / 2) {
+      parts_.erase(parts_.begin(), parts_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+    return open_bytes_;
   }
 
-  // The first bytes have left.
+  // The first bytes, which were open, have left.
   void consume(size_t bytes) {
     counted_ -= std::min(bytes, counted_);
-    while (!parts_.empty() && bytes > 0) {
-      const size_t of_part = std::min(bytes, parts_.front().bytes);
-      parts_.front().bytes -= of_part;
-      bytes -= of_part;
-      if (parts_.front().bytes == 0) {
-        parts_.pop_front();
-      }
-    }
+    open_bytes_ -= std::min(bytes, open_bytes_);
   }
 
+  // All may leave.
   void clear() {
-    parts_.clear();
-    counted_ = 0;
+    forget_parts();
+    open_bytes_ = counted_ = 0;
   }
 
  private:
@@ -67,8 +65,17 @@ class DurableGate {
     size_t bytes;
     Ticket shown;
   };
-  std::deque<Part> parts_;
-  size_t counted_ = 0;  // bytes of all parts
+  static constexpr size_t kPartsGoneMax = 64;
+
+  void forget_parts() {
+    parts_.clear();
+    first_ = 0;
+  }
+
+  std::vector<Part> parts_;  // behind the open bytes, from first_ on
+  size_t first_ = 0;
+  size_t open_bytes_ = 0;
+  size_t counted_ = 0;  // open bytes, and those of all parts
 };
 
 }  // namespace pollux
