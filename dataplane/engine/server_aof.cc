@@ -13,7 +13,9 @@ namespace {
 void bgrewriteaof(Context& ctx) {
   Engine& engine = *engine_host(ctx).engine;
   const AofBlock& aof = engine.page().aof;
-  const bool save_is_under_way = engine.save_desk() != nullptr && engine.save_desk()->under_way();
+  // What is asked for within EXEC begins behind it, as in redis-server.
+  const bool waits = engine_host(ctx).in_exec ||
+                     (engine.save_desk() != nullptr && engine.save_desk()->under_way());
   if (engine.aof_desk() == nullptr || !engine_host(ctx).worker->config().append_only) {
     ctx.reply.error(
         "ERR there is no append-only file with appendonly no. Use BGSAVE, or CONFIG SET "
@@ -22,8 +24,8 @@ void bgrewriteaof(Context& ctx) {
     ctx.reply.error("ERR Background append only file rewriting already in progress");
   } else {
     engine.aof_desk()->ask_rewrite();
-    ctx.reply.simple(save_is_under_way ? "Background append only file rewriting scheduled"
-                                       : "Background append only file rewriting started");
+    ctx.reply.simple(waits ? "Background append only file rewriting scheduled"
+                           : "Background append only file rewriting started");
   }
 }
 

@@ -206,6 +206,14 @@ class OnAndOff(RewriteCase):
             again.stop()
 
 
+    def test_what_is_answered(self):
+        server = self.serve()
+        resp = Resp(server)
+        resp("MULTI")
+        resp("BGREWRITEAOF")
+        self.assertEqual(resp("EXEC"), ["Background append only file rewriting scheduled"])
+        self.eventually(lambda: self.in_force(server), what="rewritten")
+
     @pollux_only
     def test_one_that_begins_when_the_server_ends(self):
         """Nobody waits for its base."""
