@@ -90,7 +90,7 @@ int64_t changes_per_second(size_t clients, int64_t think_us, int64_t gather_us_m
   DiskShare unused(names);
   TestBase base(unused, workers, history);
   AofWriter writer({.token = 1}, workers.journal, disk, files, base, figures);
-  writer.set_options({.fsync = AofWriter::Fsync::kAlways, .gather_us_max = gather_us_max});
+  writer.set_options({.fsync = Fsync::kAlways, .gather_us_max = gather_us_max});
   writer.start();
   struct Client {
     Instant at;

@@ -32,6 +32,7 @@
 #include "storage/aof_growth.h"
 #include "storage/aof_tail.h"
 #include "storage/disk.h"
+#include "storage/fsync.h"
 #include "storage/journal.h"
 #include "storage/journal_reader.h"
 
@@ -39,7 +40,6 @@ namespace pollux {
 
 class AofWriter {
  public:
-  enum class Fsync : uint8_t { kAlways, kEverysec, kNo };
   // May change at any time.
   struct Options {
     Fsync fsync = Fsync::kEverysec;

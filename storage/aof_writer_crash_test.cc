@@ -17,7 +17,6 @@ namespace pollux {
 namespace {
 
 using Image = SimDisk::Image;
-using Fsync = AofWriter::Fsync;
 
 constexpr uint16_t kWorkers = 3;
 

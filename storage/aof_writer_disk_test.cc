@@ -17,7 +17,6 @@
 namespace pollux {
 namespace {
 
-using Fsync = AofWriter::Fsync;
 
 constexpr size_t kLanes = 2;
 

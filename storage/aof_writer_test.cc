@@ -13,7 +13,6 @@
 namespace pollux {
 namespace {
 
-using Fsync = AofWriter::Fsync;
 using Image = SimDisk::Image;
 
 constexpr size_t kBufferBytes = 2 * JournalLane::kBlockBytes;

@@ -22,6 +22,7 @@
 #include "src/base/log.h"
 #include "src/base/types.h"
 #include "src/commands/context.h"
+#include "storage/fsync.h"
 
 namespace pollux {
 
@@ -53,12 +54,9 @@ struct WatchConfig {
   std::vector<std::string> percentiles;  // of INFO latencystats, as they are written
 };
 
-// When changes are on disk (appendfsync).
-enum class FsyncPolicy : uint8_t { kEverySecond, kAlways, kNo };  // as the option's choices
-
 // The append-only file.
 struct AofConfig {
-  FsyncPolicy fsync = FsyncPolicy::kEverySecond;
+  Fsync fsync = Fsync::kEverysec;
   bool timestamps = false;      // aof-timestamp-enabled
   bool rdb_base = true;         // aof-use-rdb-preamble
   bool load_truncated = true;   // aof-load-truncated

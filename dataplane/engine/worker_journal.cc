@@ -17,7 +17,7 @@ void Worker::note_history() {
     engine_.aof_desk()->tell(*config_);
   }
   const bool gates = changes_.enabled() && config_->keeps_history() &&
-                     config_->aof.fsync == FsyncPolicy::kAlways;
+                     config_->aof.fsync == Fsync::kAlways;
   if (gates_ && !gates) {
     gated_.for_each([](Session& session) { session.gate.clear(); });
     open_gates();

@@ -27,18 +27,6 @@ std::string absolute(const std::string& name) {
   return getcwd(here, sizeof here) != nullptr ? std::string(here) + "/" + name : name;
 }
 
-AofWriter::Fsync fsync_of(FsyncPolicy policy) {
-  switch (policy) {
-    case FsyncPolicy::kAlways:
-      return AofWriter::Fsync::kAlways;
-    case FsyncPolicy::kEverySecond:
-      return AofWriter::Fsync::kEverysec;
-    case FsyncPolicy::kNo:
-      break;
-  }
-  return AofWriter::Fsync::kNo;
-}
-
 }  // namespace
 
 AofThread::AofThread(const Config& config, Engine& engine, std::string& error)
@@ -215,7 +203,7 @@ void AofThread::take_wishes(AofWriter& writer) {
                   .compress = wishes->compress,
                   .checksum = wishes->checksum};
     writer.set_options(
-        {.fsync = fsync_of(wishes->aof.fsync),
+        {.fsync = wishes->aof.fsync,
          .timestamps = wishes->aof.timestamps,
          .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
          .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
