@@ -5,6 +5,7 @@
 #include <array>
 #include <climits>
 
+#include "dataplane/engine/aof_keeper.h"
 #include "src/base/log.h"
 #include "src/base/time.h"
 #include "storage/rdb_file_writer.h"
@@ -33,9 +34,7 @@ AofThread::AofThread(const Config& config, Engine& engine, std::string& error)
     : LoadThread(engine.load_desk(), LoadDesk::Source::kAof, config.append_only,
                  engine.page().load, error),
       config_(config),
-      engine_(engine),
-      base_(*engine.save_desk()),
-      wanted_(config.append_only) {
+      engine_(engine) {
   if (error.empty()) {
     files_ = std::make_unique<AofFiles>(
         AofFiles::Options{
@@ -130,122 +129,41 @@ void AofThread::finish() {
 
 void AofThread::serve() {
   SystemClock clock;
-  const auto disk_moved = [this] { engine_.disk_moved(); };
-  AofWriter writer({.token = kWriterToken, .on_durable = disk_moved, .on_room = disk_moved},
-                   *engine_.journal(), disk(), *files_, base_, engine_.page().aof);
-  if (wanted_) {
-    writer.start();
-  }
-  bool ending = false;
-  for (;;) {
-    take_wishes(writer);
-    if (desk().take_order(LoadDesk::Source::kAof) != nullptr) {
-      if (std::string error; !load_again(writer, error)) {
-        fail(error);
-      }
+  AofKeeper keeper({.token = kWriterToken,
+                    .gather_us_max = kGatherUsMax,
+                    .loaded = config_.append_only},
+                   engine_, clock, disk(), *files_);
+  while (keeper.step(finishing(), kWaitMaxUs)) {
+    if (desk().take_order(LoadDesk::Source::kAof) == nullptr) {
+      continue;
     }
-    if (!ending && finishing()) {
-      ending = true;
-      if (writer.in_force()) {
-        writer.finish();
-      } else if (!writer.is_off()) {
-        writer.abandon();
-      }
-    }
-    if (ending && writer.is_off()) {
-      return;
-    }
-    writer.step(clock.now(), kWaitMaxUs);
-    if (writer.promises() != engine_.journal()->promises()) {
-      engine_.journal()->set_promises(writer.promises());
-      engine_.disk_moved();
+    if (std::string error; !load_again(keeper, error)) {
+      fail(error);
     }
   }
 }
 
 // The history is closed, loaded as at the start, and goes on behind that. False if it can't be
 // loaded: then it is left as it is, for somebody to repair it, and the server ends, as in Redis.
-bool AofThread::load_again(AofWriter& writer, std::string& error) {
+bool AofThread::load_again(AofKeeper& keeper, std::string& error) {
   figures().loading.set(1);
-  if (!write_all(writer)) {
+  keeper.close();
+  while (keeper.is_closing()) {
+    keeper.step(/*finishing=*/false, kWaitMaxUs);
+  }
+  if (!keeper.is_closed()) {
     log_line(LogLevel::kWarning,
              "DEBUG LOADAOF: not everything could be written to the append-only history. Nothing "
              "is loaded; the history is made anew");
     finish_load(false);
     return true;
   }
-  failed_ = !empty() || !load(error);
-  if (failed_) {
+  if (!empty() || !load(error)) {
     return stopping();
   }
-  writer.start();
+  keeper.start();
   finish_load(true);
   return true;
-}
-
-bool AofThread::write_all(AofWriter& writer) {
-  if (!writer.in_force()) {
-    return false;
-  }
-  SystemClock clock;
-  const Ticket all = engine_.journal()->drawn();
-  writer.stop();
-  while (!writer.is_off()) {
-    writer.step(clock.now(), kWaitMaxUs);
-  }
-  return engine_.journal()->durable() >= all;
-}
-
-void AofThread::take_wishes(AofWriter& writer) {
-  if (const std::unique_ptr<AofDesk::Wishes> wishes = engine_.aof_desk()->take()) {
-    wanted_ = wishes->on;
-    base_.form = {.redis_version = wishes->redis_version,
-                  .compress = wishes->compress,
-                  .checksum = wishes->checksum};
-    writer.set_options(
-        {.fsync = wishes->aof.fsync,
-         .timestamps = wishes->aof.timestamps,
-         .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
-         .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
-         .gather_us_max = kGatherUsMax,
-         .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)});
-    if (!wanted_ && !writer.is_off()) {
-      writer.stop();
-    }
-  }
-  if (wanted_ && writer.is_off() && !failed_ && !finishing()) {
-    writer.start_apart();
-  }
-  if (engine_.aof_desk()->take_rewrite()) {
-    writer.request_rewrite();
-  }
-}
-
-bool AofThread::BaseMaker::order(const std::string& temporary) {
-  SaveDesk::Order order = form;
-  order.at = SystemClock().now();
-  order.file = temporary;
-  order.aof_base = true;
-  number_ = desk_.order(order);
-  return number_ != 0;
-}
-
-AofBaseMaker::State AofThread::BaseMaker::state() const {
-  switch (desk_.outcome(number_)) {
-    case SaveDesk::Outcome::kUnderWay:
-      return State::kUnderWay;
-    case SaveDesk::Outcome::kSaved:
-      return State::kDone;
-    case SaveDesk::Outcome::kNot:
-      break;
-  }
-  return State::kFailed;
-}
-
-void AofThread::BaseMaker::give_up() {
-  if (desk_.outcome(number_) == SaveDesk::Outcome::kUnderWay) {
-    desk_.give_up();
-  }
 }
 
 }  // namespace pollux

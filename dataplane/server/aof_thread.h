@@ -1,6 +1,6 @@
 // The storage thread of the append-only history: at the start it opens the files, loads them and
 // makes the last one ready to be appended to; from then on it appends what the workers put into the
-// journal (storage/aof_writer.h), until the workers have ended. Without a history it sleeps, until
+// journal (engine/aof_keeper.h), until the workers have ended. Without a history it sleeps, until
 // one is turned on.
 #pragma once
 
@@ -10,12 +10,12 @@
 
 #include "dataplane/engine/engine.h"
 #include "dataplane/server/load_thread.h"
-#include "storage/aof_base_maker.h"
 #include "storage/aof_files.h"
 #include "storage/aof_loader.h"
-#include "storage/aof_writer.h"
 
 namespace pollux {
+
+class AofKeeper;
 
 class AofThread final : public LoadThread {
  public:
@@ -29,21 +29,6 @@ class AofThread final : public LoadThread {
   const char* source() const override { return "append only file"; }
 
  private:
-  // The base of a rewrite is a snapshot, as any other (engine/save_desk.h).
-  class BaseMaker final : public AofBaseMaker {
-   public:
-    explicit BaseMaker(SaveDesk& desk) : desk_(desk) {}
-    bool order(const std::string& temporary) override;
-    State state() const override;
-    void give_up() override;
-    bool is_rdb() const override { return true; }
-    SaveDesk::Order form;  // what all orders have in common
-
-   private:
-    SaveDesk& desk_;
-    uint64_t number_ = 0;
-  };
-
   bool load(std::string& error) override;
   void serve() override;
   const char* name() const override { return "aof"; }
@@ -53,20 +38,15 @@ class AofThread final : public LoadThread {
   // The operation that was begun on the files, to its end.
   bool run_files(std::string& error);
   std::string empty_base() const;
-  void take_wishes(AofWriter& writer);
-  bool load_again(AofWriter& writer, std::string& error);
-  bool write_all(AofWriter& writer);
+  bool load_again(AofKeeper& keeper, std::string& error);
   // The workers have ended.
   bool finishing() const { return finishing_.load(std::memory_order_acquire); }
 
   // Of the configuration at the start. It is no reader of later versions.
   const Config config_;
   Engine& engine_;
-  BaseMaker base_;
   std::unique_ptr<AofFiles> files_;
   std::unique_ptr<AofLoader> loader_;
-  bool wanted_ = false;  // there is to be a history
-  bool failed_ = false;  // it could not be loaded again
   std::atomic<bool> finishing_{false};
 };
 

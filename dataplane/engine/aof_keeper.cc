@@ -1,0 +1,135 @@
+#include "dataplane/engine/aof_keeper.h"
+
+#include <functional>
+
+namespace pollux {
+
+namespace {
+
+AofWriter::Setup setup_of(const AofKeeper::Setup& setup, Engine& engine) {
+  const std::function<void()> moved = [&engine] { engine.disk_moved(); };
+  return {.token = setup.token,
+          .buffer_bytes = setup.buffer_bytes,
+          .on_durable = moved,
+          .on_room = moved};
+}
+
+}  // namespace
+
+AofKeeper::AofKeeper(const Setup& setup, Engine& engine, Clock& clock, Disk& disk, AofFiles& files)
+    : gather_us_max_(setup.gather_us_max),
+      engine_(engine),
+      clock_(clock),
+      base_(*engine.save_desk(), clock),
+      writer_(setup_of(setup, engine), *engine.journal(), disk, files, base_, engine.page().aof),
+      wanted_(setup.loaded) {
+  if (setup.loaded) {
+    writer_.start();
+  }
+}
+
+bool AofKeeper::step(bool finishing, int64_t wait_us) {
+  if (closing_) {
+    writer_.step(clock_.now(), wait_us);
+    closing_ = !writer_.is_off();
+    closed_ = !closing_ && engine_.journal()->durable() >= all_;
+    return true;
+  }
+  take_wishes();
+  if (!ending_ && finishing) {
+    ending_ = true;
+    if (writer_.in_force()) {
+      writer_.finish();
+    } else if (!writer_.is_off()) {
+      writer_.abandon();
+    }
+  }
+  if (ending_ && writer_.is_off()) {
+    return false;
+  }
+  writer_.step(clock_.now(), wait_us);
+  tell_promises();
+  return true;
+}
+
+void AofKeeper::abandon() {
+  ending_ = true;
+  closing_ = false;
+  if (!writer_.is_off()) {
+    writer_.abandon();
+  }
+}
+
+void AofKeeper::close() {
+  closing_ = writer_.in_force();
+  if (closing_) {
+    all_ = engine_.journal()->drawn();
+    writer_.stop();
+  }
+}
+
+void AofKeeper::start() {
+  closed_ = false;
+  writer_.start();
+}
+
+void AofKeeper::take_wishes() {
+  if (const std::unique_ptr<AofDesk::Wishes> wishes = engine_.aof_desk()->take()) {
+    wanted_ = wishes->on;
+    base_.form = {.redis_version = wishes->redis_version,
+                  .compress = wishes->compress,
+                  .checksum = wishes->checksum};
+    writer_.set_options(
+        {.fsync = wishes->aof.fsync,
+         .timestamps = wishes->aof.timestamps,
+         .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
+         .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
+         .gather_us_max = gather_us_max_,
+         .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)});
+    if (!wanted_ && !writer_.is_off()) {
+      writer_.stop();
+    }
+  }
+  if (wanted_ && writer_.is_off() && !closed_ && !ending_) {
+    writer_.start_apart();
+  }
+  if (engine_.aof_desk()->take_rewrite()) {
+    writer_.request_rewrite();
+  }
+}
+
+void AofKeeper::tell_promises() {
+  if (writer_.promises() != engine_.journal()->promises()) {
+    engine_.journal()->set_promises(writer_.promises());
+    engine_.disk_moved();
+  }
+}
+
+bool AofKeeper::BaseMaker::order(const std::string& temporary) {
+  SaveDesk::Order order = form;
+  order.at = clock_.now();
+  order.file = temporary;
+  order.aof_base = true;
+  number_ = desk_.order(order);
+  return number_ != 0;
+}
+
+AofBaseMaker::State AofKeeper::BaseMaker::state() const {
+  switch (desk_.outcome(number_)) {
+    case SaveDesk::Outcome::kUnderWay:
+      return State::kUnderWay;
+    case SaveDesk::Outcome::kSaved:
+      return State::kDone;
+    case SaveDesk::Outcome::kNot:
+      break;
+  }
+  return State::kFailed;
+}
+
+void AofKeeper::BaseMaker::give_up() {
+  if (desk_.outcome(number_) == SaveDesk::Outcome::kUnderWay) {
+    desk_.give_up();
+  }
+}
+
+}  // namespace pollux
