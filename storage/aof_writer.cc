@@ -293,7 +293,7 @@ void AofWriter::tell() {
   journal_.set_kept(life_ != Life::kOff);
   const auto as_counter = [](uint64_t n) { return static_cast<int64_t>(n); };
   figures_.enabled.set(life_ != Life::kOff ? 1 : 0);
-  figures_.in_force.set(life_ == Life::kInForce ? 1 : 0);
+  figures_.in_force.set(life_ == Life::kInForce && ending_ == Ending::kNo ? 1 : 0);
   figures_.current_bytes.set(as_counter(other_bytes_ + tail_.offset()));
   figures_.base_bytes.set(as_counter(base_bytes_));
   figures_.pending_bytes.set(as_counter(journal_.pending_bytes()));

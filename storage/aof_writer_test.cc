@@ -589,6 +589,18 @@ TEST(AofWriter, TurnedOffAllIsWrittenAndSynced) {
   EXPECT_EQ(rig.file("f.2.incr.aof"), select(0) + set("c", "3"));
 }
 
+// Who asks must not rely on it: what comes from now on may be in none of its files.
+TEST(AofWriter, AHistoryThatEndsIsNotToldToBeInForce) {
+  Rig rig;
+  rig.workers.set(0, "a", "1");
+  rig.step();
+  EXPECT_EQ(rig.figures.in_force.get(), 1);
+  rig.writer.stop();
+  rig.step();
+  ASSERT_FALSE(rig.writer.is_off());
+  EXPECT_EQ(rig.figures.in_force.get(), 0);
+}
+
 TEST(AofWriter, TurnedOffOnAFullDiskItLeavesWhatCantBeWritten) {
   Rig rig;
   rig.disk.set_space(0);
