@@ -298,6 +298,18 @@ TEST_F(AlwaysTest, NobodyWaitsAnyMoreWhenItIsTurnedOff) {
   EXPECT_EQ(ask(c, {"SET", "a", "2"}), "+OK\r\n");
 }
 
+TEST_F(HistoryTest, TurnedOnReadsWaitForWhatWasChangedBefore) {
+  start("");
+  const std::string k = sim().key_on(1, "k");
+  MemoryClient c = client(0);
+  EXPECT_EQ(ask(c, {"SET", k, "1"}), "+OK\r\n");
+  MemoryClient operator_ = client(1);
+  EXPECT_EQ(ask(operator_, {"CONFIG", "SET", "appendfsync", "always"}), "+OK\r\n");
+  EXPECT_EQ(ask(c, {"GET", k}), "");
+  save_all();
+  EXPECT_EQ(come(c), "$1\r\n1\r\n");
+}
+
 TEST_F(AlwaysTest, WhoLeavesMeanwhileLeavesNothing) {
   MemoryClient c = client(0);
   EXPECT_EQ(ask(c, {"SET", "a", "1"}), "");

@@ -62,12 +62,14 @@ void ShardSide::note_change(int db, const Key& key, KeyEvent event, const Entry*
     holder_->changes().removed(static_cast<uint32_t>(db), key.bytes, holder_->now());
   }
   last_change_ = holder_->changes().ticket();
-  if (holder_->gates()) {
-    if (changed_at_ == nullptr) {
-      changed_at_ = std::make_unique<Ticket[]>(kChangePlaces);
-    }
-    changed_at_[key.hash % kChangePlaces] = last_change_;
+  if (!holder_->gates()) {
+    all_changed_at_ = last_change_;  // who reads when replies wait again may find any key changed
+    return;
   }
+  if (changed_at_ == nullptr) {
+    changed_at_ = std::make_unique<Ticket[]>(kChangePlaces);
+  }
+  changed_at_[key.hash % kChangePlaces] = last_change_;
 }
 
 void ShardSide::field_expired(int db, const Key& key, std::string_view field) {

@@ -57,10 +57,10 @@ class ShardSide final : public ChangeObserver {
   void forget(uint64_t id);
 
   // --- for replies that wait until what they show is on disk ---
-  // The last change of the key, or a later one of a few others; 0 if nobody asked for it then.
+  // The last change of the key, or a later one of others.
   Ticket last_change(uint64_t key_hash) const {
     return changed_at_ == nullptr
-               ? Ticket{}
+               ? all_changed_at_
                : std::max(changed_at_[key_hash % kChangePlaces], all_changed_at_);
   }
   // Of any key.
