@@ -59,7 +59,7 @@ SOME_TESTS = {
     "asan": {
         **UNIT_TESTS,
         "sim_linear": "tests/sim/sim_linear_test", "sim_story": "tests/sim/sim_story_test",
-        "sim_stepped": "tests/sim/sim_stepped_test",
+        "sim_stepped": "tests/sim/sim_stepped_test", "sim_crash": "tests/sim/sim_crash_test",
     },
     "tsan": {
         **{name: UNIT_TESTS[name] for name in ("base", "storage", "engine", "kernel", "server",

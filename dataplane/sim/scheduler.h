@@ -23,6 +23,8 @@ class SkewedClock final : public Clock {
 
   SkewedClock(Instant start, int workers) : now_(start), skews_us_(static_cast<size_t>(workers)) {}
   Instant now() override { return {now_.us + skews_us_[static_cast<size_t>(worker_)]}; }
+  // Without what any worker is off by.
+  Instant base() const { return now_; }
   void set_worker(int worker) { worker_ = worker; }
   void set_skew_us(int worker, int64_t us) { skews_us_[static_cast<size_t>(worker)] = us; }
   void advance_us(int64_t us) { now_.us += us; }

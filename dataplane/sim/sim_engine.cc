@@ -62,6 +62,7 @@ SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Cloc
                                                  .journal = options.journal,
                                                  .loads = options.loads,
                                                  .saves = options.saves,
+                                                 .appends = options.appends,
                                                  .cells_per_channel = options.cells_per_channel},
                                      std::move(transports));
 }

@@ -28,6 +28,7 @@ struct SimOptions {
   Journal* journal = nullptr;     // not owned
   bool loads = false;             // Engine::load_desk() is there, and to be finished
   bool saves = false;             // Engine::save_desk() is there, and to be served
+  bool appends = false;           // Engine::aof_desk() is there, and to be served
 };
 
 class SimEngine {
