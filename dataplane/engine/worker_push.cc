@@ -142,8 +142,25 @@ void Worker::release_held(Session& session) {
 }
 
 // At the end of the process: what no one will take any more, also tours that a server without grace
-// has left where they were.
+// has left where they were: here, or on their way.
 void Worker::drop_pushes() {
+  const auto drop_tour = [](const Cell& cell) {
+    if (cell.kind == CellKind::kTour) {
+      delete cell.tour;
+    }
+  };
+  for (Channel* const channel : outgoing_) {
+    channel->publish_answers();
+    while (const Cell* const cell = channel->receive_answer()) {
+      drop_tour(*cell);
+    }
+  }
+  for (Channel* const channel : incoming_) {
+    channel->publish_requests();
+    while (const Cell* const cell = channel->receive_request()) {
+      drop_tour(*cell);
+    }
+  }
   while (!waiting_tours_.empty()) {
     delete &waiting_tours_.pop_front();
   }
