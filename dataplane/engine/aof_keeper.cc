@@ -127,9 +127,7 @@ AofBaseMaker::State AofKeeper::BaseMaker::state() const {
 }
 
 void AofKeeper::BaseMaker::give_up() {
-  if (desk_.outcome(number_) == SaveDesk::Outcome::kUnderWay) {
-    desk_.give_up();
-  }
+  desk_.give_up(number_);
 }
 
 }  // namespace pollux

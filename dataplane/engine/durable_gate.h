@@ -48,6 +48,9 @@ class DurableGate {
     return open_bytes_;
   }
 
+  // Whether there are some that may not leave, as far as open has seen.
+  bool waits() const { return first_ < parts_.size(); }
+
   // The first bytes, which were open, have left.
   void consume(size_t bytes) {
     counted_ -= std::min(bytes, counted_);

@@ -221,6 +221,32 @@ TEST_F(AlwaysTest, WhatCameBeforeLeavesAtOnce) {
   EXPECT_EQ(come(c), "+OK\r\n:3\r\n");
 }
 
+TEST_F(AlwaysTest, WhatWaitsGoesOnToWhenThePolicyChanges) {
+  MemoryClient c = client(1);
+  MemoryClient other = client(0);
+  MemoryClient operates = client(0);
+  for (const char* words : {"appendfsync everysec", "appendonly no"}) {
+    const auto space = std::string_view(words).find(' ');
+    const std::string option(words, space);
+    ask(c, {"SET", "k", "1"});
+    EXPECT_EQ(ask(operates, {"CONFIG", "SET", option, words + space + 1}), "+OK\r\n");
+    EXPECT_EQ(come(c), "") << words;
+    EXPECT_EQ(ask(c, {"PING"}), "") << "replies leave in order";
+    EXPECT_EQ(ask(other, {"SET", "k", "2"}), "+OK\r\n") << "this one was asked behind it";
+    save_all();
+    EXPECT_EQ(come(c), "+OK\r\n+PONG\r\n") << words;
+    ask(operates, {"CONFIG", "SET", "appendfsync", "always"});
+  }
+}
+
+TEST_F(AlwaysTest, WithoutSyncsNobodyWaits) {
+  MemoryClient c = client(1);
+  MemoryClient operates = client(0);
+  ask(c, {"SET", "k", "1"});
+  EXPECT_EQ(ask(operates, {"CONFIG", "SET", "appendfsync", "no"}), "+OK\r\n");
+  EXPECT_EQ(come(c), "+OK\r\n");
+}
+
 TEST_F(AlwaysTest, AReadOfAllKeysShowsAllChanges) {
   MemoryClient writer = client(0);
   MemoryClient reader = client(1);
@@ -287,15 +313,6 @@ TEST_F(AlwaysTest, KeyEventsWaitAndMessagesDont) {
   EXPECT_EQ(come(listens), "");
   save_all();
   EXPECT_NE(come(listens), "");
-}
-
-TEST_F(AlwaysTest, NobodyWaitsAnyMoreWhenItIsTurnedOff) {
-  MemoryClient c = client(0);
-  EXPECT_EQ(ask(c, {"SET", "a", "1"}), "");
-  MemoryClient operator_ = client(1);
-  EXPECT_EQ(ask(operator_, {"CONFIG", "SET", "appendfsync", "everysec"}), "+OK\r\n");
-  EXPECT_EQ(come(c), "+OK\r\n");
-  EXPECT_EQ(ask(c, {"SET", "a", "2"}), "+OK\r\n");
 }
 
 TEST_F(HistoryTest, TurnedOnReadsWaitForWhatWasChangedBefore) {

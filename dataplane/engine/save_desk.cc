@@ -45,9 +45,17 @@ bool SaveDesk::give_up() {
   if (number == 0) {
     return false;
   }
-  given_up_.store(number, std::memory_order_release);
-  waker_();
+  give_up(number);
   return true;
+}
+
+void SaveDesk::give_up(uint64_t number) {
+  uint64_t given_up = given_up_.load(std::memory_order_relaxed);
+  while (given_up < number &&
+         !given_up_.compare_exchange_weak(given_up, number, std::memory_order_release,
+                                          std::memory_order_relaxed)) {
+  }
+  waker_();
 }
 
 const SaveDesk::Order* SaveDesk::take_order() {

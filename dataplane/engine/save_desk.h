@@ -55,6 +55,8 @@ class SaveDesk final : public SnapshotSource {
   // Ends the one that is under way, which counts neither as done nor as failed; false if there is
   // none.
   bool give_up();
+  // Only if it is the one with this number.
+  void give_up(uint64_t number);
   // One is to begin as soon as none is under way (the first worker sees to it).
   void schedule() { scheduled_.store(true, std::memory_order_relaxed); }
   bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }

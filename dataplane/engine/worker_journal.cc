@@ -18,7 +18,8 @@ void Worker::note_history() {
   }
   const bool gates = changes_.enabled() && config_->keeps_history() &&
                      config_->aof.fsync == Fsync::kAlways;
-  if (gates_ && !gates) {
+  // What waits goes on to, as it was promised; but with "no" nobody syncs it.
+  if (gates_ && !gates && config_->keeps_history() && config_->aof.fsync == Fsync::kNo) {
     gated_.for_each([](Session& session) { session.gate.clear(); });
     open_gates();
   }
@@ -99,7 +100,7 @@ Ticket Worker::shown_by_held() const {
 // is on disk.
 size_t Worker::may_be_sent(Session& session) {
   const Ticket durable = all_durable();
-  session.gate.note(session.out.size(), session.shown, durable);
+  session.gate.note(session.out.size(), gates_ ? session.shown : Ticket{}, durable);
   const size_t open = session.gate.open(durable);
   if (open != SIZE_MAX) {
     wait_for_disk(session);

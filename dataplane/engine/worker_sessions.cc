@@ -422,7 +422,8 @@ void Worker::start_send(Session& session) {
   if (session.closed || session.sending > 0 || session.out.empty()) {
     return;
   }
-  const size_t bytes_max = gates_ ? may_be_sent(session) : SIZE_MAX;
+  const bool gated = gates_ || session.gate.waits();
+  const size_t bytes_max = gated ? may_be_sent(session) : SIZE_MAX;
   if (bytes_max == 0) {
     return;
   }
