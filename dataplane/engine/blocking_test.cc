@@ -363,17 +363,17 @@ TEST_P(BlockingTest, WaitersAreInTheAccountOfClients) {
   MemoryClient other = connect(1);
   run(other, {"CLIENT", "NO-EVICT", "on"});
   Request request{"BLPOP"};
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     request.push_back("key" + std::to_string(i));
   }
   request.push_back("0");
   EXPECT_EQ(run(waiter, request), "");
-  EXPECT_EQ(records(), 1000U);
+  EXPECT_EQ(records(), 3000U);
   int64_t bytes = 0;
   for (int i = 0; i < workers(); ++i) {
     bytes += scheduler.engine().worker(i).waiting_bytes();
   }
-  EXPECT_GT(bytes, 100'000);
+  EXPECT_GT(bytes, 300'000);
   run(other, {"CONFIG", "SET", "maxmemory-clients", "80000"});
   wait_ms(200);
   EXPECT_TRUE(waiter.closed());

@@ -188,7 +188,7 @@ void monitor(Context& ctx) {
 }
 
 constexpr uint32_t kListening = kPubsub | kNoScript | kLoading | kStale | kWhileSubscribed;
-constexpr uint32_t kSending = kPubsub | kLoading | kStale | kFast;
+constexpr uint32_t kSending = kPubsub | kLoading | kStale | kFast | kMayReplicate;
 constexpr uint32_t kLooking = kPubsub | kLoading | kStale;
 constexpr KeySpec kShardChannel = {.first = 1, .last = 1, .flags = "not_key"};
 constexpr KeySpec kShardChannels = {.first = 1, .last = -1, .flags = "not_key"};

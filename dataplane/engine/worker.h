@@ -453,7 +453,7 @@ class Worker {
   bool save_slice();
 
   // worker_pause.cc: CLIENT PAUSE
-  static bool may_replicate(const Session& session, const CommandRow& row);
+  static uint32_t flags_of(const Session& session, const CommandRow& row);
   bool held_back(const Session& session, const CommandRow& row) const;
   bool release_paused();
   UnderWay under_way() const;

@@ -179,7 +179,7 @@ bool Worker::disk_refuses(const Session& session, const CommandRow& row) const {
   const bool fails = saves_fail_ || (changes_.enabled() && disk_fails());
   const bool behind =
       changes_.enabled() && config_->aof.refuses_when_full && engine_.journal()->is_full();
-  return ((fails || behind) && may_replicate(session, row)) ||
+  return ((fails || behind) && (flags_of(session, row) & kWrite) != 0) ||
          (fails && (row.flags & kTellsOfDisk) != 0);
 }
 

@@ -32,6 +32,8 @@ constexpr int64_t kNeedShareMax = 16;
 constexpr int64_t kRoundingShare = 4;
 // What one worker's clients may grow by, in shares of their limit, before the sum is looked at.
 constexpr int64_t kClientsShare = 64;
+// As in Redis: with less, nobody could connect to set it right again.
+constexpr int64_t kClientsBytesMin = 128 << 10;
 constexpr int64_t kMakeRoomUs = 100;
 constexpr int64_t kFreeSliceUs = 20;
 // There are candidates, and their worker has had no reason yet to look at them.
@@ -339,7 +341,7 @@ int64_t Worker::client_bytes() const {
 }
 
 int64_t Worker::client_bytes_limit() const {
-  return config_->clients_bytes_max > 0 ? config_->clients_bytes_max
+  return config_->clients_bytes_max > 0 ? std::max(config_->clients_bytes_max, kClientsBytesMin)
                                         : config_->clients_bytes_default;
 }
 

@@ -5,18 +5,17 @@
 
 namespace pollux {
 
-// Whether a command may change data, here or on replicas. EXEC may if one of its commands does; in
-// MULTI such a command is not even queued, as in Redis.
-bool Worker::may_replicate(const Session& session, const CommandRow& row) {
-  const uint32_t flags = row.route == Route::kExec && session.in_multi
-                             ? session.transaction->flags()
-                             : row.flags;
-  return (flags & (kWrite | kMayReplicate)) != 0;
+// What a command may do. EXEC may do what one of its commands does; in MULTI such a command is not
+// even queued, as in Redis.
+uint32_t Worker::flags_of(const Session& session, const CommandRow& row) {
+  return row.route == Route::kExec && session.in_multi ? session.transaction->flags() : row.flags;
 }
 
+// Also what changes no data, but goes to replicas.
 bool Worker::held_back(const Session& session, const CommandRow& row) const {
   return pause_mode_ == PauseMode::kAll ||
-         (pause_mode_ == PauseMode::kWrite && may_replicate(session, row));
+         (pause_mode_ == PauseMode::kWrite &&
+          (flags_of(session, row) & (kWrite | kMayReplicate)) != 0);
 }
 
 void Worker::note_pause() {

@@ -338,7 +338,7 @@ constexpr CommandRow kRows[] = {
      .syntax = "key#0 [element...]"},
     {.name = "pfcount",
      .arity = -2,
-     .flags = kReadonly,
+     .flags = kReadonly | kMayReplicate,
      .acl = kAclHyperloglog,
      .handler = pfcount,
      .keys = {{.first = 1,

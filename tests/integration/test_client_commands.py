@@ -207,6 +207,18 @@ class Pause(ClientCase):
         self.assertEqual([two.reply(), two.reply()], ["OK", "1"])
         self.assertRegex(one("INFO", "clients"), r"\r\nblocked_clients:0\r\n")
 
+    def test_what_goes_to_replicas_waits_with_writes(self):
+        one = self.resp()
+        self.assertEqual(one("CLIENT", "PAUSE", "60000", "WRITE"), "OK")
+        others = [(self.resp(), words) for words in (
+            ("PUBLISH", "c", "m"), ("SPUBLISH", "c", "m"), ("PFCOUNT", "h"))]
+        for other, words in others:
+            other.send(*words)
+        for other, words in others:
+            self.assertTrue(other.nothing_comes(), words)
+        self.assertEqual(one("CLIENT", "UNPAUSE"), "OK")
+        self.assertEqual([other.reply() for other, _ in others], [0, 0, 0])
+
     def test_everything_waits_until_it_is_over(self):
         one, two = self.resp(), self.resp()
         began = time.monotonic()

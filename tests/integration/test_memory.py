@@ -446,6 +446,11 @@ class Clients(Case):
         self.assertIn(small_id, self.there(client))
         self.assertEqual(client.info("stats")["evicted_clients"], 1)
 
+    def test_a_limit_of_a_byte_lets_in_who_sets_it_right(self):
+        server = self.start(maxmemory_clients="1")
+        self.assertTrue(server.redis().ping())
+        self.assertTrue(server.redis().config_set("maxmemory-clients", "0"))
+
     @pollux_only
     def test_many_small_ones_are_seen_at_once(self):
         self.fill_with_small_ones(self.start(maxmemory_clients="5mb"))
