@@ -57,12 +57,6 @@ class DurableGate {
     open_bytes_ -= std::min(bytes, open_bytes_);
   }
 
-  // All may leave.
-  void clear() {
-    forget_parts();
-    open_bytes_ = counted_ = 0;
-  }
-
  private:
   struct Part {
     size_t bytes;

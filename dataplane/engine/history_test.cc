@@ -240,11 +240,16 @@ TEST_F(AlwaysTest, WhatWaitsGoesOnToWhenThePolicyChanges) {
 }
 
 TEST_F(AlwaysTest, WithoutSyncsNobodyWaits) {
-  MemoryClient c = client(1);
-  MemoryClient operates = client(0);
-  ask(c, {"SET", "k", "1"});
-  EXPECT_EQ(ask(operates, {"CONFIG", "SET", "appendfsync", "no"}), "+OK\r\n");
-  EXPECT_EQ(come(c), "+OK\r\n");
+  for (const int worker : {0, 1}) {
+    MemoryClient c = client(worker);
+    MemoryClient operates = client(0);
+    ask(c, {"SET", "k", "1"});
+    ask(operates, {"CONFIG", "SET", "appendfsync", "everysec"});
+    EXPECT_EQ(come(c), "");
+    EXPECT_EQ(ask(operates, {"CONFIG", "SET", "appendfsync", "no"}), "+OK\r\n");
+    EXPECT_EQ(come(c), "+OK\r\n");
+    ask(operates, {"CONFIG", "SET", "appendfsync", "always"});
+  }
 }
 
 TEST_F(AlwaysTest, AReadOfAllKeysShowsAllChanges) {

@@ -16,14 +16,8 @@ void Worker::note_history() {
   if (id_.value == 0 && engine_.aof_desk() != nullptr) {
     engine_.aof_desk()->tell(*config_);
   }
-  const bool gates = changes_.enabled() && config_->keeps_history() &&
-                     config_->aof.fsync == Fsync::kAlways;
-  // What waits goes on to, as it was promised; but with "no" nobody syncs it.
-  if (gates_ && !gates && config_->keeps_history() && config_->aof.fsync == Fsync::kNo) {
-    gated_.for_each([](Session& session) { session.gate.clear(); });
-    open_gates();
-  }
-  gates_ = gates;
+  // What waits when this changes goes on to, as it was promised (DurableGate::waits).
+  gates_ = changes_.enabled() && config_->keeps_history() && config_->aof.fsync == Fsync::kAlways;
 }
 
 // With appendonly no, changes are recorded until nobody appends them any more: workers hear of the
@@ -108,10 +102,11 @@ size_t Worker::may_be_sent(Session& session) {
   return open;
 }
 
-// Up to where nobody has to wait.
+// Up to where nobody has to wait. With appendfsync no nobody syncs what they would wait for.
 Ticket Worker::all_durable() const {
   const Journal& journal = *engine_.journal();
-  return journal.promises() ? journal.durable() : Ticket{UINT64_MAX};
+  const bool comes = journal.promises() && config_->aof.fsync != Fsync::kNo;
+  return comes ? journal.durable() : Ticket{UINT64_MAX};
 }
 
 void Worker::wait_for_disk(Session& session) {
