@@ -365,8 +365,9 @@ def fuzz_targets():
 # run side by side, because most suites keep one core busy and no more: a lane is suites one after
 # the other, each with the build directory that it needs.
 STAGES = [
-    [[(unit, "release"), (tidy, None), (micro, "release")],
-     [(integration, "release"), (differential, "release"), (crash, "release")]],
+    [[(unit, "release"), (tidy, None), (micro, "release"), (differential, "release"),
+      (crash, "release")],
+     [(integration, "release")]],
     [[(asan, "asan")], [(asan_integration, "asan"), (fuzz, "asan")]],
     [[(tsan, "tsan")], [(tsan_integration, "tsan")]],
 ]
