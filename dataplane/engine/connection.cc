@@ -4,6 +4,7 @@
 #include "dataplane/engine/client_name.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/version.h"
 #include "dataplane/engine/worker.h"
 #include "src/commands/args.h"
 #include "src/protocol/error_text.h"
@@ -107,7 +108,7 @@ void hello(Context& ctx) {
   session.protocol = static_cast<int>(protocol);
   // The answer is already in the protocol that was chosen.
   Reply reply(ctx.reply.sink(), session.protocol);
-  reply.map(7);
+  reply.map(8);
   reply.bulk("server");
   reply.bulk("redis");
   reply.bulk("version");
@@ -120,6 +121,8 @@ void hello(Context& ctx) {
   reply.bulk("standalone");
   reply.bulk("role");
   reply.bulk("master");
+  reply.bulk("pollux");  // "server" has to stay redis: some clients look at it
+  reply.bulk(kPolluxVersion);
   reply.bulk("modules");
   reply.array(0);
 }
