@@ -190,13 +190,18 @@ void UringDisk::read(File file, uint64_t offset, std::span<char> into, uint64_t 
          .size = into.size()});
 }
 
+UringDisk::Operation UringDisk::write_of(File file, uint64_t offset, std::string_view bytes,
+                                         uint64_t token) {
+  return {.kind = Kind::kWrite,
+          .file = file,
+          .token = token,
+          .offset = offset,
+          .bytes = const_cast<char*>(bytes.data()),
+          .size = bytes.size()};
+}
+
 void UringDisk::write(File file, uint64_t offset, std::string_view bytes, uint64_t token) {
-  begin({.kind = Kind::kWrite,
-         .file = file,
-         .token = token,
-         .offset = offset,
-         .bytes = const_cast<char*>(bytes.data()),
-         .size = bytes.size()});
+  begin(write_of(file, offset, bytes, token));
 }
 
 void UringDisk::sync(File file, uint64_t token) {
@@ -204,12 +209,7 @@ void UringDisk::sync(File file, uint64_t token) {
 }
 
 void UringDisk::write_here(File file, uint64_t offset, std::string_view bytes, uint64_t token) {
-  carry_out({.kind = Kind::kWrite,
-             .file = file,
-             .token = token,
-             .offset = offset,
-             .bytes = const_cast<char*>(bytes.data()),
-             .size = bytes.size()});
+  carry_out(write_of(file, offset, bytes, token));
 }
 
 void UringDisk::sync_here(File file, uint64_t token) {

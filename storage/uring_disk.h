@@ -60,6 +60,7 @@ class UringDisk final : public Disk {
   };
 
   UringDisk();
+  static Operation write_of(File file, uint64_t offset, std::string_view bytes, uint64_t token);
   OpenFile& at(File file);
   void begin(const Operation& operation);
   void submit(uint32_t index);

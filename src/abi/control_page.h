@@ -174,7 +174,7 @@ enum class DiskEvent : int64_t {
   kBacklog,  // so long writers had to wait, or were refused: the disk did not keep up
 };
 
-// The last ones that took long. One writer; who reads looks at `count` first and last.
+// The last ones that took long. One writer. Who reads while kKept more come may find two mixed.
 struct DiskStalls {
   static constexpr int64_t kUsMin = 1000;
   static constexpr int64_t kKept = 64;
