@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "src/base/assert.h"
 
@@ -66,9 +67,23 @@ AllocatorStats allocator_stats() {
 }
 
 void purge_allocator() {
-  char name[40];
-  std::snprintf(name, sizeof(name), "arena.%d.purge", MALLCTL_ARENAS_ALL);
-  mallctl(name, nullptr, nullptr, nullptr, 0);
+  // An arena that somebody else is purging at the moment, the allocator's own thread for example,
+  // is passed over without a word, and that one may want to give back a part only.
+  constexpr int kTries = 100;
+  constexpr timespec kPause{0, 5'000'000};
+  constexpr int64_t kFewPages = 256;  // freed meanwhile
+  char purge[40];
+  char left[40];
+  std::snprintf(purge, sizeof(purge), "arena.%d.purge", MALLCTL_ARENAS_ALL);
+  std::snprintf(left, sizeof(left), "stats.arenas.%d.pdirty", MALLCTL_ARENAS_ALL);
+  for (int i = 0; i < kTries; ++i) {
+    mallctl(purge, nullptr, nullptr, nullptr, 0);
+    renew_stats();
+    if (stat(left) < kFewPages) {
+      return;
+    }
+    nanosleep(&kPause, nullptr);
+  }
 }
 
 bool start_purge_thread() {

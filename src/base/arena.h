@@ -52,7 +52,7 @@ struct AllocatorStats {
 AllocatorStats allocator_stats();
 
 // Gives pages that nothing stands in back to the system, of all arenas. Any thread; takes as long
-// as that takes (0.1 s for some GB).
+// as that takes (0.1 s for some GB; while others go on freeing, half a second more).
 void purge_allocator();
 // From now on a thread of the allocator does so, within seconds, and no other has to: without it
 // pages go while their arena is in use only, by whoever uses it. Once, after the last fork, from a

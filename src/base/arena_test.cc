@@ -4,8 +4,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "src/base/rng.h"
@@ -95,6 +98,39 @@ TEST(ArenaTest, NoPurgeThreadLeavesPurgingToTheOthers) {
     _exit(mallctl("background_thread", &on, &size, nullptr, 0) == 0 && !on ? 0 : 2);
   };
   EXPECT_EXIT(start_without_threads(), testing::ExitedWithCode(0), "");
+}
+
+// An arena that is giving back a part at the moment (as the allocator's own thread does all the
+// time) is passed over by jemalloc.
+TEST(ArenaTest, PurgesWhatAnotherIsAt) {
+  constexpr size_t kBlock = 64 << 10;
+  constexpr size_t kBlocks = 4000;
+  Arena arena;
+  std::vector<void*> blocks;
+  for (size_t i = 0; i < kBlocks; ++i) {
+    blocks.push_back(std::memset(arena.allocate(kBlock), 1, kBlock));
+  }
+  unsigned number = 0;
+  size_t size = sizeof number;
+  ASSERT_EQ(mallctl("arenas.lookup", &number, &size, blocks.data(), sizeof(void*)), 0);
+  const std::string name = "arena." + std::to_string(number);
+  ssize_t decay_ms = 400;
+  ASSERT_EQ(
+      mallctl((name + ".dirty_decay_ms").c_str(), nullptr, nullptr, &decay_ms, sizeof decay_ms), 0);
+  const auto free_from = [&](size_t first) {  // every other: neighbours would become one
+    for (size_t i = first; i < kBlocks; i += 2) {
+      arena.free(blocks[i], kBlock);
+    }
+  };
+  free_from(0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(decay_ms * 5 / 8));
+  std::thread another([&] { mallctl((name + ".decay").c_str(), nullptr, nullptr, nullptr, 0); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  purge_allocator();
+  const AllocatorStats stats = allocator_stats();
+  EXPECT_LT(stats.resident - stats.active, int64_t{kBlock} * kBlocks / 10);
+  another.join();
+  free_from(1);
 }
 
 TEST(ArenaTest, ArenasAreReusedAfterDestruction) {
