@@ -25,7 +25,7 @@ int64_t coldness_of(const Entry& entry, const EvictionRules& rules, Instant now)
       return idle_ticks(stamp, AccessKind::kLru, now) - lru_time(now);
     case AccessKind::kLfu:
       // Of two keys that were used as often, the one whose last use is longer ago.
-      return int64_t{255 - lfu_count(stamp, rules.access, now)} << 32 |
+      return int64_t{255 - lfu_count(stamp, rules.access, now)} << 24 |
              lfu_idle_minutes(stamp, now);
     case AccessKind::kS3Fifo:
       break;
@@ -53,7 +53,17 @@ AccessKind access_kind(EvictionPolicy policy) {
 Evictor::Evictor(ShardStore& store) : store_(store), rng_(store.id().value + 1) {}
 
 int64_t Evictor::coldness(const EvictionRules& rules, Instant now) {
-  return find_next(rules, now) ? next_.coldness : kNothing;
+  if (!find_next(rules, now)) {
+    return kNothing;
+  }
+  if (rules.random() || rules.policy == EvictionPolicy::kVolatileTtl) {
+    return next_.coldness;
+  }
+  // Of keys that are equally cold (new ones under LFU, all of them) the largest shard gives first.
+  // A small one would otherwise be emptied, down to those that are in use, while others are full.
+  constexpr uint64_t kKeysMax = (1 << 24) - 1;
+  return next_.coldness * static_cast<int64_t>(kKeysMax + 1) +
+         static_cast<int64_t>(std::min(kKeysMax, keys_in_question(rules)));
 }
 
 bool Evictor::evict(const EvictionRules& rules, Instant now) {
@@ -61,15 +71,12 @@ bool Evictor::evict(const EvictionRules& rules, Instant now) {
     return false;
   }
   chosen_ = false;
-  const Handle handle = next_.handle;
-  KeyTable& table = store_.database(next_.db).table;
-  const KeyTable::Position position =
-      table.find(KeyTable::hash_of(next_.tag), [handle](Handle there) { return there == handle; });
+  const KeyTable::Position position = find(rules, next_);
   POLLUX_ASSERT(position);
   ++store_.stats_.evicted_keys;
   ++evictions_;
   ++race_.evictions;
-  store_.remove_key(next_.db, Key::of(store_.entry_at(handle)->key()), position,
+  store_.remove_key(next_.db, Key::of(store_.entry_at(position.handle())->key()), position,
                     KeyEvent::kEvicted);
   return true;
 }
@@ -90,7 +97,7 @@ void Evictor::follow(const EvictionRules& rules) {
 // Chooses next_; false if no key may go.
 bool Evictor::find_next(const EvictionRules& rules, Instant now) {
   follow(rules);
-  if (chosen_ && policy_ != EvictionPolicy::kVolatileTtl && stands(rules, next_)) {
+  if (chosen_ && policy_ != EvictionPolicy::kVolatileTtl && find(rules, next_)) {
     return true;
   }
   chosen_ = false;
@@ -131,30 +138,31 @@ uint32_t Evictor::tag_of(Handle handle) const {
   return static_cast<uint32_t>(Key::of(store_.entry_at(handle)->key()).hash >> 32);
 }
 
-// The key is still there and was not used since.
-bool Evictor::stands(const EvictionRules& rules, const Candidate& candidate) const {
-  const KeyTable& table = store_.database(candidate.db).table;
-  const auto same = [&candidate](Handle there) { return there == candidate.handle; };
-  if (!table.find(KeyTable::hash_of(candidate.tag), same)) {
-    return false;
-  }
-  const Entry* entry = store_.entry_at(candidate.handle);
-  return entry->stamp() == candidate.stamp && (!rules.only_volatile() || entry->has_expiry());
+// The key, if it is still there and was not used since. Its entry may have moved, so it is known by
+// its tag; another one with the same tag and stamp is as good.
+KeyTable::Position Evictor::find(const EvictionRules& rules, const Candidate& candidate) const {
+  return store_.database(candidate.db).table.find(
+      KeyTable::hash_of(candidate.tag), [&](Handle there) {
+        const Entry* entry = store_.entry_at(there);
+        return entry->stamp() == candidate.stamp &&
+               (!rules.only_volatile() || entry->has_expiry());
+      });
 }
 
 // --- sampled policies ---
 
+// Where what was met is gone or was used, more is met first: what is left in the pool then is the
+// warmest of what was there.
 bool Evictor::next_from_pool(const EvictionRules& rules, Instant now) {
-  constexpr int kRounds = 8;
-  meet_some(rules, now);
+  constexpr int kRounds = 2 * kPoolMax;
   for (int round = 0; round < kRounds; ++round) {
-    while (pool_size_ > 0) {
+    meet_some(rules, now);
+    if (pool_size_ > 0) {
       next_ = pool_[--pool_size_];
-      if (stands(rules, next_)) {
+      if (find(rules, next_)) {
         return true;
       }
     }
-    meet_some(rules, now);
   }
   return false;
 }
@@ -175,7 +183,7 @@ void Evictor::meet_some(const EvictionRules& rules, Instant now) {
         ++looks;
         if (!only_volatile || entry->has_expiry()) {
           ++met;
-          meet({coldness_of(*entry, rules, now), tag, entry->stamp(), handle, db});
+          meet({coldness_of(*entry, rules, now), tag, entry->stamp(), db});
         }
       });
     } else {
@@ -207,7 +215,7 @@ void Evictor::meet_volatile(const EvictionRules& rules, Instant now) {
     const size_t count = store_.database(db).wheel->some(rng_, {handles, wanted});
     for (size_t i = 0; i < count; ++i) {
       const Entry* entry = store_.entry_at(handles[i]);
-      meet({coldness_of(*entry, rules, now), tag_of(handles[i]), entry->stamp(), handles[i], db});
+      meet({coldness_of(*entry, rules, now), tag_of(handles[i]), entry->stamp(), db});
     }
   }
 }
@@ -220,7 +228,7 @@ void Evictor::meet(const Candidate& met) {
   const auto end = pool_.begin() + static_cast<ptrdiff_t>(pool_size_);
   // A small database passes by more than once.
   const auto known = std::find_if(pool_.begin(), end, [&met](const Candidate& in) {
-    return in.handle == met.handle && in.db == met.db;
+    return in.tag == met.tag && in.db == met.db;
   });
   if (known != end) {
     std::copy(known + 1, end, known);
@@ -245,6 +253,7 @@ void Evictor::meet(const Candidate& met) {
 bool Evictor::next_due() {
   constexpr size_t kLooks = 16;
   Handle handles[kLooks];
+  Handle handle = kNoHandle;
   bool found = false;
   for (int db = 0; db < store_.databases(); ++db) {
     const ShardStore::Database& data = store_.database(db);
@@ -253,12 +262,13 @@ bool Evictor::next_due() {
       const Entry* entry = store_.entry_at(handles[i]);
       if (!found || -entry->expiry_ms() > next_.coldness) {
         found = true;
-        next_ = {-entry->expiry_ms(), 0, entry->stamp(), handles[i], db};
+        next_ = {-entry->expiry_ms(), 0, entry->stamp(), db};
+        handle = handles[i];
       }
     }
   }
   if (found) {
-    next_.tag = tag_of(next_.handle);
+    next_.tag = tag_of(handle);
   }
   return found;
 }
@@ -278,40 +288,35 @@ bool Evictor::next_random(const EvictionRules& rules) {
     drawn -= keys_in_question(rules, db);
     ++db;
   }
-  if (rules.only_volatile()) {
-    if (!random_volatile(db, next_)) {
-      return false;
-    }
-  } else {
-    next_.handle = store_.database(db).table.random(rng_);
+  const Handle handle =
+      rules.only_volatile() ? random_volatile(db) : store_.database(db).table.random(rng_);
+  if (handle == kNoHandle) {
+    return false;
   }
   constexpr double kPerEviction = 1024;
   const double others = static_cast<double>(std::max(race_.keys, keys)) / static_cast<double>(keys);
   const double turn = static_cast<double>(race_.evictions) - std::log1p(-rng_.unit()) * others;
   next_.coldness = -static_cast<int64_t>(turn * kPerEviction);
   next_.db = db;
-  next_.stamp = store_.entry_at(next_.handle)->stamp();
-  next_.tag = tag_of(next_.handle);
+  next_.stamp = store_.entry_at(handle)->stamp();
+  next_.tag = tag_of(handle);
   return true;
 }
 
 // A key with a TTL, by drawing among all keys; if they are rare, one that the wheel gives, which
 // favours times of expiry that few keys share.
-bool Evictor::random_volatile(int db, Candidate& out) {
+Handle Evictor::random_volatile(int db) {
   const ShardStore::Database& data = store_.database(db);
   for (uint64_t i = 0; i < 2 * kLooksForVolatile; ++i) {
-    out.handle = data.table.random(rng_);
-    if (store_.entry_at(out.handle)->has_expiry()) {
-      return true;
+    const Handle handle = data.table.random(rng_);
+    if (store_.entry_at(handle)->has_expiry()) {
+      return handle;
     }
   }
   constexpr size_t kLooks = 16;
   Handle handles[kLooks];
   const size_t count = data.wheel->some(rng_, handles);
-  if (count > 0) {
-    out.handle = handles[rng_.below(count)];
-  }
-  return count > 0;
+  return count > 0 ? handles[rng_.below(count)] : kNoHandle;
 }
 
 }  // namespace pollux

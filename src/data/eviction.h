@@ -13,9 +13,10 @@
 //
 // Coldness is a number that is comparable between shards, so that the shards of a process can let
 // the one with the coldest key go first (dataplane/engine/worker_memory.cc): minus the time of the
-// last use, the rareness of uses, minus the time of expiry. For random policies it is minus the
-// time at which the shard is to give a key, by a clock that counts what all shards have given: each
-// shard waits for its turn as if each of its keys did so with the same chance (see Race).
+// last use, the rareness of uses, minus the time of expiry; of keys that are equally cold, those of
+// the shard that has most. For random policies it is minus the time at which the shard is to give a
+// key, by a clock that counts what all shards have given: each shard waits for its turn as if each
+// of its keys did so with the same chance (see Race).
 //
 // Belongs to the holder of the shard.
 #pragma once
@@ -28,6 +29,7 @@
 #include "src/base/types.h"
 #include "src/data/access.h"
 #include "src/data/entry_heap.h"
+#include "src/data/key_table.h"
 
 namespace pollux {
 
@@ -101,7 +103,6 @@ class Evictor {
     int64_t coldness;
     uint32_t tag;
     uint32_t stamp;  // as it was met: a key that was used since is no candidate any more
-    Handle handle;
     int db;
   };
 
@@ -113,8 +114,8 @@ class Evictor {
   void meet_some(const EvictionRules& rules, Instant now);
   void meet_volatile(const EvictionRules& rules, Instant now);
   void meet(const Candidate& met);
-  bool random_volatile(int db, Candidate& out);
-  bool stands(const EvictionRules& rules, const Candidate& candidate) const;
+  Handle random_volatile(int db);
+  KeyTable::Position find(const EvictionRules& rules, const Candidate& candidate) const;
   uint64_t keys_in_question(const EvictionRules& rules, int db) const;
   uint32_t tag_of(Handle handle) const;
 

@@ -146,6 +146,42 @@ TEST_F(EvictionTest, LfuTakesTheKeysThatWereUsedRarely) {
   EXPECT_GT(share_below(evict_many(900), 1'000), 0.95);
 }
 
+// What was met moves when the shard is compacted, and is deleted by others.
+TEST_F(EvictionTest, LfuKeepsWhatIsInUseWhileAllElseGoes) {
+  use(EvictionPolicy::kAllkeysLfu);
+  constexpr int kHot = 8;
+  constexpr int kKeys = 5'000;
+  const auto evict_and_compact = [&](int evictions) {
+    const std::vector<std::string> gone = evict_many(evictions);
+    store_.tick(now_, INT64_MAX);
+    return share_below(gone, kHot);
+  };
+  for (int i = 0; i < kKeys; ++i) {
+    set(name(i));
+    for (int use = 0; i < kHot && use < 1'000; ++use) {
+      get(name(i));
+    }
+  }
+  for (int left = kKeys; left > 200; left -= 20) {
+    ASSERT_EQ(evict_and_compact(20), 0) << left << " keys";
+  }
+  EXPECT_GT(store_.stats().moved_blocks, 0U);
+  for (int round = 0; round < 100; ++round) {
+    for (int i = kHot; i < 200; ++i) {
+      set(name(i));
+    }
+    ASSERT_EQ(evict_and_compact(20), 0);
+    keys_.bind(ShardId{0}, 0, now_);
+    for (int i = kHot; i < 200; i += 1 + round % 2) {
+      Edit edit(keys_, Key::of(name(i)));
+      if (edit.entry() != nullptr) {
+        edit.remove();
+        edit.notify(KeyEvent::kDel);
+      }
+    }
+  }
+}
+
 TEST_F(EvictionTest, S3FifoLetsNewKeysGoThatNobodyUses) {
   use(EvictionPolicy::kAllkeysS3Fifo);
   constexpr int kKeys = 5'000;
@@ -298,6 +334,33 @@ TEST_F(EvictionTest, LruColdnessIsComparableBetweenShards) {
   now_.us += 1'000 * kTickUs;
   EXPECT_GT(older, other.evictor().coldness(rules_, now_));
   EXPECT_EQ(older, store_.evictor().coldness(rules_, now_)) << "it doesn't change with time";
+}
+
+TEST_F(EvictionTest, OfEquallyColdKeysThoseOfTheLargestShardGoFirst) {
+  for (const EvictionPolicy policy :
+       {EvictionPolicy::kAllkeysLru, EvictionPolicy::kAllkeysLfu, EvictionPolicy::kAllkeysS3Fifo}) {
+    use(policy);
+    ShardStore other(ShardId{1}, 1);
+    ShardStore* stores[] = {&other};
+    Keyspace keys(stores);
+    keys.set_access(rules_.access);
+    const auto set_there = [&](int number) {
+      keys.bind(ShardId{0}, 0, now_);
+      Edit edit(keys, Key::of(name(number)));
+      edit.set_string("v");
+      edit.notify(KeyEvent::kSet);
+    };
+    store_.flush(0);
+    for (int i = 0; i < 100; ++i) {
+      set(name(i));
+      set_there(i);
+    }
+    set(name(100));
+    EXPECT_GT(store_.evictor().coldness(rules_, now_), other.evictor().coldness(rules_, now_));
+    set_there(100);
+    set_there(101);
+    EXPECT_LT(store_.evictor().coldness(rules_, now_), other.evictor().coldness(rules_, now_));
+  }
 }
 
 TEST_F(EvictionTest, SurvivesWhateverHappensToTheKeys) {
