@@ -163,6 +163,7 @@ struct Search {
   uint64_t rank = 1;  // the first match that counts
   ListEnd from = ListEnd::kFront;
   bool counted = false;
+  bool bounded = true;  // by count
   uint64_t count = 1;  // matches that are answered; 0: all
   uint64_t visit_max = 0;  // 0: all elements
 };
@@ -192,9 +193,10 @@ bool read_rank(Context& ctx, size_t index, Search& search) {
     return false;
   }
   search.from = rank < 0 ? ListEnd::kBack : ListEnd::kFront;
-  // The smallest number has no opposite; redis-server takes it for -1.
-  const bool smallest = rank == std::numeric_limits<int64_t>::min();
-  search.rank = smallest ? 1 : static_cast<uint64_t>(rank < 0 ? -rank : rank);
+  // The smallest number has no opposite; redis-server takes it for -1, and answers all matches
+  // whatever COUNT says.
+  search.bounded = rank != std::numeric_limits<int64_t>::min();
+  search.rank = !search.bounded ? 1 : static_cast<uint64_t>(rank < 0 ? -rank : rank);
   return true;
 }
 
@@ -246,6 +248,9 @@ void lpos(Context& ctx) {
   Search search;
   if (!read_search(ctx, search)) {
     return;
+  }
+  if (search.counted && !search.bounded) {
+    search.count = 0;
   }
   const Entry* entry = ctx.keys.find(ctx.key(1));
   if (entry == nullptr) {

@@ -159,6 +159,7 @@ TEST_P(List, Positions) {
   EXPECT_EQ(store.run("lpos l a"), ":0\r\n");
   EXPECT_EQ(store.run("lpos l a rank -1"), ":3\r\n");
   EXPECT_EQ(store.run("lpos l a rank -9223372036854775808"), ":3\r\n");
+  EXPECT_EQ(store.run("lpos l a count 1 rank -9223372036854775808"), "*2\r\n:3\r\n:0\r\n");
   EXPECT_EQ(store.run("lpos l a rank -9223372036854775807"), kNull);
   EXPECT_EQ(store.run("lpos l a count 0"), "*2\r\n:0\r\n:3\r\n");
   EXPECT_EQ(store.run("lpos l a rank -1 count 0"), "*2\r\n:3\r\n:0\r\n");
