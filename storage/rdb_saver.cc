@@ -285,15 +285,17 @@ void RdbSaver::end(Instant now) {
   if (options_.aof_base) {
     return;
   }
-  figures_.last_duration_s.set((now.us - began_.us) / 1'000'000);
+  if (!options_.awaited) {
+    figures_.last_duration_s.set((now.us - began_.us) / 1'000'000);
+    figures_.saves_ended.add(1);
+  }
   if (done_) {
     figures_.last_done_s.set(now.us / 1'000'000);
     figures_.last_done_bytes.set(figures_.written_bytes.get());
     figures_.last_failed.set(0);
-  } else if (!error_.empty()) {
+  } else if (!error_.empty() && !options_.awaited) {
     figures_.last_failed.set(1);
   }
-  figures_.saves_ended.add(1);
 }
 
 void RdbSaver::fail(std::string_view sentence) {

@@ -36,6 +36,9 @@ class RdbSaver {
     std::string name;
     std::string redis_version;  // that the file tells
     bool aof_base = false;      // the base of an append-only file
+    // Somebody waits for it and is told how it ends, so that is no news of the background's: what
+    // the figures say of the last save there stays.
+    bool awaited = false;
     RdbFileWriter::Options format;
     WriteBehind::Options writes;
   };

@@ -254,6 +254,29 @@ TEST(RdbSaver, TheBaseOfAnAppendOnlyFile) {
   }
 }
 
+// Who waits for it is told; what is known of those in the background stays, but that the data is
+// saved now.
+TEST(RdbSaver, OneThatSomebodyWaitsFor) {
+  for (const bool fails : {false, true}) {
+    for (const int64_t failed_before : {0, 1}) {
+      RdbSaver::Options options = options_of(1);
+      options.awaited = true;
+      Play play(1, options, {});
+      play.figures.last_failed.set(failed_before);
+      play.figures.last_duration_s.set(7);
+      if (fails) {
+        play.disk.fail_call(3, EIO);
+      }
+      EXPECT_EQ(play.run(), fails ? RdbSaver::Step::kFailed : RdbSaver::Step::kDone);
+      EXPECT_EQ(play.figures.last_failed.get(), fails ? failed_before : 0);
+      EXPECT_EQ(play.figures.last_done_s.get() != 0, !fails);
+      EXPECT_EQ(play.figures.last_duration_s.get(), 7);
+      EXPECT_EQ(play.figures.saves_begun.get(), 1);
+      EXPECT_EQ(play.figures.saves_ended.get(), 0);
+    }
+  }
+}
+
 // Its bytes are durable; who asked renames it.
 TEST(RdbSaver, AFileThatSomebodyElsePublishes) {
   RdbSaver::Options options = options_of(1);

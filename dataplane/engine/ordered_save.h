@@ -17,7 +17,9 @@ struct OrderedSave {
   bool is_over(Worker& worker) {
     SaveDesk& desk = *worker.engine().save_desk();
     if (number == 0) {
-      number = desk.order(worker.save_order());
+      SaveDesk::Order order = worker.save_order();
+      order.awaited = true;
+      number = desk.order(order);
       return false;
     }
     const SaveDesk::Outcome outcome = desk.outcome(number);

@@ -42,6 +42,7 @@ class SaveDesk final : public SnapshotSource {
     Instant at;
     std::string file;           // dbfilename; of a base, the temporary name that it is to keep
     bool aof_base = false;      // the base of an append-only history
+    bool awaited = false;       // who ordered it waits for its end
     std::string redis_version;  // that the file tells
     bool compress = true;
     bool checksum = true;

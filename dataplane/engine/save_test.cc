@@ -97,6 +97,7 @@ class House {
           .temporary = "temp.rdb",
           .name = order->file,
           .redis_version = order->redis_version,
+          .awaited = order->awaited,
           .format = {.compress = order->compress, .checksum = order->checksum},
           .writes = {.block_bytes = 4096, .blocks = 2 + rng().below(3)}};
       saver = std::make_unique<RdbSaver>(options, disk, desk(), scheduler.engine().page().save);
@@ -376,7 +377,8 @@ TEST(SaveTest, SaveAnswersWhenItIsDone) {
             "-ERR Background saving is currently not in progress or scheduled\r\n");
 }
 
-TEST(SaveTest, AFailedSaveRefusesWritesUntilOneSucceeds) {
+// Those that nobody waited for; the others are answered with an error, and that is all.
+TEST(SaveTest, AFailedSaveInTheBackgroundRefusesWritesUntilOneSucceeds) {
   House house(2, 3, "save 3600 1000\n");
   MemoryClient client = house.scheduler.connect(0);
   const auto later = [&] {
@@ -385,8 +387,17 @@ TEST(SaveTest, AFailedSaveRefusesWritesUntilOneSucceeds) {
   };
   EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
   house.disk.set_space(100);
-  EXPECT_EQ(house.ask(client, {"SAVE"}),
-            "-ERR the data could not be saved, see the server's log\r\n");
+  const auto fails = [&](const Request& request, const char* error) {
+    EXPECT_EQ(house.ask(client, request), error);
+    later();
+    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
+    EXPECT_EQ(house.ask(client, {"PING"}), "+PONG\r\n");
+  };
+  fails({"SAVE"}, "-ERR the data could not be saved, see the server's log\r\n");
+  fails({"SHUTDOWN"}, "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+  EXPECT_EQ(house.ask(client, {"BGSAVE"}), "+Background saving started\r\n");
+  later();
+  EXPECT_EQ(house.ask(client, {"SAVE"}).substr(0, 4), "-ERR");
   later();
   EXPECT_EQ(house.ask(client, {"SET", "a", "2"}).substr(0, 9), "-MISCONF ");
   EXPECT_EQ(house.ask(client, {"PING"}).substr(0, 9), "-MISCONF ");

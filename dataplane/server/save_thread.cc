@@ -31,6 +31,7 @@ RdbSaver::Options options_of(const SaveDesk::Order& order) {
     options.temporary = directory + "temp-" + std::to_string(getpid()) + ".rdb";
     options.name = directory + order.file;
   }
+  options.awaited = order.awaited;
   options.redis_version = order.redis_version;
   options.format.compress = order.compress;
   options.format.checksum = order.checksum;
@@ -78,8 +79,9 @@ void SaveThread::save(const SaveDesk::Order& order) {
   SystemClock clock;
   const int64_t began_ns = monotonic_ns();
   RdbSaver saver(options_of(order), *disk_, desk_, figures_);
-  const char* const what = order.aof_base ? "Background append only file rewriting"
-                                          : "Background saving";
+  const char* const what = order.aof_base  ? "Background append only file rewriting"
+                           : order.awaited ? "Saving"
+                                           : "Background saving";
   if (!order.aof_base) {
     log_line(LogLevel::kNotice, "%s started", what);
   }

@@ -156,10 +156,10 @@ struct alignas(64) SaveBlock {
   Counter keys_total;  // 0 before the cut
   Counter keys_saved;  // that are in the file so far
   Counter written_bytes;  // so far; in the end the length of the file
-  // Of RDB files only.
+  // Of RDB files only; the next three of those that nobody waited for, as SAVE and SHUTDOWN do.
   Counter saves_begun;
-  Counter saves_ended;  // of these, however they ended
-  Counter last_failed;  // 1: the last one did (one that was given up does not count)
+  Counter saves_ended;  // however they ended
+  Counter last_failed;  // 1: the last one did (one given up does not count), and none is done since
   Counter last_duration_s;
   Counter last_done_s;  // when the last one that did not fail was done, Unix time; 0: none was
   Counter last_done_bytes;  // its length

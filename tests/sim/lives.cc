@@ -233,6 +233,7 @@ void LiveServer::saver_step() {
         .name = order->aof_base ? "" : order->file,
         .redis_version = order->redis_version,
         .aof_base = order->aof_base,
+        .awaited = order->awaited,
         .format = {.compress = order->compress, .checksum = order->checksum},
         .writes = {.block_bytes = 4096, .blocks = 2 + rng().below(3)}};
     saver_ = std::make_unique<RdbSaver>(options, others_, desk, engine().page().save);
