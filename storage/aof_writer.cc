@@ -189,7 +189,7 @@ void AofWriter::write_ended() {
       write_fails_ = false;
       log_line(LogLevel::kNotice,
                "AOF write error looks solved: everything that waited is written.%s",
-               sync_failed_ ? "" : " Commands that write are accepted again.");
+               in_doubt_ ? "" : " Commands that write are accepted again.");
     }
     return;
   }
@@ -268,7 +268,7 @@ void AofWriter::sync_ended() {
            "is done, commands that write are refused (MISCONF). Look at the kernel's log (dmesg) "
            "and at the disk.",
            std::strerror(error));
-  sync_failed_ = true;
+  in_doubt_ = true;
   life_ = Life::kRenewing;
   give_up_ = stage_ != Stage::kNone;
   if (ending_ != Ending::kNo) {
@@ -299,7 +299,7 @@ void AofWriter::tell() {
   figures_.pending_bytes.set(as_counter(journal_.pending_bytes()));
   figures_.buffered_bytes.set(as_counter(tail_.buffered_bytes()));
   figures_.written_ticket.set(as_counter(tail_.written().value));
-  figures_.last_write_failed.set(write_fails_ || sync_failed_ ? 1 : 0);
+  figures_.last_write_failed.set(write_fails_ || in_doubt_ ? 1 : 0);
   figures_.rewriting.set(stage_ != Stage::kNone ? 1 : 0);
   figures_.rewrite_scheduled.set(stage_ == Stage::kOrdering && refused_ ? 1 : 0);
 }

@@ -80,8 +80,10 @@ class AofWriter {
   // finds anything in the journal.
   void start();
   // appendonly yes at run time: when the next base is done, there is a history. The workers put
-  // their changes into the journal.
-  void start_apart();
+  // their changes into the journal. `owed`: there was one, which broke off, and who waits for
+  // durable() was promised it: as behind a sync that has failed, nobody is released, and writes are
+  // refused, until the new one is in force.
+  void start_apart(bool owed = false);
   // appendonly no: what is there is written and synced. If that can't be done at the first try, or
   // the history is out of force, it is left as it is.
   void stop();
@@ -94,8 +96,8 @@ class AofWriter {
   bool is_off() const { return life_ == Life::kOff; }
   bool in_force() const { return life_ == Life::kInForce; }
   // Whether durable() is owed to anybody: not between start_apart and the first time in force. Out
-  // of force after a failed sync it is, and everybody waits.
-  bool promises() const { return in_force() || sync_failed_; }
+  // of force with a history in doubt it is, and everybody waits.
+  bool promises() const { return in_force() || in_doubt_; }
 
   Rewrite request_rewrite();
 
@@ -192,7 +194,8 @@ class AofWriter {
   uint64_t other_bytes_ = 0;  // of the history, in files other than the tail's
   bool write_fails_ = false;
   Instant write_failed_at_;
-  bool sync_failed_ = false;   // and the history is out of force since
+  // Nobody knows what of the history is durable, though durable() is owed: it is out of force.
+  bool in_doubt_ = false;
   uint64_t gather_bytes_ = 0;  // worth a sync at once
   bool blocked_ = false;       // there is a part that can't be taken now
   Instant full_since_;

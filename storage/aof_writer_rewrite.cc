@@ -38,9 +38,10 @@ void AofWriter::start() {
   tell();
 }
 
-void AofWriter::start_apart() {
+void AofWriter::start_apart(bool owed) {
   POLLUX_ASSERT(life_ == Life::kOff);
   life_ = Life::kRenewing;
+  in_doubt_ = owed;
   ending_ = Ending::kNo;
   other_bytes_ = base_bytes_ = 0;
   failures_ = 0;
@@ -119,7 +120,7 @@ void AofWriter::close() {
   files_.stop();
   life_ = Life::kOff;
   ending_ = Ending::kNo;
-  write_fails_ = sync_failed_ = false;
+  write_fails_ = in_doubt_ = false;
 }
 
 int AofWriter::measure(const std::string& name, uint64_t& bytes) {
@@ -150,7 +151,7 @@ bool AofWriter::renew_step() {
     return true;
   }
   // All writers wait for one that follows a failed sync, and not for minutes.
-  if (!is_over(renew_failed_at_, kRetryUs) || (!sync_failed_ && !delay_allows())) {
+  if (!is_over(renew_failed_at_, kRetryUs) || (!in_doubt_ && !delay_allows())) {
     return false;
   }
   life_ = Life::kApart;
@@ -391,8 +392,8 @@ void AofWriter::files_done() {
   if (life_ == Life::kApart) {
     life_ = Life::kInForce;
     log_line(LogLevel::kNotice, "The AOF is in force%s",
-             sync_failed_ ? " again. Commands that write are accepted again." : ".");
-    sync_failed_ = false;
+             in_doubt_ ? " again. Commands that write are accepted again." : ".");
+    in_doubt_ = false;
   }
   end_rewrite(true);
 }

@@ -95,8 +95,8 @@ class Journal {
   // relaxed: the number is all that is shared; what stands behind a ticket comes with the lane.
   alignas(64) std::atomic<uint64_t> next_{1};
   alignas(64) std::atomic<uint64_t> durable_{0};
-  std::atomic<uint64_t> bytes_max_;  // relaxed, as is full_: when it is seen does not matter much
-  std::atomic<bool> full_{false};
+  std::atomic<uint64_t> bytes_max_;  // relaxed: when it is seen does not matter much
+  std::atomic<bool> full_{false};    // seq_cst when it is taken back: somebody may wait for that
   std::atomic<bool> promises_{true};
   std::atomic<bool> kept_{false};  // relaxed: nothing else is told by it
   // seq_cst on both sides: the reader says how it sleeps, then looks; a worker publishes, then

@@ -33,6 +33,9 @@ bool AofKeeper::step(bool finishing, int64_t wait_us) {
     writer_.step(clock_.now(), wait_us);
     closing_ = !writer_.is_off();
     closed_ = !closing_ && engine_.journal()->durable() >= all_;
+    if (!closing_ && !closed_) {
+      writer_.start_apart(/*owed=*/true);  // who waits does so for what was not written
+    }
     return true;
   }
   take_wishes();

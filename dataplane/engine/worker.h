@@ -109,8 +109,7 @@ class Worker {
   // Bytes that sessions have queued for EXEC or watch.
   int64_t transaction_bytes() const { return transaction_bytes_; }
   const ShardSide& side() const { return side_; }
-  // MULTI; the end of it without EXEC, and of all watches; a transaction with an id for WATCH; the
-  // end of all watches.
+  // MULTI; its end without EXEC, watches too; a transaction with an id for WATCH; UNWATCH.
   void begin_transaction(Session& session);
   void drop_transaction(Session& session);
   Transaction& watching_transaction(Session& session);
@@ -296,6 +295,7 @@ class Worker {
   void open_gates();
   Ticket all_durable() const;
   void wait_for_disk(Session& session);
+  void note_disk_wait();
   void end_disk_wait(Session& session);
   bool disk_fails() const;
   bool disk_refuses(const Session& session, const CommandRow& row) const;

@@ -113,7 +113,24 @@ void Worker::wait_for_disk(Session& session) {
   if (!session.GateNode::linked()) {
     gated_.push_back(session);
   }
-  waits_for_disk_.store(true, std::memory_order_relaxed);  // seen with asleep_
+  note_disk_wait();
+}
+
+// A worker is woken for news of the disk if it says here that something waits for them. No news are
+// missed, whatever the machine, for all of these are in one order (seq_cst):
+//
+//   the worker: waits_for_disk_ = true; asleep_ = true; durable() (mail_waiting), then sleeps
+//   the disk:   set_durable();          waits_for_disk_?  asleep_?  (wake_for_disk)
+//
+// A worker that does not see the new durable() has looked before it was set, so before the disk
+// looks at the two flags, which it had set before: it is woken. With the first flag relaxed, the
+// disk could still read it as it was before its own store was out. The same with is_full() for
+// durable(). A flag that is set stays so until the worker has looked again (open_gates), so it is
+// stored once for all that wait.
+void Worker::note_disk_wait() {
+  if (!waits_for_disk_.load(std::memory_order_relaxed)) {  // no other thread writes it
+    waits_for_disk_.store(true, std::memory_order_seq_cst);
+  }
 }
 
 bool Worker::gates_may_open() const { return !gated_.empty() && all_durable() != durable_seen_; }
@@ -129,11 +146,11 @@ void Worker::open_gates() {
       end_disk_wait(session);
     }
   }
-  waits_for_disk_.store(!gated_.empty() || !wait_journal_.empty(), std::memory_order_relaxed);
+  waits_for_disk_.store(!gated_.empty() || !wait_journal_.empty(), std::memory_order_seq_cst);
 }
 
 void Worker::wake_for_disk(Worker& worker) {
-  if (worker.waits_for_disk_.load(std::memory_order_relaxed)) {
+  if (worker.waits_for_disk_.load(std::memory_order_seq_cst)) {
     wake_if_asleep(worker);
   }
 }

@@ -369,7 +369,7 @@ void Worker::stall(Session& session, Stall why) {
       break;
     case Stall::kJournal:
       wait_journal_.push_back(session);
-      waits_for_disk_.store(true, std::memory_order_relaxed);
+      note_disk_wait();
       break;
     case Stall::kBlocked:
       core_.blocked_clients.add(1);
