@@ -84,6 +84,10 @@ class AofWriter {
   // durable() was promised it: as behind a sync that has failed, nobody is released, and writes are
   // refused, until the new one is in force.
   void start_apart(bool owed = false);
+  // Whether start_apart would come to anything: the first files are made, and removed. From
+  // is_off() to there; then can_start() knows. What is in the way is told in the log.
+  void try_out();
+  bool can_start() const { return can_start_; }
   // appendonly no: what is there is written and synced. If that can't be done at the first try, or
   // the history is out of force, it is left as it is.
   void stop();
@@ -93,7 +97,7 @@ class AofWriter {
   void finish();
   // As things are: only what is under way ends. What that may lose is told in the log.
   void abandon();
-  bool is_off() const { return life_ == Life::kOff; }
+  bool is_off() const { return life_ == Life::kOff && !trying_; }
   bool in_force() const { return life_ == Life::kInForce; }
   // Whether durable() is owed to anybody: not between start_apart and the first time in force. Out
   // of force with a history in doubt it is, and everybody waits.
@@ -184,6 +188,8 @@ class AofWriter {
   Instant now_;
   Life life_ = Life::kOff;
   Ending ending_ = Ending::kNo;
+  bool trying_ = false;
+  bool can_start_ = false;
   Ticket end_ticket_;  // stop, finish: all up to this one is to be taken
   Instant end_begun_;
 

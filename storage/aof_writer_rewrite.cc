@@ -20,7 +20,7 @@ constexpr int64_t kOrderUs = 100'000;
 // --- its life ---
 
 void AofWriter::start() {
-  POLLUX_ASSERT(life_ == Life::kOff && files_.incr().file != Disk::kNoFile);
+  POLLUX_ASSERT(is_off() && files_.incr().file != Disk::kNoFile);
   life_ = Life::kInForce;
   ending_ = Ending::kNo;
   open_tail(reader_.taken());
@@ -39,13 +39,20 @@ void AofWriter::start() {
 }
 
 void AofWriter::start_apart(bool owed) {
-  POLLUX_ASSERT(life_ == Life::kOff);
+  POLLUX_ASSERT(is_off());
   life_ = Life::kRenewing;
   in_doubt_ = owed;
   ending_ = Ending::kNo;
   other_bytes_ = base_bytes_ = 0;
   failures_ = 0;
   tell();
+}
+
+void AofWriter::try_out() {
+  POLLUX_ASSERT(is_off());
+  trying_ = files_busy_ = true;
+  can_start_ = false;
+  files_.start_apart();
 }
 
 void AofWriter::stop() {
@@ -372,6 +379,11 @@ bool AofWriter::files_step() {
 }
 
 void AofWriter::files_done() {
+  if (std::exchange(trying_, false)) {
+    can_start_ = true;
+    files_.stop();
+    return;
+  }
   switch (stage_) {
     case Stage::kBeginning:
       prepared_ = life_ != Life::kApart;
@@ -399,6 +411,11 @@ void AofWriter::files_done() {
 }
 
 void AofWriter::files_failed() {
+  if (std::exchange(trying_, false)) {
+    files_busy_ = false;
+    log_line(LogLevel::kWarning, "The AOF can't be turned on: %s", files_.error().c_str());
+    return;
+  }
   if (!std::exchange(files_told_, true)) {
     log_line(LogLevel::kWarning, "Rewriting the AOF: %s", files_.error().c_str());
   }

@@ -35,6 +35,13 @@ class AofDesk {
 
   // --- the first worker, who sees all versions of the configuration in order ---
   void tell(const Config& config);
+  // Whether a history could be begun now: its first files are made, and removed. The number of this
+  // trial.
+  uint64_t ask_trial();
+  enum class Trial : uint8_t { kUnderWay, kCan, kCant };
+  Trial trial(uint64_t number) const;
+  // False if there is no thread that would try.
+  bool is_served() const { return waker_ != nullptr; }
   // --- any worker ---
   void ask_rewrite();
 
@@ -42,11 +49,20 @@ class AofDesk {
   // The newest that came since the last call; null if nothing did.
   std::unique_ptr<Wishes> take();
   bool take_rewrite() { return rewrite_.exchange(false, std::memory_order_acquire); }
+  // The number of the trial that was asked for last; 0: it has ended.
+  uint64_t trial_due() const;
+  void end_trial(uint64_t number, bool can);
 
  private:
-  std::function<void()> waker_ = [] {};
+  void wake();
+
+  std::function<void()> waker_;
   Inbox<Wishes> wishes_;
   std::atomic<bool> rewrite_{false};
+  // Numbers, each written by one side: nothing else is told by them. The lowest bit of the second
+  // one: it can be begun. Who has asked for one that was left out goes by the next one's outcome.
+  std::atomic<uint64_t> trials_asked_{0};
+  std::atomic<uint64_t> trials_ended_{0};
 };
 
 }  // namespace pollux

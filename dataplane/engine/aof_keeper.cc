@@ -1,6 +1,9 @@
 #include "dataplane/engine/aof_keeper.h"
 
 #include <functional>
+#include <utility>
+
+#include "dataplane/engine/worker.h"
 
 namespace pollux {
 
@@ -93,11 +96,30 @@ void AofKeeper::take_wishes() {
       writer_.stop();
     }
   }
+  take_trial();
   if (wanted_ && writer_.is_off() && !closed_ && !ending_) {
     writer_.start_apart();
   }
   if (engine_.aof_desk()->take_rewrite()) {
     writer_.request_rewrite();
+  }
+}
+
+void AofKeeper::take_trial() {
+  AofDesk& desk = *engine_.aof_desk();
+  if (trial_ != 0 && writer_.is_off()) {
+    desk.end_trial(std::exchange(trial_, 0), writer_.can_start());
+    Worker::wake_if_asleep(engine_.worker(0));
+  }
+  const uint64_t due = trial_ == 0 ? desk.trial_due() : 0;
+  if (due == 0) {
+    return;
+  }
+  if (writer_.is_off() && !closed_) {
+    trial_ = due;
+    writer_.try_out();
+  } else if (wanted_) {
+    desk.end_trial(due, /*can=*/true);  // it is there already
   }
 }
 

@@ -67,6 +67,7 @@ class AofKeeper {
   };
 
   void take_wishes();
+  void take_trial();
   void tell_promises();
 
   const int64_t gather_us_max_;
@@ -78,6 +79,7 @@ class AofKeeper {
   bool ending_ = false;
   bool closing_ = false;
   bool closed_ = false;
+  uint64_t trial_ = 0;  // that is under way
   Ticket all_;  // closing: up to this one
 };
 

@@ -200,8 +200,9 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
       return failure(name, "TLS is not in this version of Pollux");
     }
   }
-  if (const std::string refused = commit ? commit(*next) : ""; !refused.empty()) {
-    return failure(listening_option(pairs), refused);
+  if (const Refusal refusal = commit ? commit(*next) : Refusal{}; !refusal.reason.empty()) {
+    return failure(refusal.option.empty() ? listening_option(pairs) : refusal.option,
+                   refusal.reason);
   }
   log_set_level(next->log_level);
   publish(std::move(next));

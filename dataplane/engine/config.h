@@ -203,8 +203,13 @@ class ConfigStore {
   // --- worker 0 only, or before threads start ---
   // CONFIG SET: all pairs or none. Returns the error reply's text, empty on success. Pairs are
   // name, value, name, value.
-  // `commit` sees the version before it is published and may still refuse it, with a sentence.
-  using Commit = std::function<std::string(const Config& next)>;
+  // `commit` sees the version before it is published and may still refuse it: with a sentence, and
+  // the option that it is about if that is none of the addresses.
+  struct Refusal {
+    std::string reason;  // empty: it is not refused
+    std::string_view option = {};
+  };
+  using Commit = std::function<Refusal(const Config& next)>;
   std::string set(std::span<const std::string_view> pairs, const Commit& commit = {});
   // A new version with a change that no option names (DEBUG SET-ACTIVE-EXPIRE, maxclients cut down
   // to what the system allows).

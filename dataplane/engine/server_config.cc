@@ -32,6 +32,56 @@ void config_get(Context& ctx) {
   }
 }
 
+// A history that is turned on is tried out first, by its thread; not within EXEC, where nobody can
+// wait, and redis-server does not either.
+struct SetLuggage final : TourLuggage {
+  uint64_t trial = 0;  // 0: none was asked for
+};
+
+// What has to happen outside of the configuration for the next version to hold. A sentence, if it
+// can't.
+std::string commit(Worker& worker, const Config& next) {
+  const std::string problem = worker.listen(next);
+  if (problem.empty()) {
+    // Files are named from there. That it is a directory was looked at.
+    if (next.dir != worker.config().dir && chdir(next.dir.c_str()) != 0) {
+      log_line(LogLevel::kWarning, "CONFIG SET dir: can't change to %s: %s", next.dir.c_str(),
+               std::strerror(errno));
+    }
+    return {};
+  }
+  log_line(LogLevel::kWarning, "CONFIG SET: %s", problem.c_str());
+  return next.port == worker.config().port ? "Failed to bind to specified addresses."
+                                           : "Unable to listen on this port. Check server logs.";
+}
+
+// On the first worker. False as long as it waits for a trial.
+bool set_is_over(Worker& worker, Tour& tour) {
+  Engine& engine = worker.engine();
+  AofDesk* const desk = engine.aof_desk();
+  uint64_t& trial = tour.luggage_of<SetLuggage>().trial;
+  if (trial != 0) {
+    const AofDesk::Trial outcome = desk->trial(trial);
+    if (outcome != AofDesk::Trial::kCan) {  // the text says so already
+      return outcome == AofDesk::Trial::kCant || engine.stopping();
+    }
+  }
+  bool tries = false;
+  tour.text = engine.config().set(
+      std::span(tour.args).subspan(2), [&](const Config& next) -> ConfigStore::Refusal {
+        tries = trial == 0 && next.append_only && !worker.config().append_only &&
+                desk != nullptr && desk->is_served() && !tour.in_exec;
+        if (tries) {
+          return {"Unable to turn on AOF. Check server logs.", "appendonly"};
+        }
+        return {commit(worker, next)};
+      });
+  if (tries) {
+    trial = desk->ask_trial();
+  }
+  return !tries;
+}
+
 void set_visit(Worker& worker, Tour& tour) {
   if (tour.args.size() % 2 != 0) {
     tour.text = error_text::kSyntax;
@@ -39,23 +89,8 @@ void set_visit(Worker& worker, Tour& tour) {
     return;
   }
   if (worker.id().value == 0) {
-    tour.text = worker.engine().config().set(
-        std::span(tour.args).subspan(2), [&worker](const Config& next) -> std::string {
-          const std::string problem = worker.listen(next);
-          if (problem.empty()) {
-            // Files are named from there. That it is a directory was looked at.
-            if (next.dir != worker.config().dir && chdir(next.dir.c_str()) != 0) {
-              log_line(LogLevel::kWarning, "CONFIG SET dir: can't change to %s: %s",
-                       next.dir.c_str(), std::strerror(errno));
-            }
-            return {};
-          }
-          log_line(LogLevel::kWarning, "CONFIG SET: %s", problem.c_str());
-          return next.port == worker.config().port
-                     ? "Failed to bind to specified addresses."
-                     : "Unable to listen on this port. Check server logs.";
-        });
-    tour.done_early = !tour.text.empty();
+    tour.stay = !set_is_over(worker, tour);
+    tour.done_early = !tour.stay && !tour.text.empty();
   }
   worker.refresh_config();
 }

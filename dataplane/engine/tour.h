@@ -55,6 +55,7 @@ struct Tour : ListLink {
     return static_cast<T&>(*luggage);
   }
   ClientRef found;                           // CLIENT TRACKING REDIRECT: whom the id names
+  bool in_exec = false;                      // of a transaction: none of its visits may stay
   bool stay = false;                         // a visit sets it: not done yet, visit me again
   bool done_early = false;                   // a visit may set it: no more workers are visited
   bool again = false;                        // a visit sets it: from the first worker on

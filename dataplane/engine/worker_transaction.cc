@@ -366,6 +366,7 @@ bool Worker::run_queued_tour(ExecRun& run, const CommandRow& row) {
   if (run.tour == nullptr) {
     run.tour = make_tour(*run.session, row, exec_args_);
     run.tour->muted = run.muted();
+    run.tour->in_exec = true;
   }
   Tour& tour = *run.tour;
   if (run.visit_asked) {  // and answered: that is why we are here

@@ -155,6 +155,41 @@ class OnAndOff(RewriteCase):
             self.first_keys_are_there(again.redis())
             self.assertEqual(again.redis().get("after"), b"1")
 
+    def test_can_not_be_turned_on(self):
+        """Where its first files can't be made the answer is an error, and nothing is set."""
+        server = self.serve(appendonly="no", save="", maxclients="500")
+        client = server.redis()
+        client.set("a", "1")
+        with open(self.files(DIRECTORY), "wb"):
+            pass  # in the place of the directory
+        failure = ("CONFIG SET failed .possibly related to argument 'appendonly'. - Unable to turn "
+                   "on AOF. Check server logs.")
+        for words in (("appendonly", "yes"), ("maxclients", "400", "AppendOnly", "yes")):
+            with self.assertRaisesRegex(redis.ResponseError, failure):
+                client.execute_command("CONFIG", "SET", *words)
+            self.assertEqual(client.config_get("appendonly"), {"appendonly": "no"})
+            self.assertEqual(client.config_get("maxclients"), {"maxclients": "500"})
+            self.assertEqual(self.info(server)["aof_enabled"], 0)
+        # Of a value that can't be none of that is asked.
+        with self.assertRaisesRegex(redis.ResponseError, "between 0 and 65535"):
+            client.execute_command("CONFIG", "SET", "appendonly", "yes", "port", "99999")
+        self.assertTrue(client.set("a", "2"))
+        os.unlink(self.files(DIRECTORY))
+        self.turned_on(server)
+        client.set("after", "1")
+        self.settle()
+        self.end(server, signal.SIGKILL)
+        self.assertEqual(self.serve().redis().mget("a", "after"), [b"2", b"1"])
+
+    def test_turned_on_in_a_transaction(self):
+        server = self.serve(appendonly="no", save="")
+        resp = Resp(server)
+        resp("MULTI")
+        resp("CONFIG", "SET", "appendonly", "yes")
+        resp("SET", "a", "1")
+        self.assertEqual(resp("EXEC"), ["OK", "OK"])
+        self.eventually(lambda: self.in_force(server), 20, what="in force")
+
     @pollux_only
     def test_turned_on_under_load(self):
         server = self.serve(appendonly="no", save="", appendfsync="always")
@@ -230,7 +265,7 @@ class OnAndOff(RewriteCase):
     @pollux_only
     def test_an_end_while_there_can_be_none(self):
         """Where it can't be written the server ends, rather than be killed at last."""
-        os.makedirs(os.path.join(self.directory, "appendonlydir", "temp-appendonly.aof.incr"))
+        os.makedirs(self.files(DIRECTORY, "temp-appendonly.aof.base"))
         server = self.serve(appendonly="no")
         client = server.redis()
         client.set("k", 1)
