@@ -290,9 +290,10 @@ void AofWriter::tell_durable() {
 
 void AofWriter::tell() {
   tell_full();
-  journal_.set_kept(life_ != Life::kOff);
+  const bool kept = life_ != Life::kOff && !alone_;
+  journal_.set_kept(kept);
   const auto as_counter = [](uint64_t n) { return static_cast<int64_t>(n); };
-  figures_.enabled.set(life_ != Life::kOff ? 1 : 0);
+  figures_.enabled.set(kept ? 1 : 0);
   figures_.in_force.set(life_ == Life::kInForce && ending_ == Ending::kNo ? 1 : 0);
   figures_.current_bytes.set(as_counter(other_bytes_ + tail_.offset()));
   figures_.base_bytes.set(as_counter(base_bytes_));

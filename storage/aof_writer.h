@@ -104,6 +104,10 @@ class AofWriter {
   bool promises() const { return in_force() || in_doubt_; }
 
   Rewrite request_rewrite();
+  // From is_off() to there: the data as a history of its own, to which nobody appends. It takes the
+  // place of what there was; if it fails, that stays.
+  void rewrite_alone();
+  bool rewrites_alone() const { return alone_; }
 
   // A piece of work, at most as long as a buffer takes to fill, or a change of names. If there is
   // none now, it waits up to `wait_us` (as Disk::poll).
@@ -188,6 +192,7 @@ class AofWriter {
   Instant now_;
   Life life_ = Life::kOff;
   Ending ending_ = Ending::kNo;
+  bool alone_ = false;  // kApart, without a file: until the base is done
   bool trying_ = false;
   bool can_start_ = false;
   Ticket end_ticket_;  // stop, finish: all up to this one is to be taken

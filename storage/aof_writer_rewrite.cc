@@ -127,7 +127,7 @@ void AofWriter::close() {
   files_.stop();
   life_ = Life::kOff;
   ending_ = Ending::kNo;
-  write_fails_ = in_doubt_ = false;
+  write_fails_ = in_doubt_ = alone_ = false;
 }
 
 int AofWriter::measure(const std::string& name, uint64_t& bytes) {
@@ -177,6 +177,13 @@ AofWriter::Rewrite AofWriter::request_rewrite() {
   }
   begin_rewrite();
   return Rewrite::kBegun;
+}
+
+void AofWriter::rewrite_alone() {
+  POLLUX_ASSERT(is_off());
+  alone_ = true;
+  life_ = Life::kApart;
+  begin_rewrite();
 }
 
 bool AofWriter::growth_step() {
@@ -278,7 +285,7 @@ void AofWriter::order_base() {
   ordered_after_ = journal_.drawn();
   ordered_ = base_.order(files_.temp_base_path());
   if (ordered_) {
-    stage_ = Stage::kCutting;
+    stage_ = alone_ ? Stage::kBase : Stage::kCutting;  // there is nothing to cut
     log_line(LogLevel::kNotice, "Background append only file rewriting started");
     return;
   }
@@ -345,11 +352,14 @@ void AofWriter::end_rewrite(bool done) {
     ++failures_;
     figures_.last_rewrite_failed.set(1);
     log_line(LogLevel::kWarning, "Background AOF rewrite failed; %s",
-             life_ == Life::kInForce ? "the AOF goes on as it was, and grows."
-                                     : "there is no AOF in force until one succeeds.");
+             alone_                    ? "the files of the AOF, if there are any, are as before."
+             : life_ == Life::kInForce ? "the AOF goes on as it was, and grows."
+                                       : "there is no AOF in force until one succeeds.");
   }
   figures_.rewrite_failures.set(failures_);
-  if (life_ == Life::kApart && !done) {
+  if (alone_) {
+    close();
+  } else if (life_ == Life::kApart && !done) {
     life_ = Life::kRenewing;
     renew_failed_at_ = now_;
   }
@@ -401,7 +411,7 @@ void AofWriter::files_done() {
   POLLUX_ASSERT(stage_ == Stage::kPublishing);
   other_bytes_ = temp_base_bytes_;
   base_bytes_ = other_bytes_ + tail_.offset();
-  if (life_ == Life::kApart) {
+  if (life_ == Life::kApart && !alone_) {
     life_ = Life::kInForce;
     log_line(LogLevel::kNotice, "The AOF is in force%s",
              in_doubt_ ? " again. Commands that write are accepted again." : ".");

@@ -92,7 +92,7 @@ void AofKeeper::take_wishes() {
          .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
          .gather_us_max = gather_us_max_,
          .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)});
-    if (!wanted_ && !writer_.is_off()) {
+    if (!wanted_ && !writer_.rewrites_alone()) {
       writer_.stop();
     }
   }
@@ -100,9 +100,18 @@ void AofKeeper::take_wishes() {
   if (wanted_ && writer_.is_off() && !closed_ && !ending_) {
     writer_.start_apart();
   }
-  if (engine_.aof_desk()->take_rewrite()) {
-    writer_.request_rewrite();
+  rewrite_asked_ = engine_.aof_desk()->take_rewrite() || rewrite_asked_;
+  if (!rewrite_asked_ || ending_ || closed_) {
+    return;
   }
+  if (wanted_) {
+    writer_.request_rewrite();
+  } else if (writer_.is_off()) {
+    writer_.rewrite_alone();
+  } else {
+    return;  // it is being turned off
+  }
+  rewrite_asked_ = false;
 }
 
 void AofKeeper::take_trial() {

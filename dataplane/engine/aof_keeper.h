@@ -80,6 +80,7 @@ class AofKeeper {
   bool closing_ = false;
   bool closed_ = false;
   uint64_t trial_ = 0;  // that is under way
+  bool rewrite_asked_ = false;
   Ticket all_;  // closing: up to this one
 };
 

@@ -16,10 +16,8 @@ void bgrewriteaof(Context& ctx) {
   // What is asked for within EXEC begins behind it, as in redis-server.
   const bool waits = engine_host(ctx).in_exec ||
                      (engine.save_desk() != nullptr && engine.save_desk()->under_way());
-  if (engine.aof_desk() == nullptr || !engine_host(ctx).worker->config().append_only) {
-    ctx.reply.error(
-        "ERR there is no append-only file with appendonly no. Use BGSAVE, or CONFIG SET "
-        "appendonly yes");
+  if (engine.aof_desk() == nullptr) {
+    ctx.reply.error("ERR nothing is written to disk in this version of Pollux");
   } else if (aof.rewriting.get() != 0) {
     ctx.reply.error("ERR Background append only file rewriting already in progress");
   } else {

@@ -249,6 +249,44 @@ class OnAndOff(RewriteCase):
         self.assertEqual(resp("EXEC"), ["Background append only file rewriting scheduled"])
         self.eventually(lambda: self.in_force(server), what="rewritten")
 
+    def test_without_a_history(self):
+        """With appendonly no it makes one of the data as it is, in the place of what there was."""
+        server = self.serve(appendonly="no", save="")
+        client = server.redis()
+        client.mset({"a": 1, "b": 2})
+        for value in (b"1", b"3"):
+            client.set("a", value)
+            self.rewrite(client)
+            self.assertEqual(self.info(server)["aof_last_bgrewrite_status"], "ok")
+            self.assertEqual(self.info(server)["aof_enabled"], 0)
+            self.check_files()
+            client.set("a", "behind")
+            for again in (self.theirs(), self.ours()):
+                self.assertEqual(again.redis().mget("a", "b"), [value, b"2"])
+                again.stop()
+        # It is in nobody's way.
+        client.config_set("appendonly", "yes")
+        self.eventually(lambda: self.in_force(server), 20, what="in force")
+        client.set("a", "kept")
+        self.settle()
+        self.end(server, signal.SIGKILL)
+        self.check_files()
+        self.assertEqual(self.serve().redis().get("a"), b"kept")
+
+    @only_once
+    def test_without_a_history_that_can_not_be_made(self):
+        server = self.serve(appendonly="no", save="")
+        client = server.redis()
+        client.set("a", "1")
+        with open(self.files(DIRECTORY), "wb"):
+            pass  # in the place of the directory
+        ask(client, "BGREWRITEAOF")
+        self.eventually(lambda: self.info(server)["aof_last_bgrewrite_status"] == "err", what="told")
+        self.assertTrue(client.set("a", "1"))
+        os.unlink(self.files(DIRECTORY))
+        self.rewrite(client)
+        self.check_files()
+
     @pollux_only
     def test_one_that_begins_when_the_server_ends(self):
         """Nobody waits for its base."""
