@@ -40,6 +40,8 @@ class AofDesk {
   uint64_t ask_trial();
   enum class Trial : uint8_t { kUnderWay, kCan, kCant };
   Trial trial(uint64_t number) const;
+  // Something has changed that the thread looks at by itself (SaveDesk::under_way). Any thread.
+  void wake();
   // False if there is no thread that would try.
   bool is_served() const { return waker_ != nullptr; }
   // --- any worker ---
@@ -54,8 +56,6 @@ class AofDesk {
   void end_trial(uint64_t number, bool can);
 
  private:
-  void wake();
-
   std::function<void()> waker_;
   Inbox<Wishes> wishes_;
   std::atomic<bool> rewrite_{false};

@@ -42,6 +42,7 @@ bool AofKeeper::step(bool finishing, int64_t wait_us) {
     return true;
   }
   take_wishes();
+  rest_syncs();
   if (!ending_ && finishing) {
     ending_ = true;
     if (writer_.in_force()) {
@@ -85,13 +86,14 @@ void AofKeeper::take_wishes() {
     base_.form = {.redis_version = wishes->redis_version,
                   .compress = wishes->compress,
                   .checksum = wishes->checksum};
-    writer_.set_options(
-        {.fsync = wishes->aof.fsync,
-         .timestamps = wishes->aof.timestamps,
-         .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
-         .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
-         .gather_us_max = gather_us_max_,
-         .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)});
+    options_ = {.fsync = wishes->aof.fsync,
+                .timestamps = wishes->aof.timestamps,
+                .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),
+                .rewrite_bytes_min = static_cast<uint64_t>(wishes->aof.growth_bytes_min),
+                .gather_us_max = gather_us_max_,
+                .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)};
+    syncs_rest_ = wishes->aof.syncs_rest;
+    set_options();
     if (!wanted_ && !writer_.rewrites_alone()) {
       writer_.stop();
     }
@@ -112,6 +114,23 @@ void AofKeeper::take_wishes() {
     return;  // it is being turned off
   }
   rewrite_asked_ = false;
+}
+
+// While a snapshot is saved, a policy that lets them rest is as no: who waits for one leaves
+// (Worker::all_durable), and what is not synced then is so behind it.
+void AofKeeper::rest_syncs() {
+  const bool rest = syncs_rest_ && engine_.save_desk()->under_way();
+  if (rest != resting_) {
+    resting_ = rest;
+    set_options();
+    engine_.disk_moved();
+  }
+}
+
+void AofKeeper::set_options() {
+  AofWriter::Options options = options_;
+  options.fsync = resting_ ? Fsync::kNo : options.fsync;
+  writer_.set_options(options);
 }
 
 void AofKeeper::take_trial() {

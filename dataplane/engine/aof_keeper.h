@@ -68,6 +68,8 @@ class AofKeeper {
 
   void take_wishes();
   void take_trial();
+  void rest_syncs();
+  void set_options();
   void tell_promises();
 
   const int64_t gather_us_max_;
@@ -75,7 +77,10 @@ class AofKeeper {
   Clock& clock_;
   BaseMaker base_;
   AofWriter writer_;
-  bool wanted_;  // there is to be a history
+  AofWriter::Options options_;  // as the configuration has them
+  bool syncs_rest_ = false;     // while a snapshot is saved: no-appendfsync-on-rewrite
+  bool resting_ = false;        // they do
+  bool wanted_;                 // there is to be a history
   bool ending_ = false;
   bool closing_ = false;
   bool closed_ = false;

@@ -66,6 +66,7 @@ struct AofConfig {
   std::string file;             // appendfilename
   int64_t backlog_bytes_max = 64 << 20;  // aof-backlog-max: changes that wait for the disk
   bool refuses_when_full = false;        // aof-backlog refuse: writes then; else they wait
+  bool syncs_rest = false;               // no-appendfsync-on-rewrite: while a snapshot is saved
 };
 
 // A save begins when so many changes are not saved, and the last one is longer ago.

@@ -294,7 +294,7 @@ constexpr OptionRow kRows[] = {
     {"maxmemory-samples", "", kInt, 0, "5", 1, kIntMax, {}, land_samples},
     {"min-replicas-max-lag", "min-slaves-max-lag", kInt, kIdle, "10", 0, kIntMax},
     {"min-replicas-to-write", "min-slaves-to-write", kInt, kIdle, "0", 0, kIntMax},
-    {"no-appendfsync-on-rewrite", "", kBool, kIdle, "no"},
+    {"no-appendfsync-on-rewrite", "", kBool, 0, "no", 0, 0, {}, put_aof<&AofConfig::syncs_rest>},
     {"notify-keyspace-events", "", kWords, kQuoted, "", 0, 0, {}, land_key_events,
      parse_event_classes},
     {"oom-score-adj", "", kChoice, kIdle, "no", 0, 0, "no, yes, relative, absolute"},

@@ -35,8 +35,9 @@ uint64_t SaveDesk::order(const Order& order) {
   aof_base_.store(order.aof_base, std::memory_order_relaxed);
   const uint64_t number = ended() + 1;  // none ends now
   number_.store(number, std::memory_order_relaxed);
-  orders_.store(Orders::kOrdered, std::memory_order_release);
+  orders_.store(Orders::kOrdered, std::memory_order_seq_cst);
   waker_();
+  tell_history();
   return number;
 }
 
@@ -80,6 +81,14 @@ void SaveDesk::finish(bool saved) {
   orders_.store(Orders::kNone, std::memory_order_seq_cst);  // then the flags of sleepers
   for (int i = 0; i < engine_.worker_count(); ++i) {
     Worker::wake_if_asleep(engine_.worker(i));
+  }
+  tell_history();
+}
+
+// Its syncs may rest while a save is under way.
+void SaveDesk::tell_history() {
+  if (engine_.aof_desk() != nullptr) {
+    engine_.aof_desk()->wake();
   }
 }
 

@@ -165,6 +165,7 @@ class SaveDesk final : public SnapshotSource {
   }
 
   void tell_storage();
+  void tell_history();
 
   Engine& engine_;
   std::function<void()> waker_;

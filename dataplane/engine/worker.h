@@ -675,7 +675,7 @@ class Worker {
   Effects effects_;          // of the command that runs
   bool gates_ = false;       // replies wait until what they show is on disk
   Ticket shown_, pushed_shown_;  // the last change that the last reply, or push, shows
-  Ticket durable_seen_;      // when gates were last opened
+  Ticket durable_seen_, on_disk_seen_;  // when gates were last opened
   Rates rates_;
   int64_t memory_grant_ = 0;
   bool need_published_ = false;  // with the account of the own shard, to the end of the turn

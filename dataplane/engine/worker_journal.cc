@@ -102,10 +102,13 @@ size_t Worker::may_be_sent(Session& session) {
   return open;
 }
 
-// Up to where nobody has to wait. With appendfsync no nobody syncs what they would wait for.
+// Up to where nobody has to wait. With appendfsync no nobody syncs what they would wait for, nor
+// while a snapshot is saved, with no-appendfsync-on-rewrite.
 Ticket Worker::all_durable() const {
   const Journal& journal = *engine_.journal();
-  const bool comes = journal.promises() && config_->aof.fsync != Fsync::kNo;
+  const bool rest = config_->aof.syncs_rest && engine_.save_desk() != nullptr &&
+                    engine_.save_desk()->under_way();
+  const bool comes = journal.promises() && config_->aof.fsync != Fsync::kNo && !rest;
   return comes ? journal.durable() : Ticket{UINT64_MAX};
 }
 
@@ -133,9 +136,14 @@ void Worker::note_disk_wait() {
   }
 }
 
-bool Worker::gates_may_open() const { return !gated_.empty() && all_durable() != durable_seen_; }
+// WAITAOF waits also where no reply does.
+bool Worker::gates_may_open() const {
+  return !gated_.empty() && (all_durable() != durable_seen_ ||
+                             engine_.journal()->durable() != on_disk_seen_);
+}
 
 void Worker::open_gates() {
+  on_disk_seen_ = engine_.journal()->durable();
   durable_seen_ = all_durable();
   size_t waiting = 0;
   gated_.for_each([&waiting](Session&) { ++waiting; });

@@ -223,6 +223,9 @@ void LiveServer::finish_load(bool loaded) {
 // As the thread of the snapshots.
 void LiveServer::saver_step() {
   SaveDesk& desk = *engine().save_desk();
+  if (saver_rests) {
+    return;
+  }
   if (saver_ == nullptr) {
     const SaveDesk::Order* const order = desk.take_order();
     if (order == nullptr) {

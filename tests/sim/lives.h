@@ -72,6 +72,8 @@ class LiveServer {
   uint64_t saves_done() const { return saves_done_; }
   uint64_t loads_done() const { return loads_done_; }
 
+  bool saver_rests = false;  // a snapshot that was ordered is under way for as long
+
   Journal journal;
   Scheduler scheduler;
   ManualClock clock;

@@ -54,5 +54,39 @@ TEST(LivesTest, WhoWaitsForADiskThatIsFullIsNotReleasedByALoadAgain) {
   log_open("");
 }
 
+// no-appendfsync-on-rewrite: no sync while a snapshot is saved, one when that is over.
+TEST(LivesTest, SyncsMayRestWhileASnapshotIsSaved) {
+  log_open("/dev/null");
+  for (const std::string policy : {"always", "everysec"}) {
+    for (const bool rest : {false, true}) {
+      LiveServer::Options options{.workers = 2, .seed = 3};
+      options.config = "appendfsync " + policy + "\nsave \"\"\nno-appendfsync-on-rewrite " +
+                       (rest ? "yes\n" : "no\n");
+      LiveServer server(options);
+      ASSERT_TRUE(server.start());
+      const Counter& syncs = server.engine().page().aof.syncs;
+      const auto play = [&](int steps) {
+        for (; steps > 0; --steps) {
+          server.step();
+          server.advance_us(1'000);
+        }
+      };
+      server.saver_rests = true;
+      ASSERT_EQ(server.ask({{"SET", "a", "1"}, {"BGSAVE"}}, 0).size(), 2U);
+      play(5'000);
+      const int64_t before = syncs.get();
+      ASSERT_EQ(server.ask({{"SET", "b", "1"}}, 1).size(), 1U);
+      play(5'000);
+      EXPECT_EQ(syncs.get() == before, rest) << policy;
+      EXPECT_EQ(server.journal.durable() < server.journal.drawn(), rest) << policy;
+      server.saver_rests = false;
+      play(5'000);
+      EXPECT_EQ(server.saves_done(), 1U);
+      EXPECT_EQ(server.journal.durable(), server.journal.drawn()) << policy;
+    }
+  }
+  log_open("");
+}
+
 }  // namespace
 }  // namespace pollux
