@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -326,9 +327,21 @@ size_t UringDisk::take(std::span<Completion> out) {
   return count;
 }
 
+// A limit for the size of files (RLIMIT_FSIZE) cuts off a write that passes it. What is left of a
+// direct one is then no whole number of the device's blocks, which the kernel calls EINVAL, or is
+// written, and ends within one of ours.
+bool UringDisk::is_over_limit(const Operation& operation) {
+  rlimit limit{};
+  return operation.kind == Kind::kWrite && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+         operation.offset + operation.size > limit.rlim_cur;
+}
+
 bool UringDisk::step(Operation& operation, int64_t& result) {
   if (result == -EINTR || result == -EAGAIN) {
     return false;
+  }
+  if (result == -EINVAL && is_over_limit(operation)) {
+    result = -EFBIG;
   }
   if (result < 0 || operation.kind == Kind::kSync) {
     return true;
@@ -344,7 +357,7 @@ bool UringDisk::step(Operation& operation, int64_t& result) {
   }
   operation.done -= beyond;
   if (!is_read && operation.done == before) {
-    result = -EIO;  // it gets no further, and has no reason
+    result = is_over_limit(operation) ? -EFBIG : -EIO;  // it gets no further, and has no reason
     return true;
   }
   return false;

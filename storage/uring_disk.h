@@ -70,6 +70,7 @@ class UringDisk final : public Disk {
   size_t take(std::span<Completion> out);
   // True if the operation has ended, with `result`.
   bool step(Operation& operation, int64_t& result);
+  static bool is_over_limit(const Operation& operation);
 
   RingWake wake_;
   Ring ring_;  // after what its requests refer to, so that it goes first

@@ -72,15 +72,22 @@ TEST_F(UringDiskTest, AShortWriteIsCarriedOn) {
   fill(bytes.span(), rng);
   DiskCalls calls(*disk_);
   for (const bool direct : {false, true}) {
-    const rlimit limit{(1U << 20) + (direct ? 0 : 100), before.rlim_max};
-    const Disk::File file =
-        calls.open("f", Disk::Mode::kNew, direct ? Disk::Cache::kDirect : Disk::Cache::kSystem);
-    setrlimit(RLIMIT_FSIZE, &limit);
-    EXPECT_EQ(calls.write(file, 0, bytes.view()), -EFBIG);
-    setrlimit(RLIMIT_FSIZE, &before);
-    EXPECT_EQ(calls.size(file), limit.rlim_cur);
-    disk_->close(file);
-    EXPECT_TRUE(calls.contents("f") == bytes.view().substr(0, limit.rlim_cur));
+    // Also within a block of ours, and of the device: what is left of a direct write fits neither.
+    for (const rlim_t beyond : {0, 512, 100}) {
+      const rlimit limit{(1U << 20) + beyond, before.rlim_max};
+      const Disk::File file =
+          calls.open("f", Disk::Mode::kNew, direct ? Disk::Cache::kDirect : Disk::Cache::kSystem);
+      setrlimit(RLIMIT_FSIZE, &limit);
+      EXPECT_EQ(calls.write(file, 0, bytes.view()), -EFBIG) << direct << ' ' << beyond;
+      EXPECT_EQ(calls.write(file, 0, bytes.view()), -EFBIG) << "again";
+      setrlimit(RLIMIT_FSIZE, &before);
+      const uint64_t size = calls.size(file);
+      EXPECT_LE(size, limit.rlim_cur);
+      EXPECT_TRUE(direct || size == limit.rlim_cur);
+      EXPECT_EQ(calls.write(file, 0, bytes.view()), int64_t{2} << 20) << "the limit is lifted";
+      disk_->close(file);
+      EXPECT_TRUE(calls.contents("f") == bytes.view());
+    }
   }
   std::signal(SIGXFSZ, old_handler);
 }
