@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -162,6 +163,7 @@ class Boot {
   std::unique_ptr<RdbThread> rdb_;
   std::unique_ptr<AofThread> aof_;
   LoadThread* load_ = nullptr;      // of these, the one that loads; null if nothing is loaded
+  std::array<LoadThread*, 2> load_threads() const { return {rdb_.get(), aof_.get()}; }
   std::unique_ptr<SaveThread> save_;
   bool load_over_ = false;
   bool load_failed_ = false;
@@ -447,8 +449,7 @@ bool Boot::start_threads() {
   for (int i = 0; error == 0 && i < workers_; ++i) {
     error = threads_.emplace_back().start([this, i] { work(i); });
   }
-  for (LoadThread* const thread : {static_cast<LoadThread*>(rdb_.get()),
-                                   static_cast<LoadThread*>(aof_.get())}) {
+  for (LoadThread* const thread : load_threads()) {
     if (error == 0) {
       error = thread->start([this] { return may_run(); }, [this] { signals_.notify(); });
     }
@@ -515,8 +516,7 @@ void Boot::work(int index) {
 // When loading is over, the server is ready or at its end; the latter also later, when it was to
 // load again.
 void Boot::look_at_load() {
-  for (const LoadThread* const thread : {static_cast<LoadThread*>(rdb_.get()),
-                                         static_cast<LoadThread*>(aof_.get())}) {
+  for (const LoadThread* const thread : load_threads()) {
     if (thread->state() == LoadThread::State::kFailed && !engine_->stopping()) {
       load_failed_ = true;
       fail(settled_, "Fatal error loading the DB: " + thread->error() + " Exiting.");
