@@ -1,30 +1,13 @@
 #include "dataplane/engine/change_log.h"
 
-#include <charconv>
-#include <cstring>
+#include "src/protocol/resp_words.h"
 
 namespace pollux {
 
 namespace {
 
-// Of a line with a number: mark, digits, CR LF.
-constexpr size_t kDigitsMax = 20;
-constexpr size_t kNumberBytesMax = kDigitsMax + 4;
 // Commands up to this size are written in one piece.
 constexpr size_t kPieceBytesMax = 4096;
-
-char* put_number(char* at, char mark, size_t number) {
-  *at++ = mark;
-  at = std::to_chars(at, at + kDigitsMax, number).ptr;
-  *at++ = '\r';
-  *at++ = '\n';
-  return at;
-}
-
-char* put_text(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
-}
 
 }  // namespace
 
@@ -38,31 +21,16 @@ void ChangeLog::begin_record(uint32_t db, Instant now) {
 }
 
 void ChangeLog::append_command(Args args) {
-  size_t bytes = kNumberBytesMax;
-  for (const std::string_view word : args) {
-    bytes += kNumberBytesMax + word.size() + 2;
-  }
-  if (char* at = bytes <= kPieceBytesMax ? lane_->reserve(bytes) : nullptr; at != nullptr) {
-    const char* const begin = at;
-    at = put_number(at, '*', args.size());
-    for (const std::string_view word : args) {
-      at = put_number(at, '$', word.size());
-      at = put_text(at, word);
-      at = put_text(at, "\r\n");
-    }
-    lane_->commit(static_cast<size_t>(at - begin));
+  const size_t bytes = resp_command_bytes_max(args);
+  if (char* const piece = bytes <= kPieceBytesMax ? lane_->reserve(bytes) : nullptr;
+      piece != nullptr) {
+    RespCursor out(piece);
+    write_resp_command(out, args);
+    lane_->commit(static_cast<size_t>(out.at() - piece));
     return;
   }
-  char line[kNumberBytesMax];
-  const auto line_of = [&line](char mark, size_t number) {
-    return std::string_view(line, static_cast<size_t>(put_number(line, mark, number) - line));
-  };
-  lane_->append(line_of('*', args.size()));
-  for (const std::string_view word : args) {
-    lane_->append(line_of('$', word.size()));
-    lane_->append(word);
-    lane_->append("\r\n");
-  }
+  RespAppender out(*lane_);
+  write_resp_command(out, args);
 }
 
 void ChangeLog::record(uint32_t db, Args args, Instant now) {

@@ -1,42 +1,19 @@
 #include "src/commands/effects.h"
 
-#include <utility>
+#include "src/protocol/resp_words.h"
 
 namespace pollux {
 
-namespace {
-
-constexpr std::string_view kLineEnd = "\r\n";
-
-// "*3" and its kin with the end of the line.
-struct Header {
-  Header(char kind, size_t number) {
-    text[0] = kind;
-    size = 1 + format_uint64(number, text + 1);
-    text[size++] = '\r';
-    text[size++] = '\n';
-  }
-  std::string_view view() const { return {text, size}; }
-
-  char text[1 + kInt64TextMax + kLineEnd.size()];
-  size_t size;
-};
-
-}  // namespace
-
 void Effects::append(std::string_view word) {
-  bytes_ += Header('$', word.size()).view();
-  bytes_ += word;
-  bytes_ += kLineEnd;
+  RespAppender out(bytes_);
+  write_resp_word(out, word);
 }
 
 void Effects::add(std::initializer_list<std::string_view> words) {
   said_ = true;
   ++count_;
-  bytes_ += Header('*', words.size()).view();
-  for (const std::string_view word : words) {
-    append(word);
-  }
+  RespAppender out(bytes_);
+  write_resp_command(out, {words.begin(), words.size()});
 }
 
 void Effects::clear() {
@@ -63,7 +40,9 @@ EffectWords::~EffectWords() {
     effects_.bytes_.resize(at_);
     return;
   }
-  effects_.bytes_.insert(at_, Header('*', head_ + more_).view());
+  char line[kRespLineBytesMax];
+  const char* const end = put_resp_line(line, '*', head_ + more_);
+  effects_.bytes_.insert(at_, line, static_cast<size_t>(end - line));
   ++effects_.count_;
 }
 
