@@ -45,13 +45,7 @@ class LoadStart {
   }
   template <typename Done>
   bool run_until(Done done) {
-    for (size_t i = 0; i < Scheduler::kPhasesMax; ++i) {
-      if (done()) {
-        return true;
-      }
-      step();
-    }
-    return done();
+    return Scheduler::run_until(done, [this] { step(); });
   }
   bool run_to_the_end() {
     return run_until([this] { return outcome != FileLoader::Step::kAgain; }) &&

@@ -116,13 +116,7 @@ class House {
   }
   template <typename Done>
   bool run_until(Done done) {
-    for (size_t i = 0; i < Scheduler::kPhasesMax; ++i) {
-      if (done()) {
-        return true;
-      }
-      step();
-    }
-    return done();
+    return Scheduler::run_until(done, [this] { step(); });
   }
   std::string ask(MemoryClient& client, const Request& request) {
     client.send_whole(encode(request));

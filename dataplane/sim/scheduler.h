@@ -56,7 +56,12 @@ class Scheduler {
   // Steps until done() holds, which is asked between phases; false if it never does.
   template <typename Done>
   bool run_until(Done done, size_t phases_max = kPhasesMax) {
-    for (size_t i = 0; i < phases_max; ++i) {
+    return run_until(done, [this] { step(); }, phases_max);
+  }
+  // The same where more than workers are stepped.
+  template <typename Done, typename Step>
+  static bool run_until(Done done, Step step, size_t steps_max = kPhasesMax) {
+    for (size_t i = 0; i < steps_max; ++i) {
       if (done()) {
         return true;
       }
