@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "dataplane/server/order_loop.h"
 #include "dataplane/server/signals.h"
 #include "src/base/cpu.h"
 #include "src/base/log.h"
@@ -111,14 +112,10 @@ bool RdbThread::load(std::string& error) {
 }
 
 void RdbThread::serve() {
-  std::array<Disk::Completion, 1> none;
-  while (!stopping()) {
-    if (const LoadDesk::Order* const order = desk().take_order(LoadDesk::Source::kRdb)) {
-      load_again(*order);
-      continue;
-    }
-    disk().poll(none, /*wait_us=*/-1);
-  }
+  serve_orders(
+      disk(), [this] { return stopping(); },
+      [this] { return desk().take_order(LoadDesk::Source::kRdb); },
+      [this](const LoadDesk::Order& order) { load_again(order); });
 }
 
 // What is there then is there, whether the file was good or not, as in Redis.

@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <climits>
 #include <utility>
 
+#include "dataplane/server/order_loop.h"
 #include "dataplane/server/signals.h"
 #include "src/base/cpu.h"
 #include "src/base/log.h"
@@ -63,14 +63,9 @@ void SaveThread::run() {
   lower_thread_priority();
   const CrashStack crash_stack;
   if (may_begin_()) {
-    while (!stopping_.load()) {
-      if (const SaveDesk::Order* const order = desk_.take_order()) {
-        save(*order);
-        continue;
-      }
-      std::array<Disk::Completion, 1> none;
-      disk_->poll(none, /*wait_us=*/-1);
-    }
+    serve_orders(
+        *disk_, [this] { return stopping_.load(); }, [this] { return desk_.take_order(); },
+        [this](const SaveDesk::Order& order) { save(order); });
   }
   desk_.close();
 }
