@@ -51,6 +51,8 @@ void waitaof(Context& ctx) {
     const int64_t until_ms = timeout_ms == 0 ? 0 : ctx.keys.now().ms() + timeout_ms;
     if (over || !ctx.host.wait(ctx, {.until_ms = until_ms})) {
       reply_waitaof(ctx.reply, on_disk);
+    } else {
+      host.session->waiter->replicas = replicas;
     }
   }
 }

@@ -114,6 +114,7 @@ class Waiter : public Push {
   bool came_home = false;      // before its cell did
   int64_t counted_bytes = 0;   // in the account of clients
   size_t heap_place = kNotInHeap;  // in WaiterDeadlines
+  int64_t replicas = 0;        // WAITAOF waits for so many, too
 
  private:
   enum State : uint64_t { kIdle, kWaiting, kClaimed };

@@ -173,8 +173,7 @@ bool Worker::is_on_disk(const Session& session) const {
 // It waits for that, as long as there is a history, or for replicas, which never come.
 void Worker::end_disk_wait(Session& session) {
   Waiter& waiter = *session.waiter;
-  const bool waits_for_replicas = waiter.args()[2] != "0";
-  const bool over = changes_.enabled() ? is_on_disk(session) && !waits_for_replicas : true;
+  const bool over = !changes_.enabled() || (is_on_disk(session) && waiter.replicas == 0);
   if (!over || !waiter.cancel()) {
     wait_for_disk(session);
     return;
