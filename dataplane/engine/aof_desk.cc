@@ -5,13 +5,16 @@
 namespace pollux {
 
 void AofDesk::tell(const Config& config) {
-  auto wishes = std::make_unique<Wishes>();
-  wishes->on = config.append_only;
-  wishes->aof = config.aof;
-  wishes->compress = config.data.rdb_compression;
-  wishes->checksum = config.rdb_checksum;
-  wishes->redis_version = config.compat_redis_version;
-  wishes_.push(*wishes.release());
+  Wishes wishes{.on = config.append_only,
+                .aof = config.aof,
+                .compress = config.data.rdb_compression,
+                .checksum = config.rdb_checksum,
+                .redis_version = config.compat_redis_version};
+  if (told_ == wishes) {
+    return;
+  }
+  told_ = wishes;
+  letters_.push(*new Letter{std::move(wishes)});
   wake();
 }
 
@@ -49,10 +52,13 @@ void AofDesk::end_trial(uint64_t number, bool can) {
   trials_ended_.store(number * 2 + (can ? 1 : 0), std::memory_order_relaxed);
 }
 
-std::unique_ptr<AofDesk::Wishes> AofDesk::take() {
-  std::unique_ptr<Wishes> newest(wishes_.take());
-  for (Wishes* older = newest != nullptr ? newest->next : nullptr; older != nullptr;) {
-    delete std::exchange(older, older->next);
+std::optional<AofDesk::Wishes> AofDesk::take() {
+  std::optional<Wishes> newest;
+  for (Letter* letter = letters_.take(); letter != nullptr;) {
+    if (!newest) {
+      newest = std::move(letter->wishes);
+    }
+    delete std::exchange(letter, letter->next);
   }
   return newest;
 }

@@ -5,7 +5,7 @@
 
 #include <atomic>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "dataplane/engine/config.h"
@@ -22,11 +22,11 @@ class AofDesk {
     bool compress = true;
     bool checksum = true;
     std::string redis_version;
-    Wishes* next = nullptr;
+    bool operator==(const Wishes&) const = default;
   };
 
   AofDesk() = default;
-  ~AofDesk() { take(); }
+  ~AofDesk() { take(); }  // what nobody has taken
   AofDesk(const AofDesk&) = delete;
   AofDesk& operator=(const AofDesk&) = delete;
 
@@ -34,6 +34,7 @@ class AofDesk {
   void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
 
   // --- the first worker, who sees all versions of the configuration in order ---
+  // Nothing, if it has told the same before.
   void tell(const Config& config);
   // Whether a history could be begun now: its first files are made, and removed. The number of this
   // trial.
@@ -48,16 +49,22 @@ class AofDesk {
   void ask_rewrite();
 
   // --- the thread ---
-  // The newest that came since the last call; null if nothing did.
-  std::unique_ptr<Wishes> take();
+  // The newest that came since the last call; none if nothing did.
+  std::optional<Wishes> take();
   bool take_rewrite() { return rewrite_.exchange(false, std::memory_order_acquire); }
   // The number of the trial that was asked for last; 0: it has ended.
   uint64_t trial_due() const;
   void end_trial(uint64_t number, bool can);
 
  private:
+  struct Letter {
+    Wishes wishes;
+    Letter* next = nullptr;
+  };
+
   std::function<void()> waker_;
-  Inbox<Wishes> wishes_;
+  Inbox<Letter> letters_;
+  std::optional<Wishes> told_;  // the first worker's
   std::atomic<bool> rewrite_{false};
   // Numbers, each written by one side: nothing else is told by them. The lowest bit of the second
   // one: it can be begun. Who has asked for one that was left out goes by the next one's outcome.

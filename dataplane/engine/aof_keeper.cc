@@ -1,6 +1,7 @@
 #include "dataplane/engine/aof_keeper.h"
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "dataplane/engine/worker.h"
@@ -81,7 +82,7 @@ void AofKeeper::start() {
 }
 
 void AofKeeper::take_wishes() {
-  if (const std::unique_ptr<AofDesk::Wishes> wishes = engine_.aof_desk()->take()) {
+  if (const std::optional<AofDesk::Wishes> wishes = engine_.aof_desk()->take()) {
     wanted_ = wishes->on;
     base_.form = {.redis_version = wishes->redis_version,
                   .compress = wishes->compress,

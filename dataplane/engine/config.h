@@ -67,6 +67,7 @@ struct AofConfig {
   int64_t backlog_bytes_max = 64 << 20;  // aof-backlog-max: changes that wait for the disk
   bool refuses_when_full = false;        // aof-backlog refuse: writes then; else they wait
   bool syncs_rest = false;               // no-appendfsync-on-rewrite: while a snapshot is saved
+  bool operator==(const AofConfig&) const = default;
 };
 
 // A save begins when so many changes are not saved, and the last one is longer ago.
