@@ -29,6 +29,7 @@ void AofTail::open(Disk::File file, uint64_t offset, Ticket ticket) {
     writing_.bytes = std::make_unique_for_overwrite<char[]>(buffer_bytes_);
   }
   file_ = file;
+  disk_.work_here(file, here_);
   offset_ = synced_offset_ = offset;
   filling_.ticket = written_ = synced_ = ticket;
   write_error_ = sync_error_ = 0;
@@ -77,7 +78,14 @@ void AofTail::settle() {
 
 // --- to the disk ---
 
-bool AofTail::write(Instant now, bool here) {
+void AofTail::work_here(bool here) {
+  here_ = here;
+  if (is_open()) {
+    disk_.work_here(file_, here);
+  }
+}
+
+bool AofTail::write(Instant now) {
   if (write_under_way_ || buffered_bytes() == 0) {
     return false;
   }
@@ -87,30 +95,20 @@ bool AofTail::write(Instant now, bool here) {
   }
   write_under_way_ = true;
   write_begun_ = now;
-  const std::string_view bytes(writing_.bytes.get(), writing_.size);
-  if (here) {
-    disk_.write_here(file_, offset_, bytes, token_);
-  } else {
-    disk_.write(file_, offset_, bytes, token_);
-  }
+  disk_.write(file_, offset_, {writing_.bytes.get(), writing_.size}, token_);
   return true;
 }
 
-void AofTail::sync(Instant now, bool here) {
+void AofTail::sync(Instant now) {
   POLLUX_ASSERT(!sync_under_way_ && is_open());
   sync_under_way_ = true;
   sync_begun_ = now;
-  sync_is_here_ = here;
   sync_bytes_ = offset_ - synced_offset_;
   covers_offset_ = offset_;
   covers_ = written_;
   uncovered_since_ = buffered_bytes() != 0 ? now : kNever;
   figures_.sync_under_way.set(1);
-  if (here) {
-    disk_.sync_here(file_, token_ + 1);
-  } else {
-    disk_.sync(file_, token_ + 1);
-  }
+  disk_.sync(file_, token_ + 1);
 }
 
 bool AofTail::ended(const Disk::Completion& completion, Instant now) {
@@ -152,7 +150,7 @@ void AofTail::sync_ended(int64_t result, Instant now) {
   figures_.sync_under_way.set(0);
   const uint64_t us = us_between(sync_begun_, now);
   figures_.sync_us.record(us);
-  if (sync_is_here_) {
+  if (here_) {
     figures_.stalls.note(DiskEvent::kSync, static_cast<int64_t>(us), now.ms() / 1000);
   }
   sync_error_ = result < 0 ? static_cast<int>(-result) : 0;

@@ -46,11 +46,12 @@ class AofTail {
   bool write_under_way() const { return write_under_way_; }
   bool sync_under_way() const { return sync_under_way_; }
   bool under_way() const { return write_under_way_ || sync_under_way_; }
+  // This thread has nothing else to do until writes and syncs have ended (Disk::work_here).
+  void work_here(bool here);
   // Begins to write what there is, or what has failed, if there is any and no write is under way.
-  // `here`: this thread has nothing else to do until it has ended; so also with sync.
-  bool write(Instant now, bool here);
+  bool write(Instant now);
   // Begins to make durable what is written. Requires that no sync is under way.
-  void sync(Instant now, bool here);
+  void sync(Instant now);
   // For each completion of the disk; false if it is not one of these.
   bool ended(const Disk::Completion& completion, Instant now);
 
@@ -98,6 +99,7 @@ class AofTail {
   const size_t buffer_bytes_;
   AofBlock& figures_;
   Disk::File file_ = Disk::kNoFile;
+  bool here_ = false;
 
   Buffer filling_;
   Buffer writing_;  // has bytes: under way, or failed
@@ -107,7 +109,6 @@ class AofTail {
 
   bool sync_under_way_ = false;
   int sync_error_ = 0;
-  bool sync_is_here_ = false;
   Instant sync_begun_;
   Instant sync_ended_;
   uint64_t sync_bytes_ = 0;

@@ -53,6 +53,7 @@ AofWriter::AofWriter(const Setup& setup, Journal& journal, Disk& disk, AofFiles&
 
 void AofWriter::set_options(const Options& options) {
   options_ = options;
+  tail_.work_here(options.fsync == Fsync::kAlways);  // all wait for the disk, and so may this thread
   journal_.set_bytes_max(options.backlog_bytes_max);
 }
 
@@ -179,7 +180,7 @@ bool AofWriter::write() {
   if (!may_write() || (tail_.write_error() != 0 && !is_over(write_failed_at_, kSecondUs))) {
     return false;
   }
-  return tail_.write(now_, works_here());
+  return tail_.write(now_);
 }
 
 void AofWriter::write_ended() {
@@ -218,7 +219,7 @@ bool AofWriter::sync() {
   if (!wants_sync()) {
     return false;
   }
-  tail_.sync(now_, works_here());
+  tail_.sync(now_);
   return true;
 }
 

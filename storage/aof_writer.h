@@ -144,8 +144,6 @@ class AofWriter {
   bool wants_sync() const;
   int64_t gather_us() const;
   uint64_t missing_bytes() const;
-  // All wait for the disk, and so may this thread.
-  bool works_here() const { return options_.fsync == Fsync::kAlways; }
   void write_ended();
   void sync_ended();
   void open_tail(Ticket ticket);

@@ -70,12 +70,9 @@ class Disk {
   // Makes durable what was complete before this call: bytes, size and truncations. If it fails,
   // any of what was not yet durable may be lost, and a later sync that succeeds says nothing of it.
   virtual void sync(File file, uint64_t token) = 0;
-  // The same two, and the calling thread may carry them out itself: for one that has nothing else
-  // to do until then.
-  virtual void write_here(File file, uint64_t offset, std::string_view bytes, uint64_t token) {
-    write(file, offset, bytes, token);
-  }
-  virtual void sync_here(File file, uint64_t token) { sync(file, token); }
+  // From now on the calling thread may itself carry out this file's writes and syncs: for one that
+  // has nothing else to do until they end.
+  virtual void work_here(File, bool) {}
   // How many of these may be under way.
   virtual size_t depth_max() const = 0;
 

@@ -265,11 +265,8 @@ TEST_P(DiskTest, DoesAsAModelDoes) {
         }
         std::vector<int64_t> sizes;
         for (size_t i = 0; i < count; ++i) {
-          if (rng_.below(2) == 0) {
-            disk_->write(file, bytes.size(), pieces[i], i);
-          } else {
-            disk_->write_here(file, bytes.size(), pieces[i], i);
-          }
+          disk_->work_here(file, rng_.below(2) == 0);
+          disk_->write(file, bytes.size(), pieces[i], i);
           bytes += pieces[i];
           sizes.push_back(static_cast<int64_t>(pieces[i].size()));
         }

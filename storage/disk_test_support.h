@@ -93,19 +93,13 @@ class DiskCalls {
     return wait();
   }
   int64_t write(Disk::File file, uint64_t offset, std::string_view bytes) {
-    if (++token_ % 2 == 0) {
-      disk_.write(file, offset, bytes, token_);
-    } else {
-      disk_.write_here(file, offset, bytes, token_);
-    }
+    disk_.work_here(file, ++token_ % 2 != 0);
+    disk_.write(file, offset, bytes, token_);
     return wait();
   }
   int64_t sync(Disk::File file) {
-    if (++token_ % 2 == 0) {
-      disk_.sync(file, token_);
-    } else {
-      disk_.sync_here(file, token_);
-    }
+    disk_.work_here(file, ++token_ % 2 != 0);
+    disk_.sync(file, token_);
     return wait();
   }
   uint64_t size(Disk::File file) {

@@ -191,30 +191,17 @@ void UringDisk::read(File file, uint64_t offset, std::span<char> into, uint64_t 
          .size = into.size()});
 }
 
-UringDisk::Operation UringDisk::write_of(File file, uint64_t offset, std::string_view bytes,
-                                         uint64_t token) {
-  return {.kind = Kind::kWrite,
-          .file = file,
-          .token = token,
-          .offset = offset,
-          .bytes = const_cast<char*>(bytes.data()),
-          .size = bytes.size()};
-}
-
 void UringDisk::write(File file, uint64_t offset, std::string_view bytes, uint64_t token) {
-  begin(write_of(file, offset, bytes, token));
+  begin_or_carry_out({.kind = Kind::kWrite,
+                      .file = file,
+                      .token = token,
+                      .offset = offset,
+                      .bytes = const_cast<char*>(bytes.data()),
+                      .size = bytes.size()});
 }
 
 void UringDisk::sync(File file, uint64_t token) {
-  begin({.kind = Kind::kSync, .file = file, .token = token});
-}
-
-void UringDisk::write_here(File file, uint64_t offset, std::string_view bytes, uint64_t token) {
-  carry_out(write_of(file, offset, bytes, token));
-}
-
-void UringDisk::sync_here(File file, uint64_t token) {
-  carry_out({.kind = Kind::kSync, .file = file, .token = token});
+  begin_or_carry_out({.kind = Kind::kSync, .file = file, .token = token});
 }
 
 size_t UringDisk::poll(std::span<Completion> out, int64_t wait_us) {
@@ -261,6 +248,14 @@ void UringDisk::begin(const Operation& operation) {
   free_.pop_back();
   operations_[index] = operation;
   submit(index);
+}
+
+void UringDisk::begin_or_carry_out(const Operation& operation) {
+  if (at(operation.file).here) {
+    carry_out(operation);
+  } else {
+    begin(operation);
+  }
 }
 
 void UringDisk::submit(uint32_t index) {

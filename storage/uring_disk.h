@@ -33,8 +33,7 @@ class UringDisk final : public Disk {
   void read(File file, uint64_t offset, std::span<char> into, uint64_t token) override;
   void write(File file, uint64_t offset, std::string_view bytes, uint64_t token) override;
   void sync(File file, uint64_t token) override;
-  void write_here(File file, uint64_t offset, std::string_view bytes, uint64_t token) override;
-  void sync_here(File file, uint64_t token) override;
+  void work_here(File file, bool here) override { at(file).here = here; }
   size_t depth_max() const override { return kDepthMax; }
   size_t poll(std::span<Completion> out, int64_t wait_us) override;
   void wake() override { wake_.wake(); }
@@ -56,13 +55,14 @@ class UringDisk final : public Disk {
     int fd = -1;           // -1: closed, the place is free
     bool aligned = false;  // kDirect was asked for
     bool direct = false;   // and the file system took it
+    bool here = false;     // work_here
     uint32_t under_way = 0;
   };
 
   UringDisk();
-  static Operation write_of(File file, uint64_t offset, std::string_view bytes, uint64_t token);
   OpenFile& at(File file);
   void begin(const Operation& operation);
+  void begin_or_carry_out(const Operation& operation);
   void submit(uint32_t index);
   // What the kernel would do with it, by this thread.
   void carry_out(Operation operation);
