@@ -27,11 +27,17 @@ enum class LatencyEvent : uint8_t {
   kAofBacklog,  // writers waited, or were refused
 };
 inline constexpr std::string_view kLatencyEventNames[] = {
-    "command",         "fast-command",
-    "expire-cycle",    "eviction-cycle",
-    "aof-write",       "aof-write-alone",
-    "aof-write-pending-fsync", "aof-write-active-child",
-    "aof-fsync-always", "aof-backlog"};
+    "command",
+    "fast-command",
+    "expire-cycle",
+    "eviction-cycle",
+    "aof-write",
+    "aof-write-alone",
+    "aof-write-pending-fsync",
+    "aof-write-active-child",
+    "aof-fsync-always",
+    "aof-backlog",
+};
 inline constexpr size_t kLatencyEvents = std::size(kLatencyEventNames);
 
 // Any case.
