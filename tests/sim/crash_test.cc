@@ -44,6 +44,7 @@ struct Seen {
   int64_t errors = 0;  // lives in which the disk failed, or crashed
   int always = 0;  // periods
   int everysec = 0;
+  int holes = 0;  // in values that nobody was promised
 };
 
 class Operator {
@@ -172,6 +173,9 @@ class Story {
       cast_.push_back(std::make_unique<Locker>(promise_, i));
     }
     for (int i = 0; i < 2; ++i) {
+      auto weaver = std::make_unique<Weaver>(promise_, i);
+      weavers_.push_back(weaver.get());
+      cast_.push_back(std::move(weaver));
       auto pusher = std::make_unique<Pusher>(promise_, i, i == 0);
       Pusher& from = *pusher;
       cast_.push_back(std::move(pusher));
@@ -186,7 +190,12 @@ class Story {
     cast_.push_back(std::move(flusher));
   }
 
-  ~Story() { seen_.waits += promise_.waits(); }
+  ~Story() {
+    seen_.waits += promise_.waits();
+    for (const Weaver* weaver : weavers_) {
+      seen_.holes += weaver->holes();
+    }
+  }
 
   // What went wrong; empty if nothing did.
   std::string run() {
@@ -377,6 +386,7 @@ class Story {
   Rng rng_;
   Promise promise_;
   std::vector<std::unique_ptr<Witness>> cast_;
+  std::vector<const Weaver*> weavers_;
   Flusher* flusher_ = nullptr;
   SimDisk::Image image_;
   Instant now_ = LiveServer::Options{}.now;
@@ -409,6 +419,9 @@ void run_stories(const Weather& weather) {
     EXPECT_GT(seen.always, lives / 8);
     EXPECT_GT(seen.everysec, 0);
     EXPECT_GT(seen.waits, lives / 4);
+    const bool many_crashes = weather.is_fair() && !weather.turns && !weather.reloads;
+    EXPECT_TRUE(seen.holes > 0 || !many_crashes) << "the disk leaves nothing that may be seen";
+    testing::Test::RecordProperty("holes", seen.holes);
     EXPECT_TRUE(seen.ends > 0 || !weather.is_fair());
     EXPECT_TRUE(seen.reloads > 0 || !weather.reloads);
   }

@@ -172,8 +172,8 @@ void Sequencer::go() {
     return;
   }
   const int64_t i = ++sent_;
-  // Now and then one that is longer than a block of the journal, or than a sector of the disk.
-  const uint64_t size = rng().below(60) == 0 ? 20'000 : rng().below(6) == 0 ? 700 : 0;
+  // Now and then something behind it that is longer than a sector of the disk.
+  const uint64_t size = rng().below(6) == 0 ? 700 : 0;
   add({"SET", key(i), digits(i)}, [this, i](const Answer&, const Told& told) { done(i, told); },
       true, [this, i] { sent_ = i - 1; });
   if (size != 0) {
@@ -326,6 +326,81 @@ void Reader::adopt(const Answers& answers, int64_t flush) {
   flushes_.clear();
   if (const int64_t seen = number_of(answers[1]); seen != kNothing) {
     flushes_[seen] = sequencer_.found() == kNothing ? -1 : flush;
+  }
+}
+
+// --- Weaver ---
+
+// From less than a sector of the disk to more than a block of the journal.
+size_t Weaver::size_of(int64_t i) {
+  constexpr size_t kSizes[] = {300, 700, 1'600, 3'000, 9'000, 20'000, 70'000};
+  return kSizes[static_cast<size_t>(i * 5) % std::size(kSizes)];
+}
+
+std::string Weaver::text_of(int64_t i) {
+  const std::string piece = digits(i) + ',';
+  std::string text;
+  while (text.size() < size_of(i)) {
+    text += piece;
+  }
+  text.resize(size_of(i));
+  return text;
+}
+
+int64_t Weaver::number_of_text(const std::string& text) const {
+  if (text.empty()) {
+    return kNothing;
+  }
+  if (text == adopted_) {
+    return adopted_number_;
+  }
+  for (int64_t i = sent_; i > 0; --i) {
+    if (size_of(i) != text.size()) {
+      continue;
+    }
+    const std::string whole = text_of(i);
+    const auto same_or_zero = [](char found, char sent) { return found == sent || found == 0; };
+    if (std::equal(text.begin(), text.end(), whole.begin(), whole.end(), same_or_zero)) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+void Weaver::go() {
+  const int64_t i = ++sent_;
+  add({"SET", key_, text_of(i)},
+      [this, i](const Answer&, const Told& told) { reached_.add(i, told); }, true,
+      [this, i] { sent_ = i - 1; });
+}
+
+std::string Weaver::judge(const Answers& answers, int64_t flush) {
+  const std::string& text = answers[0].text;
+  const int64_t number = answers[0].is_null() ? kNothing : number_of_text(text);
+  const std::string what = key_ + " has " + digits(static_cast<int64_t>(text.size())) + " bytes";
+  if (number < 0) {
+    return what + ", which nobody has sent";
+  }
+  const int64_t least = reached_.least(promise_, flush, kNothing);
+  if (number < least) {
+    return what + " of number " + digits(number) + ": it was told " + digits(least);
+  }
+  const bool holed = number != kNothing && text != adopted_ && text != text_of(number);
+  if (holed && number == least) {
+    return what + " with a hole of zeros at " +
+           digits(static_cast<int64_t>(text.find('\0'))) + ", though it was told all of it";
+  }
+  holes_ += holed ? 1 : 0;
+  return "";
+}
+
+void Weaver::adopt(const Answers& answers, int64_t flush) {
+  adopted_number_ = answers[0].is_null() ? kNothing : number_of_text(answers[0].text);
+  adopted_ = answers[0].text;
+  reached_.clear();
+  if (adopted_number_ != kNothing) {
+    sent_ = adopted_number_;
+    reached_.reset(adopted_number_, flush);
   }
 }
 

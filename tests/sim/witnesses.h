@@ -200,6 +200,34 @@ class Reader final : public Witness {
   std::map<int64_t, int64_t> flushes_;  // by what was seen: those that were before
 };
 
+// Sets a key to long values of which each piece tells its number, so that a hole in one can be
+// seen: sectors that a crash has left out, which read as zeros.
+class Weaver final : public Witness {
+ public:
+  Weaver(Promise& promise, int number)
+      : Witness(promise), key_("long:" + std::to_string(number)) {}
+  std::vector<Request> look() const override { return {{"GET", key_}}; }
+  std::string judge(const Answers& answers, int64_t flush) override;
+  void adopt(const Answers& answers, int64_t flush) override;
+  // Values with holes that were found, all of them never promised: without checksums in the file
+  // nobody can tell (storage/README.md).
+  int holes() const { return holes_; }
+
+ private:
+  void go() override;
+  static size_t size_of(int64_t i);
+  static std::string text_of(int64_t i);
+  // Which value that is, whatever holes it has: 0: none, -1: none that was sent.
+  int64_t number_of_text(const std::string& text) const;
+
+  const std::string key_;
+  int64_t sent_ = 0;
+  Reached reached_;
+  std::string adopted_;  // what the last life has found, and its number
+  int64_t adopted_number_ = 0;
+  int holes_ = 0;
+};
+
 // Moves money in transactions.
 class Banker final : public Witness {
  public:
