@@ -77,6 +77,8 @@ bool RdbSaver::work(Instant now) {
     fail_to(options_.temporary, writes_.failed(), writes_.error(),
             writes_.error() == ENOSPC || writes_.error() == EDQUOT
                 ? " Make room: the new file stands beside the old one until it is complete."
+            : writes_.error() == EFBIG
+                ? " Raise the limit for the size of files (ulimit -f, LimitFSIZE= of a unit)."
                 : kLookAtTheDisk);
   }
   switch (stage_) {

@@ -400,14 +400,20 @@ class NoRoom(RewriteCase):
     @pollux_only
     @only_once
     def test_files_may_not_grow(self):
-        server = self.serve(appendfsync="always", auto_aof_rewrite_percentage=0)
+        for policy in ("always", "everysec", "no"):
+            with self.subTest(policy):
+                self.clear()
+                self.check_files_may_not_grow(policy)
+
+    def check_files_may_not_grow(self, policy):
+        server = self.serve(appendfsync=policy, auto_aof_rewrite_percentage=0)
         client = server.redis(socket_timeout=20)
         client.set("a", "1")
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (20_000, 1 << 40))
         i = 0
         with self.assertRaises((redis.ResponseError, redis.TimeoutError)) as caught:
             slow = server.redis(socket_timeout=1)
-            for i in range(1000):
+            for i in range(100_000):
                 slow.set("k:%d" % i, "v" * 100)
         if isinstance(caught.exception, redis.ResponseError):
             self.assertRegex(str(caught.exception), "^MISCONF ")
@@ -415,10 +421,12 @@ class NoRoom(RewriteCase):
         self.assertEqual(client.get("a"), b"1")
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1 << 40, 1 << 40))
         self.eventually(lambda: not self.refused(client), 10, "may grow again")
+        self.settle()
         self.end(server, signal.SIGKILL)
-        again = self.serve().redis()
+        again = self.serve()
         for n in range(i):
-            self.assertEqual(again.get("k:%d" % n), b"v" * 100)
+            self.assertEqual(again.redis().get("k:%d" % n), b"v" * 100)
+        again.stop()
 
     @pollux_only
     @only_once
