@@ -53,7 +53,7 @@ AofWriter::AofWriter(const Setup& setup, Journal& journal, Disk& disk, AofFiles&
 
 void AofWriter::set_options(const Options& options) {
   options_ = options;
-  tail_.work_here(options.fsync == Fsync::kAlways);  // all wait for the disk, and so may this thread
+  tail_.work_here(options.fsync == Fsync::kAlways);  // all wait for the disk: so may this thread
   journal_.set_bytes_max(options.backlog_bytes_max);
 }
 

@@ -61,7 +61,7 @@ bool LeaseRing::publish(uint64_t ticket, const ShardSet& shards) {
 bool LeaseRing::may_park(uint64_t ticket, const ShardSet& shards, uint64_t& passed) const {
   for (; passed < ticket; ++passed) {
     const Slot& s = slot(passed);
-    if (s.released.load(std::memory_order_seq_cst) >= passed + 1) {
+    if (released(passed)) {
       continue;
     }
     if (s.published.load(std::memory_order_seq_cst) < passed + 1) {
@@ -137,7 +137,14 @@ void LeaseRing::acknowledge(uint64_t ticket, Instant now) {
 }
 
 bool LeaseRing::released(uint64_t ticket) const {
-  return slot(ticket).released.load(std::memory_order_seq_cst) >= ticket + 1;
+  const Slot& s = slot(ticket);
+  return s.released.load(std::memory_order_seq_cst) >= ticket + 1 ||
+         s.withdrawn.load(std::memory_order_seq_cst) >= ticket + 1;
+}
+
+// seq_cst, as release. The coordinator has touched no shard.
+void LeaseRing::withdraw(uint64_t ticket) {
+  slot(ticket).withdrawn.store(ticket + 1, std::memory_order_seq_cst);
 }
 
 }  // namespace pollux

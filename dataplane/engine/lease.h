@@ -10,9 +10,12 @@
 //   visit     a tour in the middle of it (EXEC of INFO, say): one parked owner at a time is asked
 //             to do something for the coordinator, which meanwhile touches no shard
 //   release   owners see it and go on
+//   withdraw  instead of granted, while some have not acknowledged: those that have go on at once,
+//             the others as soon as they have, and nobody waits for it any more. It is over when
+//             all have: the slot is theirs until then
 //
-// Acknowledge, visit and release are stores in the entry, never messages: an owner that is itself a
-// coordinator polls them while it goes on with everything that needs no leased shard.
+// Acknowledge, visit, withdraw, release are stores in the entry, never messages: an owner that is
+// itself a coordinator polls them while it goes on with everything that needs no leased shard.
 #pragma once
 
 #include <array>
@@ -76,6 +79,7 @@ class LeaseRing {
   // waited for visits at each other's parked workers would wait for ever.)
   void ask_visit(uint64_t ticket, WorkerId at, Tour& tour);
   bool visited(uint64_t ticket) const;
+  void withdraw(uint64_t ticket);
   void release(uint64_t ticket, Instant now);
 
   // --- owner ---
@@ -84,13 +88,14 @@ class LeaseRing {
   Tour* visitor(uint64_t ticket, WorkerId me) const;
   void end_visit(uint64_t ticket, Instant now);
   void acknowledge(uint64_t ticket, Instant now);
-  // seq_cst, as the second half of a sleeper's test.
+  // Or withdrawn. seq_cst, as the second half of a sleeper's test.
   bool released(uint64_t ticket) const;
 
  private:
   struct alignas(kCacheLine) Slot {
     std::atomic<uint64_t> published{0};  // ticket + 1
     std::atomic<uint64_t> released{0};   // ticket + 1
+    std::atomic<uint64_t> withdrawn{0};  // ticket + 1
     // relaxed: ordered by `published`; a reader that meets a newer lease's words only waits once
     // more, or reads of a lease that is over anyway.
     std::array<std::atomic<uint64_t>, kWorkersMax / 64> shards{};

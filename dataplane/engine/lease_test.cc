@@ -57,6 +57,31 @@ TEST(LeaseRingTest, ALeaseWaitsForOlderOnesThatHaveNotSaidTheirShards) {
   EXPECT_TRUE(may_park(ring, second, set_of({1})));
 }
 
+TEST(LeaseRingTest, OneThatIsWithdrawnKeepsNobodyWaiting) {
+  LeaseRing ring(2);
+  const uint64_t first = ring.claim();
+  const uint64_t second = ring.claim();
+  ASSERT_TRUE(ring.publish(first, set_of({0, 1})));
+  ASSERT_TRUE(ring.publish(second, set_of({0, 1})));
+  ring.acknowledge(first, {});
+  EXPECT_FALSE(ring.released(first));
+  EXPECT_FALSE(may_park(ring, second, set_of({0, 1})));
+  ring.withdraw(first);
+  EXPECT_TRUE(ring.released(first)) << "for who has acknowledged";
+  EXPECT_TRUE(may_park(ring, second, set_of({0, 1})));
+  ring.release(second, {});
+  // Its slot is not used again before who comes late has acknowledged, too.
+  uint64_t same_slot = ring.claim();
+  while (same_slot % 4 != first % 4) {
+    same_slot = ring.claim();
+  }
+  EXPECT_FALSE(ring.may_publish(same_slot));
+  ring.acknowledge(first, {});
+  EXPECT_TRUE(ring.granted(first, 2));
+  ring.release(first, {});
+  EXPECT_TRUE(ring.may_publish(same_slot));
+}
+
 TEST(LeaseRingTest, ASlotIsReusedOnlyAfterItsLeaseIsOver) {
   LeaseRing ring(2);  // 4 slots
   for (uint64_t ticket = 0; ticket < 4; ++ticket) {

@@ -101,7 +101,20 @@ class SaveDesk final : public SnapshotSource {
   void cancel() override;
 
   // --- the first worker ---
-  bool wants_cut() const { return stage_.load(std::memory_order_seq_cst) == Stage::kAsked; }
+  bool wants_cut(Instant now) const {
+    return stage_.load(std::memory_order_seq_cst) == Stage::kAsked && !(now < cut_again_);
+  }
+  // Its lease was withdrawn: not before that moment.
+  void put_cut_off(Instant until) {
+    cut_again_ = until;
+    cuts_put_off_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // Whether there is something that no wake tells of.
+  bool cut_is_put_off(Instant now) const {
+    return stage_.load(std::memory_order_relaxed) == Stage::kAsked && now < cut_again_;
+  }
+  // How often that was. Any thread.
+  int64_t cuts_put_off() const { return cuts_put_off_.load(std::memory_order_relaxed); }
   // With all shards held. False if nobody asks any more, else make_cut is to follow.
   bool begin_cut();
   // Of the one that is under way: the history is to have its cut, too. Any thread.
@@ -182,6 +195,8 @@ class SaveDesk final : public SnapshotSource {
   Order order_;
 
   std::atomic<Stage> stage_{Stage::kNone};
+  Instant cut_again_;  // the first worker's
+  std::atomic<int64_t> cuts_put_off_{0};
   std::atomic<bool> cancelled_{false};
   std::atomic<uint32_t> shards_left_{0};
   SnapshotCut cut_;

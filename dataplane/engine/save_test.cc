@@ -84,6 +84,9 @@ class House {
       scheduler.step();
       return;
     }
+    step_saver();
+  }
+  void step_saver() {
     clock.advance_us(static_cast<int64_t>(rng().below(500)));
     if (saver_rests) {
       return;
@@ -357,6 +360,41 @@ TEST(SaveTest, AShutdownIsAborted) {
     EXPECT_FALSE(house.scheduler.engine().stopping());
     EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
   }
+}
+
+// One that is in the middle of a long command does not keep the others from their shards.
+TEST(SaveTest, ACutDoesNotWaitForOneWhoIsBusy) {
+  House house(3, 5);
+  SimEngine& sim = house.scheduler.sim();
+  MemoryClient client = house.scheduler.connect(2);
+  const std::string key = sim.key_on(2, "key");
+  EXPECT_EQ(house.ask(client, {"SET", key, "1"}), "+OK\r\n");
+  MemoryClient orders = house.scheduler.connect(0);
+  orders.send_whole(encode({"BGSAVE"}));
+  // Without worker 1. Long enough for the cut to be asked for, and the shard of 2 to be parked.
+  const auto all_but_one = [&](int turns) {
+    for (; turns > 0; --turns) {
+      for (const int i : {0, 2}) {
+        for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+          sim.engine().worker(i).step(static_cast<Phase>(phase));
+        }
+      }
+      house.step_saver();
+      house.scheduler.clock().advance_us(100);
+    }
+  };
+  all_but_one(20);
+  int answered = 0;
+  for (int i = 0; i < 50; ++i) {
+    client.send_whole(encode({"INCR", key}));
+    all_but_one(10);
+    answered += client.take().empty() ? 0 : 1;
+  }
+  EXPECT_GT(answered, 25);
+  EXPECT_GT(house.desk().cuts_put_off(), 0);
+  EXPECT_EQ(house.desk().cut(), nullptr);
+  EXPECT_TRUE(house.run_until([&] { return house.desk().ended() == 1; }));
+  EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
 }
 
 TEST(SaveTest, SaveAnswersWhenItIsDone) {

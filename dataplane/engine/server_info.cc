@@ -146,6 +146,7 @@ void add_saving(InfoText& info, const InfoSource& from) {
                   : int64_t{-1});
   info.add("rdb_saves", save.saves_begun.get());
   info.add("rdb_last_cow_size", from.sum(&CoreBlock::save_held_peak_bytes));
+  info.add("rdb_cuts_put_off", desk != nullptr ? desk->cuts_put_off() : 0);
 }
 
 void add_history(InfoText& info, const InfoSource& from) {

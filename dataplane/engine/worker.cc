@@ -402,7 +402,7 @@ void Worker::idle(bool worked) {
     }
   }
   if (tick_more_ || weigh_clients_ || event_next_ < event_count_ || !wait_turn_.empty() ||
-      !wait_memory_.empty() || requests_left() || !given_up_.empty()) {
+      !wait_memory_.empty() || requests_left() || !given_up_.empty() || cut_waits()) {
     transport_->flush();
     return;
   }
@@ -416,6 +416,10 @@ void Worker::idle(bool worked) {
   }
   if (deadlines_.size() > 0) {
     wake_ms = std::min(wake_ms, deadlines_.first()->until_ms);
+  }
+  if (id_.value == 0 && engine_.save_desk() != nullptr &&
+      engine_.save_desk()->cut_is_put_off(now_)) {
+    wake_ms = std::min(wake_ms, now_.ms() + 1);
   }
   const int64_t timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
   // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.

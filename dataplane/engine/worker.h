@@ -444,6 +444,8 @@ class Worker {
 
   // worker_save.cc: snapshots, the end
   void note_saves();
+  bool cut_waits() const;
+  bool cut_waits_too_long();
   void save_if_due();
   void publish_held();
   void start_shutdown(bool interrupt);
@@ -597,7 +599,9 @@ class Worker {
   std::atomic<bool> asked_to_evict_clients_{false};
 
   // leases
-  enum class LeaseStep : uint8_t { kNone, kClaimed, kPublished, kParking, kHolding, kExec };
+  enum class LeaseStep : uint8_t {
+    kNone, kClaimed, kPublished, kParking, kWithdrawn, kHolding, kExec
+  };
   struct {
     LeaseStep step = LeaseStep::kNone;
     uint64_t ticket = 0;
@@ -659,16 +663,14 @@ class Worker {
   int64_t transaction_bytes_ = 0;
 
   // the loop
-  uint64_t last_work_tsc_ = 0;
-  uint64_t spin_cycles_ = 0;
+  uint64_t last_work_tsc_ = 0, spin_cycles_ = 0;
   int64_t last_tick_ms_ = 0;
   int64_t next_cron_ms_ = 0;
   bool tick_more_ = false;
   bool config_known_ = false;
   ListenOn listening_;
   int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
-  bool leaving_ = false;
-  bool done_ = false;
+  bool leaving_ = false, done_ = false;
   int64_t leave_by_ms_ = 0;
   int64_t save_tried_ms_ = 0;
   bool saves_fail_ = false;  // and so writes are refused
@@ -680,8 +682,7 @@ class Worker {
   int64_t memory_grant_ = 0;
   bool need_published_ = false;  // with the account of the own shard, to the end of the turn
   bool evicting_ = false;  // between the watermarks, on the way down
-  int64_t input_bytes_ = 0;  // of all sessions' input buffers
-  int64_t own_tracking_bytes_ = 0;  // of all sessions' Tracking
+  int64_t input_bytes_ = 0, own_tracking_bytes_ = 0;  // of all sessions: input buffers, Tracking
   int64_t clients_weight_ = 0;  // sum of Session::weight
   int64_t largest_weight_ = 0;  // no session that may be evicted has more
   int64_t weight_looked_at_ = 0;  // the least that clients_weight_ was since evict_clients
@@ -692,8 +693,7 @@ class Worker {
   CommandWatch watch_;
   size_t request_bytes_ = 0;  // of the request that run_part runs
   bool latency_tracking_ = true;
-  int64_t denied_told_ms_ = 0;
-  int64_t denied_untold_ = 0;
+  int64_t denied_told_ms_ = 0, denied_untold_ = 0;
   EngineHost host_;
 };
 

@@ -58,6 +58,7 @@ bool Worker::lease_can_move() {
     case LeaseStep::kPublished:
       return engine_.leases().may_park(lease_.ticket, lease_.shards, lease_.passed);
     case LeaseStep::kParking:
+    case LeaseStep::kWithdrawn:
       return engine_.leases().granted(lease_.ticket, lease_.acknowledgements);
     case LeaseStep::kHolding:
       return true;
@@ -94,9 +95,23 @@ bool Worker::progress_lease() {
         break;
       case LeaseStep::kParking:
         if (!leases.granted(lease_.ticket, lease_.acknowledgements)) {
-          return moved;
+          if (!cut_waits_too_long()) {
+            return moved;
+          }
+          leases.withdraw(lease_.ticket);
+          lease_.step = LeaseStep::kWithdrawn;
+          wake_sleepers();
+          break;
         }
         take_hold();
+        break;
+      case LeaseStep::kWithdrawn:
+        if (!leases.granted(lease_.ticket, lease_.acknowledgements)) {
+          return moved;
+        }
+        lease_.step = LeaseStep::kNone;
+        leases.release(lease_.ticket, now_);
+        wake_sleepers();
         break;
       case LeaseStep::kHolding:
         if (lease_.for_held_cell) {

@@ -16,14 +16,43 @@ namespace {
 
 // Of each turn. Whoever asks meanwhile waits so much longer.
 constexpr double kSaveSliceUs = 30;
+// So long a cut may keep all shards waiting for the slowest of them; then it is tried again, but
+// not for longer than a second.
+constexpr double kCutWaitUs = 200;
+constexpr int64_t kCutAgainUs = 1'000;
+constexpr int64_t kCutTriesUs = 1'000'000;
 // After a save that has failed, save points wait so long.
 constexpr int64_t kRetryMs = 5'000;
 
 }  // namespace
 
 bool Worker::wants_cut() const {
-  return id_.value == 0 && engine_.save_desk() != nullptr && engine_.save_desk()->wants_cut() &&
+  return id_.value == 0 && engine_.save_desk() != nullptr &&
+         engine_.save_desk()->wants_cut(now_) &&
          (!loading() || engine_.load_desk().is_whole());
+}
+
+// For the owners' acknowledgements.
+bool Worker::cut_waits() const {
+  return lease_.step == LeaseStep::kParking && lease_.purpose == LeaseFor::kSnapshot;
+}
+
+// All owners that have acknowledged stand still until the slowest comes, which may be in the middle
+// of a command of a tenth of a second. Nobody has asked for a cut at this very moment: so it is
+// given up and tried again a little later, and only one that was ordered a second ago waits.
+bool Worker::cut_waits_too_long() {
+  SaveDesk* const desk = engine_.save_desk();
+  if (!cut_waits() || now_.us - desk->ordered_at().us > kCutTriesUs) {
+    return false;
+  }
+  // Stepped by hand, by chance: a turn must not depend on the clock.
+  const bool stepped = share_cycles_max_ == UINT64_MAX;
+  const double waited_us = static_cast<double>(tsc() - lease_.since_tsc) / tsc_per_us();
+  if (stepped ? rng_.below(8) != 0 : waited_us < kCutWaitUs) {
+    return false;
+  }
+  desk->put_cut_off({now_.us + kCutAgainUs});
+  return true;
 }
 
 void Worker::make_cut() {

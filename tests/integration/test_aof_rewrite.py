@@ -162,8 +162,8 @@ class OnAndOff(RewriteCase):
         client.set("a", "1")
         with open(self.files(DIRECTORY), "wb"):
             pass  # in the place of the directory
-        failure = ("CONFIG SET failed .possibly related to argument 'appendonly'. - Unable to turn "
-                   "on AOF. Check server logs.")
+        failure = ("CONFIG SET failed .possibly related to argument 'appendonly'. - Unable to "
+                   "turn on AOF. Check server logs.")
         for words in (("appendonly", "yes"), ("maxclients", "400", "AppendOnly", "yes")):
             with self.assertRaisesRegex(redis.ResponseError, failure):
                 client.execute_command("CONFIG", "SET", *words)
@@ -281,7 +281,7 @@ class OnAndOff(RewriteCase):
         with open(self.files(DIRECTORY), "wb"):
             pass  # in the place of the directory
         ask(client, "BGREWRITEAOF")
-        self.eventually(lambda: self.info(server)["aof_last_bgrewrite_status"] == "err", what="told")
+        self.eventually(lambda: self.info(server)["aof_last_bgrewrite_status"] == "err", 20, "told")
         self.assertTrue(client.set("a", "1"))
         os.unlink(self.files(DIRECTORY))
         self.rewrite(client)
