@@ -41,22 +41,25 @@ bool read_min_idle(Context& ctx, int64_t& ms, std::string_view sentence) {
   return true;
 }
 
-// The consumer in argument 3, made when the first entry becomes its own.
+// The consumer in argument 3, made when the first entry becomes its own. One that is there is seen,
+// whether it gets anything or not.
 class Claimer {
  public:
-  Claimer(Context& ctx, Edit& edit, StreamGroup& group) : ctx_(ctx), edit_(edit), group_(group) {}
-
-  StreamConsumer& get() {
+  Claimer(Context& ctx, Edit& edit, StreamGroup& group)
+      : ctx_(ctx), edit_(edit), group_(group), consumer_(group.consumer(ctx.args[3])) {
     if (consumer_ != nullptr) {
-      return *consumer_;
+      group_.set_seen(*consumer_, ctx_.keys.now().ms());
     }
+  }
+
+  // For an entry that becomes its own.
+  StreamConsumer& get() {
     const int64_t now_ms = ctx_.keys.now().ms();
-    consumer_ = group_.consumer(ctx_.args[3]);
     if (consumer_ == nullptr) {
       consumer_ = &group_.add_consumer(ctx_.args[3], now_ms);
       edit_.notify(KeyEvent::kXGroupCreateConsumer);
     }
-    group_.set_seen(*consumer_, now_ms);
+    group_.set_active(*consumer_, now_ms);
     return *consumer_;
   }
 
@@ -64,7 +67,7 @@ class Claimer {
   Context& ctx_;
   Edit& edit_;
   StreamGroup& group_;
-  StreamConsumer* consumer_ = nullptr;
+  StreamConsumer* consumer_;  // null: not made yet
 };
 
 void reply_claimed(Context& ctx, const Stream& stream, const std::vector<StreamId>& ids,

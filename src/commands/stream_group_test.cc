@@ -167,7 +167,7 @@ TEST_P(StreamGroups, Info) {
                                    "entries-read 2 lag 3]]");
   store.advance_ms(30);
   EXPECT_EQ(run("xinfo consumers s g"),
-            "[[name a pending 0 idle 30] [name c pending 2 idle 30]]");
+            "[[name a pending 0 idle 30 inactive -1] [name c pending 2 idle 30 inactive 30]]");
   EXPECT_EQ(run("xinfo stream s"),
             "[length 5 radix-tree-keys 1 radix-tree-nodes 1 last-generated-id 5-0 "
             "max-deleted-entry-id 0-0 entries-added 5 recorded-first-entry-id 1-0 groups 1 "
@@ -179,14 +179,68 @@ TEST_P(StreamGroups, Info) {
             "max-deleted-entry-id 0-0 entries-added 5 recorded-first-entry-id 1-0 "
             "entries [[1-0 [f v1]]] groups [{name g last-delivered-id 2-0 entries-read 2 lag 3 "
             "pel-count 2 pending [[1-0 c " + at + " 1]] consumers [{name a seen-time " + at +
-            " pel-count 0 pending []} {name c seen-time " + at +
-            " pel-count 2 pending [[1-0 " + at + " 1]]}]}]}");
+            " active-time -1 pel-count 0 pending []} {name c seen-time " + at + " active-time " +
+            at + " pel-count 2 pending [[1-0 " + at + " 1]]}]}]}");
   EXPECT_EQ(run("xinfo groups nope"), "-ERR no such key");
   EXPECT_EQ(run("xinfo stream s foo"),
             "-ERR unknown subcommand or wrong number of arguments for 'stream'. Try XINFO HELP.");
 }
 
 // --- beyond 7.0 ---
+
+// idle: since it last asked; inactive: since it last got an entry to acknowledge (Redis 7.2).
+TEST_P(StreamGroups, ConsumersThatGetNothingAreSeen) {
+  const auto times = [this] {
+    std::string info = run("xinfo consumers s g");
+    std::string out;
+    for (const std::string_view name : {"name ", " idle ", " inactive "}) {
+      const size_t at = info.find(name) + name.size();
+      out += info.substr(at, info.find_first_of(" ]", at) - at) + " ";
+    }
+    store.advance_ms(10);
+    return out;
+  };
+  run("xgroup createconsumer s g c");
+  EXPECT_EQ(times(), "c 0 -1 ");
+  EXPECT_EQ(times(), "c 10 -1 ");
+  // What the history has, or what is not to be acknowledged, is no success.
+  run("xreadgroup group g c streams s 0");
+  EXPECT_EQ(times(), "c 0 -1 ");
+  run("xreadgroup group g c noack count 1 streams s >");
+  EXPECT_EQ(times(), "c 0 -1 ");
+  run("xreadgroup group g c count 1 streams s >");
+  EXPECT_EQ(times(), "c 0 0 ");
+  run("xreadgroup group g c streams s 0");
+  EXPECT_EQ(times(), "c 0 10 ");
+  run("xclaim s g c 1000 2");
+  EXPECT_EQ(times(), "c 0 20 ");
+  run("xautoclaim s g c 1000 0");
+  EXPECT_EQ(times(), "c 0 30 ");
+  run("xclaim s g c 0 2");
+  EXPECT_EQ(times(), "c 0 0 ");
+  EXPECT_EQ(times(), "c 10 10 ");
+  run("xautoclaim s g c 0 0");
+  EXPECT_EQ(times(), "c 0 0 ");
+  run("xreadgroup group g c count 3 streams s >");
+  EXPECT_EQ(times(), "c 0 0 ");
+  // There is nothing more, and then only in one of two streams.
+  EXPECT_EQ(run("xreadgroup group g c streams s >"), "nil-array");
+  EXPECT_EQ(store.events(), "");
+  EXPECT_EQ(times(), "c 0 10 ");
+  run("xgroup create t g 0 mkstream");
+  run("xadd t 1 f v");
+  run("xreadgroup group g c streams s t > >");
+  EXPECT_EQ(times(), "c 0 20 ");
+  run("xreadgroup group g c claim 0 streams s >");
+  EXPECT_EQ(times(), "c 0 0 ");
+  // As in Redis 7.0, who gets nothing is not made.
+  for (const char* ask : {"xreadgroup group g d streams s >", "xclaim s g d 9000 2",
+                          "xautoclaim s g d 9000 0"}) {
+    run(ask);
+    EXPECT_EQ(run("xgroup delconsumer s g d"), "0");
+    EXPECT_EQ(times().substr(0, 2), "c ");
+  }
+}
 
 TEST_P(StreamGroups, DeleteEx) {
   run("xreadgroup group g c count 2 streams s >");

@@ -76,11 +76,13 @@ void reply_short(Reply& reply, const Stream& stream) {
 
 void reply_consumer(Reply& reply, const StreamGroup& group, const StreamConsumer& consumer,
                     uint64_t max) {
-  reply.map(4);
+  reply.map(5);
   reply.bulk("name");
   reply.bulk(consumer.name());
   reply.bulk("seen-time");
   reply.integer(consumer.seen_ms());
+  reply.bulk("active-time");
+  reply.integer(consumer.active_ms());
   reply_number(reply, "pel-count", consumer.pending().size());
   reply.bulk("pending");
   uint64_t left = std::min<uint64_t>(consumer.pending().size(), max);
@@ -187,12 +189,16 @@ void xinfo_consumers(Context& ctx) {
   ctx.reply.array(group->consumers().size());
   for (auto at = group->consumers().first(); !at.at_end(); at.next()) {
     const StreamConsumer& consumer = *at.value();
-    ctx.reply.map(3);
+    ctx.reply.map(4);
     ctx.reply.bulk("name");
     ctx.reply.bulk(consumer.name());
     reply_number(ctx.reply, "pending", consumer.pending().size());
     ctx.reply.bulk("idle");
-    ctx.reply.integer(std::max<int64_t>(now_ms - consumer.seen_ms(), 0));
+    ctx.reply.integer(ms_since(consumer.seen_ms(), now_ms));
+    ctx.reply.bulk("inactive");
+    ctx.reply.integer(consumer.active_ms() == StreamConsumer::kNever
+                          ? StreamConsumer::kNever
+                          : ms_since(consumer.active_ms(), now_ms));
   }
 }
 
@@ -225,7 +231,8 @@ constexpr CommandRow kInfoRows[] = {
      .summary = "Tells what a stream is like.",
      .complexity = "O(1); with FULL O(N) where N is the number of what is shown",
      .syntax = "key#0 [FULL full=([COUNT count:integer])]",
-     .history = "6.0.0 FULL;7.0.0 More fields: what was deleted and added, what groups have read"},
+     .history = "6.0.0 FULL;7.0.0 More fields: what was deleted and added, what groups have read;"
+                "7.2.0 active-time, and seen-time is that of the last attempt"},
     {.name = "consumers",
      .arity = 4,
      .flags = kReadonly,
@@ -237,7 +244,8 @@ constexpr CommandRow kInfoRows[] = {
      .summary = "Lists the consumers of a group.",
      .complexity = "O(N) where N is the number of consumers",
      .syntax = "key#0 groupname",
-     .tips = "nondeterministic_output"},
+     .tips = "nondeterministic_output",
+     .history = "7.2.0 inactive, and idle is since the last attempt"},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,

@@ -421,7 +421,8 @@ void reply_claimed(Context& ctx, const Stream& stream, StreamGroup& group, Strea
   }
 }
 
-// What is claimed, and behind it what nobody has got yet.
+// What is claimed, and behind it what nobody has got yet. Only who has something to acknowledge is
+// active: not with NOACK, nor by a look at his history.
 void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, StreamGroup& group,
                StreamConsumer& consumer, const std::vector<StreamId>& claimed,
                Delivered& delivered) {
@@ -439,6 +440,9 @@ void reply_new(Context& ctx, const ReadRequest& request, const Stream& stream, S
   reply_claimed(ctx, stream, group, consumer, claimed);
   for (const StreamId id : claimed) {
     delivered.note(id);
+  }
+  if (!claimed.empty() || (count > 0 && !request.no_ack)) {
+    group.set_active(consumer, now_ms);
   }
   if (count == 0) {
     return;
@@ -494,6 +498,22 @@ void serve_group(Context& ctx, const ReadRequest& request, size_t i, const Strea
   }
   edit.notify(KeyEvent::kXGroupUse);
   tell_served(ctx, key, group, was_at, delivered);
+}
+
+// A consumer who asks is seen where there is nothing for him, too. As in Redis 7.0, he is made only
+// when there is something.
+void note_attempts(Context& ctx, const ReadRequest& request, StreamReads& reads) {
+  for (size_t i = 0; request.grouped && i < request.streams; ++i) {
+    if (reads[i].serves || !ctx.looks_at(request.keys_at + i)) {
+      continue;
+    }
+    Edit edit(ctx.keys, ctx.key(request.keys_at + i));
+    StreamGroup& group = *writable_stream(edit).group(request.group);
+    if (StreamConsumer* const consumer = group.consumer(request.consumer)) {
+      group.set_seen(*consumer, ctx.keys.now().ms());
+    }
+    edit.keep_quiet();
+  }
 }
 
 // What is gone from a stream is pending no more once somebody has asked for it, as with XAUTOCLAIM.
@@ -594,6 +614,7 @@ void read_streams(Context& ctx, bool grouped) {
     return;
   }
   forget_gone(ctx, request, reads);
+  note_attempts(ctx, request, reads);
   if (served > 0) {
     serve(ctx, request, reads, served);
   } else if (!wait_for_streams(ctx, request, reads)) {

@@ -143,7 +143,7 @@ TEST_P(StreamReads, WhatIsAcknowledgedOrGoneIsNotClaimed) {
   EXPECT_EQ(store.events(), " s");
   EXPECT_EQ(run("xpending s g"), "[0 nil nil nil-array]");
   EXPECT_EQ(run("xinfo consumers s g"),
-            "[[name c pending 0 idle 200] [name d pending 0 idle 100]]");
+            "[[name c pending 0 idle 200 inactive 200] [name d pending 0 idle 0 inactive 100]]");
 }
 
 TEST_P(StreamReads, MillionsOfGoneEntriesAreForgottenByAndBy) {

@@ -21,8 +21,9 @@ size_t block_for_name(size_t bytes) { return std::max<size_t>(bytes, 1); }
 
 }  // namespace
 
-StreamConsumer::StreamConsumer(CountedArena& arena, std::string_view name, int64_t now_ms)
-    : seen_ms_(now_ms), name_bytes_(name.size()), pending_(arena) {
+StreamConsumer::StreamConsumer(CountedArena& arena, std::string_view name, int64_t seen_ms,
+                               int64_t active_ms)
+    : seen_ms_(seen_ms), active_ms_(active_ms), name_bytes_(name.size()), pending_(arena) {
   if (!name.empty()) {
     std::memcpy(reinterpret_cast<char*>(this) + sizeof(StreamConsumer), name.data(), name.size());
   }
@@ -55,7 +56,7 @@ StreamGroup* StreamGroup::clone(ShardMemory& memory) const {
   copy->last_id_ = last_id_;
   copy->entries_read = entries_read;
   for (auto at = consumers_.first(); !at.at_end(); at.next()) {
-    copy->add_consumer(at.key(), at.value()->seen_ms_);
+    copy->add_consumer(at.key(), at.value()->seen_ms_, at.value()->active_ms_);
   }
   for (auto at = pending_.first(); !at.at_end(); at.next()) {
     StreamPending pending = at.value();
@@ -130,10 +131,11 @@ inline void StreamGroup::before_id(const StreamConsumer& consumer, StreamId id, 
 
 // --- consumers ---
 
-StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t now_ms) {
+StreamConsumer& StreamGroup::add_consumer(std::string_view name, int64_t seen_ms,
+                                          int64_t active_ms) {
   before_consumer(name, nullptr);
   void* const block = arena_.allocate(sizeof(StreamConsumer) + name.size());
-  StreamConsumer* const consumer = new (block) StreamConsumer(arena_, name, now_ms);
+  StreamConsumer* const consumer = new (block) StreamConsumer(arena_, name, seen_ms, active_ms);
   consumers_.insert(consumer->name(), consumer);
   return *consumer;
 }

@@ -25,6 +25,13 @@
 
 namespace pollux {
 
+// From one Unix time to the other; 0 if the clock was put back meanwhile. Whatever times a dump
+// came with.
+inline int64_t ms_since(int64_t then_ms, int64_t now_ms) {
+  int64_t ms = 0;
+  return __builtin_sub_overflow(now_ms, then_ms, &ms) ? INT64_MAX : ms < 0 ? 0 : ms;
+}
+
 // Stands in the group's memory with its name behind it.
 class StreamConsumer {
  public:
@@ -33,13 +40,17 @@ class StreamConsumer {
   }
   using Ids = OrderedTree<StreamId, Nothing>;
   const Ids& pending() const { return pending_; }
-  int64_t seen_ms() const { return seen_ms_; }  // Unix time; when it last asked for something
+  static constexpr int64_t kNever = -1;
+  // Unix times: when it last asked for something, and when it last got an entry to acknowledge.
+  int64_t seen_ms() const { return seen_ms_; }
+  int64_t active_ms() const { return active_ms_; }  // kNever: not yet
 
  private:
   friend class StreamGroup;
-  StreamConsumer(CountedArena& arena, std::string_view name, int64_t now_ms);
+  StreamConsumer(CountedArena& arena, std::string_view name, int64_t seen_ms, int64_t active_ms);
 
   int64_t seen_ms_;
+  int64_t active_ms_;
   const size_t name_bytes_;
   Ids pending_;
 };
@@ -53,11 +64,7 @@ class StreamPending {
         consumer_(reinterpret_cast<uintptr_t>(consumer)) {}
 
   int64_t delivered_ms() const { return delivered_ms_; }  // Unix time
-  // Since then; 0 if the clock was put back meanwhile. Whatever time a dump came with.
-  int64_t idle_ms(int64_t now_ms) const {
-    int64_t idle = 0;
-    return __builtin_sub_overflow(now_ms, delivered_ms_, &idle) ? INT64_MAX : idle < 0 ? 0 : idle;
-  }
+  int64_t idle_ms(int64_t now_ms) const { return ms_since(delivered_ms_, now_ms); }
   StreamConsumer* consumer() const {
     return reinterpret_cast<StreamConsumer*>(consumer_ & ~kStray);
   }
@@ -134,8 +141,11 @@ class StreamGroup final : public Collection {
     return found == nullptr ? nullptr : *found;
   }
   // Requires that there is none of this name.
-  StreamConsumer& add_consumer(std::string_view name, int64_t now_ms);
+  StreamConsumer& add_consumer(std::string_view name, int64_t seen_ms,
+                               int64_t active_ms = StreamConsumer::kNever);
   void set_seen(StreamConsumer& consumer, int64_t now_ms);
+  // Told to nobody: no file that we write has this time.
+  void set_active(StreamConsumer& consumer, int64_t now_ms) { consumer.active_ms_ = now_ms; }
   // What is pending with it is forgotten; returns how many these were.
   size_t remove_consumer(StreamConsumer& consumer);
 

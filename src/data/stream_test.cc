@@ -497,7 +497,7 @@ TEST_F(StreamTest, CopiesHaveAllAndStandAlone) {
   writable().erase({3, 0});
   StreamGroup& group = writable().add_group("g", {7, 0}, 7);
   StreamConsumer& consumer = group.add_consumer("c", 42);
-  group.add_consumer("", 43);
+  group.add_consumer("", 43, 41);
   group.add({4, 0}, {11, 5, &consumer});
   const Key other = Key::of("other");
   {
@@ -515,6 +515,8 @@ TEST_F(StreamTest, CopiesHaveAllAndStandAlone) {
   const StreamGroup& copied = *copy.group("g");
   EXPECT_EQ(copied.entries_read, 7);
   EXPECT_EQ(copied.consumer("")->seen_ms(), 43);
+  EXPECT_EQ(copied.consumer("")->active_ms(), 41);
+  EXPECT_EQ(copied.consumer("c")->active_ms(), StreamConsumer::kNever);
   EXPECT_EQ(copied.find({4, 0})->deliveries(), 5U);
   EXPECT_EQ(copied.find({4, 0})->consumer(), copied.consumer("c"));
   remove(other);

@@ -184,13 +184,16 @@ bool read_consumer(RdbType type, RdbReader& in, std::vector<Pending>& all, Strea
   int64_t seen_ms = 0;
   int64_t active_ms = 0;
   uint64_t count = 0;
-  const bool there = in.text(name) && read_time(in, seen_ms) &&
-                     (type != RdbType::kStreamListpacks3 || read_time(in, active_ms)) &&
+  if (!in.text(name) || !read_time(in, seen_ms)) {
+    return false;
+  }
+  active_ms = seen_ms;  // Nobody knows better, as redis-server says where it reads older types.
+  const bool there = (type != RdbType::kStreamListpacks3 || read_time(in, active_ms)) &&
                      in.length(count);
   if (!there || group.consumer(name.view()) != nullptr) {
     return false;
   }
-  StreamConsumer& consumer = group.add_consumer(name.view(), seen_ms);
+  StreamConsumer& consumer = group.add_consumer(name.view(), seen_ms, active_ms);
   for (; count > 0; --count) {
     StreamId id;
     if (!read_id_bytes(in, id)) {

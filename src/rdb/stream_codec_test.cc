@@ -115,6 +115,8 @@ TEST_F(StreamCodec, TypesOfOtherServers) {
   EXPECT_EQ(stream->entries_added(), 1U);
   EXPECT_EQ(stream->group("g")->entries_read, 1);
   EXPECT_EQ(stream->group("g")->find({1, 1})->deliveries(), 3U);
+  EXPECT_EQ(stream->group("g")->consumer("c")->seen_ms(), 9);
+  EXPECT_EQ(stream->group("g")->consumer("c")->active_ms(), 9);
 
   Body of_7_2;
   blocks(of_7_2).n(1).n(1).n(0).n(0).n(7).n(1).s("g").n(0).n(0).n(0).n(0).n(1).s("c")
@@ -124,6 +126,7 @@ TEST_F(StreamCodec, TypesOfOtherServers) {
   stream = &Stream::of(*entry);
   EXPECT_EQ(stream->entries_added(), 7U);
   EXPECT_EQ(stream->group("g")->consumer("c")->seen_ms(), 9);
+  EXPECT_EQ(stream->group("g")->consumer("c")->active_ms(), 8);
 }
 
 class StreamBody : public StreamCodec {

@@ -19,8 +19,9 @@ enum class Rule : uint8_t {
   kNearSeconds,  // integers at most 2 apart if both are positive: TTL; and more by the slack
   kNearMs,       // integers at most 2,000 apart if both are positive: PTTL; and by the slack
   kEncoding,     // equal; or skiplist, which SORT makes of small sorted sets there, and listpack
-  // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart, and the
-  // nodes of the index are each server's own.
+  // What XPENDING and XINFO tell of streams: times and idle times at most 5,000 apart; those of
+  // consumers may be later here, which also tells of their last success; and the nodes of the index
+  // are each server's own.
   kStreamTimes,
   kChangedStream,  // the same of a changed payload, whose first id redis-server believes
   kPayload,      // of DUMP: sets and hashes in another order, lists in other nodes
