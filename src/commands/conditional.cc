@@ -17,41 +17,44 @@ void remove(Context& ctx, Edit& edit) {
   ctx.reply.integer(1);
 }
 
-// The key goes if it holds a string that meets the condition; an absent one is left alone.
-void remove_if(Context& ctx, const StringCondition& condition) {
-  Edit edit(ctx.keys, ctx.key(1));
-  if (edit.entry() == nullptr) {
+// Requires a string.
+void remove_if(Context& ctx, Edit& edit, const StringCondition& condition) {
+  if (meets(condition, edit.entry())) {
+    remove(ctx, edit);
+  } else {
     ctx.reply.integer(0);
-  } else if (check_string(ctx, *edit.entry())) {
-    if (meets(condition, edit.entry())) {
-      remove(ctx, edit);
-    } else {
-      ctx.reply.integer(0);
-    }
   }
 }
 
+// Of an absent key the condition is not even read.
 void delex(Context& ctx) {
-  if (ctx.args.size() == 2) {
-    Edit edit(ctx.keys, ctx.key(1));
-    if (edit.entry() == nullptr) {
-      ctx.reply.integer(0);
-    } else {
-      remove(ctx, edit);
-    }
+  if (ctx.args.size() != 2 && ctx.args.size() != 4) {
+    write_wrong_arity(ctx.reply, ctx.row);
     return;
   }
+  Edit edit(ctx.keys, ctx.key(1));
   std::optional<StringCondition> condition;
   size_t at = 2;
-  if (ctx.args.size() != 4 || !take_condition(ctx.args, at, condition)) {
-    ctx.reply.error(error_text::kSyntax);
+  if (edit.entry() == nullptr) {
+    ctx.reply.integer(0);
+  } else if (ctx.args.size() == 2) {
+    remove(ctx, edit);
+  } else if (edit.entry()->type() != ValueType::kString) {
+    ctx.reply.error("ERR Key should be of string type if conditions are specified");
+  } else if (!take_condition(ctx.args, at, condition)) {
+    ctx.reply.error("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
   } else if (check_condition(ctx, *condition)) {
-    remove_if(ctx, *condition);
+    remove_if(ctx, edit, *condition);
   }
 }
 
 void delifeq(Context& ctx) {
-  remove_if(ctx, {.by_digest = false, .equal = true, .operand = ctx.args[2]});
+  Edit edit(ctx.keys, ctx.key(1));
+  if (edit.entry() == nullptr) {
+    ctx.reply.integer(0);
+  } else if (check_string(ctx, *edit.entry())) {
+    remove_if(ctx, edit, {.by_digest = false, .equal = true, .operand = ctx.args[2]});
+  }
 }
 
 void digest(Context& ctx) {

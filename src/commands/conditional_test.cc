@@ -37,7 +37,8 @@ TEST(Conditional, SetByDigest) {
   EXPECT_EQ(store.run("set k x ifdne 9555e8555c62dcfd"), kNil);
   EXPECT_EQ(store.run("set k x ifdeq 9555e8555c62dcf"), kNoDigest);
   EXPECT_EQ(store.run("set k x ifdne 9555e8555c62dcfg"), kNoDigest);
-  EXPECT_EQ(store.run("set absent x ifdne 9555e8555c62dcfd"), kOk);
+  EXPECT_EQ(store.run("set absent x ifdeq nodigest"), kNil);
+  EXPECT_EQ(store.run("set absent x ifdne nodigest"), kOk) << "nobody looks at it";
   EXPECT_EQ(store.run("set k x ifdne 0000000000000000"), kOk);
 }
 
@@ -50,6 +51,7 @@ TEST(Conditional, SetTakesOneConditionOnStringsOnly) {
   }
   EXPECT_EQ(store.run("set l v ifeq a"), kWrongType);
   EXPECT_EQ(store.run("set l v ifne a"), kWrongType);
+  EXPECT_EQ(store.run("set l v ifdeq nodigest"), kWrongType);
   EXPECT_EQ(store.run("set l v"), kOk);
 }
 
@@ -65,10 +67,20 @@ TEST(Conditional, Delex) {
   EXPECT_EQ(store.run("delex c ifdne 9ec9f7918d7dfc40"), ":0\r\n");
   EXPECT_EQ(store.run("delex c ifdeq 9ec9f7918d7dfc40"), ":1\r\n");
   EXPECT_EQ(store.run("delex c ifne x"), ":0\r\n") << "nothing is there to be deleted";
-  EXPECT_EQ(store.run("delex l ifeq a"), kWrongType);
-  EXPECT_EQ(store.run("delex l ifdeq a"), kNoDigest);
-  EXPECT_EQ(store.run("delex l ifeq"), kSyntax);
-  EXPECT_EQ(store.run("delex l nosuch a"), kSyntax);
+  EXPECT_EQ(store.run("delex b nosuch a"), ":0\r\n") << "of an absent key it is not read";
+  EXPECT_EQ(store.run("delex b ifdeq a"), ":0\r\n");
+  EXPECT_EQ(store.run("delex c ifdne 9ec9f7918d7dfc4"), ":0\r\n");
+  store.run("set c test");
+  EXPECT_EQ(store.run("delex c ifdne 9ec9f7918d7dfc4"), kNoDigest);
+  EXPECT_EQ(store.run("delex c nosuch a"),
+            "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE\r\n");
+  const std::string no_string =
+      "-ERR Key should be of string type if conditions are specified\r\n";
+  EXPECT_EQ(store.run("delex l ifeq a"), no_string);
+  EXPECT_EQ(store.run("delex l nosuch a"), no_string);
+  const std::string arity = "-ERR wrong number of arguments for 'delex' command\r\n";
+  EXPECT_EQ(store.run("delex l ifeq"), arity);
+  EXPECT_EQ(store.run("delex b ifeq a b"), arity);
   EXPECT_EQ(store.run("delex l"), ":1\r\n") << "without a condition, of any type";
   EXPECT_EQ(store.run("delex l"), ":0\r\n");
 }

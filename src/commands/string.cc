@@ -75,13 +75,13 @@ void set_with_options(Context& ctx) {
   }
   int64_t expire_at_ms = 0;
   const bool expires = options.form != ExpiryForm::kNone;
-  if ((expires && !read_expiry(ctx, options.form, options.expiry_index, expire_at_ms)) ||
-      (options.condition && !check_condition(ctx, *options.condition))) {
+  if (expires && !read_expiry(ctx, options.form, options.expiry_index, expire_at_ms)) {
     return;
   }
   Edit edit(ctx.keys, ctx.key(1));
   const bool found = edit.entry() != nullptr;
-  if (options.condition && found && !check_string(ctx, *edit.entry())) {
+  if (options.condition && found &&
+      (!check_string(ctx, *edit.entry()) || !check_condition(ctx, *options.condition))) {
     return;
   }
   if (options.get && !reply_old_value(ctx, edit.entry())) {

@@ -52,9 +52,10 @@ void tell_set(Context& ctx, std::string_view key, std::string_view value, int64_
 // Takes an IFEQ, IFNE, IFDEQ or IFDNE at `index`, which is then that of its operand; false if the
 // word is another one, or there is a condition already.
 bool take_condition(Args args, size_t& index, std::optional<StringCondition>& condition);
-// False, with the error answered, if the operand is to be a digest and is none.
+// False, with the error answered, if the operand is to be a digest and is none. Of an absent key
+// nobody looks at it, as in Redis 8.4.
 bool check_condition(Context& ctx, const StringCondition& condition);
-// `entry`: of a string, or null. Requires check_condition.
+// `entry`: of a string, or null. Requires check_condition if it is none.
 bool meets(const StringCondition& condition, const Entry* entry);
 
 }  // namespace pollux

@@ -97,8 +97,13 @@ void zadd(Context& ctx) {
   }
 }
 
+// ZADD with INCR and its options, of which there is no room for one before score and member.
 void zincrby(Context& ctx) {
-  add_one(ctx, 2, {.increment = true});
+  ZsetAddOptions options;
+  options.rules.increment = true;
+  if (read_add_options(ctx, options)) {
+    add_one(ctx, options.first, options.rules);
+  }
 }
 
 void zrem(Context& ctx) {

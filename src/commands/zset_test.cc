@@ -31,6 +31,8 @@ TEST(Zset, AddRefuses) {
       {"zadd z nx xx 1 m", "-ERR XX and NX options at the same time are not compatible\r\n"},
       {"zadd z gt lt 1 m",
        "-ERR GT, LT, and/or NX options at the same time are not compatible\r\n"},
+      {"zincrby z nx m", "-ERR syntax error\r\n"},
+      {"zincrby z CH incr", "-ERR syntax error\r\n"},
       {"zadd z incr 1 a 2 b", "-ERR INCR option supports a single increment-element pair\r\n"},
       {"zadd z 1 a nan b", "-ERR value is not a valid float\r\n"},
       {"zadd s x m", "-ERR value is not a valid float\r\n"},

@@ -174,7 +174,7 @@ constexpr CommandSpec kSets[] = {
 constexpr CommandSpec kSortedSets[] = {
     {40, Rule::kExact, "ZADD <zset> (<score> <member>)*"},
     {20, Rule::kExact, "ZADD <zset> [NX|XX|GT|LT|CH|INCR]* (<score> <member>)*"},
-    {10, Rule::kExact, "ZINCRBY <zset> <score> <member>"},
+    {10, Rule::kExact, "ZINCRBY <zset> <score>|<score>|<score>|<score>|NX|CH <member>"},
     {16, Rule::kExact, "ZREM <zset> (<member>)*"},
     {5, Rule::kExact, "ZCARD <zset>"},
     {6, Rule::kExact, "ZSCORE <zset> <member>"},
