@@ -36,6 +36,7 @@ enum OptionFlag : uint32_t {
   kEmptyIsNone = 1u << 9,     // CONFIG REWRITE: an empty value needs no line
   kAlwaysWritten = 1u << 10,  // CONFIG REWRITE: has a line also at its default
   kNotEmpty = 1u << 11,       // kText: must be something
+  kDirectoryName = 1u << 12,  // must not be a path
 };
 
 // A value as it was understood.

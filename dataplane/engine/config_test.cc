@@ -344,6 +344,8 @@ TEST(ConfigLoad, SaysWhatIsWrongAndWhere) {
             "1|appendfilename \"\"|appendfilename can't be empty");
   EXPECT_EQ(load(store, "appenddirname \"\""),
             "1|appenddirname \"\"|appenddirname can't be empty");
+  EXPECT_EQ(load(store, "appenddirname a/b"),
+            "1|appenddirname a/b|appenddirname can't be a path, just a dirname");
   EXPECT_EQ(load(store, "include /nonexistent.conf"),
             "0|/nonexistent.conf|No such file or directory");
   EXPECT_EQ(load(store, "workers 0"), "1|workers 0|argument must be 'auto' or between 1 and 256");
@@ -369,6 +371,10 @@ TEST(ConfigLoad, SavePointsCollect) {
   EXPECT_EQ(load(store, "save \"900 1\""), "");
   EXPECT_EQ(value_of(store, "save"), "900 1");
   EXPECT_EQ(load(store, "save 5"), "1|save 5|Invalid save parameters");
+  EXPECT_EQ(set(store, {"save", "007 +1 60 "}), "");
+  EXPECT_EQ(value_of(store, "save"), "7 1 60 0") << "an empty word is 0";
+  EXPECT_EQ(set(store, {"save", "5 5"}), "");
+  EXPECT_NE(set(store, {"save", " 1"}), "");
 }
 
 // redis-server's defaults hold for a file without `save` too; the word that silences is `save ""`.

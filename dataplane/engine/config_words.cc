@@ -52,11 +52,12 @@ std::string join(Words words) {
 }
 
 std::optional<int64_t> whole_number(const std::string& word) {
-  // strtol's reading: signs and leading zeros are fine, anything behind the digits is not.
+  // strtol's reading: signs and leading zeros are fine, anything behind the digits is not; an empty
+  // word (CONFIG SET divides at every space) is 0.
   char* end = nullptr;
   errno = 0;
   const long long value = std::strtoll(word.c_str(), &end, 10);
-  if (word.empty() || *end != '\0' || errno != 0) {
+  if (*end != '\0' || errno != 0) {
     return std::nullopt;
   }
   return value;
@@ -70,15 +71,17 @@ bool parse_save(Words words, OptionValue& value, std::string& reason) {
     return true;
   }
   bool good = !words.empty() && words.size() % 2 == 0;
+  std::vector<std::string> numbers;
   for (size_t i = 0; good && i < words.size(); ++i) {
     const std::optional<int64_t> number = whole_number(words[i]);
     good = number && *number >= (i % 2 == 0 ? 1 : 0) && *number <= INT32_MAX;
+    numbers.push_back(std::to_string(number.value_or(0)));
   }
   if (!good) {
     reason = "Invalid save parameters";
     return false;
   }
-  value.text = join(words);
+  value.text = join(numbers);
   return true;
 }
 
@@ -178,14 +181,16 @@ bool parse_oom_values(Words words, OptionValue& value, std::string& reason) {
     reason = "wrong number of arguments";
     return false;
   }
+  std::vector<std::string> numbers;
   for (const std::string& word : words) {
     const std::optional<int64_t> number = whole_number(word);
     if (!number || *number < -2000 || *number > 2000) {
       reason = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
       return false;
     }
+    numbers.push_back(std::to_string(*number));
   }
-  value.text = join(words);
+  value.text = join(numbers);
   return true;
 }
 
