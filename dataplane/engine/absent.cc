@@ -91,7 +91,9 @@ constexpr uint32_t kAlways = kLoading | kStale;
 // (Member by member: GCC 12 takes no designated initializers here.)
 constexpr CommandRow cluster_row(std::string_view name, int arity, uint32_t flags,
                                  std::string_view since, std::string_view syntax = {},
-                                 std::string_view tips = {}) {
+                                 std::string_view tips = {},
+                                 std::string_view deprecated_since = {},
+                                 std::string_view replaced_by = {}) {
   CommandRow row{};
   row.name = name;
   row.arity = arity;
@@ -104,6 +106,8 @@ constexpr CommandRow cluster_row(std::string_view name, int arity, uint32_t flag
   row.complexity = "O(1)";
   row.syntax = syntax;
   row.tips = tips;
+  row.deprecated_since = deprecated_since;
+  row.replaced_by = replaced_by;
   return row;
 }
 
@@ -141,8 +145,8 @@ constexpr CommandRow kClusterRows[] = {
                 "slot:integer "
                 "subcommand=(IMPORTING node-id|MIGRATING node-id|NODE node-id|STABLE)"),
     cluster_row("shards", 2, 0, "7.0.0", "", kVaries),
-    cluster_row("slaves", 3, kAdmin, "3.0.0", "node-id", kVaries),
-    cluster_row("slots", 2, 0, "3.0.0", "", kVaries),
+    cluster_row("slaves", 3, kAdmin, "3.0.0", "node-id", kVaries, "5.0.0", "`CLUSTER REPLICAS`"),
+    cluster_row("slots", 2, 0, "3.0.0", "", kVaries, "7.0.0", "`CLUSTER SHARDS`"),
 };
 
 constexpr CommandRow module_row(std::string_view name, int arity, std::string_view since,
@@ -171,7 +175,8 @@ constexpr CommandRow kModuleRows[] = {
      .group = "server", .since = "4.0.0", .summary = "Names the loaded modules: none.",
      .complexity = "O(1)", .tips = "nondeterministic_output_order"},
     module_row("load", -3, "4.0.0", "path [arg...]"),
-    module_row("loadex", -3, "7.0.0", "path [arg...]"),
+    module_row("loadex", -3, "7.0.0",
+               "path [CONFIG configs=(name value)&...] [ARGS args=(arg)...]"),
     module_row("unload", 3, "4.0.0", "name"),
 };
 

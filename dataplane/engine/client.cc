@@ -169,7 +169,7 @@ constexpr CommandRow kSubcommands[] = {
      .group = "connection", .since = "2.4.0", .summary = "Describes all connections.",
      .complexity = "O(N) for N connections",
      .syntax = "[TYPE normal_master_replica_pubsub=(NORMAL|MASTER|REPLICA|PUBSUB)@5.0.0] "
-               "[ID client-id:integer...@6.2.0]",
+               "[ID id=(client-id:integer...)@6.2.0]",
      .tips = "nondeterministic_output",
      .history = "5.0.0 TYPE came in;6.2.0 ID came in"},
     {.name = "no-evict", .arity = 3, .flags = kOperator, .acl = kAclConnection,
@@ -184,7 +184,7 @@ constexpr CommandRow kSubcommands[] = {
      .syntax = "enabled=(ON|OFF)"},
     {.name = "pause", .arity = -3, .flags = kOperator, .acl = kAclConnection,
      .handler = client_pause, .route = Route::kEachWorker, .each_worker = client_pause_visit,
-     .group = "connection", .since = "3.0.0",
+     .group = "connection", .since = "2.9.50",
      .summary = "Holds back the commands of all connections for a while.", .complexity = "O(1)",
      .syntax = "timeout:integer [mode=(WRITE|ALL)@6.2.0]",
      .history = "6.2.0 WRITE and ALL came in"},

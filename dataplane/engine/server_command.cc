@@ -1,6 +1,9 @@
 // COMMAND: the command table, asked by clients. Everything is read from rows
 // (src/commands/command.h).
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/engine/engine_context.h"
@@ -107,8 +110,11 @@ void command_list(Context& ctx) {
   }
 }
 
+// Not of arguments that are found as keys are, but are none (channels; DEBUG has no spec at all).
 bool has_keys(const CommandRow& row) {
-  return row.keys[0].first != 0 || row.key_finder != nullptr;
+  return std::any_of(std::begin(row.keys), std::end(row.keys), [](const KeySpec& spec) {
+    return spec.first != 0 && spec.flags.find("not_key") == std::string_view::npos;
+  });
 }
 
 void write_keys(Context& ctx, bool with_flags) {

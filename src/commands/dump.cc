@@ -213,7 +213,8 @@ constexpr CommandRow kRows[] = {
      .summary = "The RESTORE that servers of a cluster send to each other.",
      .complexity = kRestoreComplexity,
      .syntax = kRestoreSyntax,
-     .history = kRestoreHistory},
+     .history = kRestoreHistory,
+     .syscmd = true},
 };
 
 }  // namespace

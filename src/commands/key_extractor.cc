@@ -37,12 +37,13 @@ int64_t find_keyword(const KeySpec& spec, Args args) {
   return 0;
 }
 
-bool extract_counted(const KeySpec& spec, Args args, int number, KeyIndices& keys) {
+bool extract_counted(const KeySpec& spec, Args args, int number, int64_t count_min,
+                     KeyIndices& keys) {
   if (static_cast<size_t>(spec.numkeys_at) >= args.size()) {
     return false;
   }
   const auto count = parse_int64(args[static_cast<size_t>(spec.numkeys_at)]);
-  if (!count || *count < 0) {
+  if (!count || *count < count_min) {
     return false;
   }
   const auto first = static_cast<size_t>(spec.first);
@@ -87,6 +88,7 @@ bool extract_keys(const CommandRow& row, Args args, KeyIndices& keys) {
   if (row.key_finder != nullptr) {
     return row.key_finder(args, keys);
   }
+  const int64_t count_min = (row.flags & kNoMandatoryKeys) != 0 ? 0 : 1;
   for (int i = 0; i < kKeySpecsMax; ++i) {
     const KeySpec& spec = row.keys[i];
     if (spec.first == 0) {
@@ -95,7 +97,7 @@ bool extract_keys(const CommandRow& row, Args args, KeyIndices& keys) {
     if (spec.first == kKeysUnknown) {
       continue;
     }
-    const bool fits = spec.numkeys_at != 0 ? extract_counted(spec, args, i, keys)
+    const bool fits = spec.numkeys_at != 0 ? extract_counted(spec, args, i, count_min, keys)
                                            : extract_range(spec, args, i, keys);
     if (!fits) {
       keys.clear();

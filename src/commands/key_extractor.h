@@ -60,8 +60,9 @@ class KeyIndices {
 };
 
 // Appends the keys of the command. False, with nothing said about keys, if the arguments do not
-// fit the specs (a number of keys that is none, pairs that are not complete): the handler answers
-// what is wrong with them and touches no key. A command without keys gives true and no index.
+// fit the specs (a number of keys that is none, or 0 where there must be one, pairs that are not
+// complete): the handler answers what is wrong with them and touches no key. A command without
+// keys gives true and no index.
 bool extract_keys(const CommandRow& row, Args args, KeyIndices& keys);
 
 }  // namespace pollux

@@ -58,9 +58,10 @@ TEST(KeyExtractor, KeysRememberTheirSpec) {
 }
 
 TEST(KeyExtractor, CountedKeys) {
-  const CommandRow row =
-      row_with({.first = 3, .last = 0, .step = 1, .flags = "RO", .numkeys_at = 2});
+  CommandRow row = row_with({.first = 3, .last = 0, .step = 1, .flags = "RO", .numkeys_at = 2});
   EXPECT_EQ(extract(row, {"eval", "s", "2", "a", "b", "c"}), "3 4");
+  EXPECT_EQ(extract(row, {"eval", "s", "0"}), "none");
+  row.flags = kNoMandatoryKeys;
   EXPECT_EQ(extract(row, {"eval", "s", "0"}), "");
   for (const char* count : {"-1", "2", "x", "9223372036854775807", ""}) {
     EXPECT_EQ(extract(row, {"eval", "s", count, "a"}), "none") << count;

@@ -555,8 +555,8 @@ constexpr CommandRow kRows[] = {
      .since = "5.0.0",
      .summary = "Sets what a stream says its last id is, for those who rebuild one.",
      .complexity = "O(1)",
-     .syntax = "key#0 last-id [ENTRIESADDED entries-added:integer]@7.0.0 "
-               "[MAXDELETEDID max-deleted-id]@7.0.0",
+     .syntax = "key#0 last-id [ENTRIESADDED entries_added:integer]@7.0.0 "
+               "[MAXDELETEDID max_deleted_entry_id]@7.0.0",
      .history = "7.0.0 ENTRIESADDED and MAXDELETEDID"},
 };
 

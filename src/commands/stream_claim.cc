@@ -331,7 +331,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(log N) for each id where N is the number of pending entries",
      .syntax = "key#0 group consumer min-idle-time id... [IDLE ms:integer] "
                "[TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] [FORCE] "
-               "[JUSTID] [LASTID lastid]",
+               "[JUSTID] [LASTID id]",
      .tips = "nondeterministic_output"},
     {.name = "xautoclaim",
      .arity = -6,

@@ -378,7 +378,7 @@ constexpr CommandRow kGroupRows[] = {
      .since = "5.0.0",
      .summary = "Makes a consumer group.",
      .complexity = "O(log N) where N is the number of groups",
-     .syntax = "key#0 groupname id=(id|new-id=$) [MKSTREAM] [ENTRIESREAD entries-read:integer]",
+     .syntax = "key#0 groupname id=(id|new_id=$) [MKSTREAM] [ENTRIESREAD entries_read:integer]",
      .history = "7.0.0 ENTRIESREAD"},
     {.name = "delconsumer",
      .arity = 5,
@@ -433,7 +433,7 @@ constexpr CommandRow kGroupRows[] = {
      .since = "5.0.0",
      .summary = "Sets the id behind which a group goes on reading.",
      .complexity = "O(log N) where N is the number of groups",
-     .syntax = "key#0 groupname id=(id|new-id=$) [ENTRIESREAD entries-read:integer]",
+     .syntax = "key#0 groupname id=(id|new_id=$) [ENTRIESREAD entries_read:integer]",
      .history = "7.0.0 ENTRIESREAD"},
 };
 

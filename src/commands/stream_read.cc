@@ -666,7 +666,7 @@ constexpr CommandRow kRows[] = {
      .summary = "Returns entries of streams that no consumer of a group has got yet, or those that "
                 "one has got and not acknowledged.",
      .complexity = "O(N) where N is the number of entries returned",
-     .syntax = "GROUP group-consumer=(group consumer) [COUNT count:integer] "
+     .syntax = "GROUP group_consumer=(group consumer) [COUNT count:integer] "
                "[BLOCK milliseconds:integer] [CLAIM min-idle-time:integer]@8.4.0 [NOACK] "
                "STREAMS streams=(key#0... id...)",
      .history = "8.4.0 CLAIM: what has been pending for long comes first"},

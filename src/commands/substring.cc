@@ -156,7 +156,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(M) for M returned bytes",
      .syntax = "key#0 start:integer end:integer",
      .deprecated_since = "2.0.0",
-     .replaced_by = "GETRANGE"},
+     .replaced_by = "`GETRANGE`"},
 };
 
 }  // namespace

@@ -128,7 +128,7 @@ class Parser {
         items.push_back(item());
       }
       argument.children = std::move(items);
-    } else if (items.size() == 1) {
+    } else if (items.size() == 1 && (optional || name.empty())) {
       argument = std::move(items.front());
     } else {
       argument.type = "block";

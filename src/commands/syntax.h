@@ -8,7 +8,8 @@
 //   TOKEN             a word as it is; its name is "token"
 //   TOKEN count:integer   an argument behind a word
 //   [ ... ]           optional
-//   ( ... )           a group; of several arguments a block, of several choices a oneof
+//   ( ... )           a group; of several arguments a block, of several choices a oneof, of one
+//                     argument that itself, or a block if it has a name
 //   a|b               choices, inside brackets
 //   name=X            gives X, a group as a rule, its name
 //   X...              X may be repeated;  X&... together with its token

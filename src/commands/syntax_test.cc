@@ -46,6 +46,12 @@ TEST(Syntax, RepeatedGroups) {
   EXPECT_EQ(arguments[1].name, "g");
   EXPECT_EQ(arguments[1].token, "GET");
   EXPECT_TRUE(arguments[1].optional && arguments[1].multiple && arguments[1].multiple_token);
+  const auto of_one = parse_syntax("a=(x...) (y)");
+  EXPECT_EQ(of_one[0].type, "block");
+  EXPECT_FALSE(of_one[0].multiple);
+  ASSERT_EQ(of_one[0].children.size(), 1u);
+  EXPECT_TRUE(of_one[0].children[0].multiple);
+  EXPECT_EQ(of_one[1].name, "y");
 }
 
 TEST(Syntax, EveryRowParses) {

@@ -174,7 +174,7 @@ constexpr CommandSpec kSets[] = {
 constexpr CommandSpec kSortedSets[] = {
     {40, Rule::kExact, "ZADD <zset> (<score> <member>)*"},
     {20, Rule::kExact, "ZADD <zset> [NX|XX|GT|LT|CH|INCR]* (<score> <member>)*"},
-    {10, Rule::kExact, "ZINCRBY <zset> <score>|<score>|<score>|<score>|NX|CH <member>"},
+    {10, Rule::kExact, "ZINCRBY <zset> (<score>|<score>|<score>|NX) <member>"},
     {16, Rule::kExact, "ZREM <zset> (<member>)*"},
     {5, Rule::kExact, "ZCARD <zset>"},
     {6, Rule::kExact, "ZSCORE <zset> <member>"},
@@ -397,7 +397,12 @@ constexpr CommandSpec kServer[] = {
     {2, Rule::kFlagSets, "COMMAND INFO (<command>)*", Mutilate::kNever},
     {3, Rule::kExact,
      "COMMAND GETKEYS (GET <key>|SET <key> <value>|MSET (<key> <value>)*|BITOP AND <key> (<key>)*|"
-     "PING|COPY <key> <key>|OBJECT ENCODING <key>|DEL (<key>)*|<word>|LCS <key> <key>)"},
+     "PING|COPY <key> <key>|OBJECT ENCODING <key>|DEL (<key>)*|<word>|LCS <key> <key>|"
+     "SPUBLISH <key> <value>|DEBUG OBJECT <key>)"},
+    // (Redis finds so many keys as the digits say with which the number begins.)
+    {1, Rule::kExact,
+     "COMMAND GETKEYS (ZUNION (0|1|2) <key> <key>|SINTERCARD (0|1|3) <key>|"
+     "ZDIFFSTORE <key> (0|1|2) <key>)", Mutilate::kNever},
     {1, Rule::kFlagSets, "COMMAND GETKEYSANDFLAGS (GET <key>|SET <key> <value>|DEL (<key>)*)"},
     {1, Rule::kType, "COMMAND COUNT"},
     {1, Rule::kExact, "COMMAND <word>", Mutilate::kNever},
