@@ -163,7 +163,8 @@ std::string join_lines(const std::vector<Line>& lines) {
 
 }  // namespace
 
-std::string rewritten_config(std::string_view old, std::span<const std::string> texts) {
+std::string rewritten_config(std::string_view old, std::span<const std::string> texts,
+                             bool all) {
   std::vector<Line> lines = read_lines(old);
   const size_t before = lines.size();
   bool signed_already = std::any_of(lines.begin(), lines.end(), [](const Line& line) {
@@ -179,7 +180,7 @@ std::string rewritten_config(std::string_view old, std::span<const std::string> 
       lines[i].text = next != wanted.end() ? (next++)->text : std::string();
     }
     for (; next != wanted.end(); ++next) {
-      if (!next->append) {
+      if (!next->append && !all) {
         continue;
       }
       if (!signed_already) {
@@ -221,7 +222,8 @@ bool sync_directory(std::string path) {
 
 }  // namespace
 
-std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts) {
+std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts,
+                                bool all) {
   std::string old;
   if (!read_whole_file(path, old) && errno != ENOENT) {
     return std::strerror(errno);
@@ -233,7 +235,7 @@ std::string rewrite_config_file(const std::string& path, std::span<const std::st
   if (fd < 0) {
     return std::strerror(errno);
   }
-  const bool written = write_through(fd, rewritten_config(old, texts)) &&
+  const bool written = write_through(fd, rewritten_config(old, texts, all)) &&
                        fchmod(fd, mode) == 0 && rename(temporary.c_str(), path.c_str()) == 0;
   const int error = errno;
   close(fd);

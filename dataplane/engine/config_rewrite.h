@@ -14,10 +14,13 @@ namespace pollux {
 
 // The new text of a file that read `old` (empty if there was none). `texts` are the values of all
 // options (Config::texts).
-std::string rewritten_config(std::string_view old, std::span<const std::string> texts);
+// `all`: also those that are new to the file and at their default.
+std::string rewritten_config(std::string_view old, std::span<const std::string> texts,
+                             bool all = false);
 
 // Rewrites the file at `path`: the new text goes to a temporary file beside it, to the disk, and
 // takes the old one's place (and its mode). Empty on success, else what went wrong, from errno.
-std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts);
+std::string rewrite_config_file(const std::string& path, std::span<const std::string> texts,
+                                bool all = false);
 
 }  // namespace pollux

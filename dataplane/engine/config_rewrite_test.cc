@@ -59,6 +59,14 @@ TEST(ConfigRewrite, AppendsBehindOneSignature) {
             "slowlog-max-len 5\n");
 }
 
+TEST(ConfigRewrite, AllMeansTheDefaultsToo) {
+  const std::string all =
+      rewritten_config("timeout 5\n", ConfigStore().current()->texts, /*all=*/true);
+  EXPECT_EQ(all.find("timeout 0\n"), 0U);
+  EXPECT_NE(all.find("\nappendonly no\n"), std::string::npos);
+  EXPECT_NE(all.find("\nclient-output-buffer-limit normal 0 0 0\n"), std::string::npos);
+}
+
 TEST(ConfigRewrite, AnOptionThatStandsTwiceStandsOnce) {
   EXPECT_EQ(rewritten("timeout 5\nport 7000\ntimeout 6\n# end\n"),
             "timeout 6\nport 7000\n\n# end\n");

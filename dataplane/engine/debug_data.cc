@@ -232,6 +232,31 @@ void debug_listpack(Context& ctx) {
   ctx.reply.simple("Listpack structure told in the log");
 }
 
+// In the log, what the nodes of a list hold; with a 1 as argument 3, each of them.
+void debug_quicklist(Context& ctx) {
+  const Entry* entry = asked_entry(ctx);
+  if (entry == nullptr) {
+    return;
+  }
+  if (entry->type() != ValueType::kList) {
+    ctx.reply.error("ERR Not a quicklist encoded object.");
+    return;
+  }
+  log_line(LogLevel::kWarning, "DEBUG QUICKLIST: %" PRIu64 " elements,%s",
+           static_cast<uint64_t>(ListView(*entry).size()),
+           list_nodes_text(*entry, ctx.config.encoding.list_listpack_size).c_str());
+  const auto* list = static_cast<const LargeList*>(entry->collection());
+  if (list != nullptr && ctx.args.size() == 4 && ctx.args[3] == "1") {
+    uint64_t number = 0;
+    list->for_each_node([&number](const ListNode& node) {
+      log_line(LogLevel::kWarning, "  node %" PRIu64 ": %s, %u elements, %zu bytes, room for %zu",
+               number++, node.plain() ? "plain" : "packed", node.count,
+               node.plain() ? node.capacity : node.bytes(), node.capacity);
+    });
+  }
+  ctx.reply.simple("Quicklist structure told in the log");
+}
+
 void debug_sds_length(Context& ctx) {
   const Entry* entry = asked_entry(ctx);
   if (entry == nullptr) {

@@ -12,6 +12,7 @@ void debug_digest_value(Context& ctx);
 void debug_listpack(Context& ctx);
 void debug_object(Context& ctx);
 void debug_populate(Context& ctx);
+void debug_quicklist(Context& ctx);
 void debug_sds_length(Context& ctx);
 void debug_struct_sizes(Context& ctx);
 void debug_table_of_key(Context& ctx);

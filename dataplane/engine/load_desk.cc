@@ -21,7 +21,7 @@ bool changes_keys(const CommandRow& row) {
 
 RdbFileSplitter::Options rdb_format_of(const Config& config) {
   RdbFileSplitter::Options format;
-  format.checksum = config.rdb_checksum;
+  format.checksum = config.rdb_checksum && config.data.dump_sums;
   format.databases = static_cast<uint32_t>(config.databases);
   format.text_bytes_max =
       std::max(static_cast<size_t>(config.data.bulk_bytes_max), RdbReader::kTextBytesMax);

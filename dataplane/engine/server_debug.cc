@@ -5,14 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <new>
 #include <optional>
 #include <string>
 
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/config_options.h"
+#include "dataplane/engine/config_rewrite.h"
 #include "dataplane/engine/debug_data.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
@@ -51,6 +54,27 @@ void debug_set_active_expire(Context& ctx) {
   EngineHost& host = engine_host(ctx);
   host.engine->config().change([on](Config& config) { config.active_expiry = on; });
   ctx.reply.ok();
+}
+
+void debug_skip_checksums(Context& ctx) {
+  const bool skip = std::atoi(c_string(ctx.args[2]).c_str()) != 0;
+  EngineHost& host = engine_host(ctx);
+  host.engine->config().change([skip](Config& config) { config.data.dump_sums = !skip; });
+  ctx.reply.ok();
+}
+
+// Unlike CONFIG REWRITE its worker waits for the disk.
+void debug_rewrite_config(Context& ctx) {
+  const Config& config = engine_host(ctx).worker->config();
+  const std::string problem =
+      config.config_file.empty()
+          ? "The server is running without a config file"
+          : rewrite_config_file(config.config_file, config.texts, /*all=*/true);
+  if (problem.empty()) {
+    ctx.reply.ok();
+  } else {
+    ctx.reply.error("ERR CONFIG-REWRITE-FORCE-ALL failed: " + problem);
+  }
 }
 
 void debug_change_repl_id(Context& ctx) {
@@ -185,13 +209,46 @@ void debug_reply_buffer(Context& ctx) {
 // The end, as a test of what the end leaves behind (the report in the log, a supervisor).
 void debug_segfault(Context&) { raise(SIGSEGV); }
 void debug_panic(Context&) { POLLUX_ASSERT(false && "DEBUG asked for it"); }
+void debug_out_of_memory(Context&) {
+  volatile size_t more_than_there_is = SIZE_MAX / 2;
+  static_cast<void>(::operator new(more_than_there_is));
+}
+
+// --- what there is not, and why ---
+
+void debug_no_cluster(Context& ctx) {
+  ctx.reply.error("ERR Debug option only available for cluster mode enabled setup!");
+}
+void debug_no_flush_sleep(Context& ctx) {
+  ctx.reply.error(
+      "ERR The append-only file is written by a thread of its own, which can't be put to sleep");
+}
+void debug_no_leak(Context& ctx) {
+  ctx.reply.error("ERR No memory is leaked on purpose; POPULATE takes some");
+}
+void debug_no_mallctl(Context& ctx) {
+  ctx.reply.error("ERR The allocator is not tuned from here; MEMORY MALLOC-STATS tells of it");
+}
+void debug_no_replicate(Context& ctx) {
+  ctx.reply.error("ERR This server has no replicas that could be told anything else");
+}
+void debug_no_restart(Context& ctx) {
+  ctx.reply.error(
+      "ERR This server does not start itself again; end it by SHUTDOWN, and let what supervises it "
+      "start it");
+}
 
 void debug_help(Context& ctx) {
   constexpr std::string_view kLines[] = {
       "ASSERT",
       "    Crash by an assertion.",
+      "AOF-FLUSH-SLEEP, CLUSTERLINK, CRASH-AND-RECOVER, LEAK, MALLCTL, MALLCTL-STR, REPLICATE,",
+      "RESTART",
+      "    Not here: each answers why.",
       "CHANGE-REPL-ID",
       "    Draw another replication id.",
+      "CONFIG-REWRITE-FORCE-ALL",
+      "    CONFIG REWRITE with all options, also those at their defaults.",
       "DIGEST",
       "    A hash over all data, the same as redis-server's over the same data.",
       "DIGEST-VALUE <key> [<key> ...]",
@@ -210,12 +267,16 @@ void debug_help(Context& ctx) {
       "    Write a line to the log.",
       "OBJECT <key>",
       "    How a value is stored.",
+      "OOM",
+      "    Crash as if there were no memory left.",
       "PANIC",
       "    The same as ASSERT.",
       "POPULATE <count> [<prefix>] [<size>]",
       "    Make as many keys, prefix:0 and on, where they don't exist.",
       "PROTOCOL <type>",
       "    Answer a value of that type of the protocol.",
+      "QUICKLIST <key> [<0|1>]",
+      "    Tell of the nodes of a list in the log; with 1, of each.",
       "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
       "    Save the RDB file, drop all keys, load them from it again. NOSAVE: from the file that",
       "    is there. NOFLUSH: the keys stay. MERGE: those of the file take their places.",
@@ -225,7 +286,11 @@ void debug_help(Context& ctx) {
       "    Crash by SIGSEGV.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether due keys are removed before somebody asks for them.",
-      "PAUSE-CRON, SET-DISABLE-DENY-SCRIPTS, REPLYBUFFER, QUICKLIST-PACKED-THRESHOLD",
+      "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+      "    Whether RESTORE and RDB files go unchecked. (What RESTORE has taken so is not loaded",
+      "    from an append-only file.)",
+      "PAUSE-CRON, SET-DISABLE-DENY-SCRIPTS, REPLYBUFFER, QUICKLIST-PACKED-THRESHOLD,",
+      "DROP-CLUSTER-PACKET-FILTER",
       "    Accepted, for test suites; there is nothing here to turn off.",
       "SLEEP <seconds>",
       "    Stop a worker (number 0) for that long.",
@@ -248,29 +313,42 @@ struct DebugRow {
 constexpr size_t kAnyNumber = SIZE_MAX;
 constexpr DebugRow kDebugRows[] = {
     {"help", 2, 2, debug_help},
+    {"aof-flush-sleep", 3, 3, debug_no_flush_sleep},
     {"assert", 2, 2, debug_panic},
     {"change-repl-id", 2, 2, debug_change_repl_id},
     {"client-eviction", 2, 2, debug_client_eviction},
+    {"clusterlink", 5, 5, debug_no_cluster},
+    {"config-rewrite-force-all", 2, 2, debug_rewrite_config},
+    {"crash-and-recover", 2, 3, debug_no_restart},
     {"digest", 2, 2, debug_digest},
     {"digest-value", 2, kAnyNumber, debug_digest_value},
+    {"drop-cluster-packet-filter", 3, 3, debug_nothing},
     {"error", 3, 3, debug_error},
     {"htstats", 3, 3, debug_table_stats},
     {"htstats-key", 3, 3, debug_table_of_key},
+    {"leak", 3, 3, debug_no_leak},
     {"listpack", 3, 3, debug_listpack},
     {"loadaof", 2, 2, debug_reload},
     {"log", 3, 3, debug_log},
+    {"mallctl", 3, 4, debug_no_mallctl},
+    {"mallctl-str", 3, 4, debug_no_mallctl},
     {"object", 3, 3, debug_object},
+    {"oom", 2, 2, debug_out_of_memory},
     {"panic", 2, 2, debug_panic},
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
+    {"quicklist", 3, 4, debug_quicklist},
     {"quicklist-packed-threshold", 3, 3, debug_packed_threshold},
     {"reload", 2, kAnyNumber, debug_reload},
+    {"replicate", 3, kAnyNumber, debug_no_replicate},
     {"replybuffer", 4, 4, debug_reply_buffer},
+    {"restart", 2, 3, debug_no_restart},
     {"sdslen", 3, 3, debug_sds_length},
     {"segfault", 2, 2, debug_segfault},
     {"set-active-expire", 3, 3, debug_set_active_expire},
     {"set-disable-deny-scripts", 3, 3, debug_nothing},
+    {"set-skip-checksum-validation", 3, 3, debug_skip_checksums},
     {"sleep", 3, 3, debug_sleep},
     {"stringmatch-len", 4, 4, debug_string_match},
     {"stringmatch-test", 2, 2, debug_string_match_test},
@@ -289,8 +367,10 @@ void debug(Context& ctx) {
 }
 
 bool find_debug_key(Args args, KeyIndices& keys) {
-  if (args.size() == 3 && (is_word(args[1], "object") || is_word(args[1], "listpack") ||
-                           is_word(args[1], "sdslen") || is_word(args[1], "htstats-key"))) {
+  const bool of_key = is_word(args[1], "object") || is_word(args[1], "listpack") ||
+                      is_word(args[1], "sdslen") || is_word(args[1], "htstats-key");
+  if ((args.size() == 3 && of_key) ||
+      ((args.size() == 3 || args.size() == 4) && is_word(args[1], "quicklist"))) {
     keys.append(2, 0);
   } else if (is_word(args[1], "digest-value")) {
     for (size_t i = 2; i < args.size(); ++i) {

@@ -26,6 +26,7 @@ struct DataConfig {
   EvictionRules eviction;                // maxmemory-policy and what goes with it
   EncodingLimits encoding;               // *-max-listpack-* and their kin
   bool rdb_compression = true;           // rdbcompression
+  bool dump_sums = true;                 // RESTORE checks them; DEBUG SET-SKIP-CHECKSUM-VALIDATION
 };
 
 struct Context;

@@ -93,7 +93,7 @@ bool read_ttl(Context& ctx, bool absolute, int64_t& at_ms) {
 // Whether the payload holds one value, and nothing else; answers the error. How it is framed is
 // looked at first, so that nothing is built of one that ends too soon.
 bool read_payload(Context& ctx, LooseValue& value) {
-  const std::optional<std::string_view> body = open_dump_payload(ctx.args[3]);
+  const std::optional<std::string_view> body = open_dump_payload(ctx.args[3], ctx.config.dump_sums);
   if (!body) {
     ctx.reply.error("ERR DUMP payload version or checksum are wrong");
     return false;

@@ -98,7 +98,7 @@ void DumpPayload::write_to(ByteSink& sink) {
   }
 }
 
-std::optional<std::string_view> open_dump_payload(std::string_view payload) {
+std::optional<std::string_view> open_dump_payload(std::string_view payload, bool check_sum) {
   constexpr size_t kFooterBytes = kVersionBytes + kSumBytes;
   if (payload.size() < kFooterBytes) {
     return std::nullopt;
@@ -108,7 +108,7 @@ std::optional<std::string_view> open_dump_payload(std::string_view payload) {
   uint64_t sum = 0;
   std::memcpy(&version, summed.data() + summed.size() - kVersionBytes, kVersionBytes);
   std::memcpy(&sum, payload.data() + summed.size(), kSumBytes);
-  if (version > kRdbVersionMax || sum != crc64(summed)) {
+  if (version > kRdbVersionMax || (check_sum && sum != crc64(summed))) {
     return std::nullopt;
   }
   return summed.substr(0, summed.size() - kVersionBytes);

@@ -45,9 +45,9 @@ class DumpPayload final : public ByteSink {
   std::vector<Piece> pieces_;
 };
 
-// Of a payload, type and value; nothing if it is none, its sum is wrong, or its version is one that
-// we do not know.
-std::optional<std::string_view> open_dump_payload(std::string_view payload);
+// Of a payload, type and value; nothing if it is none, its sum is wrong (unless that is not to be
+// checked), or its version is one that we do not know.
+std::optional<std::string_view> open_dump_payload(std::string_view payload, bool check_sum = true);
 
 // Bytes that the value would take in RDB format, without its type.
 size_t rdb_value_bytes(const Entry& entry, bool compress);

@@ -1,5 +1,6 @@
 """DEBUG and LOLWUT."""
 
+import os
 import re
 
 import redis
@@ -59,7 +60,12 @@ class Debug(Case):
                         "QUICKLIST-PACKED-THRESHOLD 4293918721",
                         "HTSTATS-KEY", "HTSTATS-KEY a b", "HTSTATS-KEY nosuch",
                         "HTSTATS-KEY text", "HTSTATS-KEY small", "HTSTATS-KEY numbers",
-                        "HTSTATS-KEY list", "HTSTATS-KEY stream", "STRUCTSIZE x"):
+                        "HTSTATS-KEY list", "HTSTATS-KEY stream", "STRUCTSIZE x",
+                        "QUICKLIST", "QUICKLIST nosuch", "QUICKLIST text", "QUICKLIST small 1",
+                        "QUICKLIST list 1 2", "CLUSTERLINK KILL to x", "CLUSTERLINK KILL to",
+                        "DROP-CLUSTER-PACKET-FILTER 1", "DROP-CLUSTER-PACKET-FILTER", "LEAK",
+                        "AOF-FLUSH-SLEEP", "MALLCTL", "MALLCTL-STR", "REPLICATE",
+                        "SET-SKIP-CHECKSUM-VALIDATION", "SET-SKIP-CHECKSUM-VALIDATION x"):
             with self.subTest(request):
                 self.assertEqual(ask(ours, "DEBUG", *request.split()),
                                  ask(theirs, "DEBUG", *request.split()))
@@ -115,9 +121,68 @@ class Debug(Case):
         self.assertEqual(ask(client, "DEBUG", "STRINGMATCH-LEN", "a*c", "abbbc"), 1)
         self.assertEqual(ask(client, "DEBUG", "STRINGMATCH-LEN", "a*c", "abbb"), 0)
 
+    @pollux_only
+    def test_quicklist_is_told_in_the_log(self):
+        server = self.start(enable_debug_command="yes")
+        client = server.redis()
+        client.rpush("small", "a", "b")
+        client.rpush("large", *("x" * 100 for _ in range(1000)))
+        for request in ("small", "small 1", "large", "large x", "large 1"):
+            self.assertIn(b"told in the log", ask(client, "DEBUG", "QUICKLIST", *request.split()))
+        log = server.log(limit=100_000)
+        self.assertIn("DEBUG QUICKLIST: 2 elements, ql_nodes:1", log)
+        nodes = int(re.search(rb"ql_nodes:(\d+)", ask(client, "DEBUG", "OBJECT", "large")).group(1))
+        self.assertGreater(nodes, 1)
+        self.assertEqual(log.count("DEBUG QUICKLIST: 1000 elements, ql_nodes:%d" % nodes), 3)
+        self.assertEqual(log.count(": packed, "), nodes)
+
+    @pollux_only
+    def test_checksums_that_are_not_checked(self):
+        ours, theirs = self.both()
+        theirs.set("k", "value")
+        payload = theirs.dump("k")
+        broken = payload[:-1] + bytes([payload[-1] ^ 1])
+        for skip, answer in (("0", "-DUMP payload version or checksum are wrong"), ("1", b"OK"),
+                             ("0", "-DUMP payload version or checksum are wrong")):
+            for client in (ours, theirs):
+                self.assertEqual(ask(client, "DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", skip), b"OK")
+                self.assertEqual(ask(client, "RESTORE", "k", "0", broken, "REPLACE"), answer)
+        self.assertEqual(ours.get("k"), b"value")
+
+    @only_once
+    @pollux_only
+    def test_rewrites_all_options(self):
+        path = os.path.join(self.new_directory(), "c.conf")
+        with open(path, "w") as file:
+            file.write("# mine\nenable-debug-command yes\nsave \"\"\n")
+        server = self.start(config=path, dir="/tmp")
+        client = server.redis()
+        self.assertEqual(ask(client, "DEBUG", "CONFIG-REWRITE-FORCE-ALL"), b"OK")
+        with open(path) as file:
+            lines = file.read().splitlines()
+        self.assertEqual(lines[:3], ["# mine", "enable-debug-command yes", "save \"\""])
+        self.assertIn("hz 10", lines)
+        self.assertIn("appendonly no", lines)
+        server.stop()
+        again = self.start(config=path, dir="/tmp").redis()
+        self.assertEqual(again.config_get("hz"), {"hz": "10"})
+        without = self.start(enable_debug_command="yes").redis()
+        self.assertIn("without a config file", ask(without, "DEBUG", "CONFIG-REWRITE-FORCE-ALL"))
+
+    @only_once
+    @pollux_only
+    def test_what_is_not_there_says_why(self):
+        client = self.start(enable_debug_command="yes").redis()
+        for request in ("AOF-FLUSH-SLEEP 1", "LEAK x", "MALLCTL x", "MALLCTL-STR x 1",
+                        "REPLICATE all", "RESTART", "CRASH-AND-RECOVER 5"):
+            with self.subTest(request):
+                answer = ask(client, "DEBUG", *request.split())
+                self.assertTrue(answer.startswith("-"), answer)
+                self.assertNotIn("unknown subcommand", answer)
+
     @only_once
     def test_crashes(self):
-        for command in ("SEGFAULT", "ASSERT", "PANIC"):
+        for command in ("SEGFAULT", "ASSERT", "PANIC", "OOM"):
             server = self.start(enable_debug_command="yes")
             client = server.redis()
             with self.assertRaises(redis.RedisError):
