@@ -147,6 +147,8 @@ void AofKeeper::take_trial() {
   if (writer_.is_off() && !closed_) {
     trial_ = due;
     writer_.try_out();
+  } else if (writer_.rewrites_alone()) {
+    writer_.stop();  // nobody waits for that; redis-server gives it up, too
   } else if (wanted_) {
     desk.end_trial(due, /*can=*/true);  // it is there already
   }

@@ -102,16 +102,16 @@ class SaveDesk final : public SnapshotSource {
 
   // --- the first worker ---
   bool wants_cut(Instant now) const {
-    return stage_.load(std::memory_order_seq_cst) == Stage::kAsked && !(now < cut_again_);
+    return stage_.load(std::memory_order_seq_cst) == Stage::kAsked && !rests(now);
   }
-  // Its lease was withdrawn: not before that moment.
-  void put_cut_off(Instant until) {
-    cut_again_ = until;
+  // Its lease was withdrawn: not for the next millisecond.
+  void put_cut_off(Instant now) {
+    put_off_at_ = now;
     cuts_put_off_.fetch_add(1, std::memory_order_relaxed);
   }
   // Whether there is something that no wake tells of.
   bool cut_is_put_off(Instant now) const {
-    return stage_.load(std::memory_order_relaxed) == Stage::kAsked && now < cut_again_;
+    return stage_.load(std::memory_order_relaxed) == Stage::kAsked && rests(now);
   }
   // How often that was. Any thread.
   int64_t cuts_put_off() const { return cuts_put_off_.load(std::memory_order_relaxed); }
@@ -177,6 +177,11 @@ class SaveDesk final : public SnapshotSource {
     return parts_[lane / RecordOut::kLanes]->pools[lane % RecordOut::kLanes];
   }
 
+  bool rests(Instant now) const {
+    constexpr int64_t kUs = 1'000;
+    const int64_t since_us = now.us - put_off_at_.us;
+    return since_us >= 0 && since_us < kUs;  // the clock may be put back
+  }
   void tell_storage();
   void tell_history();
 
@@ -195,7 +200,7 @@ class SaveDesk final : public SnapshotSource {
   Order order_;
 
   std::atomic<Stage> stage_{Stage::kNone};
-  Instant cut_again_;  // the first worker's
+  Instant put_off_at_;  // the first worker's
   std::atomic<int64_t> cuts_put_off_{0};
   std::atomic<bool> cancelled_{false};
   std::atomic<uint32_t> shards_left_{0};

@@ -19,7 +19,6 @@ constexpr double kSaveSliceUs = 30;
 // So long a cut may keep all shards waiting for the slowest of them; then it is tried again, but
 // not for longer than a second.
 constexpr double kCutWaitUs = 200;
-constexpr int64_t kCutAgainUs = 1'000;
 constexpr int64_t kCutTriesUs = 1'000'000;
 // After a save that has failed, save points wait so long.
 constexpr int64_t kRetryMs = 5'000;
@@ -32,17 +31,20 @@ bool Worker::wants_cut() const {
          (!loading() || engine_.load_desk().is_whole());
 }
 
-// For the owners' acknowledgements.
+// For the owners' acknowledgements, and does not for ever.
 bool Worker::cut_waits() const {
-  return lease_.step == LeaseStep::kParking && lease_.purpose == LeaseFor::kSnapshot;
+  if (lease_.step != LeaseStep::kParking || lease_.purpose != LeaseFor::kSnapshot) {
+    return false;
+  }
+  const int64_t since_order_us = now_.us - engine_.save_desk()->ordered_at().us;
+  return since_order_us >= 0 && since_order_us <= kCutTriesUs;  // the clock may be put back
 }
 
 // All owners that have acknowledged stand still until the slowest comes, which may be in the middle
 // of a command of a tenth of a second. Nobody has asked for a cut at this very moment: so it is
 // given up and tried again a little later, and only one that was ordered a second ago waits.
 bool Worker::cut_waits_too_long() {
-  SaveDesk* const desk = engine_.save_desk();
-  if (!cut_waits() || now_.us - desk->ordered_at().us > kCutTriesUs) {
+  if (!cut_waits()) {
     return false;
   }
   // Stepped by hand, by chance: a turn must not depend on the clock.
@@ -51,7 +53,7 @@ bool Worker::cut_waits_too_long() {
   if (stepped ? rng_.below(8) != 0 : waited_us < kCutWaitUs) {
     return false;
   }
-  desk->put_cut_off({now_.us + kCutAgainUs});
+  engine_.save_desk()->put_cut_off(now_);
   return true;
 }
 

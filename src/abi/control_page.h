@@ -156,8 +156,9 @@ struct alignas(64) SaveBlock {
   Counter keys_total;  // 0 before the cut
   Counter keys_saved;  // that are in the file so far
   Counter written_bytes;  // so far; in the end the length of the file
-  // Of RDB files only; the next three of those that nobody waited for, as SAVE and SHUTDOWN do.
+  // Of RDB files only.
   Counter saves_begun;
+  // The next three are of those in the background: that nobody waited for, as SAVE and SHUTDOWN do.
   Counter saves_ended;  // however they ended
   Counter last_failed;  // 1: the last one did (one given up does not count), and none is done since
   Counter last_duration_s;

@@ -274,6 +274,24 @@ class OnAndOff(RewriteCase):
         self.assertEqual(self.serve().redis().get("a"), b"kept")
 
     @only_once
+    @pollux_only
+    def test_without_a_history_gives_way_to_one(self):
+        """A history that is turned on waits for no rewrite without one."""
+        server = self.serve(appendonly="no", save="")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", "300000")
+        together = client.pipeline(transaction=False)
+        together.execute_command("BGREWRITEAOF")
+        together.config_set("appendonly", "yes")
+        self.assertEqual(together.execute()[1], True)
+        self.eventually(lambda: self.in_force(server), 20, what="in force")
+        client.set("after", "1")
+        self.assertEqual(self.info(server)["aof_last_bgrewrite_status"], "ok")
+        self.settle()
+        self.end(server, signal.SIGKILL)
+        again = self.serve().redis()
+        self.assertEqual((again.dbsize(), again.get("after")), (300001, b"1"))
+
     def test_without_a_history_that_can_not_be_made(self):
         server = self.serve(appendonly="no", save="")
         client = server.redis()
