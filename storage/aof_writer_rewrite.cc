@@ -44,7 +44,6 @@ void AofWriter::start_apart(bool owed) {
   in_doubt_ = owed;
   ending_ = Ending::kNo;
   other_bytes_ = base_bytes_ = 0;
-  failures_ = 0;
   tell();
 }
 
@@ -128,6 +127,10 @@ void AofWriter::close() {
   life_ = Life::kOff;
   ending_ = Ending::kNo;
   write_fails_ = in_doubt_ = alone_ = false;
+  // The next one may begin at once, and SHUTDOWN waits for it: for one that has failed it does not.
+  failures_ = 0;
+  renew_failed_at_ = {};
+  figures_.rewrite_failures.set(0);
 }
 
 int AofWriter::measure(const std::string& name, uint64_t& bytes) {

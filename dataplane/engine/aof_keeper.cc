@@ -117,14 +117,14 @@ void AofKeeper::take_wishes() {
   rewrite_asked_ = false;
 }
 
-// While a snapshot is saved, a policy that lets them rest is as no: who waits for one leaves
-// (Worker::all_durable), and what is not synced then is so behind it.
+// While a snapshot is saved, everysec is as no if syncs may rest. Not always, where whoever has his
+// answer is promised that it is on disk.
 void AofKeeper::rest_syncs() {
-  const bool rest = syncs_rest_ && engine_.save_desk()->under_way();
+  const bool rest =
+      syncs_rest_ && options_.fsync == Fsync::kEverysec && engine_.save_desk()->under_way();
   if (rest != resting_) {
     resting_ = rest;
     set_options();
-    engine_.disk_moved();
   }
 }
 

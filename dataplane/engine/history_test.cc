@@ -253,26 +253,6 @@ TEST_F(AlwaysTest, WithoutSyncsNobodyWaits) {
   }
 }
 
-// no-appendfsync-on-rewrite: nobody syncs while a snapshot is saved, and so nobody waits for that.
-TEST_F(AlwaysTest, WhileASnapshotIsSavedSyncsMayRest) {
-  MemoryClient c = client(1);
-  MemoryClient other = client(0);
-  SaveDesk& desk = *scheduler_->engine().save_desk();
-  desk.set_waker([] {});
-  ask(other, {"CONFIG", "SET", "no-appendfsync-on-rewrite", "yes"});
-  EXPECT_EQ(ask(c, {"SET", "a", "1"}), "");
-  EXPECT_EQ(ask(other, {"BGSAVE"}), "+Background saving started\r\n");
-  EXPECT_EQ(come(c), "+OK\r\n");
-  EXPECT_EQ(ask(c, {"SET", "b", "1"}), "+OK\r\n");
-  EXPECT_EQ(ask(c, {"WAITAOF", "1", "0", "0"}), "") << "which is honest";
-  ASSERT_NE(desk.take_order(), nullptr);
-  desk.finish(/*saved=*/false);
-  EXPECT_EQ(ask(other, {"GET", "b"}), "") << "it is not on disk";
-  save_all();
-  EXPECT_EQ(come(c), "*2\r\n:1\r\n:0\r\n");
-  EXPECT_EQ(come(other), "$1\r\n1\r\n");
-}
-
 TEST_F(HistoryTest, WaitaofHearsOfASyncThatNoReplyWaitsFor) {
   start("appendfsync no");
   MemoryClient c = client(1);

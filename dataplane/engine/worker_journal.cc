@@ -102,13 +102,10 @@ size_t Worker::may_be_sent(Session& session) {
   return open;
 }
 
-// Up to where nobody has to wait. With appendfsync no nobody syncs what they would wait for, nor
-// while a snapshot is saved, with no-appendfsync-on-rewrite.
+// Up to where nobody has to wait. With appendfsync no nobody syncs what they would wait for.
 Ticket Worker::all_durable() const {
   const Journal& journal = *engine_.journal();
-  const bool rest = config_->aof.syncs_rest && engine_.save_desk() != nullptr &&
-                    engine_.save_desk()->under_way();
-  const bool comes = journal.promises() && config_->aof.fsync != Fsync::kNo && !rest;
+  const bool comes = journal.promises() && config_->aof.fsync != Fsync::kNo;
   return comes ? journal.durable() : Ticket{UINT64_MAX};
 }
 

@@ -305,6 +305,30 @@ class OnAndOff(RewriteCase):
         self.rewrite(client)
         self.check_files()
 
+    @only_once
+    def test_an_end_behind_one_that_has_failed(self):
+        """What failed before is no reason to leave without the history that is to be."""
+        server = self.serve(appendonly="no", save="")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", "200000")
+        with open(self.files(DIRECTORY), "wb"):
+            pass  # in the place of the directory
+        resp = Resp(server)
+        for words in (("MULTI",), ("CONFIG", "SET", "appendonly", "yes"), ("EXEC",)):
+            resp(*words)
+        self.eventually(lambda: self.info(server)["aof_last_bgrewrite_status"] == "err", 20, "told")
+        resp("CONFIG", "SET", "appendonly", "no")
+        os.unlink(self.files(DIRECTORY))
+        resp("CONFIG", "SET", "appendonly", "yes")
+        resp.send("SHUTDOWN")
+        if not resp.ended():  # an error: its base is not done
+            self.eventually(lambda: self.in_force(server), 20, what="in force")
+            self.end(server, signal.SIGTERM)
+        else:
+            self.assertEqual(server.wait(30), 0)
+            server.stop()
+        self.assertEqual(self.serve().redis().dbsize(), 200000)
+
     @pollux_only
     def test_one_that_begins_when_the_server_ends(self):
         """Nobody waits for its base."""
