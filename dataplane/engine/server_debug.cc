@@ -211,7 +211,8 @@ void debug_segfault(Context&) { raise(SIGSEGV); }
 void debug_panic(Context&) { POLLUX_ASSERT(false && "DEBUG asked for it"); }
 void debug_out_of_memory(Context&) {
   volatile size_t more_than_there_is = SIZE_MAX / 2;
-  static_cast<void>(::operator new(more_than_there_is));
+  void* volatile memory = ::operator new(more_than_there_is);  // volatile: else it is left out
+  ::operator delete(memory);
 }
 
 // --- what there is not, and why ---
