@@ -173,7 +173,8 @@ TEST_F(EvictionTest, LfuKeepsWhatIsInUseWhileAllElseGoes) {
     ASSERT_EQ(evict_and_compact(20), 0);
     keys_.bind(ShardId{0}, 0, now_);
     for (int i = kHot; i < 200; i += 1 + round % 2) {
-      Edit edit(keys_, Key::of(name(i)));
+      const std::string key = name(i);  // the edit refers to it
+      Edit edit(keys_, Key::of(key));
       if (edit.entry() != nullptr) {
         edit.remove();
         edit.notify(KeyEvent::kDel);
@@ -346,7 +347,8 @@ TEST_F(EvictionTest, OfEquallyColdKeysThoseOfTheLargestShardGoFirst) {
     keys.set_access(rules_.access);
     const auto set_there = [&](int number) {
       keys.bind(ShardId{0}, 0, now_);
-      Edit edit(keys, Key::of(name(number)));
+      const std::string key = name(number);  // the edit refers to it
+      Edit edit(keys, Key::of(key));
       edit.set_string("v");
       edit.notify(KeyEvent::kSet);
     };
