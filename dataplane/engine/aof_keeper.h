@@ -78,7 +78,7 @@ class AofKeeper {
   BaseMaker base_;
   AofWriter writer_;
   AofWriter::Options options_;  // as the configuration has them
-  bool syncs_rest_ = false;     // while a snapshot is saved: no-appendfsync-on-rewrite
+  bool syncs_rest_ = false;     // no-appendfsync-on-rewrite
   bool resting_ = false;        // they do
   bool wanted_;                 // there is to be a history
   bool ending_ = false;

@@ -66,7 +66,7 @@ struct AofConfig {
   std::string file;             // appendfilename
   int64_t backlog_bytes_max = 64 << 20;  // aof-backlog-max: changes that wait for the disk
   bool refuses_when_full = false;        // aof-backlog refuse: writes then; else they wait
-  bool syncs_rest = false;               // no-appendfsync-on-rewrite: while a snapshot is saved
+  bool syncs_rest = false;  // no-appendfsync-on-rewrite: with everysec, while a snapshot is saved
   bool operator==(const AofConfig&) const = default;
 };
 
