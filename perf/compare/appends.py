@@ -16,6 +16,7 @@ def run(start, options, pipeline, requests):
     """Microseconds of CPU per SET, storage threads included, and SETs per second, of a server that
     is started for it."""
     with start({"save": "", "auto-aof-rewrite-percentage": 0, **options}) as server:
+        loads.wait_loaded(server.redis())
         loads.benchmark(server.port, "set", pipeline, requests // 10, KEYS)
         before = server.cpu_seconds()
         rate = loads.benchmark(server.port, "set", pipeline, requests, KEYS)["rate"]

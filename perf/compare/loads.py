@@ -23,6 +23,11 @@ def pinned(cpu):
     return QUIET + ["taskset", "-c", str(cpu)]
 
 
+def wait_loaded(client):
+    while client.info("persistence")["loading"]:
+        time.sleep(0.01)
+
+
 def benchmark(port, operation, pipeline, requests, keys, connections=50, value_bytes=64):
     """One redis-benchmark run: requests/s and latencies in ms. Keys are 16 bytes."""
     command = pinned(CLIENT_CPU) + [

@@ -8,11 +8,6 @@ import time
 import loads
 
 
-def wait_loaded(client):
-    while client.info("persistence")["loading"]:
-        time.sleep(0.01)
-
-
 def wait_saved(client):
     while client.info("persistence")["rdb_bgsave_in_progress"]:
         time.sleep(0.003)
