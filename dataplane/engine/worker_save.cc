@@ -14,8 +14,9 @@ namespace pollux {
 
 namespace {
 
-// Of each turn. Whoever asks meanwhile waits so much longer.
-constexpr double kSaveSliceUs = 30;
+// Of each turn. Whoever asks meanwhile waits so much longer: with 30, the p99 of four clients was
+// three times what it is without a save, with 8 less than two times; a save takes no longer.
+constexpr double kSaveSliceUs = 8;
 // So long a cut may keep all shards waiting for the slowest of them; then it is tried again, but
 // not for longer than a second.
 constexpr double kCutWaitUs = 200;

@@ -127,7 +127,7 @@ void name_thread(const char* name) {
 }
 
 void lower_thread_priority() {
-  constexpr int kNice = 15;
+  constexpr int kNice = 19;
   // On Linux this is of the thread. A refusal changes nothing that matters.
   setpriority(PRIO_PROCESS, 0, kNice);
 }

@@ -20,9 +20,9 @@ std::optional<std::vector<int>> parse_cpu_list(std::string_view text);
 
 // Pins the calling thread. False, with errno, if the kernel refuses.
 bool pin_thread(int cpu);
-// For ps, top and gdb; the kernel keeps 15 bytes.
 // The calling thread gives way to others of the process.
 void lower_thread_priority();
+// For ps, top and gdb; the kernel keeps 15 bytes.
 void name_thread(const char* name);
 
 // Empty if the processor has all that the build needs, else the names of what is missing.

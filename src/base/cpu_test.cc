@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -47,6 +49,17 @@ TEST(CpuTest, PinsAndNamesAThread) {
     EXPECT_STREQ(name, "a-name-longer-t");
   });
   thread.join();
+}
+
+TEST(CpuTest, GivesWay) {
+  const auto priority = [] { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); };
+  const int before = priority();
+  std::thread thread([&] {
+    lower_thread_priority();
+    EXPECT_GT(priority(), before);
+  });
+  thread.join();
+  EXPECT_EQ(priority(), before);
 }
 
 }  // namespace
