@@ -32,7 +32,13 @@ FLOORS = {
     # Transports: each implements the engine's port; none sees another.
     "dataplane/kernel": ENGINE + ["src/uring"],
     "dataplane/sim": ENGINE,
-    "dataplane/tcp": ENGINE,
+    "dataplane/tcp/wire": ["src/base"],
+    "dataplane/tcp/tables": ["src/base", "dataplane/tcp/wire"],
+    "dataplane/tcp/recovery": ["src/base", "dataplane/tcp/wire"],
+    "dataplane/tcp": ENGINE + ["dataplane/tcp/wire", "dataplane/tcp/tables",
+                               "dataplane/tcp/recovery"],
+    # The network that stacks are tried on.
+    "dataplane/sim/net": ["src/base", "dataplane/tcp/wire"],
     "dataplane/dpdk": ENGINE + ["dataplane/tcp"],
     # The only room that knows everything.
     "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",
