@@ -275,7 +275,7 @@ constexpr CommandRow kRows[] = {
      .route = Route::kSession,
      .group = "server", .since = "1.0.0", .summary = "Begins to save the data.",
      .complexity = "O(1)",
-     .syntax = "[operation=(schedule=(SCHEDULE@3.2.2)|cancel=(CANCEL@8.1.0))]",
+     .syntax = "operation=[SCHEDULE@3.2.2|CANCEL@8.1.0]",
      .history = "3.2.2 SCHEDULE came in;8.1.0 CANCEL came in"},
 };
 

@@ -69,3 +69,18 @@ class Command(Case):
                 self.assertEqual(have[name][:-1], fact[:-1], name)
             else:
                 self.assertEqual(have[name], fact, name)
+
+    @pollux_only
+    def test_what_is_chosen_is_no_block_of_one(self):
+        def blocks_of_one(arguments, choices=False):
+            for argument in arguments:
+                fields = dict(zip(argument[::2], argument[1::2]))
+                children = fields.get(b"arguments", [])
+                if choices and fields[b"type"] == b"block" and len(children) == 1:
+                    yield fields[b"name"]
+                yield from blocks_of_one(children, fields[b"type"] == b"oneof")
+
+        docs = ask(self.start().redis(), "COMMAND", "DOCS")
+        for name, doc in zip(docs[::2], docs[1::2]):
+            arguments = dict(zip(doc[::2], doc[1::2])).get(b"arguments", [])
+            self.assertEqual(list(blocks_of_one(arguments)), [], name)
