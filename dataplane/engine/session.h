@@ -41,6 +41,22 @@ enum class Stall : uint8_t {
   kTurn,    // it has had its share of this turn
 };
 
+// Why a session's next request is refused, in Redis' order of checks.
+enum class Bar : uint8_t {
+  kNone,
+  kRequest,     // itself, as BurstItem::problem says
+  kProtected,   // DEBUG, and the configuration does not let this client
+  kNoAuth,
+  kNotInMulti,
+  kSubscribed,  // RESP2: a reply could not be told from a message
+  kLoading,
+  kMonitoring,  // one that monitors counts as a replica
+  kMemory,
+  kSavesFail,
+  kDiskFails,   // that of the append-only history
+  kDiskBehind,
+};
+
 // CLIENT REPLY. kSkipNext becomes kSkipping when the next command begins.
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping };
 

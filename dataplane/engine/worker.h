@@ -252,13 +252,14 @@ class Worker {
   void prefetch_burst();
   size_t run_part(BurstPart& part);
   bool run_item(Session& session, const BurstItem& item, Args args);
-  bool admissible(const Session& session, const CommandRow& row);
-  static bool may_run_while_listening(const Session& session, const CommandRow& row);
+  Bar bar_of(const Session& session, const BurstItem& item);
+  Bar bar_of(const Session& session, const CommandRow& row);
+  bool admissible(const Session& s, const CommandRow& row) { return bar_of(s, row) == Bar::kNone; }
   static bool barred_while_subscribed(const Session& session, const CommandRow& row);
   bool barred_while_loading(const Session& session, const CommandRow& row) const;
   bool protected_command_allowed(const Session& session);
-  std::string refusal(const Session& session, const CommandRow& row);
-  void refuse(Session& session, const BurstItem& item, Args args);
+  std::string refusal(Bar bar, const CommandRow& row) const;
+  void refuse(Session& session, const BurstItem& item, Bar bar, Args args);
   bool run_on_shard(Session& session, const BurstItem& item, Args args);
   void run_here(Session& session, const BurstItem& item, Args args);
   CommandCost run_cell(Cell& cell, Args args);
@@ -298,8 +299,7 @@ class Worker {
   void note_disk_wait();
   void end_disk_wait(Session& session);
   bool disk_fails() const;
-  bool disk_refuses(const Session& session, const CommandRow& row) const;
-  std::string disk_refusal() const;
+  Bar disk_bar(const Session& session, const CommandRow& row) const;
   bool disk_has_caught_up() const;
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
@@ -309,7 +309,7 @@ class Worker {
   };
   Transaction& transaction_of(Session& session);
   bool run_in_multi(Session& session, const BurstItem& item, Args args);
-  bool admissible_in_multi(const Session& session, const CommandRow& row);
+  static bool needs_memory_in_multi(const Session& session, const CommandRow& row);
   void refuse_exec(Session& session, Reply& reply, std::string_view why);
   bool run_exec(Session& session, const BurstItem& item);
   bool send_exec(Session& session, const BurstItem& item, ShardId shard);

@@ -1,6 +1,7 @@
 // Running requests: in place, on another worker's shard through a cell, for another worker. The
 // order of a session's replies and effects is kept here.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "dataplane/engine/member_prefetch.h"
@@ -115,8 +116,8 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
   if (session.in_multi) {
     return run_in_multi(session, item, args);
   }
-  if (item.problem != BurstItem::Problem::kNone || !admissible(session, *item.row)) {
-    refuse(session, item, args);
+  if (const Bar bar = bar_of(session, item); bar != Bar::kNone) {
+    refuse(session, item, bar, args);
     return true;
   }
   if (paused() && held_back(session, *item.row)) [[unlikely]] {
@@ -148,28 +149,32 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
 }
 
 // Whether the command may run at all; if not, refuse says why.
-bool Worker::admissible(const Session& session, const CommandRow& row) {
-  if (!session.authenticated && (row.flags & kNoAuth) == 0) {
-    return false;
-  }
-  if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
-    return false;
-  }
-  if (session.in_multi && !admissible_in_multi(session, row)) {
-    return false;
-  }
-  if (barred_while_loading(session, row) || ((row.flags & kDenyOom) != 0 && out_of_memory()) ||
-      disk_refuses(session, row)) {
-    return false;
-  }
-  return may_run_while_listening(session, row);
+Bar Worker::bar_of(const Session& session, const BurstItem& item) {
+  return item.problem == BurstItem::Problem::kNone ? bar_of(session, *item.row) : Bar::kRequest;
 }
 
-// A client of RESP2 that listens to channels can't tell a reply from a message; one that monitors
-// counts as a replica, as in Redis.
-bool Worker::may_run_while_listening(const Session& session, const CommandRow& row) {
-  return !barred_while_subscribed(session, row) &&
-         (!session.monitoring || (row.flags & (kReadonly | kWrite)) == 0);
+Bar Worker::bar_of(const Session& session, const CommandRow& row) {
+  if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
+    return Bar::kProtected;
+  }
+  if (!session.authenticated && (row.flags & kNoAuth) == 0) {
+    return Bar::kNoAuth;
+  }
+  if (session.in_multi && barred_in_multi(row)) {
+    return Bar::kNotInMulti;
+  }
+  if (barred_while_subscribed(session, row)) {
+    return Bar::kSubscribed;
+  }
+  if (barred_while_loading(session, row)) {
+    return Bar::kLoading;
+  }
+  if (session.monitoring && (row.flags & (kReadonly | kWrite)) != 0) {
+    return Bar::kMonitoring;
+  }
+  const bool needs_memory = (row.flags & kDenyOom) != 0 ||
+                            (session.in_multi && needs_memory_in_multi(session, row));
+  return needs_memory && out_of_memory() ? Bar::kMemory : disk_bar(session, row);
 }
 
 bool Worker::barred_while_subscribed(const Session& session, const CommandRow& row) {
@@ -185,36 +190,45 @@ bool Worker::protected_command_allowed(const Session& session) {
   return config_->debug_command_local && (peer.loopback || peer.unix_socket);
 }
 
-// What is said to a command that is not admissible.
-std::string Worker::refusal(const Session& session, const CommandRow& row) {
-  if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
-    return std::string(error_text::kDebugNotAllowed);
+std::string Worker::refusal(Bar bar, const CommandRow& row) const {
+  switch (bar) {
+    case Bar::kNone:
+    case Bar::kRequest:
+      break;
+    case Bar::kProtected:
+      return std::string(error_text::kDebugNotAllowed);
+    case Bar::kNoAuth:
+      return std::string(error_text::kNoAuth);
+    case Bar::kNotInMulti:
+      return std::string(error_text::kNotInMulti);
+    case Bar::kSubscribed: {
+      // Redis gives no code to what EXEC quotes if it has just put it together.
+      std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";
+      append_full_name(text, row);
+      text += '\'';
+      text += error_text::kNotWhileSubscribed;
+      return text;
+    }
+    case Bar::kLoading:
+      return std::string(error_text::kLoading);
+    case Bar::kMonitoring:
+      return std::string(error_text::kMonitorHasNoKeys);
+    case Bar::kMemory:
+      return std::string(error_text::kOutOfMemory);
+    case Bar::kSavesFail:
+      return std::string(error_text::kSavesFail);
+    case Bar::kDiskFails:
+      return std::string("MISCONF Errors writing to the AOF file: ") +
+             std::strerror(static_cast<int>(engine_.page().aof.last_error.get()));
+    case Bar::kDiskBehind:
+      return std::string(error_text::kDiskBehind);
   }
-  if (!session.authenticated && (row.flags & kNoAuth) == 0) {
-    return std::string(error_text::kNoAuth);
-  }
-  if (session.in_multi && barred_in_multi(row)) {
-    return std::string(error_text::kNotInMulti);
-  }
-  if (!barred_while_subscribed(session, row)) {
-    const bool lacks_memory =
-        ((row.flags & kDenyOom) != 0 || session.in_multi) && out_of_memory();
-    return barred_while_loading(session, row)       ? std::string(error_text::kLoading)
-           : !may_run_while_listening(session, row) ? std::string(error_text::kMonitorHasNoKeys)
-           : lacks_memory                           ? std::string(error_text::kOutOfMemory)
-           : saves_fail_                            ? std::string(error_text::kSavesFail)
-                                                    : disk_refusal();
-  }
-  // Redis gives no code to what EXEC quotes if it has just put it together.
-  std::string text = row.route == Route::kExec ? "Can't execute '" : "ERR Can't execute '";
-  append_full_name(text, row);
-  text += '\'';
-  text += error_text::kNotWhileSubscribed;
-  return text;
+  POLLUX_ASSERT(false);
+  return {};
 }
 
 // Answers what is wrong with a request that will not run, in Redis' order of checks.
-void Worker::refuse(Session& session, const BurstItem& item, Args args) {
+void Worker::refuse(Session& session, const BurstItem& item, Bar bar, Args args) {
   const bool known = item.problem == BurstItem::Problem::kNone ||
                      item.problem == BurstItem::Problem::kArity;
   session.last_command = known ? item.row : nullptr;
@@ -252,9 +266,9 @@ void Worker::refuse(Session& session, const BurstItem& item, Args args) {
       break;
     case BurstItem::Problem::kNone:
       if (item.row->route == Route::kExec) {
-        refuse_exec(session, reply, refusal(session, *item.row));
+        refuse_exec(session, reply, refusal(bar, *item.row));
       } else {
-        reply.error(refusal(session, *item.row));
+        reply.error(refusal(bar, *item.row));
       }
       break;
   }

@@ -191,21 +191,22 @@ Stall Worker::must_wait(uint32_t flags) {
 
 // Whether the command is refused: what it changes could not be saved, or not yet. Who asks whether
 // the server is well (PING) is told, too, as in Redis; not of a disk that is only behind.
-bool Worker::disk_refuses(const Session& session, const CommandRow& row) const {
-  const bool fails = saves_fail_ || (changes_.enabled() && disk_fails());
-  const bool behind =
-      changes_.enabled() && config_->aof.refuses_when_full && engine_.journal()->is_full();
-  return ((fails || behind) && (flags_of(session, row) & kWrite) != 0) ||
-         (fails && (row.flags & kTellsOfDisk) != 0);
+Bar Worker::disk_bar(const Session& session, const CommandRow& row) const {
+  const bool writes = (flags_of(session, row) & kWrite) != 0;
+  if (writes || (row.flags & kTellsOfDisk) != 0) {
+    if (saves_fail_) {
+      return Bar::kSavesFail;
+    }
+    if (changes_.enabled() && disk_fails()) {
+      return Bar::kDiskFails;
+    }
+  }
+  const bool behind = writes && changes_.enabled() && config_->aof.refuses_when_full &&
+                      engine_.journal()->is_full();
+  return behind ? Bar::kDiskBehind : Bar::kNone;
 }
 
 bool Worker::disk_fails() const { return engine_.page().aof.last_write_failed.get() != 0; }
-
-std::string Worker::disk_refusal() const {
-  return disk_fails() ? std::string("MISCONF Errors writing to the AOF file: ") +
-                            std::strerror(static_cast<int>(engine_.page().aof.last_error.get()))
-                      : std::string(error_text::kDiskBehind);
-}
 
 bool Worker::disk_has_caught_up() const {
   return !wait_journal_.empty() && !engine_.journal()->is_full();

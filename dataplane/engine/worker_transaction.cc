@@ -46,9 +46,9 @@ void Worker::count_watches(Session& session, const Watching& added) {
 
 // A request of a session in MULTI. False if it must wait.
 bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
-  if (item.problem != BurstItem::Problem::kNone || !admissible(session, *item.row)) {
+  if (const Bar bar = bar_of(session, item); bar != Bar::kNone) {
     session.transaction->fail();
-    refuse(session, item, args);
+    refuse(session, item, bar, args);
     return true;
   }
   if (paused() && held_back(session, *item.row)) [[unlikely]] {
@@ -82,16 +82,11 @@ bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
   return true;
 }
 
-// The checks that only a session in MULTI has. Against a queue that grows without end, all that is
-// queued needs memory; EXEC does if one of its commands does.
-bool Worker::admissible_in_multi(const Session& session, const CommandRow& row) {
-  if (barred_in_multi(row)) {
-    return false;
-  }
-  const bool needs_memory =
-      row.in_multi != InMulti::kAtOnce ||
-      (row.route == Route::kExec && (session.transaction->flags() & kDenyOom) != 0);
-  return !needs_memory || !out_of_memory();
+// Against a queue that grows without end, all that is queued needs memory; EXEC does if one of its
+// commands does.
+bool Worker::needs_memory_in_multi(const Session& session, const CommandRow& row) {
+  return row.in_multi != InMulti::kAtOnce ||
+         (row.route == Route::kExec && (session.transaction->flags() & kDenyOom) != 0);
 }
 
 // EXEC that may not run, and why: the end of the transaction, if there is one, and of watches even
