@@ -346,6 +346,8 @@ TEST(ConfigLoad, SaysWhatIsWrongAndWhere) {
             "1|appenddirname \"\"|appenddirname can't be empty");
   EXPECT_EQ(load(store, "appenddirname a/b"),
             "1|appenddirname a/b|appenddirname can't be a path, just a dirname");
+  EXPECT_EQ(load(store, "appendfilename a\\b"),
+            "1|appendfilename a\\b|appendfilename can't be a path, just a filename");
   EXPECT_EQ(load(store, "include /nonexistent.conf"),
             "0|/nonexistent.conf|No such file or directory");
   EXPECT_EQ(load(store, "workers 0"), "1|workers 0|argument must be 'auto' or between 1 and 256");

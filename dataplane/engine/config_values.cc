@@ -162,7 +162,9 @@ bool parse_option(const OptionRow& row, Words words, OptionValue& value, std::st
     reason = std::string(row.name) + " can't be empty";
     return false;
   }
-  if ((row.flags & (kFileName | kDirectoryName)) != 0 && word.find('/') != std::string::npos) {
+  // Redis reads no manifest of an append-only history with a backslash in a name.
+  if ((row.flags & (kFileName | kDirectoryName)) != 0 &&
+      word.find_first_of("/\\") != std::string::npos) {
     reason = std::string(row.name) + " can't be a path, just a " +
              ((row.flags & kFileName) != 0 ? "filename" : "dirname");
     return false;
