@@ -1,5 +1,7 @@
 #include "src/data/key_table.h"
 
+#include <immintrin.h>
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -87,9 +89,12 @@ constexpr Shifts make_shifts() {
 
 constexpr Shifts kShifts = make_shifts();
 
-__m256i shifted(__m256i lanes, const uint32_t (&from)[8]) {
-  return _mm256_permutevar8x32_epi32(lanes,
-                                     _mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
+__m256i load(const uint32_t (&lanes)[8]) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(lanes));
+}
+
+__m256i shifted(const uint32_t (&lanes)[8], const uint32_t (&from)[8]) {
+  return _mm256_permutevar8x32_epi32(load(lanes), load(from));
 }
 
 }  // namespace
@@ -98,15 +103,15 @@ unsigned KeyTable::Bucket::below(uint32_t tag) const {
   // AVX2 compares signed; flipping the top bit maps one order to the other.
   const __m256i flip = _mm256_set1_epi32(INT32_MIN);
   const __m256i bound = _mm256_xor_si256(_mm256_set1_epi32(static_cast<int>(tag)), flip);
-  const __m256i less = _mm256_cmpgt_epi32(bound, _mm256_xor_si256(load_tags(), flip));
+  const __m256i less = _mm256_cmpgt_epi32(bound, _mm256_xor_si256(load(tags), flip));
   return static_cast<unsigned>(
       std::popcount(static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(less)))));
 }
 
 // Whatever is in the last slot is pushed out.
 void KeyTable::Bucket::insert_at(unsigned slot, uint32_t tag, Handle handle) {
-  const __m256i new_tags = shifted(load_tags(), kShifts.up[slot]);
-  const __m256i new_handles = shifted(load_handles(), kShifts.up[slot]);
+  const __m256i new_tags = shifted(tags, kShifts.up[slot]);
+  const __m256i new_handles = shifted(handles, kShifts.up[slot]);
   _mm256_store_si256(reinterpret_cast<__m256i*>(tags), new_tags);
   _mm256_store_si256(reinterpret_cast<__m256i*>(handles), new_handles);
   tags[slot] = tag;
@@ -114,8 +119,8 @@ void KeyTable::Bucket::insert_at(unsigned slot, uint32_t tag, Handle handle) {
 }
 
 void KeyTable::Bucket::erase_at(unsigned slot) {
-  const __m256i new_tags = shifted(load_tags(), kShifts.down[slot]);
-  const __m256i new_handles = shifted(load_handles(), kShifts.down[slot]);
+  const __m256i new_tags = shifted(tags, kShifts.down[slot]);
+  const __m256i new_handles = shifted(handles, kShifts.down[slot]);
   _mm256_store_si256(reinterpret_cast<__m256i*>(tags), new_tags);
   _mm256_store_si256(reinterpret_cast<__m256i*>(handles), new_handles);
   tags[kBucketSlots - 1] = kFreeTag;
