@@ -25,14 +25,12 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/tcp/tables/index_list.h"
 #include "dataplane/tcp/wire/address.h"
 #include "src/base/assert.h"
 #include "src/base/prefetch.h"
 
 namespace pollux::tcp {
-
-// No connection.
-inline constexpr uint32_t kNoIndex = ~uint32_t{0};
 
 // Who has the flows.
 template <typename T>
