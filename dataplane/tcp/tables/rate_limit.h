@@ -1,0 +1,111 @@
+// How often what anyone on the network can provoke is answered: challenge ACKs and ACKs of segments
+// outside the window (RFC 5961 7), RSTs, ICMP errors (RFC 1812 4.3.2.8, RFC 4443 2.4 f).
+//
+// A limit that many share is a channel: who uses it up learns from his own answers whether somebody
+// else was answered, and so what a foreign connection expects (CVE-2016-5696: challenge ACKs;
+// CVE-2020-25705: ICMP). So the limits that answer are those of one connection or of one group of
+// addresses by keyed hash; that of the core stands far above them, for its own protection; and all
+// intervals are random about their mean, so that the number of answers in a time is not known.
+//
+// A bucket is a virtual schedule (GCRA, ITU-T I.371): one moment, at which it will be full again.
+// Belongs to one core.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/tcp/tables/siphash.h"
+#include "dataplane/tcp/wire/address.h"
+#include "dataplane/tcp/wire/moment.h"
+
+namespace pollux::tcp {
+
+// On average one in `interval_ns`, and about `burst` >= 1 at once after a time without.
+struct RateLimit {
+  int64_t interval_ns = 0;
+  uint32_t burst = 1;
+};
+
+// Random intervals, by a key that nobody outside knows.
+class Jitter {
+ public:
+  explicit Jitter(SipKey key) : key_(key) {}
+  // Uniform in [ns / 2, ns * 3 / 2). `ns`: at most 2^40 (18 minutes).
+  int64_t around(int64_t ns);
+
+ private:
+  const SipKey key_;
+  uint64_t count_ = 0;
+};
+
+// Full at first.
+class TokenBucket {
+ public:
+  bool may_take(const RateLimit& limit, Moment now) const {
+    return full_at_ <= now || full_at_ - now <= limit.interval_ns * (limit.burst - int64_t{1});
+  }
+  // Requires may_take.
+  void take(const RateLimit& limit, Moment now, Jitter& jitter) {
+    full_at_ = std::max(full_at_, now) + jitter.around(limit.interval_ns);
+  }
+
+ private:
+  Moment full_at_{INT64_MIN};
+};
+static_assert(sizeof(TokenBucket) == 8);
+
+// Answers to segments of connections, each of which has a bucket of its own.
+class ConnectionLimiter {
+ public:
+  struct Config {
+    RateLimit connection;
+    RateLimit core;
+  };
+  // RFC 5961 7 suggests 10 in 5 s.
+  static constexpr Config kChallengeAcks = {{500 * kMillisecondNs, 10},
+                                            {100 * kMicrosecondNs, 1000}};
+  // Two peers who both think the other is out of the window would go on for ever; half a second is
+  // more than any good reason for such an ACK needs.
+  static constexpr Config kOutOfWindowAcks = {{500 * kMillisecondNs, 1},
+                                              {100 * kMicrosecondNs, 1000}};
+
+  ConnectionLimiter(SipKey key, const Config& config) : config_(config), jitter_(key) {}
+
+  // Whether to answer; then it is counted.
+  bool allow(TokenBucket& connection, Moment now);
+
+ private:
+  const Config config_;
+  Jitter jitter_;
+  TokenBucket core_;
+};
+
+// Answers where there is no connection: by the address they go to, of IPv6 by its /64, of which one
+// host has all. Addresses share 1024 buckets by keyed hash.
+class AddressLimiter {
+ public:
+  struct Config {
+    RateLimit address;
+    RateLimit core;
+  };
+  static constexpr Config kResets = {{10 * kMillisecondNs, 100}, {20 * kMicrosecondNs, 5000}};
+  static constexpr Config kIcmp = {{100 * kMillisecondNs, 10}, {kMillisecondNs, 200}};
+
+  AddressLimiter(SipKey key, const Config& config) : config_(config), key_(key), jitter_(key) {}
+
+  // Whether to answer; then it is counted.
+  bool allow(const IpAddress& remote, Moment now);
+
+  static constexpr size_t kBuckets = 1024;
+
+ private:
+  const Config config_;
+  const SipKey key_;
+  Jitter jitter_;
+  TokenBucket core_;
+  std::array<TokenBucket, kBuckets> addresses_;
+};
+
+}  // namespace pollux::tcp

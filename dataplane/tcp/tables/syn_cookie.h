@@ -1,0 +1,80 @@
+// SYN cookies (RFC 4987 3.6): while SYNs come faster than entries for them last, the sequence
+// number of the SYN-ACK says all that an entry would, and the ACK brings it back.
+//
+//   cookie = F(flow) + ISN of the peer + period * 2^24 + (H(flow, period) + MSS code) mod 2^24
+//
+// A period is 2^36 ns, 68.7 s, in which the clock of ordinary ISNs (isn.h) goes on by 2^24 too. So
+// cookies of a flow grow from period to period and, with the ISN of the peer, within one; they are
+// good for the period they were made in and the next one. The MSS is one of 8, 3 bits. Of the 2^32
+// numbers that somebody may guess who saw no cookie of this flow, 16 are good (2^-28); and none is
+// unless some cookie was made within two periods.
+//
+// With timestamps the low 6 bits of the SYN-ACK's TSval carry the other options; without them there
+// is no place, and the connection goes without. Belongs to one core; only cores with the same keys
+// take each other's cookies.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/tcp/tables/siphash.h"
+#include "dataplane/tcp/tables/syn_options.h"
+#include "dataplane/tcp/wire/address.h"
+#include "dataplane/tcp/wire/moment.h"
+#include "dataplane/tcp/wire/seq.h"
+
+namespace pollux::tcp {
+
+class SynCookies {
+ public:
+  static constexpr unsigned kPeriodShift = 36;
+  static constexpr int64_t kPeriodNs = int64_t{1} << kPeriodShift;
+  // What is kept of an MSS: the greatest of these that is not above it. Below the first there is
+  // none; a peer who offers less gets it all the same (the floor against tiny segments).
+  static constexpr std::array<uint16_t, 8> kMss = {88, 536, 1220, 1380, 1440, 1460, 4312, 8940};
+
+  enum class Verdict {
+    kGood,
+    kNoneMade,  // none was made for as long as it could be good
+    kTooOld,    // its period is neither this nor the last one; or it is none
+    kForged,    // it is none of this flow and this ISN of the peer
+  };
+  struct Check {
+    Verdict verdict = Verdict::kForged;
+    SynOptions options;  // if it is good
+  };
+
+  // Two keys: what is common to all cookies of a flow must not help with the rest.
+  SynCookies(SipKey flow_key, SipKey period_key) : flow_key_(flow_key), period_key_(period_key) {}
+
+  // The sequence number of the SYN-ACK. `mss` is the peer's.
+  Seq make(const Flow& flow, Seq peer_isn, uint16_t mss, Moment now);
+
+  // Of an ACK that belongs to no connection: its SEG.ACK - 1 and SEG.SEQ - 1, and the timestamp
+  // that it echoes (TSecr), if it has one.
+  Check check(const Flow& flow, Seq peer_isn, Seq cookie, std::optional<uint32_t> echoed,
+              Moment now) const;
+
+  // TSval of a SYN-ACK with a cookie: at most 64 ticks before `timestamp`, the true one.
+  static uint32_t timestamp_with(uint32_t timestamp, const SynOptions& options);
+
+ private:
+  static constexpr unsigned kCodeBits = 24;
+  static constexpr uint32_t kCodeMask = (1U << kCodeBits) - 1;
+  static constexpr uint32_t kPeriodsGood = 2;
+
+  static uint32_t period_of(Moment now) { return static_cast<uint32_t>(now.ns >> kPeriodShift); }
+  uint32_t flow_part(const Flow& flow) const {
+    return static_cast<uint32_t>(flow_secret(flow_key_, flow));
+  }
+  uint32_t period_part(const Flow& flow, uint32_t period) const {
+    return static_cast<uint32_t>(flow_secret(period_key_, flow, uint64_t{period}));
+  }
+
+  const SipKey flow_key_;
+  const SipKey period_key_;
+  std::optional<Moment> last_made_;
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,65 @@
+#include "dataplane/tcp/tables/syn_table.h"
+
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+
+SynTable::SynTable(SipKey key, const Config& config)
+    : config_(config), entries_(key, config.capacity) {
+  POLLUX_ASSERT(config.retransmits <= kRetransmitsMax && config.timeout_ns > 0);
+}
+
+SynEntry* SynTable::find(uint64_t hash, const Flow& flow) {
+  const uint32_t index = entries_.find(hash, flow);
+  return index == kNoIndex ? nullptr : &entries_[index];
+}
+
+SynEntry* SynTable::insert(uint64_t hash, const Flow& flow, Seq peer_isn, Seq our_isn,
+                           const SynOptions& options, uint32_t peer_timestamp, Moment now) {
+  const uint32_t index = entries_.take(hash, flow);
+  if (index == kNoIndex) {
+    return nullptr;
+  }
+  SynEntry& entry = entries_[index];
+  entry.peer_isn = peer_isn;
+  entry.our_isn = our_isn;
+  entry.peer_timestamp = peer_timestamp;
+  entry.set_options(options);
+  wait(index, now);
+  return &entry;
+}
+
+void SynTable::erase(SynEntry& entry) {
+  const uint32_t index = entries_.index_of(entry);
+  queues_[entry.retransmits].remove(index, entries_.at());
+  entries_.release(index);
+}
+
+void SynTable::wait(uint32_t index, Moment now) {
+  SynEntry& entry = entries_[index];
+  entry.due = clock_.tick_of(now + (config_.timeout_ns << entry.retransmits));
+  queues_[entry.retransmits].push_back(index, entries_.at());
+}
+
+const IndexList* SynTable::earliest() const {
+  const IndexList* first = nullptr;
+  Moment first_due = kNever;
+  for (const IndexList& queue : queues_) {
+    if (queue.empty()) {
+      continue;
+    }
+    const Moment due = clock_.moment_of(entries_[queue.front()].due);
+    if (due < first_due) {
+      first_due = due;
+      first = &queue;
+    }
+  }
+  return first;
+}
+
+Moment SynTable::next_deadline() const {
+  const IndexList* const queue = earliest();
+  return queue == nullptr ? kNever : clock_.moment_of(entries_[queue->front()].due);
+}
+
+}  // namespace pollux::tcp
