@@ -98,7 +98,7 @@ class FlowRecords {
     SipKey key;
     std::unique_ptr<Record[]> records;
 
-    bool is(uint32_t index, const Flow& flow) const { return records[index].flow == flow; }
+    bool is(uint32_t index, const Flow& flow) const { return same_flow(records[index].flow, flow); }
     uint64_t hash(uint32_t index) const { return flow_hash(key, records[index].flow); }
     void prefetch(uint32_t index) const { pollux::prefetch(&records[index]); }
   };

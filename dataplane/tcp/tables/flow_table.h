@@ -35,10 +35,23 @@ namespace pollux::tcp {
 // Who has the flows.
 template <typename T>
 concept FlowKeys = requires(const T& keys, uint32_t index, const Flow& flow) {
-  { keys.is(index, flow) } -> std::same_as<bool>;  // that connection is of this flow
+  { keys.is(index, flow) } -> std::same_as<bool>;  // it is of this flow (same_flow)
   { keys.hash(index) } -> std::same_as<uint64_t>;  // flow_hash of its flow
   keys.prefetch(index);                            // asks for what is() and hash() read
 };
+
+// What == says, for is(): as words. (With ==, which GCC 12 makes two calls of memcmp and a frame
+// of spilled registers, a find among 10,000 took half as long again.)
+inline bool same_flow(const Flow& a, const Flow& b) {
+  static_assert(sizeof(Flow) == 36 && offsetof(Flow, local_port) == 32);
+  uint64_t a_words[4];
+  uint64_t b_words[4];
+  std::memcpy(a_words, &a, sizeof a_words);
+  std::memcpy(b_words, &b, sizeof b_words);
+  return ((a_words[0] ^ b_words[0]) | (a_words[1] ^ b_words[1]) | (a_words[2] ^ b_words[2]) |
+          (a_words[3] ^ b_words[3]) | static_cast<unsigned>(a.local_port ^ b.local_port) |
+          static_cast<unsigned>(a.remote_port ^ b.remote_port)) == 0;
+}
 
 // A cache line of entries. Free ones have the tag 0.
 struct alignas(64) FlowBucket {

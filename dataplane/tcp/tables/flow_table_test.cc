@@ -35,7 +35,7 @@ class Connections {
   const Flow& flow(uint32_t index) const { return flows_[index]; }
   uint64_t hash_of(const Flow& flow) const { return flow_hash(kKey, flow) & mask_; }
 
-  bool is(uint32_t index, const Flow& flow) const { return flows_[index] == flow; }
+  bool is(uint32_t index, const Flow& flow) const { return same_flow(flows_[index], flow); }
   uint64_t hash(uint32_t index) const { return hash_of(flows_[index]); }
   void prefetch(uint32_t index) const { pollux::prefetch(&flows_[index]); }
 
@@ -80,6 +80,17 @@ TEST(FlowTableTest, OnlyTheWholeFlowCounts) {
   EXPECT_EQ(find(table, connections, 0), 0U);
   EXPECT_EQ(find(table, connections, 1), 1U);
   EXPECT_FALSE(table.erase(0, 7));  // of the same hash, but not there
+}
+
+TEST(FlowTableTest, SameFlowIsEquality) {
+  const Flow flow = flow_of(5);
+  for (size_t bit = 0; bit < 8 * sizeof(Flow); ++bit) {
+    Flow other = flow;
+    EXPECT_TRUE(same_flow(flow, other));
+    reinterpret_cast<uint8_t*>(&other)[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    EXPECT_FALSE(same_flow(flow, other));
+    EXPECT_FALSE(flow == other);
+  }
 }
 
 TEST(FlowTableTest, FullSaysSoAndChangesNothing) {

@@ -86,6 +86,7 @@ class TimerWheel {
   static constexpr unsigned kTopSlots = 1U << kTopBits;
   static constexpr unsigned kAllSlots = 2 * kSlots + kTopSlots;
   static constexpr unsigned kNone = ~0U;
+  static_assert(kAllSlots / 64 < 64);
 
   // The next slot that has something to do, and its first tick. kNone: there is none.
   struct Next {
@@ -102,6 +103,16 @@ class TimerWheel {
     return static_cast<unsigned>(slots) & (level == 2 ? kTopSlots - 1 : kSlots - 1);
   }
   bool used(unsigned slot) const { return first_[slot] != kNoIndex; }
+  void set_used(unsigned slot) {
+    words_[slot / 64] |= uint64_t{1} << (slot % 64);
+    used_words_ |= uint64_t{1} << (slot / 64);
+  }
+  void set_unused(unsigned slot) {
+    words_[slot / 64] &= ~(uint64_t{1} << (slot % 64));
+    if (words_[slot / 64] == 0) {
+      used_words_ &= ~(uint64_t{1} << (slot / 64));
+    }
+  }
 
   void file(uint32_t index, TimerNode& node);
   void unlink(TimerNode& node, uint32_t index);
@@ -115,6 +126,7 @@ class TimerWheel {
   Nodes& nodes_;
   int64_t tick_;                         // all nodes of ticks before it came up, or are in due_
   uint32_t due_ = kNoIndex;              // the nodes of the last tick, not yet touched
+  uint64_t used_words_ = 0;              // a bit per word below that is not 0
   uint64_t words_[kAllSlots / 64] = {};  // a bit per used slot
   uint32_t first_[kAllSlots];
 };
@@ -167,7 +179,7 @@ void TimerWheel<Nodes>::file(uint32_t index, TimerNode& node) {
     nodes_.timer(node.next).prev = index;
   }
   first_[slot] = index;
-  words_[slot / 64] |= uint64_t{1} << (slot % 64);
+  set_used(slot);
 }
 
 template <TimerNodes Nodes>
@@ -180,7 +192,7 @@ void TimerWheel<Nodes>::unlink(TimerNode& node, uint32_t index) {
   } else if (first_[node.slot] == index) {
     first_[node.slot] = node.next;
     if (node.next == kNoIndex) {
-      words_[node.slot / 64] &= ~(uint64_t{1} << (node.slot % 64));
+      set_unused(node.slot);
     }
   } else {
     due_ = node.next;
@@ -197,10 +209,14 @@ unsigned TimerWheel<Nodes>::first_used(unsigned level, unsigned from) const {
   }
   unsigned word = (begin + from) / 64;
   uint64_t bits = words_[word] & ~uint64_t{0} << from % 64;
-  while (bits == 0) {
-    if (++word == (begin + slots) / 64) {
+  if (bits == 0) {
+    // The words after it, of this level. (There are 36 in all, so no shift is by 64.)
+    const uint64_t words =
+        used_words_ & ~uint64_t{0} << (word + 1) & ((uint64_t{1} << ((begin + slots) / 64)) - 1);
+    if (words == 0) {
       return kNone;
     }
+    word = static_cast<unsigned>(std::countr_zero(words));
     bits = words_[word];
   }
   return word * 64 + static_cast<unsigned>(std::countr_zero(bits));
@@ -261,7 +277,7 @@ size_t TimerWheel<Nodes>::advance(Moment now, size_t nodes_max, Due due) {
     // Taken off the wheel, so that what is armed for the past meanwhile waits for its turn.
     due_ = first_[next.slot];
     first_[next.slot] = kNoIndex;
-    words_[next.slot / 64] &= ~(uint64_t{1} << (next.slot % 64));
+    set_unused(next.slot);
     tick_ = next.tick + 1;
   }
   return touched;
