@@ -89,7 +89,8 @@ class FlowTable {
 
   // The index, or kNoIndex.
   uint32_t find(uint64_t hash, const Flow& flow) const;
-  // Requires that the flow is not there. False, and nothing done, if capacity_max are there.
+  // Requires that the flow is not there, and that the connection has it already (and still has it
+  // when it is erased): a move may ask. False, and nothing done, if capacity_max are there.
   [[nodiscard]] bool insert(uint64_t hash, uint32_t index);
   // By index, without looking at any flow. False if it is not there.
   bool erase(uint64_t hash, uint32_t index);
