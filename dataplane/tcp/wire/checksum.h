@@ -1,0 +1,56 @@
+// The internet checksum (RFC 1071): over pieces, over pseudo-headers, and its update (RFC 1624).
+//
+// Checksums are numbers of the host's order: store16 brings them to the wire. Inside, words are
+// summed as they lie in memory, which gives the same sum with its two bytes swapped (RFC 1071 2 B),
+// so one swap at the end is enough.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/tcp/wire/address.h"
+#include "dataplane/tcp/wire/bytes.h"
+
+namespace pollux::tcp {
+
+// The ones' complement sum of bytes that come piece by piece, as if they lay behind each other.
+// 16 bytes, by value. At most 2^34 bytes in all, so nothing overflows.
+class Checksum {
+ public:
+  // The next piece, of any length and alignment; one of odd length leaves the next one shifted.
+  // 8 GB/s from 64 bytes, 32 GB/s from 1460 (perf/micro/wire_bench.cc).
+  void add(Bytes piece);
+  // A number of 16 or 32 bits that stands in the network's order. Requires an even number of bytes
+  // before it.
+  void add16(uint16_t word) { sum_ += __builtin_bswap16(word); }
+  void add32(uint32_t words) { sum_ += __builtin_bswap32(words); }
+  // All 16 bytes, or the 4 of IPv4. Requires an even number of bytes before it.
+  void add(const IpAddress& address);
+
+  // The sum as it is: what a device wants in the checksum field of a packet that it shall finish.
+  uint16_t partial() const;
+  // The checksum: the complement of the sum.
+  uint16_t value() const { return static_cast<uint16_t>(~partial()); }
+  // Of bytes that contain their own checksum: whether it is right.
+  bool verifies() const { return partial() == 0xffff; }
+
+ private:
+  uint64_t sum_ = 0;
+  bool odd_ = false;  // an odd number of bytes so far
+};
+
+// Of the bytes as one piece.
+uint16_t checksum(Bytes bytes);
+
+// The pseudo-header before a TCP segment or ICMPv6 message of `bytes` bytes, header included (RFC
+// 9293 3.1, RFC 8200 8.1). Both addresses of one version. For segmentation by a device `bytes` is
+// 0: it adds the length of each segment that it makes.
+Checksum pseudo_header(const IpAddress& source, const IpAddress& destination, uint8_t protocol,
+                       uint32_t bytes);
+
+// What `checksum` becomes when a word that it covers changes (RFC 1624 3, equation 3). The one of
+// 32 bits stands at an even offset.
+uint16_t updated_checksum(uint16_t checksum, uint16_t before, uint16_t after);
+uint16_t updated_checksum(uint16_t checksum, uint32_t before, uint32_t after);
+
+}  // namespace pollux::tcp

@@ -1,0 +1,85 @@
+// IPv4 (RFC 791). Options are tolerated and stepped over; none is written.
+//
+// Whether an address may stand where it does (a multicast source, a broadcast, our own) is for
+// whoever knows the interface.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/tcp/wire/address.h"
+#include "dataplane/tcp/wire/bytes.h"
+#include "dataplane/tcp/wire/fault.h"
+#include "dataplane/tcp/wire/ip.h"
+#include "src/base/result.h"
+
+namespace pollux::tcp {
+
+inline constexpr size_t kIpv4Bytes = 20;  // without options
+
+struct Ipv4Header {
+  IpAddress source = IpAddress::v4(0);
+  IpAddress destination = IpAddress::v4(0);
+  IpProtocol protocol{};
+  uint8_t ttl = 64;
+  TrafficClass traffic_class;
+  bool dont_fragment = true;  // RFC 1191 3
+  Fragment fragment;          // id 0 is right for whole datagrams with dont_fragment (RFC 6864 4.1)
+  friend bool operator==(const Ipv4Header&, const Ipv4Header&) = default;
+};
+
+struct Ipv4Packet {
+  Ipv4Header header;
+  size_t header_bytes = 0;  // options included
+  Bytes payload;            // without what an Ethernet frame is padded with
+};
+
+// kTruncated, kVersion, kHeaderLength, kLength. Looks at the checksum not at all: devices do that,
+// or else ipv4_checksum_ok.
+inline Result<Ipv4Packet, Fault> parse_ipv4(Bytes bytes) {
+  if (bytes.size() < kIpv4Bytes) {
+    return Fault::kTruncated;
+  }
+  const uint8_t* at = bytes.data();
+  if (at[0] >> 4 != 4) {
+    return Fault::kVersion;
+  }
+  Ipv4Packet out;
+  out.header_bytes = (at[0] & 15U) * 4;
+  if (out.header_bytes < kIpv4Bytes) {
+    return Fault::kHeaderLength;
+  }
+  const size_t total_bytes = load16(at + 2);
+  if (total_bytes < out.header_bytes) {
+    return Fault::kLength;
+  }
+  if (total_bytes > bytes.size()) {
+    return Fault::kTruncated;
+  }
+  const uint16_t flags = load16(at + 6);  // reserved, don't fragment, more fragments; offset / 8
+  out.header.dont_fragment = (flags & 0x4000) != 0;
+  out.header.fragment = {.id = load16(at + 4),
+                         .offset = static_cast<uint16_t>((flags & 0x1fff) * 8),
+                         .more = (flags & 0x2000) != 0};
+  // Reassembled it would be longer than a datagram can be: the "ping of death".
+  if (out.header.fragment.offset + total_bytes > kDatagramBytesMax) {
+    return Fault::kLength;
+  }
+  out.header.traffic_class = {at[1]};
+  out.header.ttl = at[8];
+  out.header.protocol = static_cast<IpProtocol>(at[9]);
+  out.header.source = load_v4(at + 12);
+  out.header.destination = load_v4(at + 16);
+  out.payload = bytes.first(total_bytes).subspan(out.header_bytes);
+  return out;
+}
+
+// Whether the checksum of the header, options included, is right. Requires bytes that parse_ipv4
+// accepts.
+bool ipv4_checksum_ok(Bytes bytes);
+
+// Writes the kIpv4Bytes before `payload_bytes` of payload, checksum included; `out` must have them
+// and the whole fit into a datagram. Returns kIpv4Bytes.
+size_t write_ipv4(Room out, const Ipv4Header& header, size_t payload_bytes);
+
+}  // namespace pollux::tcp

@@ -1,0 +1,114 @@
+#include "dataplane/tcp/wire/ipv6.h"
+
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+namespace {
+
+bool is_extension(IpProtocol protocol) {
+  return protocol == IpProtocol::kHopByHop || protocol == IpProtocol::kRouting ||
+         protocol == IpProtocol::kFragment || protocol == IpProtocol::kDestinationOptions;
+}
+
+// Of a hop-by-hop or destination options header, without its first two bytes.
+Fault check_options(Bytes options) {
+  while (!options.empty()) {
+    if (options[0] == 0) {  // Pad1: it alone has no length
+      options = options.subspan(1);
+      continue;
+    }
+    if (options.size() < 2 || options.size() - 2 < options[1]) {
+      return Fault::kExtensionOption;
+    }
+    // RFC 8200 4.2: unless the two highest bits are 0, who does not know it drops the packet. None
+    // of that kind is known here.
+    if (options[0] >> 6 != 0) {
+      return Fault::kExtensionOption;
+    }
+    options = options.subspan(2U + options[1]);
+  }
+  return Fault::kNone;
+}
+
+// `header` begins with one of protocol `upper.protocol`, which has options or a route, and goes on
+// behind it. Moves `upper` there.
+Fault skip_one(Bytes header, UpperLayer& upper) {
+  if (header.size() < 8) {
+    return Fault::kTruncated;
+  }
+  const size_t bytes = 8 + header[1] * size_t{8};
+  if (header.size() < bytes) {
+    return Fault::kTruncated;
+  }
+  if (upper.protocol == IpProtocol::kRouting) {
+    // Who is addressed and finds segments left would have to send it on, or, of a type that it does
+    // not know, to drop it; type 0, which can do harm, is as unknown (RFC 5095 3).
+    if (header[3] != 0) {
+      return Fault::kRouting;
+    }
+  } else if (const Fault fault = check_options(header.subspan(2, bytes - 2));
+             fault != Fault::kNone) {
+    return fault;
+  }
+  upper.protocol = static_cast<IpProtocol>(header[0]);
+  upper.at += bytes;
+  return Fault::kNone;
+}
+
+Fault read_fragment(Bytes header, UpperLayer& upper) {
+  constexpr size_t kBytes = 8;
+  if (header.size() < kBytes) {
+    return Fault::kTruncated;
+  }
+  const uint16_t offset_and_more = load16(&header[2]);
+  const auto offset = static_cast<uint16_t>(offset_and_more & 0xfff8);
+  // RFC 8200 4.5: dropped, if the whole would be longer than a datagram can be.
+  if (offset + (header.size() - kBytes) > kDatagramBytesMax) {
+    return Fault::kLength;
+  }
+  upper.fragment = {.id = load32(&header[4]), .offset = offset, .more = (offset_and_more & 1) != 0};
+  upper.protocol = static_cast<IpProtocol>(header[0]);
+  upper.at += kBytes;
+  return Fault::kNone;
+}
+
+}  // namespace
+
+Result<UpperLayer, Fault> skip_extensions(IpProtocol protocol, Bytes payload) {
+  UpperLayer upper{.protocol = protocol};
+  for (size_t headers = 0; is_extension(upper.protocol); ++headers) {
+    if (headers == kExtensionHeadersMax) {
+      return Fault::kExtensions;
+    }
+    // RFC 8200 4.1: right behind the fixed header or not at all.
+    if (upper.protocol == IpProtocol::kHopByHop && headers != 0) {
+      return Fault::kExtensions;
+    }
+    const Bytes rest = payload.subspan(upper.at);
+    const Fault fault = upper.protocol == IpProtocol::kFragment ? read_fragment(rest, upper)
+                                                                : skip_one(rest, upper);
+    if (fault != Fault::kNone) {
+      return fault;
+    }
+    if (!upper.fragment.whole()) {
+      break;
+    }
+  }
+  return upper;
+}
+
+size_t write_ipv6(Room out, const Ipv6Header& header, size_t payload_bytes) {
+  POLLUX_ASSERT(out.size() >= kIpv6Bytes);
+  POLLUX_ASSERT(payload_bytes <= 65535 && header.flow_label >> 20 == 0);
+  POLLUX_ASSERT(!header.source.is_v4() && !header.destination.is_v4());
+  uint8_t* at = out.data();
+  store32(at, 6U << 28 | uint32_t{header.traffic_class.byte} << 20 | header.flow_label);
+  store16(at + 4, static_cast<uint16_t>(payload_bytes));
+  at[6] = static_cast<uint8_t>(header.protocol);
+  at[7] = header.hop_limit;
+  store_v6(at + 8, header.source);
+  store_v6(at + 24, header.destination);
+  return kIpv6Bytes;
+}
+
+}  // namespace pollux::tcp

@@ -1,0 +1,133 @@
+#include "dataplane/tcp/wire/packet.h"
+
+#include "dataplane/tcp/wire/checksum.h"
+#include "dataplane/tcp/wire/ipv4.h"
+#include "dataplane/tcp/wire/ipv6.h"
+
+namespace pollux::tcp {
+namespace {
+
+void fail(Packet& packet, Layer layer, Fault fault) {
+  packet.kind = PacketKind::kBad;
+  packet.layer = layer;
+  packet.fault = fault;
+}
+
+void parse_segment(Packet& packet) {
+  auto segment = parse_tcp(packet.transport());
+  if (!segment) [[unlikely]] {
+    fail(packet, Layer::kTransport, segment.error());
+    return;
+  }
+  packet.kind = PacketKind::kTcp;
+  packet.layer = Layer::kTransport;
+  packet.tcp = segment->header;
+  packet.flow.local_port = packet.tcp.destination_port;
+  packet.flow.remote_port = packet.tcp.source_port;
+  packet.payload_at = packet.end - static_cast<uint32_t>(segment->payload.size());
+}
+
+// What both versions of IP have told: what it carries, and in how many bytes of header.
+void parse_upper(Packet& packet, size_t header_bytes, size_t payload_bytes, bool whole,
+                 IpProtocol icmp) {
+  packet.transport_at = packet.network_at + static_cast<uint32_t>(header_bytes);
+  packet.end = packet.transport_at + static_cast<uint32_t>(payload_bytes);
+  packet.payload_at = packet.end;
+  packet.layer = Layer::kNetwork;
+  if (!whole) {
+    packet.kind = PacketKind::kFragment;
+  } else if (packet.protocol == IpProtocol::kTcp) [[likely]] {
+    parse_segment(packet);
+  } else if (packet.protocol == icmp) {
+    packet.kind = icmp == IpProtocol::kIcmp ? PacketKind::kIcmp : PacketKind::kIcmp6;
+    packet.layer = Layer::kTransport;
+  } else {
+    packet.kind = PacketKind::kOther;
+  }
+}
+
+void parse_v4(Packet& packet) {
+  auto ip = parse_ipv4(packet.network());
+  if (!ip) [[unlikely]] {
+    fail(packet, Layer::kNetwork, ip.error());
+    return;
+  }
+  const Ipv4Header& header = ip->header;
+  packet.flow.local = header.destination;
+  packet.flow.remote = header.source;
+  packet.protocol = header.protocol;
+  packet.traffic_class = header.traffic_class;
+  packet.hop_limit = header.ttl;
+  parse_upper(packet, ip->header_bytes, ip->payload.size(), header.fragment.whole(),
+              IpProtocol::kIcmp);
+}
+
+void parse_v6(Packet& packet) {
+  auto ip = parse_ipv6(packet.network());
+  if (!ip) [[unlikely]] {
+    fail(packet, Layer::kNetwork, ip.error());
+    return;
+  }
+  const Ipv6Header& header = ip->header;
+  packet.flow.local = header.destination;
+  packet.flow.remote = header.source;
+  packet.protocol = header.protocol;
+  packet.traffic_class = header.traffic_class;
+  packet.hop_limit = header.hop_limit;
+  parse_upper(packet, ip->header_bytes, ip->payload.size(), ip->fragment.whole(),
+              IpProtocol::kIcmp6);
+}
+
+}  // namespace
+
+Packet parse_packet(Bytes frame) {
+  Packet packet;
+  packet.frame = frame.data();
+  packet.network_at = packet.transport_at = packet.payload_at = packet.end =
+      static_cast<uint32_t>(frame.size());
+  auto link = parse_ethernet(frame);
+  if (!link) [[unlikely]] {
+    fail(packet, Layer::kLink, link.error());
+    return packet;
+  }
+  packet.network_at -= static_cast<uint32_t>(link->payload.size());
+  packet.type = link->header.type;
+  if (link->header.vlan) {
+    packet.tagged = true;
+    packet.vlan = *link->header.vlan;
+  }
+  switch (packet.type) {
+    case EtherType::kIpv4:
+      parse_v4(packet);
+      break;
+    case EtherType::kIpv6:
+      parse_v6(packet);
+      break;
+    case EtherType::kArp:
+      packet.kind = PacketKind::kArp;
+      packet.layer = Layer::kNetwork;
+      break;
+    default:
+      packet.kind = PacketKind::kOther;
+      break;
+  }
+  return packet;
+}
+
+bool network_checksum_ok(const Packet& packet) {
+  return packet.type != EtherType::kIpv4 || ipv4_checksum_ok(packet.network());
+}
+
+bool transport_checksum_ok(const Packet& packet) {
+  const Bytes bytes = packet.transport();
+  // ICMP of IPv4 alone has no pseudo-header.
+  Checksum sum = packet.kind == PacketKind::kIcmp
+                     ? Checksum()
+                     : pseudo_header(packet.flow.remote, packet.flow.local,
+                                     static_cast<uint8_t>(packet.protocol),
+                                     static_cast<uint32_t>(bytes.size()));
+  sum.add(bytes);
+  return sum.verifies();
+}
+
+}  // namespace pollux::tcp

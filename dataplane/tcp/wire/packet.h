@@ -1,0 +1,75 @@
+// One look at a received frame: which layers it has and where, whose flow it is, or why it is none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/tcp/wire/address.h"
+#include "dataplane/tcp/wire/bytes.h"
+#include "dataplane/tcp/wire/ethernet.h"
+#include "dataplane/tcp/wire/fault.h"
+#include "dataplane/tcp/wire/ip.h"
+#include "dataplane/tcp/wire/tcp_header.h"
+
+namespace pollux::tcp {
+
+// Who has to look at it next.
+enum class PacketKind : uint8_t {
+  kBad,       // nobody: `fault` says why, `layer` where
+  kTcp,       // a segment; its options have not been read
+  kArp,       // parse_arp(network())
+  kIcmp,      // parse_icmp4(transport())
+  kIcmp6,     // parse_icmp6 or parse_ndp (transport())
+  kFragment,  // a piece of a datagram of `protocol`, at transport()
+  kOther,     // nothing that is spoken here, behind `layer`: another EtherType, another protocol
+};
+
+// A plain value: offsets into the frame, which must stay where it is, and what every segment is
+// asked for. Two cache lines at most.
+struct Packet {
+  const uint8_t* frame = nullptr;
+  // From where IP was found on. The receiver is `local`; ports, of kTcp, are 0 elsewhere.
+  Flow flow;
+  // Offsets in the frame. What was not found begins at `end`.
+  uint32_t network_at = 0;
+  uint32_t transport_at = 0;
+  uint32_t payload_at = 0;  // of a segment
+  uint32_t end = 0;         // of the IP packet; what comes behind is padding of Ethernet
+  TcpHeader tcp;            // of kTcp
+  EtherType type{};
+  VlanTag vlan;  // if tagged
+  bool tagged = false;
+  PacketKind kind = PacketKind::kBad;
+  Fault fault = Fault::kNone;
+  Layer layer = Layer::kLink;  // of a good one: the highest that was found
+  IpProtocol protocol{};       // of IP: behind extension headers
+  TrafficClass traffic_class;  // of IP: DSCP and ECN
+  uint8_t hop_limit = 0;       // of IP: TTL
+
+  MacAddress destination_mac() const { return load_mac(frame); }
+  MacAddress source_mac() const { return load_mac(frame + 6); }
+  // The IP header and all behind it; of kArp all behind the Ethernet header.
+  Bytes network() const { return piece(network_at, end); }
+  // What IP carries: the segment with its header, the message of ICMP, the piece.
+  Bytes transport() const { return piece(transport_at, end); }
+  // Requires kTcp.
+  Bytes tcp_options() const { return piece(transport_at + kTcpBytes, payload_at); }
+  Bytes payload() const { return piece(payload_at, end); }
+
+ private:
+  Bytes piece(size_t from, size_t to) const { return {frame + from, to - from}; }
+};
+static_assert(sizeof(Packet) <= 128);
+
+// Total: any bytes, of any length below 4 GB, give a packet. Checksums are not looked at, since
+// most devices have done that.
+Packet parse_packet(Bytes frame);
+
+// Whether the checksum of the IPv4 header is right. Requires a packet of IP; IPv6 has none, so it
+// is.
+bool network_checksum_ok(const Packet& packet);
+// Whether the checksum of the TCP segment, or of the ICMP message of either version, is right.
+// Requires kTcp, kIcmp or kIcmp6.
+bool transport_checksum_ok(const Packet& packet);
+
+}  // namespace pollux::tcp

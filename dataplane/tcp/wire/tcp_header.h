@@ -1,0 +1,89 @@
+// The TCP header (RFC 9293 3.1).
+//
+//   source 2 | destination 2 | seq 4 | ack 4 | offset 4 bits, reserved 3, flags 9 | window 2 |
+//   checksum 2 | urgent 2 | options | payload
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/tcp/wire/bytes.h"
+#include "dataplane/tcp/wire/checksum.h"
+#include "dataplane/tcp/wire/fault.h"
+#include "dataplane/tcp/wire/seq.h"
+#include "dataplane/tcp/wire/tcp_options.h"
+#include "src/base/result.h"
+
+namespace pollux::tcp {
+
+inline constexpr size_t kTcpBytes = 20;       // without options
+inline constexpr size_t kTcpChecksumAt = 16;  // where a device that finishes it has to write
+inline constexpr size_t kTcpHeaderBytesMax = kTcpBytes + kTcpOptionsBytesMax;
+
+using TcpFlags = uint16_t;  // of those below
+inline constexpr TcpFlags kFin = 0x001;
+inline constexpr TcpFlags kSyn = 0x002;
+inline constexpr TcpFlags kRst = 0x004;
+inline constexpr TcpFlags kPsh = 0x008;
+inline constexpr TcpFlags kAck = 0x010;
+inline constexpr TcpFlags kUrg = 0x020;
+inline constexpr TcpFlags kEce = 0x040;  // RFC 3168 6.1
+inline constexpr TcpFlags kCwr = 0x080;
+inline constexpr TcpFlags kAe = 0x100;  // accurate ECN; once NS (RFC 3540)
+inline constexpr TcpFlags kTcpFlagsAll = 0x1ff;
+
+struct TcpHeader {
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  Seq seq;
+  Seq ack;  // means something with kAck
+  TcpFlags flags = 0;
+  uint16_t window = 0;  // as it stands there, not scaled
+  uint16_t urgent = 0;
+  bool has(TcpFlags all) const { return (flags & all) == all; }
+  friend bool operator==(const TcpHeader&, const TcpHeader&) = default;
+};
+
+struct TcpSegment {
+  TcpHeader header;
+  Bytes options;  // for parse_tcp_options
+  Bytes payload;
+};
+
+// kTruncated, kHeaderLength. The reserved bits may be anything (RFC 9293 3.1). Neither checksum nor
+// options are looked at.
+inline Result<TcpSegment, Fault> parse_tcp(Bytes bytes) {
+  if (bytes.size() < kTcpBytes) {
+    return Fault::kTruncated;
+  }
+  const uint8_t* at = bytes.data();
+  const uint16_t offset_and_flags = load16(at + 12);
+  const size_t header_bytes = (offset_and_flags >> 12) * 4U;
+  if (header_bytes < kTcpBytes) {
+    return Fault::kHeaderLength;
+  }
+  if (header_bytes > bytes.size()) {
+    return Fault::kTruncated;
+  }
+  return TcpSegment{.header = {.source_port = load16(at),
+                               .destination_port = load16(at + 2),
+                               .seq = {load32(at + 4)},
+                               .ack = {load32(at + 8)},
+                               .flags = static_cast<TcpFlags>(offset_and_flags & kTcpFlagsAll),
+                               .window = load16(at + 14),
+                               .urgent = load16(at + 18)},
+                    .options = bytes.subspan(kTcpBytes, header_bytes - kTcpBytes),
+                    .payload = bytes.subspan(header_bytes)};
+}
+
+// Writes header and options, with a checksum of 0, and returns their bytes: a multiple of 4, at
+// most kTcpHeaderBytesMax, which `out` must have. What comes next is set_tcp_checksum.
+size_t write_tcp(Room out, const TcpHeader& header, const TcpOptions& options);
+
+// Finishes a header: `rest` is the sum of the pseudo-header and then of all pieces of the payload.
+// `header` is what write_tcp wrote.
+void set_tcp_checksum(Room header, Checksum rest);
+// The same, for a device to finish: the sum of the pseudo-header alone stands in the field.
+void set_tcp_checksum_partial(Room header, const Checksum& pseudo);
+
+}  // namespace pollux::tcp
