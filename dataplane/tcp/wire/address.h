@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,8 @@
 #include <string_view>
 
 namespace pollux::tcp {
+
+static_assert(std::endian::native == std::endian::little);
 
 struct MacAddress {
   std::array<uint8_t, 6> bytes{};
@@ -32,12 +35,8 @@ struct IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
   constexpr bool is_v4() const {
-    for (size_t i = 0; i < 10; ++i) {
-      if (bytes[i] != 0) {
-        return false;
-      }
-    }
-    return bytes[10] == 0xff && bytes[11] == 0xff;
+    const auto words = std::bit_cast<std::array<uint64_t, 2>>(bytes);  // little-endian
+    return words[0] == 0 && static_cast<uint32_t>(words[1]) == 0xffff0000;
   }
   constexpr uint32_t v4() const {  // host order, of one of IPv4
     return static_cast<uint32_t>(bytes[12]) << 24 | static_cast<uint32_t>(bytes[13]) << 16 |

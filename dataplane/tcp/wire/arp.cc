@@ -12,7 +12,7 @@ constexpr uint16_t kAddressBytes = 0x0604;      // of each
 
 }  // namespace
 
-Result<ArpPacket, Fault> parse_arp(Bytes bytes) {
+Fault parse_arp(Bytes bytes, ArpPacket& out) {
   if (bytes.size() < kArpBytes) {
     return Fault::kTruncated;
   }
@@ -22,11 +22,12 @@ Result<ArpPacket, Fault> parse_arp(Bytes bytes) {
       (operation != ArpOperation::kRequest && operation != ArpOperation::kReply)) {
     return Fault::kUnspoken;
   }
-  return ArpPacket{.operation = operation,
-                   .sender_mac = load_mac(at + 8),
-                   .sender_ip = load_v4(at + 14),
-                   .target_mac = load_mac(at + 18),
-                   .target_ip = load_v4(at + 24)};
+  out = {.operation = operation,
+         .sender_mac = load_mac(at + 8),
+         .sender_ip = load_v4(at + 14),
+         .target_mac = load_mac(at + 18),
+         .target_ip = load_v4(at + 24)};
+  return Fault::kNone;
 }
 
 size_t write_arp(Room out, const ArpPacket& packet) {

@@ -7,7 +7,6 @@
 #include "dataplane/tcp/wire/address.h"
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/fault.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -28,7 +27,7 @@ struct ArpPacket {
 
 // What is behind the 28 bytes is padding. kTruncated; kUnspoken: other hardware, another protocol,
 // another operation.
-Result<ArpPacket, Fault> parse_arp(Bytes bytes);
+[[nodiscard]] Fault parse_arp(Bytes bytes, ArpPacket& out);
 
 // Writes kArpBytes, which `out` must have, and returns that.
 size_t write_arp(Room out, const ArpPacket& packet);

@@ -12,18 +12,6 @@ uint64_t load(const uint8_t* at) {
   return value;
 }
 
-// 2^16 is 1 modulo 65535, so upper words may be added to lower ones at any time.
-constexpr uint64_t fold32(uint64_t sum) {
-  return (sum & 0xffffffff) + (sum >> 32);
-}
-
-constexpr uint16_t fold16(uint64_t sum) {
-  sum = fold32(fold32(sum));
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(sum);
-}
-
 __m256i add_halves(__m256i sum, __m256i words) {
   const __m256i low = _mm256_blend_epi32(words, _mm256_setzero_si256(), 0xaa);
   return _mm256_add_epi64(sum, _mm256_add_epi64(low, _mm256_srli_epi64(words, 32)));
@@ -69,23 +57,11 @@ void Checksum::add(Bytes piece) {
   const uint64_t sum = sum_words(piece.data(), piece.size());
   if (odd_) {
     // Its first byte is the second one of a word: all its words lie with their bytes swapped.
-    sum_ += __builtin_bswap16(fold16(sum));
+    sum_ += __builtin_bswap16(Checksum::fold(sum));
   } else {
     sum_ += sum;
   }
   odd_ ^= (piece.size() & 1) != 0;
-}
-
-void Checksum::add(const IpAddress& address) {
-  const uint8_t* at = address.bytes.data();
-  if (!address.is_v4()) {
-    sum_ += load<uint32_t>(at) + load<uint32_t>(at + 4) + load<uint32_t>(at + 8);
-  }
-  sum_ += load<uint32_t>(at + 12);
-}
-
-uint16_t Checksum::partial() const {
-  return __builtin_bswap16(fold16(sum_));
 }
 
 uint16_t checksum(Bytes bytes) {
@@ -94,19 +70,10 @@ uint16_t checksum(Bytes bytes) {
   return sum.value();
 }
 
-Checksum pseudo_header(const IpAddress& source, const IpAddress& destination, uint8_t protocol,
-                       uint32_t bytes) {
-  Checksum sum;
-  sum.add(source);
-  sum.add(destination);
-  sum.add16(protocol);
-  sum.add32(bytes);
-  return sum;
-}
-
 uint16_t updated_checksum(uint16_t checksum, uint16_t before, uint16_t after) {
   // HC' = ~(~HC + ~m + m'); the shorter HC' = HC - ~m - m' would make 0 of what has to be 0xffff.
-  return static_cast<uint16_t>(~fold16(uint64_t{0xffff} - checksum + 0xffff - before + after));
+  return static_cast<uint16_t>(
+      ~Checksum::fold(uint64_t{0xffff} - checksum + 0xffff - before + after));
 }
 
 uint16_t updated_checksum(uint16_t checksum, uint32_t before, uint32_t after) {

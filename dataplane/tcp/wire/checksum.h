@@ -5,6 +5,8 @@
 // so one swap at the end is enough.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,14 +27,27 @@ class Checksum {
   void add16(uint16_t word) { sum_ += __builtin_bswap16(word); }
   void add32(uint32_t words) { sum_ += __builtin_bswap32(words); }
   // All 16 bytes, or the 4 of IPv4. Requires an even number of bytes before it.
-  void add(const IpAddress& address);
+  void add(const IpAddress& address) {
+    const auto words = std::bit_cast<std::array<uint32_t, 4>>(address.bytes);
+    const uint64_t front = uint64_t{words[0]} + words[1] + words[2];
+    sum_ += words[3] + (address.is_v4() ? 0 : front);
+  }
 
   // The sum as it is: what a device wants in the checksum field of a packet that it shall finish.
-  uint16_t partial() const;
+  uint16_t partial() const { return __builtin_bswap16(fold(sum_)); }
   // The checksum: the complement of the sum.
   uint16_t value() const { return static_cast<uint16_t>(~partial()); }
   // Of bytes that contain their own checksum: whether it is right.
   bool verifies() const { return partial() == 0xffff; }
+
+  // The ones' complement sum of the words of `sum`: 2^16 is 1 modulo 65535, so upper ones may be
+  // added to lower ones at any time.
+  static constexpr uint16_t fold(uint64_t sum) {
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<uint16_t>(sum + (sum >> 16));
+  }
 
  private:
   uint64_t sum_ = 0;
@@ -45,8 +60,15 @@ uint16_t checksum(Bytes bytes);
 // The pseudo-header before a TCP segment or ICMPv6 message of `bytes` bytes, header included (RFC
 // 9293 3.1, RFC 8200 8.1). Both addresses of one version. For segmentation by a device `bytes` is
 // 0: it adds the length of each segment that it makes.
-Checksum pseudo_header(const IpAddress& source, const IpAddress& destination, uint8_t protocol,
-                       uint32_t bytes);
+inline Checksum pseudo_header(const IpAddress& source, const IpAddress& destination,
+                              uint8_t protocol, uint32_t bytes) {
+  Checksum sum;
+  sum.add(source);
+  sum.add(destination);
+  sum.add16(protocol);
+  sum.add32(bytes);
+  return sum;
+}
 
 // What `checksum` becomes when a word that it covers changes (RFC 1624 3, equation 3). The one of
 // 32 bits stands at an even offset.

@@ -86,8 +86,8 @@ TEST(ChecksumTest, PseudoHeaders) {
   EXPECT_EQ(pseudo_header(address("192.0.2.1"), address("192.0.2.2"), 6, 42).partial(),
             slow_sum(four));
   // RFC 8200 8.1: both addresses, length in 32 bits, three zeros, next header.
-  const auto six = from_hex(
-      "20010db800000000000000000000000120010db8000000000000000000000002000123450000003a");
+  const auto six =
+      from_hex("20010db800000000000000000000000120010db8000000000000000000000002000123450000003a");
   EXPECT_EQ(pseudo_header(address("2001:db8::1"), address("2001:db8::2"), 58, 0x12345).partial(),
             slow_sum(six));
 }

@@ -11,7 +11,6 @@
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/fault.h"
 #include "src/base/assert.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -54,14 +53,14 @@ inline void store_mac(uint8_t* at, const MacAddress& mac) {
 }
 
 // kTruncated. A second tag is left in the payload, with kVlan as its type.
-inline Result<EthernetFrame, Fault> parse_ethernet(Bytes frame) {
+[[nodiscard]] inline Fault parse_ethernet(Bytes frame, EthernetFrame& out) {
   if (frame.size() < kEthernetBytes) {
     return Fault::kTruncated;
   }
   const uint8_t* at = frame.data();
-  EthernetFrame out;
   out.header.destination = load_mac(at);
   out.header.source = load_mac(at + 6);
+  out.header.vlan.reset();
   size_t header_bytes = kEthernetBytes;
   out.header.type = static_cast<EtherType>(load16(at + 12));
   if (out.header.type == EtherType::kVlan) {
@@ -73,7 +72,7 @@ inline Result<EthernetFrame, Fault> parse_ethernet(Bytes frame) {
     out.header.type = static_cast<EtherType>(load16(at + 16));
   }
   out.payload = frame.subspan(header_bytes);
-  return out;
+  return Fault::kNone;
 }
 
 constexpr size_t ethernet_bytes(const EthernetHeader& header) {

@@ -80,17 +80,17 @@ std::optional<QuotedSegment> quoted_in_ipv6(Bytes body) {
     return std::nullopt;
   }
   const Bytes payload = body.subspan(kIpv6Bytes);
-  auto upper = skip_extensions(static_cast<IpProtocol>(body[6]), payload);
-  if (!upper || upper->fragment.offset != 0) {
+  UpperLayer upper{.protocol = static_cast<IpProtocol>(body[6])};
+  if (skip_extensions(payload, upper) != Fault::kNone || upper.fragment.offset != 0) {
     return std::nullopt;
   }
-  return quoted_segment(load_v6(&body[8]), load_v6(&body[24]), upper->protocol,
-                        payload.subspan(upper->at));
+  return quoted_segment(load_v6(&body[8]), load_v6(&body[24]), upper.protocol,
+                        payload.subspan(upper.at));
 }
 
 }  // namespace
 
-Result<IcmpMessage, Fault> parse_icmp4(Bytes bytes) {
+Fault parse_icmp4(Bytes bytes, IcmpMessage& out) {
   if (bytes.size() < kIcmpBytes) {
     return Fault::kTruncated;
   }
@@ -99,7 +99,7 @@ Result<IcmpMessage, Fault> parse_icmp4(Bytes bytes) {
   if (!kind) {
     return Fault::kUnspoken;
   }
-  IcmpMessage out{.kind = *kind, .code = at[1], .body = bytes.subspan(kIcmpBytes)};
+  out = {.kind = *kind, .code = at[1], .body = bytes.subspan(kIcmpBytes)};
   if (is_echo(out.kind)) {
     read_echo(at, out);
   } else if (out.kind == IcmpKind::kUnreachable && out.code == kIcmp4FragmentationNeeded) {
@@ -108,10 +108,10 @@ Result<IcmpMessage, Fault> parse_icmp4(Bytes bytes) {
   } else if (out.kind == IcmpKind::kParameterProblem) {
     out.pointer = at[4];
   }
-  return out;
+  return Fault::kNone;
 }
 
-Result<IcmpMessage, Fault> parse_icmp6(Bytes bytes) {
+Fault parse_icmp6(Bytes bytes, IcmpMessage& out) {
   if (bytes.size() < kIcmpBytes) {
     return Fault::kTruncated;
   }
@@ -120,7 +120,7 @@ Result<IcmpMessage, Fault> parse_icmp6(Bytes bytes) {
   if (!kind) {
     return Fault::kUnspoken;
   }
-  IcmpMessage out{.kind = *kind, .code = at[1], .body = bytes.subspan(kIcmpBytes)};
+  out = {.kind = *kind, .code = at[1], .body = bytes.subspan(kIcmpBytes)};
   if (is_echo(out.kind)) {
     read_echo(at, out);
   } else if (out.kind == IcmpKind::kPacketTooBig) {
@@ -128,7 +128,7 @@ Result<IcmpMessage, Fault> parse_icmp6(Bytes bytes) {
   } else if (out.kind == IcmpKind::kParameterProblem) {
     out.pointer = load32(at + 4);
   }
-  return out;
+  return Fault::kNone;
 }
 
 size_t write_icmp4(Room out, const IcmpMessage& message) {

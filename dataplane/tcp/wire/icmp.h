@@ -13,7 +13,6 @@
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/seq.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -54,8 +53,8 @@ struct IcmpMessage {
 
 // kTruncated; kUnspoken: any other type. The checksum of IPv4's is that of the bytes (checksum() is
 // 0 over them), of IPv6's with the pseudo-header; neither is looked at.
-Result<IcmpMessage, Fault> parse_icmp4(Bytes bytes);
-Result<IcmpMessage, Fault> parse_icmp6(Bytes bytes);
+[[nodiscard]] Fault parse_icmp4(Bytes bytes, IcmpMessage& out);
+[[nodiscard]] Fault parse_icmp6(Bytes bytes, IcmpMessage& out);
 
 // Writes a message, checksum included, and returns its bytes; `out` must have room for kIcmpBytes
 // and the body. Of the body of an error at most what may be quoted is written. The one of IPv6

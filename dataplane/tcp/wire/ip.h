@@ -47,9 +47,13 @@ struct Fragment {
 inline constexpr uint32_t kDatagramBytesMax = 65535;
 
 inline IpAddress load_v4(const uint8_t* at) {
+  // In one store: whoever reads the 16 bytes at once would wait for three of them.
+  using Words [[gnu::vector_size(16)]] = uint32_t;
+  uint32_t raw;
+  std::memcpy(&raw, at, sizeof raw);
+  const Words words = {0, 0, 0xffff0000, raw};  // little-endian
   IpAddress address;
-  address.bytes[10] = address.bytes[11] = 0xff;
-  std::memcpy(&address.bytes[12], at, 4);
+  std::memcpy(address.bytes.data(), &words, sizeof words);
   return address;
 }
 

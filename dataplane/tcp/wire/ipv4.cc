@@ -15,19 +15,25 @@ size_t write_ipv4(Room out, const Ipv4Header& header, size_t payload_bytes) {
   POLLUX_ASSERT(out.size() >= kIpv4Bytes);
   POLLUX_ASSERT(fragment.offset + total_bytes <= kDatagramBytesMax && fragment.offset % 8 == 0);
   POLLUX_ASSERT(header.source.is_v4() && header.destination.is_v4());
+  const uint32_t length =
+      0x45U << 24 | uint32_t{header.traffic_class.byte} << 16 | static_cast<uint32_t>(total_bytes);
+  const uint32_t piece = (fragment.id & 0xffff) << 16 | (header.dont_fragment ? 0x4000U : 0) |
+                         (fragment.more ? 0x2000U : 0) | fragment.offset / 8U;
+  const uint32_t life = uint32_t{header.ttl} << 24 | static_cast<uint32_t>(header.protocol) << 16;
+  // Summed before it is written: reading back in long words what was just written in shorter ones
+  // stalls.
+  Checksum sum;
+  sum.add32(length);
+  sum.add32(piece);
+  sum.add32(life);
+  sum.add(header.source);
+  sum.add(header.destination);
   uint8_t* at = out.data();
-  at[0] = 0x45;
-  at[1] = header.traffic_class.byte;
-  store16(at + 2, static_cast<uint16_t>(total_bytes));
-  store16(at + 4, static_cast<uint16_t>(fragment.id));
-  store16(at + 6, static_cast<uint16_t>((header.dont_fragment ? 0x4000 : 0) |
-                                        (fragment.more ? 0x2000 : 0) | fragment.offset / 8));
-  at[8] = header.ttl;
-  at[9] = static_cast<uint8_t>(header.protocol);
-  store16(at + 10, 0);
+  store32(at, length);
+  store32(at + 4, piece);
+  store32(at + 8, life | sum.value());
   store_v4(at + 12, header.source);
   store_v4(at + 16, header.destination);
-  store16(at + 10, checksum(out.first(kIpv4Bytes)));
   return kIpv4Bytes;
 }
 

@@ -11,7 +11,6 @@
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/ip.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -36,7 +35,7 @@ struct Ipv4Packet {
 
 // kTruncated, kVersion, kHeaderLength, kLength. Looks at the checksum not at all: devices do that,
 // or else ipv4_checksum_ok.
-inline Result<Ipv4Packet, Fault> parse_ipv4(Bytes bytes) {
+[[nodiscard]] inline Fault parse_ipv4(Bytes bytes, Ipv4Packet& out) {
   if (bytes.size() < kIpv4Bytes) {
     return Fault::kTruncated;
   }
@@ -44,7 +43,6 @@ inline Result<Ipv4Packet, Fault> parse_ipv4(Bytes bytes) {
   if (at[0] >> 4 != 4) {
     return Fault::kVersion;
   }
-  Ipv4Packet out;
   out.header_bytes = (at[0] & 15U) * 4;
   if (out.header_bytes < kIpv4Bytes) {
     return Fault::kHeaderLength;
@@ -71,7 +69,7 @@ inline Result<Ipv4Packet, Fault> parse_ipv4(Bytes bytes) {
   out.header.source = load_v4(at + 12);
   out.header.destination = load_v4(at + 16);
   out.payload = bytes.first(total_bytes).subspan(out.header_bytes);
-  return out;
+  return Fault::kNone;
 }
 
 // Whether the checksum of the header, options included, is right. Requires bytes that parse_ipv4

@@ -5,11 +5,6 @@
 namespace pollux::tcp {
 namespace {
 
-bool is_extension(IpProtocol protocol) {
-  return protocol == IpProtocol::kHopByHop || protocol == IpProtocol::kRouting ||
-         protocol == IpProtocol::kFragment || protocol == IpProtocol::kDestinationOptions;
-}
-
 // Of a hop-by-hop or destination options header, without its first two bytes.
 Fault check_options(Bytes options) {
   while (!options.empty()) {
@@ -74,8 +69,7 @@ Fault read_fragment(Bytes header, UpperLayer& upper) {
 
 }  // namespace
 
-Result<UpperLayer, Fault> skip_extensions(IpProtocol protocol, Bytes payload) {
-  UpperLayer upper{.protocol = protocol};
+Fault skip_extensions(Bytes payload, UpperLayer& upper) {
   for (size_t headers = 0; is_extension(upper.protocol); ++headers) {
     if (headers == kExtensionHeadersMax) {
       return Fault::kExtensions;
@@ -94,7 +88,7 @@ Result<UpperLayer, Fault> skip_extensions(IpProtocol protocol, Bytes payload) {
       break;
     }
   }
-  return upper;
+  return Fault::kNone;
 }
 
 size_t write_ipv6(Room out, const Ipv6Header& header, size_t payload_bytes) {

@@ -8,7 +8,6 @@
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/ip.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -41,15 +40,20 @@ struct Ipv6Packet {
   Bytes payload;  // without what an Ethernet frame is padded with
 };
 
-// Steps over hop-by-hop and destination options, routing and fragment headers at the front of
-// `payload`, whose first has the number `protocol`; stops behind the fragment header of a packet
-// that is a piece. One that is its own only piece is whole (RFC 6946 4). kTruncated, kExtensions,
-// kExtensionOption, kRouting, kLength.
-Result<UpperLayer, Fault> skip_extensions(IpProtocol protocol, Bytes payload);
+constexpr bool is_extension(IpProtocol protocol) {
+  return protocol == IpProtocol::kHopByHop || protocol == IpProtocol::kRouting ||
+         protocol == IpProtocol::kFragment || protocol == IpProtocol::kDestinationOptions;
+}
+
+// Moves `upper`, which comes with the protocol that the fixed header names, over hop-by-hop and
+// destination options, routing and fragment headers at the front of `payload`; stops behind the
+// fragment header of a packet that is a piece. One that is its own only piece is whole (RFC 6946
+// 4). kTruncated, kExtensions, kExtensionOption, kRouting, kLength.
+[[nodiscard]] Fault skip_extensions(Bytes payload, UpperLayer& upper);
 
 // What skip_extensions says, kVersion and kMappedAddress. Jumbograms (RFC 2675) are not spoken;
 // their option is one that must not be skipped.
-inline Result<Ipv6Packet, Fault> parse_ipv6(Bytes bytes) {
+[[nodiscard]] inline Fault parse_ipv6(Bytes bytes, Ipv6Packet& out) {
   if (bytes.size() < kIpv6Bytes) {
     return Fault::kTruncated;
   }
@@ -66,21 +70,22 @@ inline Result<Ipv6Packet, Fault> parse_ipv6(Bytes bytes) {
     return Fault::kMappedAddress;
   }
   const Bytes payload = bytes.subspan(kIpv6Bytes, payload_bytes);
-  auto upper = skip_extensions(static_cast<IpProtocol>(at[6]), payload);
-  if (!upper) {
-    return upper.error();
+  UpperLayer upper{.protocol = static_cast<IpProtocol>(at[6])};
+  if (is_extension(upper.protocol)) [[unlikely]] {
+    if (const Fault fault = skip_extensions(payload, upper); fault != Fault::kNone) {
+      return fault;
+    }
   }
-  Ipv6Packet out;
   out.header = {.source = load_v6(at + 8),
                 .destination = load_v6(at + 24),
-                .protocol = upper->protocol,
+                .protocol = upper.protocol,
                 .hop_limit = at[7],
                 .traffic_class = {static_cast<uint8_t>(first >> 20)},
                 .flow_label = first & 0xfffff};
-  out.header_bytes = kIpv6Bytes + upper->at;
-  out.fragment = upper->fragment;
-  out.payload = payload.subspan(upper->at);
-  return out;
+  out.header_bytes = kIpv6Bytes + upper.at;
+  out.fragment = upper.fragment;
+  out.payload = payload.subspan(upper.at);
+  return Fault::kNone;
 }
 
 // Writes the kIpv6Bytes before `payload_bytes` (at most 65535) of payload; `out` must have them.

@@ -124,12 +124,12 @@ size_t write_link_option(uint8_t* at, NdpOption type, const std::optional<MacAdd
 
 }  // namespace
 
-Result<NdpMessage, Fault> parse_ndp(const Ipv6Header& header, Bytes bytes) {
+Fault parse_ndp(const Ipv6Header& header, Bytes bytes, NdpMessage& out) {
   if (bytes.size() < 8) {
     return Fault::kTruncated;
   }
   const uint8_t* at = bytes.data();
-  NdpMessage out{.kind = static_cast<NdpKind>(at[0])};
+  out = {.kind = static_cast<NdpKind>(at[0])};
   if (out.kind < NdpKind::kRouterSolicitation || out.kind > NdpKind::kNeighborAdvertisement) {
     return Fault::kUnspoken;
   }
@@ -147,14 +147,8 @@ Result<NdpMessage, Fault> parse_ndp(const Ipv6Header& header, Bytes bytes) {
     return Fault::kMappedAddress;
   }
   read_fixed(at, out);
-  Fault fault = read_options(bytes.subspan(fixed), out);
-  if (fault == Fault::kNone) {
-    fault = check(header, out);
-  }
-  if (fault != Fault::kNone) {
-    return fault;
-  }
-  return out;
+  const Fault fault = read_options(bytes.subspan(fixed), out);
+  return fault != Fault::kNone ? fault : check(header, out);
 }
 
 size_t write_ndp(Room out, const NdpMessage& message, const IpAddress& source,

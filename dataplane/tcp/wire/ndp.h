@@ -12,7 +12,6 @@
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/ipv6.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -70,7 +69,7 @@ struct NdpMessage {
 // RFC 4861 6.1.1, 6.1.2, 7.1.1 and 7.1.2, but for the checksum. Options of other types, or of a
 // length that is not theirs, are stepped over; of one that comes twice, the last counts.
 // kTruncated, kUnspoken, kHopLimit, kCode, kOption, kAddress, kMappedAddress.
-Result<NdpMessage, Fault> parse_ndp(const Ipv6Header& header, Bytes bytes);
+[[nodiscard]] Fault parse_ndp(const Ipv6Header& header, Bytes bytes, NdpMessage& out);
 
 // Writes a solicitation, or the advertisement of a neighbor, with the link-layer options that it
 // has, and the checksum for these addresses. `out` must have kNdpMessageMax bytes; returns how many

@@ -14,17 +14,18 @@ void fail(Packet& packet, Layer layer, Fault fault) {
 }
 
 void parse_segment(Packet& packet) {
-  auto segment = parse_tcp(packet.transport());
-  if (!segment) [[unlikely]] {
-    fail(packet, Layer::kTransport, segment.error());
+  TcpSegment segment;
+  if (const Fault fault = parse_tcp(packet.transport(), segment); fault != Fault::kNone)
+      [[unlikely]] {
+    fail(packet, Layer::kTransport, fault);
     return;
   }
   packet.kind = PacketKind::kTcp;
   packet.layer = Layer::kTransport;
-  packet.tcp = segment->header;
+  packet.tcp = segment.header;
   packet.flow.local_port = packet.tcp.destination_port;
   packet.flow.remote_port = packet.tcp.source_port;
-  packet.payload_at = packet.end - static_cast<uint32_t>(segment->payload.size());
+  packet.payload_at = packet.end - static_cast<uint32_t>(segment.payload.size());
 }
 
 // What both versions of IP have told: what it carries, and in how many bytes of header.
@@ -47,54 +48,50 @@ void parse_upper(Packet& packet, size_t header_bytes, size_t payload_bytes, bool
 }
 
 void parse_v4(Packet& packet) {
-  auto ip = parse_ipv4(packet.network());
-  if (!ip) [[unlikely]] {
-    fail(packet, Layer::kNetwork, ip.error());
+  Ipv4Packet ip;
+  if (const Fault fault = parse_ipv4(packet.network(), ip); fault != Fault::kNone) [[unlikely]] {
+    fail(packet, Layer::kNetwork, fault);
     return;
   }
-  const Ipv4Header& header = ip->header;
+  const Ipv4Header& header = ip.header;
   packet.flow.local = header.destination;
   packet.flow.remote = header.source;
   packet.protocol = header.protocol;
   packet.traffic_class = header.traffic_class;
   packet.hop_limit = header.ttl;
-  parse_upper(packet, ip->header_bytes, ip->payload.size(), header.fragment.whole(),
+  parse_upper(packet, ip.header_bytes, ip.payload.size(), header.fragment.whole(),
               IpProtocol::kIcmp);
 }
 
 void parse_v6(Packet& packet) {
-  auto ip = parse_ipv6(packet.network());
-  if (!ip) [[unlikely]] {
-    fail(packet, Layer::kNetwork, ip.error());
+  Ipv6Packet ip;
+  if (const Fault fault = parse_ipv6(packet.network(), ip); fault != Fault::kNone) [[unlikely]] {
+    fail(packet, Layer::kNetwork, fault);
     return;
   }
-  const Ipv6Header& header = ip->header;
+  const Ipv6Header& header = ip.header;
   packet.flow.local = header.destination;
   packet.flow.remote = header.source;
   packet.protocol = header.protocol;
   packet.traffic_class = header.traffic_class;
   packet.hop_limit = header.hop_limit;
-  parse_upper(packet, ip->header_bytes, ip->payload.size(), ip->fragment.whole(),
-              IpProtocol::kIcmp6);
+  parse_upper(packet, ip.header_bytes, ip.payload.size(), ip.fragment.whole(), IpProtocol::kIcmp6);
 }
 
 }  // namespace
 
 Packet parse_packet(Bytes frame) {
-  Packet packet;
-  packet.frame = frame.data();
-  packet.network_at = packet.transport_at = packet.payload_at = packet.end =
-      static_cast<uint32_t>(frame.size());
-  auto link = parse_ethernet(frame);
-  if (!link) [[unlikely]] {
-    fail(packet, Layer::kLink, link.error());
+  Packet packet(frame);
+  EthernetFrame link;
+  if (const Fault fault = parse_ethernet(frame, link); fault != Fault::kNone) [[unlikely]] {
+    fail(packet, Layer::kLink, fault);
     return packet;
   }
-  packet.network_at -= static_cast<uint32_t>(link->payload.size());
-  packet.type = link->header.type;
-  if (link->header.vlan) {
+  packet.network_at -= static_cast<uint32_t>(link.payload.size());
+  packet.type = link.header.type;
+  if (link.header.vlan) {
     packet.tagged = true;
-    packet.vlan = *link->header.vlan;
+    packet.vlan = *link.header.vlan;
   }
   switch (packet.type) {
     case EtherType::kIpv4:

@@ -27,15 +27,18 @@ enum class PacketKind : uint8_t {
 // A plain value: offsets into the frame, which must stay where it is, and what every segment is
 // asked for. Two cache lines at most.
 struct Packet {
-  const uint8_t* frame = nullptr;
+  // Of a frame in which nothing has been found yet.
+  explicit Packet(Bytes bytes)
+      : frame(bytes.data()),
+        network_at(static_cast<uint32_t>(bytes.size())),
+        transport_at(network_at),
+        payload_at(network_at),
+        end(network_at) {}
+
+  const uint8_t* frame;
   // From where IP was found on. The receiver is `local`; ports, of kTcp, are 0 elsewhere.
   Flow flow;
-  // Offsets in the frame. What was not found begins at `end`.
-  uint32_t network_at = 0;
-  uint32_t transport_at = 0;
-  uint32_t payload_at = 0;  // of a segment
-  uint32_t end = 0;         // of the IP packet; what comes behind is padding of Ethernet
-  TcpHeader tcp;            // of kTcp
+  TcpHeader tcp;  // of kTcp
   EtherType type{};
   VlanTag vlan;  // if tagged
   bool tagged = false;
@@ -45,6 +48,11 @@ struct Packet {
   IpProtocol protocol{};       // of IP: behind extension headers
   TrafficClass traffic_class;  // of IP: DSCP and ECN
   uint8_t hop_limit = 0;       // of IP: TTL
+  // Offsets in the frame. What was not found begins at `end`.
+  uint32_t network_at;
+  uint32_t transport_at;
+  uint32_t payload_at;  // of a segment
+  uint32_t end;         // of the IP packet; what comes behind is padding of Ethernet
 
   MacAddress destination_mac() const { return load_mac(frame); }
   MacAddress source_mac() const { return load_mac(frame + 6); }

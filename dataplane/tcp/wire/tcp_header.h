@@ -12,7 +12,6 @@
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/seq.h"
 #include "dataplane/tcp/wire/tcp_options.h"
-#include "src/base/result.h"
 
 namespace pollux::tcp {
 
@@ -52,7 +51,7 @@ struct TcpSegment {
 
 // kTruncated, kHeaderLength. The reserved bits may be anything (RFC 9293 3.1). Neither checksum nor
 // options are looked at.
-inline Result<TcpSegment, Fault> parse_tcp(Bytes bytes) {
+[[nodiscard]] inline Fault parse_tcp(Bytes bytes, TcpSegment& out) {
   if (bytes.size() < kTcpBytes) {
     return Fault::kTruncated;
   }
@@ -65,15 +64,16 @@ inline Result<TcpSegment, Fault> parse_tcp(Bytes bytes) {
   if (header_bytes > bytes.size()) {
     return Fault::kTruncated;
   }
-  return TcpSegment{.header = {.source_port = load16(at),
-                               .destination_port = load16(at + 2),
-                               .seq = {load32(at + 4)},
-                               .ack = {load32(at + 8)},
-                               .flags = static_cast<TcpFlags>(offset_and_flags & kTcpFlagsAll),
-                               .window = load16(at + 14),
-                               .urgent = load16(at + 18)},
-                    .options = bytes.subspan(kTcpBytes, header_bytes - kTcpBytes),
-                    .payload = bytes.subspan(header_bytes)};
+  out.header = {.source_port = load16(at),
+                .destination_port = load16(at + 2),
+                .seq = {load32(at + 4)},
+                .ack = {load32(at + 8)},
+                .flags = static_cast<TcpFlags>(offset_and_flags & kTcpFlagsAll),
+                .window = load16(at + 14),
+                .urgent = load16(at + 18)};
+  out.options = bytes.subspan(kTcpBytes, header_bytes - kTcpBytes);
+  out.payload = bytes.subspan(header_bytes);
+  return Fault::kNone;
 }
 
 // Writes header and options, with a checksum of 0, and returns their bytes: a multiple of 4, at

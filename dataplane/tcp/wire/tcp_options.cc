@@ -124,7 +124,7 @@ size_t tcp_options_bytes(const TcpOptions& options) {
 
 size_t write_tcp_options(Room out, const TcpOptions& options) {
   POLLUX_ASSERT(options.sack_count <= kSackBlocksMax);
-  POLLUX_ASSERT(out.size() >= tcp_options_bytes(options));
+  POLLUX_ASSERT(out.size() >= kTcpOptionsBytesMax || out.size() >= tcp_options_bytes(options));
   uint8_t* at = out.data();
   if (options.mss) {
     at = write_word(at, word_of(kMss, kMssBytes, 0, 0) | *options.mss);

@@ -53,7 +53,9 @@ class ExactBytes {
   size_t size_;
 };
 
-inline IpAddress address(std::string_view text) { return *IpAddress::parse(text); }
+inline IpAddress address(std::string_view text) {
+  return *IpAddress::parse(text);
+}
 
 // Some of everything, drawn from a seed.
 class RandomParts {
