@@ -27,19 +27,30 @@ uint64_t sum_blocks(const uint8_t*& at, size_t& bytes) {
     first = add_halves(first, _mm256_loadu_si256(block));
     second = add_halves(second, _mm256_loadu_si256(block + 1));
   }
-  alignas(32) uint64_t lanes[4];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), _mm256_add_epi64(first, second));
-  return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+  const __m256i all = _mm256_add_epi64(first, second);
+  const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  return static_cast<uint64_t>(_mm_cvtsi128_si64(half) + _mm_extract_epi64(half, 1));
 }
 
-// The sum of words as they lie in memory, a last odd byte before a 0; not folded, below 2^50 for
-// 2^34 bytes and less.
+// Below it vectors are not worth their start: 128 bytes take 7 ns by words and 4 in vectors, 96
+// take 6 and 7, 1460 take 56 and 27 (best of 10 runs, 2 shared cores at 2.8 GHz).
+constexpr size_t kVectorsFrom = 128;
+
+// The sum of words as they lie in memory, a last odd byte before a 0. Below 2^34, so that many can
+// be added up without looking for carries.
 uint64_t sum_words(const uint8_t* at, size_t bytes) {
-  uint64_t sum = bytes >= 128 ? sum_blocks(at, bytes) : 0;
-  for (; bytes >= 8; bytes -= 8, at += 8) {
-    const uint64_t words = load<uint64_t>(at);
-    sum += (words & 0xffffffff) + (words >> 32);
+  __extension__ unsigned __int128 wide = bytes >= kVectorsFrom ? sum_blocks(at, bytes) : 0;
+  for (; bytes >= 32; bytes -= 32, at += 32) {
+    wide += load<uint64_t>(at);
+    wide += load<uint64_t>(at + 8);
+    wide += load<uint64_t>(at + 16);
+    wide += load<uint64_t>(at + 24);
   }
+  for (; bytes >= 8; bytes -= 8, at += 8) {
+    wide += load<uint64_t>(at);
+  }
+  const auto low = static_cast<uint64_t>(wide);
+  uint64_t sum = (low & 0xffffffff) + (low >> 32) + static_cast<uint64_t>(wide >> 64);
   if ((bytes & 4) != 0) {
     sum += load<uint32_t>(at);
     at += 4;

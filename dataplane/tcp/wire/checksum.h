@@ -16,11 +16,12 @@
 namespace pollux::tcp {
 
 // The ones' complement sum of bytes that come piece by piece, as if they lay behind each other.
-// 16 bytes, by value. At most 2^34 bytes in all, so nothing overflows.
+// 16 bytes, by value. At most 2^30 pieces of at most 2^34 bytes, so nothing overflows.
 class Checksum {
  public:
   // The next piece, of any length and alignment; one of odd length leaves the next one shifted.
-  // 8 GB/s from 64 bytes, 32 GB/s from 1460 (perf/micro/wire_bench.cc).
+  // 64 bytes take 8 ns, 1460 take 30, 9000 take 134 (perf/micro/wire_bench.cc, best of 12 runs, 2
+  // shared cores at 2.8 GHz).
   void add(Bytes piece);
   // A number of 16 or 32 bits that stands in the network's order. Requires an even number of bytes
   // before it.

@@ -219,8 +219,11 @@ TEST(QuotedSegmentTest, BehindExtensionHeaders) {
   EXPECT_EQ(with(44, "0600000900000009"), std::nullopt);  // second piece
   EXPECT_EQ(with(43, "0600000100000000"), std::nullopt);  // segments left
   EXPECT_EQ(with(60, "3a00010400000000"), std::nullopt);  // not TCP
-  store_v6(&quote[8], address("::ffff:192.0.2.2"));
-  EXPECT_EQ(parse_quoted_segment(quote), std::nullopt);
+  for (const size_t at : {8U, 24U}) {
+    ByteVector changed = quote;
+    store_v6(&changed[at], address("::ffff:192.0.2.2"));
+    EXPECT_EQ(parse_quoted_segment(changed), std::nullopt);
+  }
 }
 
 TEST(QuotedSegmentTest, AnyBytes) {

@@ -332,5 +332,18 @@ TEST(Ipv6Test, WhatIsWrittenReadsTheSame) {
   }
 }
 
+TEST(IpDeathTest, RoomSizesAndVersionsAreTheCallersDuty) {
+  uint8_t out[kIpv6Bytes];
+  const Ipv4Header four{.source = address("192.0.2.1"), .destination = address("192.0.2.2")};
+  const Ipv6Header six{.source = address("::1"), .destination = address("::2")};
+  EXPECT_DEATH((void)write_ipv4({out, 19}, four, 0), "out.size");
+  EXPECT_DEATH((void)write_ipv4(out, four, 65516), "kDatagramBytesMax");
+  EXPECT_DEATH((void)write_ipv4(out, {.source = six.source}, 0), "is_v4");
+  EXPECT_DEATH((void)write_ipv6({out, 39}, six, 0), "out.size");
+  EXPECT_DEATH((void)write_ipv6(out, six, 65536), "payload_bytes");
+  EXPECT_DEATH((void)write_ipv6(out, {.source = four.source, .destination = six.source}, 0),
+               "is_v4");
+}
+
 }  // namespace
 }  // namespace pollux::tcp

@@ -184,6 +184,8 @@ TEST(NdpTest, OptionsThatMeanNothingHere) {
                            "01020200000000010000000000000000"),
             Fault::kNone);
   EXPECT_EQ(c.out.source_link, std::nullopt);
+  EXPECT_EQ(c.with_options(24, "02020200000000010000000000000000"), Fault::kNone);
+  EXPECT_EQ(c.out.target_link, std::nullopt);
   EXPECT_EQ(c.with_options(24,
                            "0502000000002328"
                            "0000000000000000"),

@@ -34,6 +34,7 @@ struct Packet {
         transport_at(network_at),
         payload_at(network_at),
         end(network_at) {}
+  Packet() : Packet(Bytes{}) {}
 
   const uint8_t* frame;
   // From where IP was found on. The receiver is `local`; ports, of kTcp, are 0 elsewhere.

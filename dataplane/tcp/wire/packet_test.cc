@@ -188,6 +188,18 @@ TEST(PacketTest, FaultsSayWhere) {
   EXPECT_EQ(parse({}).layer, Layer::kLink);
 }
 
+TEST(PacketTest, EveryFaultHasAName) {
+  EXPECT_EQ(fault_name(Fault::kNone), "none");
+  EXPECT_EQ(fault_name(Fault::kMappedAddress), "mapped_address");
+  EXPECT_EQ(fault_name(Fault::kAddress), "address");
+}
+
+TEST(PacketTest, OfNoFrame) {
+  const Packet packet;
+  EXPECT_EQ(packet.kind, PacketKind::kBad);
+  EXPECT_TRUE(packet.network().empty() && packet.transport().empty() && packet.payload().empty());
+}
+
 TEST(PacketTest, EveryBitOfASegmentIsInAChecksum) {
   for (const char* name : {"tcp4_data", "tcp6_data", "icmp4_echo", "icmp6_echo"}) {
     const ByteVector good = golden(name);

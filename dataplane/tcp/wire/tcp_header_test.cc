@@ -166,5 +166,15 @@ TEST(TcpHeaderTest, WritesTheGoldenBytes) {
   EXPECT_EQ(ByteVector(out, out + bytes), golden_bytes);
 }
 
+TEST(TcpHeaderDeathTest, RoomIsTheCallersDuty) {
+  uint8_t out[kTcpHeaderBytesMax];
+  const TcpOptions options{.mss = 1460};
+  EXPECT_DEATH((void)write_tcp({out, 19}, {}, {}), "out.size");
+  EXPECT_DEATH((void)write_tcp({out, 23}, {}, options), "out.size");
+  EXPECT_EQ(write_tcp({out, 24}, {}, options), 24U);
+  EXPECT_DEATH((void)write_tcp(out, {.flags = 0x200}, {}), "kTcpFlagsAll");
+  EXPECT_DEATH((void)write_tcp(out, {}, {.window_scale = 15}), "kWindowScaleMax");
+}
+
 }  // namespace
 }  // namespace pollux::tcp
