@@ -16,7 +16,6 @@ namespace pollux::tcp {
 
 inline constexpr size_t kEthernetBytes = 14;
 inline constexpr size_t kVlanTagBytes = 4;
-inline constexpr size_t kEthernetPayloadMin = 46;  // shorter ones are padded, by whoever sends
 
 // Any value may stand there; these are spoken here. Below 0x600 it is a length (802.3).
 enum class EtherType : uint16_t { kIpv4 = 0x0800, kArp = 0x0806, kVlan = 0x8100, kIpv6 = 0x86dd };

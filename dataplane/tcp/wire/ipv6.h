@@ -12,8 +12,7 @@
 namespace pollux::tcp {
 
 inline constexpr size_t kIpv6Bytes = 40;  // the fixed header
-// A packet with more is dropped (kExtensions). Real ones have one or two; RFC 8504 5.3 lets a host
-// draw the line at 8 and more.
+// A packet with more is dropped (kExtensions). Real ones have one or two.
 inline constexpr size_t kExtensionHeadersMax = 8;
 
 struct Ipv6Header {

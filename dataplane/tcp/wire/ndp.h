@@ -19,7 +19,6 @@ inline constexpr uint8_t kNdpHopLimit = 255;  // what every message is sent with
 // Prefixes kept of one advertisement, the first ones; of more than that, prefixes_left_out counts.
 inline constexpr size_t kNdpPrefixesMax = 4;
 inline constexpr size_t kNdpMessageMax = 24 + 2 * 8;  // what write_ndp writes at most
-inline constexpr uint32_t kNdpForever = 0xffffffff;   // a lifetime
 
 enum class NdpKind : uint8_t {  // the types of ICMPv6
   kRouterSolicitation = 133,
@@ -28,7 +27,7 @@ enum class NdpKind : uint8_t {  // the types of ICMPv6
   kNeighborAdvertisement = 136,
 };
 
-// RFC 4861 4.6.2. Lifetimes in seconds.
+// RFC 4861 4.6.2. Lifetimes in seconds; 0xffffffff is for ever.
 struct NdpPrefix {
   IpAddress prefix;
   uint8_t length = 0;  // bits, at most 128

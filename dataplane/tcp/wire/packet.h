@@ -39,9 +39,9 @@ struct Packet {
   const uint8_t* frame;
   // From where IP was found on. The receiver is `local`; ports, of kTcp, are 0 elsewhere.
   Flow flow;
-  TcpHeader tcp;  // of kTcp
-  EtherType type{};
-  VlanTag vlan;  // if tagged
+  TcpHeader tcp;     // of kTcp
+  EtherType type{};  // behind a tag
+  VlanTag vlan;      // if tagged
   bool tagged = false;
   PacketKind kind = PacketKind::kBad;
   Fault fault = Fault::kNone;
@@ -49,7 +49,9 @@ struct Packet {
   IpProtocol protocol{};       // of IP: behind extension headers
   TrafficClass traffic_class;  // of IP: DSCP and ECN
   uint8_t hop_limit = 0;       // of IP: TTL
-  // Offsets in the frame. What was not found begins at `end`.
+  // Offsets in the frame. What was not found begins at `end`. They stand last because they are the
+  // ones that are always set: GCC clears all before them in a few stores; more it would clear by
+  // rep stos, for 20 ns a packet instead of 13.
   uint32_t network_at;
   uint32_t transport_at;
   uint32_t payload_at;  // of a segment

@@ -45,7 +45,8 @@ TcpOptions parse_tcp_option_list(Bytes options);
 // Total. Unknown options are stepped over; of one that comes twice the last counts; a window scale
 // over 14 is 14 (RFC 7323 2.3). One of a length that is not its own is stepped over and makes the
 // list malformed; a length of 0 or 1, or one beyond the end, makes it malformed and ends it. What
-// was good until then stays: a segment is not worse for an option that nobody can read.
+// was good until then stays: a segment is not worse for an option that nobody can read. (RFC 9293
+// 3.1, MUST-7, suggests a reset; then a middlebox that garbles an option would end connections.)
 inline TcpOptions parse_tcp_options(Bytes options) {
   // What all segments but SYN have that report no gap: NOP NOP timestamps (RFC 7323 appendix A).
   if (options.size() == 12 && load32(options.data()) == 0x0101080a) [[likely]] {

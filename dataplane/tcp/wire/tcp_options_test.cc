@@ -111,7 +111,7 @@ TEST(TcpOptionsTest, WrongLengthsAreSteppedOver) {
             (TcpOptions{.sack_permitted = true, .malformed = true}));
 }
 
-TEST(TcpOptionsTest, LengthsThatEndTheList) {
+TEST(TcpOptionsTest, LengthsThatEndTheList) {  // RFC 9293 3.1, MUST-7
   for (const char* hex : {"0300", "0301", "0800", "fe00", "fe01", "03", "fe", "0803", "fe06000102",
                           "080a00000001000000"}) {
     EXPECT_EQ(read("020405b4" + std::string(hex)), (TcpOptions{.mss = 1460, .malformed = true}))
