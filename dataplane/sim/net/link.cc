@@ -1,0 +1,310 @@
+#include "dataplane/sim/net/link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/sim/net/frame_peek.h"
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+
+namespace {
+
+bool holds_chances(const LinkFaults& faults) {
+  const auto all = {faults.loss,    faults.bursts.begin, faults.bursts.end, faults.bursts.loss,
+                    faults.corrupt, faults.duplicate,    faults.reorder,    faults.truncate};
+  return std::ranges::all_of(all, [](uint32_t chance) { return chance <= kChanceMax; });
+}
+
+}  // namespace
+
+Link::Link(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, const LinkConfig& config,
+           std::string name)
+    : events_(events),
+      trace_(trace),
+      rng_(seed),
+      jitter_rng_(~seed),
+      config_(config),
+      name_(std::move(name)),
+      id_(id),
+      place_(trace.add_place(name_)) {}
+
+void Link::set_sink(FrameSink& sink, uint32_t port) {
+  sink_ = &sink;
+  port_ = port;
+}
+
+void Link::set_faults(LinkFaults faults) {
+  POLLUX_ASSERT(holds_chances(faults));
+  std::erase_if(faults.script, [this](const Fault& fault) { return fault.link != id_; });
+  std::ranges::stable_sort(faults.script, {}, &Fault::frame);
+  std::ranges::stable_sort(faults.mtu_changes, {}, &MtuChange::at);
+  faults_ = std::move(faults);
+  matched_.assign(faults_.rules.size(), 0);
+  script_next_ = 0;
+  in_burst_ = false;
+}
+
+void Link::send(Frame frame) {
+  POLLUX_ASSERT(sink_ != nullptr && !frame.empty());
+  ++counters_[static_cast<size_t>(NetEvent::kOffered)];
+  // Drawn whatever becomes of the frame.
+  const int64_t jitter_ns =
+      config_.jitter_ns == 0
+          ? 0
+          : static_cast<int64_t>(jitter_rng_.below(static_cast<uint64_t>(config_.jitter_ns) + 1));
+  if (is_down()) {
+    return note(NetEvent::kLostDown, frame);
+  }
+  if (const uint32_t mtu_now = mtu(); packet_bytes(frame) > mtu_now) {
+    note(NetEvent::kLostTooBig, frame);
+    if (too_big_) {
+      too_big_(frame, mtu_now);
+    }
+    return;
+  }
+  if (!enqueue(frame)) {
+    return note(NetEvent::kLostQueueFull, frame);
+  }
+  const Moment sent = put_on_wire(frame.size());
+  const Fate fate = decide(frame);
+  if (fate.lost) {
+    return note(fate.lost_how, frame);
+  }
+  show(NetEvent::kOffered, frame);
+  Moment arrival = sent + (config_.delay_ns + jitter_ns);
+  if (fate.delay_ns != 0) {
+    arrival = arrival + fate.delay_ns;
+  } else {
+    arrival = last_arrival_ = std::max(arrival, last_arrival_);
+  }
+  for (const int64_t ns : fate.copies_ns) {
+    deliver_at(arrival + ns, frame);
+  }
+  deliver_at(arrival, std::move(frame));
+}
+
+int64_t Link::serialization_ns(size_t frame_bytes) const {
+  const uint64_t bits = (frame_bytes + config_.overhead_bytes) * 8;
+  return config_.rate_bps == 0 ? 0 : static_cast<int64_t>(bits * kSecondNs / config_.rate_bps);
+}
+
+uint32_t Link::queued_bytes() {
+  forget_begun();
+  return queued_bytes_;
+}
+
+uint32_t Link::queued_frames() {
+  forget_begun();
+  return static_cast<uint32_t>(queue_.size());
+}
+
+uint64_t Link::lost() const {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < kNetEvents; ++i) {
+    sum += is_loss(static_cast<NetEvent>(i)) ? counters_[i] : 0;
+  }
+  return sum;
+}
+
+bool Link::is_down() const {
+  const Moment now = events_.now();
+  return std::ranges::any_of(
+      faults_.down, [now](const DownTime& down) { return down.from <= now && now < down.until; });
+}
+
+uint32_t Link::mtu() const {
+  uint32_t mtu = config_.mtu;
+  for (const MtuChange& change : faults_.mtu_changes) {
+    if (change.at <= events_.now()) {
+      mtu = change.mtu;
+    }
+  }
+  return mtu;
+}
+
+void Link::forget_begun() {
+  while (!queue_.empty() && queue_.front().begins <= events_.now()) {
+    queued_bytes_ -= queue_.front().bytes;
+    queue_.pop_front();
+  }
+}
+
+// False if there is no room.
+bool Link::enqueue(Frame& frame) {
+  forget_begun();
+  if (free_at_ <= events_.now()) {
+    return true;
+  }
+  const auto bytes = static_cast<uint32_t>(frame.size());
+  if (queue_.size() >= config_.queue_frames_max ||
+      queued_bytes_ + bytes > config_.queue_bytes_max) {
+    return false;
+  }
+  if (config_.ecn_threshold_bytes != 0 && queued_bytes_ > config_.ecn_threshold_bytes &&
+      mark_ce(frame)) {
+    note(NetEvent::kMarkedCe, frame);
+  }
+  queue_.push_back({free_at_, bytes});
+  queued_bytes_ += bytes;
+  queued_bytes_peak_ = std::max(queued_bytes_peak_, queued_bytes_);
+  return true;
+}
+
+// When its last bit leaves. The remainder of the division goes to the next frame, so that a busy
+// link is exact however many frames it carries.
+Moment Link::put_on_wire(size_t frame_bytes) {
+  if (free_at_ < events_.now()) {
+    free_at_ = events_.now();
+    carry_ = 0;
+  }
+  if (config_.rate_bps != 0) {
+    const uint64_t bits = (frame_bytes + config_.overhead_bytes) * 8;
+    const uint64_t dividend = bits * kSecondNs + carry_;
+    free_at_ = free_at_ + static_cast<int64_t>(dividend / config_.rate_bps);
+    carry_ = dividend % config_.rate_bps;
+  }
+  return free_at_;
+}
+
+Link::Fate Link::decide(Frame& frame) {
+  Fate fate;
+  decide_by_script(frame, fate);
+  decide_by_rules(frame, fate);
+  decide_by_chance(frame, fate);
+  return fate;
+}
+
+void Link::decide_by_script(Frame& frame, Fate& fate) {
+  const uint64_t number = count(NetEvent::kOffered);
+  const std::vector<Fault>& script = faults_.script;
+  for (; script_next_ < script.size() && script[script_next_].frame <= number; ++script_next_) {
+    const Fault& fault = script[script_next_];
+    if (fault.frame == number) {
+      apply(fault.kind, fault.value, NetEvent::kLostByScript, frame, fate);
+    }
+  }
+}
+
+void Link::decide_by_rules(Frame& frame, Fate& fate) {
+  for (size_t i = 0; i < faults_.rules.size(); ++i) {
+    const FrameRule& rule = faults_.rules[i];
+    if (!rule.matches(frame)) {
+      continue;
+    }
+    const uint64_t nth = ++matched_[i];
+    if (nth >= rule.first && nth - rule.first < rule.count) {
+      inflict(rule.action, rule.value, NetEvent::kLostByRule, frame, fate);
+    }
+  }
+}
+
+void Link::decide_by_chance(Frame& frame, Fate& fate) {
+  const LinkFaults& faults = faults_;
+  const Moment now = events_.now();
+  if (now < faults.from || now >= faults.until) {
+    in_burst_ = false;
+    return;
+  }
+  in_burst_ = in_burst_ ? !by_chance(faults.bursts.end) : by_chance(faults.bursts.begin);
+  if (in_burst_ && by_chance(faults.bursts.loss)) {
+    inflict(FaultKind::kLose, 0, NetEvent::kLostInBurst, frame, fate);
+  } else if (by_chance(faults.loss)) {
+    inflict(FaultKind::kLose, 0, NetEvent::kLostByChance, frame, fate);
+  }
+  // Up to `max`, from 0 or 1.
+  const auto drawn = [this](int64_t from, int64_t max) {
+    return from + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(max - from + 1)));
+  };
+  const auto unless_lost = [&](FaultKind kind, int64_t value) {
+    inflict(kind, value, NetEvent::kLostByChance, frame, fate);
+  };
+  if (by_chance(faults.corrupt)) {
+    unless_lost(FaultKind::kCorrupt, drawn(0, static_cast<int64_t>(frame.size()) * 8 - 1));
+  }
+  if (by_chance(faults.truncate) && frame.size() > 1) {
+    unless_lost(FaultKind::kTruncate, drawn(1, static_cast<int64_t>(frame.size()) - 1));
+  }
+  if (by_chance(faults.reorder)) {
+    unless_lost(FaultKind::kDelay, drawn(1, faults.reorder_ns_max));
+  }
+  if (by_chance(faults.duplicate)) {
+    unless_lost(FaultKind::kDuplicate, drawn(0, faults.duplicate_ns_max));
+  }
+}
+
+void Link::inflict(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate) {
+  if (!fate.lost) {
+    decided_.push_back({id_, count(NetEvent::kOffered), kind, value});
+    apply(kind, value, how, frame, fate);
+  }
+}
+
+void Link::apply(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate) {
+  if (fate.lost) {
+    return;
+  }
+  switch (kind) {
+    case FaultKind::kLose:
+      fate.lost = true;
+      fate.lost_how = how;
+      return;
+    case FaultKind::kDuplicate:
+      fate.copies_ns.push_back(value);
+      return note(NetEvent::kDuplicated, frame);
+    case FaultKind::kDelay:
+      fate.delay_ns += value;
+      return note(NetEvent::kReordered, frame);
+    case FaultKind::kCorrupt: {
+      const uint64_t bit = static_cast<uint64_t>(value) % (frame.size() * 8);
+      frame[bit / 8] = static_cast<uint8_t>(frame[bit / 8] ^ 1U << bit % 8);
+      return note(NetEvent::kCorrupted, frame);
+    }
+    case FaultKind::kTruncate:
+      frame.resize(static_cast<size_t>(
+          std::clamp<int64_t>(value, 1, static_cast<int64_t>(frame.size()))));
+      return note(NetEvent::kTruncated, frame);
+    case FaultKind::kMarkCe:
+      if (mark_ce(frame)) {
+        note(NetEvent::kMarkedCe, frame);
+      }
+      return;
+  }
+}
+
+void Link::deliver_at(Moment at, Frame frame) {
+  auto slot = static_cast<uint32_t>(slots_.size());
+  if (free_slots_.empty()) {
+    slots_.push_back(std::move(frame));
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+    slots_[slot] = std::move(frame);
+  }
+  events_.schedule(at, [this, slot] { deliver(slot); });
+}
+
+void Link::deliver(uint32_t slot) {
+  Frame frame = std::move(slots_[slot]);
+  free_slots_.push_back(slot);
+  if (is_down()) {
+    return note(NetEvent::kLostUnderWay, frame);
+  }
+  arrived_bytes_ += frame.size();
+  note(NetEvent::kArrived, frame);
+  sink_->arrive(std::move(frame), port_);
+}
+
+void Link::note(NetEvent event, FrameView frame) {
+  ++counters_[static_cast<size_t>(event)];
+  trace_.record(events_.now(), place_, event, frame);
+  show(event, frame);
+}
+
+void Link::show(NetEvent event, FrameView frame) {
+  for (LinkTap* tap : taps_) {
+    tap->see(events_.now(), event, frame);
+  }
+}
+
+}  // namespace pollux::tcp

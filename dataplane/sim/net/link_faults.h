@@ -1,0 +1,102 @@
+// What goes wrong on a link: by chance, by rule ("the second FIN"), or by script ("frame 17").
+//
+// However it was decided, what befalls a frame is a Fault: a kind, the number of the frame and one
+// value. Links keep the list of those decided by chance or by rule, and take one as a script. So a
+// run that failed by chance is run again from its list, and from ever shorter ones (shrink.h).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/sim/net/frame_rules.h"
+#include "dataplane/tcp/wire/moment.h"
+
+namespace pollux::tcp {
+
+enum class FaultKind : uint8_t {
+  kLose,
+  kDuplicate,  // value: how many ns after the first the copy comes
+  kDelay,      // value: ns; frames behind it overtake it
+  kCorrupt,    // value: which bit is flipped, from the frame's first; modulo its size
+  kTruncate,   // value: how many bytes stay, at least one
+  kMarkCe,     // as a congested queue would; nothing if the packet is not ECN-capable
+};
+
+struct Fault {
+  uint32_t link = 0;   // Link::id()
+  uint64_t frame = 0;  // the n-th offered to the link, from 1
+  FaultKind kind = FaultKind::kLose;
+  int64_t value = 0;
+  friend auto operator<=>(const Fault&, const Fault&) = default;
+};
+// "link 2 frame 17: delay 40000", to be read and typed in again.
+std::string text(const Fault& fault);
+
+// Hits frames number first to first + count - 1 of those that match, among those that reach the
+// wire.
+struct FrameRule {
+  static constexpr uint64_t kAll = UINT64_MAX;
+  FrameMatch matches;
+  uint64_t first = 1;
+  uint64_t count = 1;
+  FaultKind action = FaultKind::kLose;
+  int64_t value = 0;
+};
+inline FrameRule drop_nth(uint64_t n, FrameMatch matches) {
+  return {.matches = std::move(matches), .first = n};
+}
+inline FrameRule drop_all(FrameMatch matches) {
+  return {.matches = std::move(matches), .count = FrameRule::kAll};
+}
+
+// Chances are of 10,000 frames.
+inline constexpr uint32_t kChanceMax = 10'000;
+
+// Gilbert and Elliott's two states: in a burst, frames are lost by another chance than outside,
+// which is LinkFaults::loss. Bursts last kChanceMax / end frames in the mean.
+struct LossBursts {
+  uint32_t begin = 0;  // that a burst begins with this frame
+  uint32_t end = 2'500;
+  uint32_t loss = kChanceMax;
+};
+
+struct DownTime {
+  Moment from;
+  Moment until;  // the first moment when it works again
+};
+
+struct MtuChange {
+  Moment at;
+  uint32_t mtu = 0;
+};
+
+struct LinkFaults {
+  // By chance, for frames offered in [from, until): a scenario that asks whether all recovers
+  // once faults are over sets `until`.
+  Moment from{};
+  Moment until = kNever;
+  uint32_t loss = 0;
+  LossBursts bursts;
+  uint32_t duplicate = 0;
+  int64_t duplicate_ns_max = 100 * kMicrosecondNs;  // uniform from 0
+  uint32_t reorder = 0;
+  int64_t reorder_ns_max = kMillisecondNs;  // uniform from 1
+  // One bit, which the checksums of IP and TCP always notice where they cover it. They don't
+  // notice every two flips, so a second one needs a test that knows.
+  uint32_t corrupt = 0;
+  uint32_t truncate = 0;
+
+  // Lost is what is sent, or would arrive, while the link is down. It is one direction: the other
+  // link of the cable has its own times.
+  std::vector<DownTime> down;
+  // Bigger packets are dropped in silence from then on (a black hole), or told of:
+  // Link::on_too_big.
+  std::vector<MtuChange> mtu_changes;
+  std::vector<FrameRule> rules;
+  // By number of frame; those of other links are ignored.
+  std::vector<Fault> script;
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,283 @@
+#include "dataplane/sim/net/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/sim/net/frame_peek.h"
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+
+namespace {
+
+// A host whose tick leaves its deadline where it was would be called for ever.
+constexpr uint32_t kTicksInVainMax = 100'000;
+
+int64_t uniform(Rng& rng, int64_t min, int64_t max) {
+  return min + static_cast<int64_t>(rng.below(static_cast<uint64_t>(max - min) + 1));
+}
+
+}  // namespace
+
+Machine::Machine(EventQueue& events, Trace& trace, uint64_t seed, SimHost& host,
+                 const HostConfig& config, std::string name)
+    : events_(events),
+      trace_(trace),
+      rng_(seed),
+      host_(host),
+      config_(config),
+      name_(std::move(name)),
+      place_(trace.add_place(name_)) {
+  POLLUX_ASSERT(config.completion_batch >= 1 && config.completion_batch <= config.tx_ring);
+  POLLUX_ASSERT(config.burst_max >= 1 && config.clock_granularity_ns >= 1);
+  host_.attached(*this);
+}
+
+void Machine::plug_in(Link& out) {
+  POLLUX_ASSERT(out_ == nullptr);
+  out_ = &out;
+}
+
+void Machine::set_faults(HostFaults faults) {
+  for (const Stall& stall : faults.stall_script) {
+    events_.schedule(stall.at, [this, ns = stall.ns] { this->stall(ns); });
+  }
+  faults_ = std::move(faults);
+}
+
+bool Machine::by_chance(uint32_t chance) {
+  return chance != 0 && events_.now() >= faults_.from && events_.now() < faults_.until &&
+         rng_.below(kChanceMax) < chance;
+}
+
+void Machine::note(NetEvent event, FrameView frame) {
+  ++counters_[static_cast<size_t>(event)];
+  trace_.record(events_.now(), place_, event, frame);
+}
+
+// ---- the core ----
+
+Moment Machine::host_time(Moment now) const {
+  const int64_t ns = now.ns + config_.clock_offset_ns;
+  return {ns - ns % config_.clock_granularity_ns};
+}
+
+// The first moment at which the host's clock says so.
+Moment Machine::real_time(Moment host_time) const {
+  if (host_time == kNever) {
+    return kNever;
+  }
+  const int64_t step = config_.clock_granularity_ns;
+  return Moment{(host_time.ns + step - 1) / step * step} - config_.clock_offset_ns;
+}
+
+void Machine::post(std::function<void(Moment now)> action) {
+  posted_.push_back(std::move(action));
+  arm();
+}
+
+void Machine::stall(int64_t ns) {
+  free_at_ = std::max(free_at_, events_.now() + ns);
+  note(NetEvent::kStalled);
+}
+
+void Machine::arrive(Frame frame, uint32_t /*port*/) {
+  const std::optional<EtherPeek> ether = peek_ether(frame);
+  if (config_.mac && ether && !ether->to.is_group() && ether->to != *config_.mac) {
+    return note(NetEvent::kRxNotForUs, frame);
+  }
+  if (rx_.size() >= config_.rx_ring) {
+    return note(NetEvent::kRxOverflow, frame);
+  }
+  if (by_chance(faults_.rx_buffers)) {
+    return note(NetEvent::kRxNoBuffer, frame);
+  }
+  rx_.push_back(std::move(frame));
+  arm();
+}
+
+// Sees to it that the next turn begins when there is something to do. One that was armed for
+// earlier stays: it finds nothing and arms again, which is cheaper than to cancel it each time that
+// a deadline moves away.
+void Machine::arm() {
+  if (in_turn_) {
+    return;  // its end arms
+  }
+  const bool has_work = !rx_.empty() || !posted_.empty() || !given_back_.empty();
+  Moment at = has_work ? events_.now() : real_time(host_.next_deadline());
+  if (at == kNever) {
+    return;
+  }
+  at = std::max({at, events_.now(), free_at_});
+  if (at < wake_at_) {
+    events_.cancel(wake_);
+    wake_ = events_.schedule(at, [this] { turn(); });
+    wake_at_ = at;
+  }
+}
+
+void Machine::turn() {
+  wake_at_ = kNever;
+  if (free_at_ <= events_.now()) {
+    in_turn_ = true;
+    const bool has_run = run_host(host_time(events_.now()));
+    in_turn_ = false;
+    if (has_run) {
+      ++turns_;
+      const int64_t ns = std::max<int64_t>(std::exchange(turn_ns_, 0), 1);
+      busy_ns_ += ns;
+      // A test may have stalled the core from within.
+      free_at_ = std::max(free_at_, events_.now() + ns);
+      maybe_stall();
+    }
+  }
+  arm();
+}
+
+// False if there was nothing to do.
+bool Machine::run_host(Moment now) {
+  bool has_run = !given_back_.empty() || !posted_.empty() || !rx_.empty();
+  while (!given_back_.empty()) {
+    const uint64_t token = given_back_.front();
+    given_back_.pop_front();
+    host_.sent(token);
+  }
+  for (const std::function<void(Moment)>& action : std::exchange(posted_, {})) {
+    action(now);
+  }
+  for (uint32_t i = 0; i < config_.burst_max && !rx_.empty(); ++i) {
+    Frame frame = std::move(rx_.front());
+    rx_.pop_front();
+    ++received_;
+    charge(config_.packet_ns);
+    host_.receive(frame, now);
+  }
+  has_run |= tick_if_due(now);
+  if (has_run) {
+    host_.flush(now);
+  }
+  return has_run;
+}
+
+bool Machine::tick_if_due(Moment now) {
+  if (host_.next_deadline() > now) {
+    return false;
+  }
+  charge(config_.timer_ns);
+  host_.tick(now);
+  ticks_in_vain_ = host_.next_deadline() > now ? 0 : ticks_in_vain_ + 1;
+  POLLUX_ASSERT(ticks_in_vain_ < kTicksInVainMax);
+  return true;
+}
+
+void Machine::maybe_stall() {
+  if (by_chance(faults_.stalls)) {
+    free_at_ = free_at_ + uniform(rng_, faults_.stall_ns_min, faults_.stall_ns_max);
+    note(NetEvent::kStalled);
+  }
+}
+
+bool Machine::may_allocate() {
+  const uint64_t nth = ++allocations_asked_;
+  if (by_chance(faults_.allocations) ||
+      std::ranges::binary_search(faults_.failing_allocations, nth)) {
+    note(NetEvent::kNoAllocation);
+    return false;
+  }
+  return true;
+}
+
+// ---- the transmit ring ----
+
+bool Machine::send(std::span<const FrameView> pieces, uint64_t token) {
+  POLLUX_ASSERT(out_ != nullptr && !pieces.empty() && pieces.size() <= kPiecesMax);
+  if (ring_.size() >= config_.tx_ring) {
+    note(NetEvent::kTxRefused);
+    return false;
+  }
+  Descriptor& descriptor = ring_.emplace_back();
+  std::ranges::copy(pieces, descriptor.pieces.begin());
+  descriptor.piece_count = pieces.size();
+  descriptor.token = token;
+  descriptor.hash = hash_of_pieces(descriptor);
+  descriptor.ready_at = events_.now() + (in_turn_ ? turn_ns_ : 0) + config_.dma_ns;
+  fetch_next();
+  return true;
+}
+
+// The device reads a frame when the wire is free, so that what waits for it waits in the ring.
+void Machine::fetch_next() {
+  if (!fetching_ && fetched_ < ring_.size()) {
+    fetching_ = true;
+    events_.schedule(std::max(ring_[fetched_].ready_at, out_->free_at()), [this] { fetch(); });
+  }
+}
+
+void Machine::fetch() {
+  const Descriptor& descriptor = ring_[fetched_++];
+  verify(descriptor, "when the device read it");
+  Frame frame = gathered(descriptor);
+  ++transmitted_;
+  out_->send(std::move(frame));
+  const int64_t delay_ns = uniform(rng_, config_.completion_ns_min, config_.completion_ns_max);
+  last_completion_ =
+      std::max({last_completion_, events_.now() + delay_ns, out_->free_at() + delay_ns});
+  events_.schedule(last_completion_, [this] { finish(); });
+  fetching_ = false;
+  fetch_next();
+}
+
+void Machine::finish() {
+  ++finished_;
+  if (finished_ >= config_.completion_batch) {
+    give_back();
+  }
+}
+
+void Machine::reap() { give_back(); }
+
+void Machine::give_back() {
+  for (; finished_ != 0; --finished_, --fetched_) {
+    verify(ring_.front(), "before it was given back");
+    given_back_.push_back(ring_.front().token);
+    ring_.pop_front();
+  }
+  arm();
+}
+
+uint64_t Machine::hash_of_pieces(const Descriptor& descriptor) {
+  uint64_t hash = 0;
+  for (size_t i = 0; i < descriptor.piece_count; ++i) {
+    // An odd factor loses nothing, and the order of pieces counts.
+    hash = hash * 0x9E3779B97F4A7C15 + hash_of(descriptor.pieces[i]);
+  }
+  return hash;
+}
+
+Frame Machine::gathered(const Descriptor& descriptor) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < descriptor.piece_count; ++i) {
+    bytes += descriptor.pieces[i].size();
+  }
+  Frame frame;
+  frame.reserve(bytes);
+  for (size_t i = 0; i < descriptor.piece_count; ++i) {
+    frame.insert(frame.end(), descriptor.pieces[i].begin(), descriptor.pieces[i].end());
+  }
+  return frame;
+}
+
+void Machine::verify(const Descriptor& descriptor, const char* when) {
+  if (hash_of_pieces(descriptor) == descriptor.hash) {
+    return;
+  }
+  const Frame frame = gathered(descriptor);
+  note(NetEvent::kTxChanged, frame);
+  if (first_change_.empty()) {
+    first_change_ = name_ + ": what was sent with token " + std::to_string(descriptor.token) +
+                    " changed " + when + ", at " + std::to_string(events_.now().ns) +
+                    " ns; it is now " + describe(frame);
+  }
+}
+
+}  // namespace pollux::tcp
