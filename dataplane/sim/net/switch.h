@@ -1,7 +1,7 @@
 // A learning switch: forwards a frame to where its destination was last heard from, and to all
-// ports but its own if that is nowhere, or a group. It takes no time itself; its queues are those of
-// the links that leave it. Networks are trees: there is no spanning tree protocol, and a loop would
-// flood for ever.
+// ports but its own if that is nowhere, or a group. It takes no time itself; its queues are those
+// of the links that leave it. Networks are trees: there is no spanning tree protocol, and a loop
+// would flood for ever.
 #pragma once
 
 #include <cstdint>
