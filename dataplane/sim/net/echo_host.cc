@@ -28,7 +28,8 @@ void EchoHost::receive(Frame& frame, Moment now) {
   if (frame.size() < 12) {
     return;  // cut short by a link
   }
-  std::swap_ranges(frame.begin(), frame.begin() + 6, frame.begin() + 6);
+  std::copy_n(frame.begin() + 6, 6, frame.begin());
+  std::ranges::copy(options_.mac.bytes, frame.begin() + 6);
   if (options_.again_ns != 0) {
     later_.emplace(now + options_.again_ns, frame);
   }

@@ -1,4 +1,4 @@
-// A host that sends back what it gets, with the Ethernet addresses swapped, and sends frames when
+// A host that sends back what it gets, from its own address to the sender's, and sends frames when
 // told to. The simplest thing that can be attached: for tests of the network itself.
 #pragma once
 
@@ -16,6 +16,7 @@ namespace pollux::tcp {
 class EchoHost final : public SimHost {
  public:
   struct Options {
+    MacAddress mac{};
     bool answers = true;  // frames for a group, too
     bool keeps = false;   // what came, in got()
     // Answers once more after so long, by timer; 0: never.

@@ -10,7 +10,7 @@ namespace {
 
 // Eight bytes are another place's by chance once in 2^64; of fewer one can't tell.
 constexpr size_t kBytesToTell = 8;
-constexpr uint64_t kNearBytes = 1 << 20;
+constexpr uint64_t kNearBytes = 1 << 18;
 
 // The output step of SplitMix64 (Steele, Lea, Flood 2014).
 uint64_t mixed(uint64_t z) {

@@ -1,0 +1,340 @@
+#include "dataplane/sim/net/machine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "dataplane/sim/net/echo_host.h"
+#include "dataplane/sim/net/net_test_support.h"
+#include "dataplane/sim/net/network.h"
+
+namespace pollux::tcp {
+namespace {
+
+// Links that take no time but 1 us, so that what is measured is the machine.
+constexpr LinkConfig kShort = {.rate_bps = 0, .delay_ns = 1'000, .mtu = 9'000};
+
+// One machine under test; the test is the other end of its cable.
+struct Bench {
+  explicit Bench(SimHost& host, const HostConfig& config = {}, const LinkConfig& cable = kShort,
+                 uint64_t seed = 1)
+      : machine(events, trace, seed, host, config, "host"),
+        in(events, trace, 0, seed + 1, cable, "test > host"),
+        out(events, trace, 1, seed + 2, cable, "host > test"),
+        end(events) {
+    in.set_sink(machine, 0);
+    out.set_sink(end, 0);
+    machine.plug_in(out);
+  }
+  void offer(uint64_t frames, size_t bytes = 100) {
+    for (uint64_t i = 1; i <= frames; ++i) {
+      in.send(plain_frame(mac_of(1), mac_of(2), bytes, i));
+    }
+  }
+
+  EventQueue events;
+  Trace trace;
+  Machine machine;
+  Link in;
+  Link out;
+  Collector end;
+};
+
+// Does what the test says.
+struct Scripted final : SimHost {
+  std::function<void(Frame&, Moment)> on_receive = [](Frame&, Moment) {};
+  std::function<void(Moment)> on_tick = [](Moment) {};
+  Moment deadline = kNever;
+  std::string calls;
+  std::vector<uint64_t> tokens;
+  Machine* machine = nullptr;
+
+  void attached(Machine& attached_to) override { machine = &attached_to; }
+  void receive(Frame& frame, Moment now) override {
+    calls += 'r';
+    on_receive(frame, now);
+  }
+  void tick(Moment now) override {
+    calls += 't';
+    deadline = kNever;
+    on_tick(now);
+  }
+  Moment next_deadline() const override { return deadline; }
+  void flush(Moment) override { calls += 'f'; }
+  void sent(uint64_t token) override {
+    calls += 's';
+    tokens.push_back(token);
+  }
+};
+
+// ---- the core ----
+
+TEST(Machine, AnswersWhenItsCostHasPassed) {
+  EchoHost host;
+  Bench bench(host, {.packet_ns = 300, .dma_ns = 40});
+  bench.offer(1);
+  bench.events.run_until_idle();
+  ASSERT_EQ(bench.end.got.size(), 1U);
+  EXPECT_EQ(bench.end.got[0].at, Moment{1'000 + 300 + 40 + 1'000});
+  // The second turn is that of the completion; it costs the least that a turn can.
+  EXPECT_EQ(bench.machine.turns(), 2U);
+  EXPECT_EQ(bench.machine.busy_ns(), 301);
+}
+
+TEST(Machine, FramesOfABurstShareATurn) {
+  Scripted host;
+  std::vector<int64_t> nows;
+  host.on_receive = [&](Frame&, Moment now) { nows.push_back(now.ns); };
+  Bench bench(host, {.burst_max = 4, .packet_ns = 100});
+  bench.offer(6);
+  bench.events.run_until_idle();
+  EXPECT_EQ(nows, (std::vector<int64_t>{1000, 1000, 1000, 1000, 1400, 1400}));
+  EXPECT_EQ(host.calls, "rrrrfrrf");
+}
+
+TEST(Machine, FullRingsLoseFrames) {
+  EchoHost host({.answers = false});
+  Bench bench(host, {.rx_ring = 8, .burst_max = 1, .packet_ns = 1'000});
+  bench.offer(20);
+  bench.events.run_until_idle();
+  // Nothing runs between arrivals of one moment.
+  EXPECT_EQ(host.received(), 8U);
+  EXPECT_EQ(bench.machine.count(NetEvent::kRxOverflow), 12U);
+}
+
+TEST(Machine, WaitsForItsDeadline) {
+  Scripted host;
+  std::vector<int64_t> ticks;
+  host.deadline = Moment{5'000};
+  host.on_tick = [&](Moment now) {
+    ticks.push_back(now.ns);
+    host.deadline = ticks.size() < 3 ? now + 7'000 : kNever;
+  };
+  Bench bench(host, {.timer_ns = 200});
+  bench.machine.kick();
+  bench.events.run_until_idle();
+  EXPECT_EQ(ticks, (std::vector<int64_t>{5'000, 12'000, 19'000}));
+  EXPECT_EQ(bench.machine.busy_ns(), 600);
+}
+
+TEST(Machine, BusyCoresTickLate) {
+  Scripted host;
+  int64_t ticked = 0;
+  host.deadline = Moment{1'500};
+  host.on_tick = [&](Moment now) { ticked = now.ns; };
+  Bench bench(host, {.packet_ns = 10'000});
+  bench.offer(1);
+  bench.events.run_until_idle();
+  EXPECT_EQ(ticked, 11'000);
+}
+
+TEST(Machine, DeadlinesMoveBothWays) {
+  Scripted host;
+  std::vector<int64_t> ticks;
+  host.on_tick = [&](Moment now) { ticks.push_back(now.ns); };
+  Bench bench(host);
+  const auto set = [&](int64_t at) {
+    return [&host, at](Moment) { host.deadline = Moment{at}; };
+  };
+  bench.machine.post(set(9'000));
+  bench.events.run_until(Moment{100});
+  bench.machine.post(set(20'000));
+  bench.events.run_until(Moment{10'000});
+  EXPECT_TRUE(ticks.empty());
+  bench.machine.post(set(12'000));
+  bench.events.run_until_idle();
+  EXPECT_EQ(ticks, (std::vector<int64_t>{12'000}));
+}
+
+TEST(Machine, ClocksBeginAnywhereAndStepCoarsely) {
+  Scripted host;
+  std::vector<int64_t> nows;
+  host.on_tick = [&](Moment now) { nows.push_back(now.ns); };
+  Bench bench(host, {.clock_offset_ns = 5'000'000'300, .clock_granularity_ns = 1'000});
+  bench.machine.post([&](Moment now) {
+    nows.push_back(now.ns);
+    host.deadline = now + 10'500;
+  });
+  bench.events.run_until_idle();
+  // The clock says ..011'000 first when 10'700 ns have passed.
+  EXPECT_EQ(nows, (std::vector<int64_t>{5'000'000'000, 5'000'011'000}));
+  EXPECT_EQ(bench.events.now(), Moment{10'700});
+}
+
+// ---- stalls ----
+
+TEST(Machine, StallsByScript) {
+  EchoHost host({.answers = false, .keeps = true});
+  Bench bench(host, {.rx_ring = 16, .packet_ns = 100});
+  bench.machine.set_faults({.stall_script = {{Moment{50'000}, 5 * kMillisecondNs}}});
+  for (int64_t i = 0; i < 40; ++i) {
+    bench.events.run_until(Moment{i * 10'000});
+    bench.offer(1);
+  }
+  bench.events.run_until_idle();
+  // 0 to 4 come before; of the 35 others the ring holds 16 until it is over.
+  EXPECT_EQ(host.received(), 21U);
+  EXPECT_EQ(bench.machine.count(NetEvent::kRxOverflow), 19U);
+  EXPECT_EQ(host.got()[4].at, Moment{41'000});
+  EXPECT_EQ(host.got()[5].at, Moment{5'050'000});
+  EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
+}
+
+TEST(Machine, StallsByChance) {
+  EchoHost host({.answers = false});
+  Bench bench(host, {.packet_ns = 100});
+  bench.machine.set_faults({.stalls = 200});
+  int64_t longest = 0;
+  for (int64_t i = 0; i < 2'000; ++i) {
+    bench.offer(1);
+    const Moment before = bench.events.now();
+    bench.events.run_until_idle();
+    longest = std::max(longest, bench.events.now() - before);
+  }
+  EXPECT_NEAR(static_cast<double>(bench.machine.count(NetEvent::kStalled)), 40, 32);
+  EXPECT_GT(longest, 20 * kMillisecondNs);
+  EXPECT_LE(longest, 50 * kMillisecondNs + 2'000);
+}
+
+// ---- memory ----
+
+TEST(Machine, AllocationsFailByNumberAndByChance) {
+  EchoHost host;
+  Bench bench(host);
+  bench.machine.set_faults({.failing_allocations = {2, 5}});
+  std::string got;
+  for (int i = 0; i < 6; ++i) {
+    got += bench.machine.may_allocate() ? '1' : '0';
+  }
+  EXPECT_EQ(got, "101101");
+  bench.machine.set_faults({.until = Moment{1'000}, .allocations = kChanceMax});
+  EXPECT_FALSE(bench.machine.may_allocate());
+  bench.events.run_until(Moment{1'000});
+  EXPECT_TRUE(bench.machine.may_allocate());
+  EXPECT_EQ(bench.machine.count(NetEvent::kNoAllocation), 3U);
+}
+
+TEST(Machine, FramesFindNoBuffer) {
+  EchoHost host({.answers = false});
+  Bench bench(host, {.rx_ring = 2'000});
+  bench.machine.set_faults({.rx_buffers = 1'000});
+  bench.offer(1'000);
+  bench.events.run_until_idle();
+  const uint64_t lost = bench.machine.count(NetEvent::kRxNoBuffer);
+  EXPECT_NEAR(static_cast<double>(lost), 100, 50);
+  EXPECT_EQ(host.received() + lost, 1'000U);
+}
+
+TEST(Machine, TakesOnlyWhatIsForIt) {
+  EchoHost host({.answers = false});
+  Bench bench(host, {.mac = mac_of(2)});
+  const MacAddress group = {{0x33, 0x33, 0, 0, 0, 1}};
+  for (const MacAddress& to : {mac_of(2), mac_of(3), kBroadcast, group}) {
+    bench.in.send(plain_frame(mac_of(1), to, 60));
+  }
+  bench.events.run_until_idle();
+  EXPECT_EQ(host.received(), 3U);
+  EXPECT_EQ(bench.machine.count(NetEvent::kRxNotForUs), 1U);
+}
+
+// ---- the transmit ring ----
+
+// 1000 bytes take 1 us.
+constexpr LinkConfig kSlow = {.rate_bps = 8'000'000'000, .delay_ns = 0, .overhead_bytes = 0};
+
+TEST(Machine, WhatWaitsForTheWireWaitsInTheRing) {
+  EchoHost host;
+  Bench bench(host, {.tx_ring = 4, .dma_ns = 0, .completion_ns_min = 100,
+                     .completion_ns_max = 100}, kSlow);
+  std::string taken;
+  for (uint64_t i = 1; i <= 6; ++i) {
+    taken += host.send(plain_frame(mac_of(2), mac_of(1), 1'000, i)) ? '1' : '0';
+  }
+  EXPECT_EQ(taken, "111100");
+  EXPECT_EQ(bench.machine.count(NetEvent::kTxRefused), 2U);
+  EXPECT_EQ(bench.machine.tx_room(), 0U);
+  bench.events.run_until(Moment{1'100});  // the first is done
+  EXPECT_EQ(bench.machine.tx_room(), 1U);
+  EXPECT_LE(bench.out.queued_frames(), 1U);
+  bench.events.run_until_idle();
+  EXPECT_EQ(numbers_of(bench.end.got), (std::vector<uint64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(bench.end.got[3].at, Moment{4'000});
+  EXPECT_EQ(host.completed(), 4U);
+  EXPECT_EQ(bench.machine.transmitted(), 4U);
+}
+
+TEST(Machine, PiecesBecomeOneFrame) {
+  Scripted host;
+  Bench bench(host);
+  const Frame whole = segment({.payload = "value by reference"});
+  const FrameView view(whole);
+  const FrameView pieces[] = {view.first(54), view.subspan(54, 5), view.subspan(59)};
+  EXPECT_TRUE(bench.machine.send(pieces, 7));
+  bench.events.run_until_idle();
+  ASSERT_EQ(bench.end.got.size(), 1U);
+  EXPECT_EQ(bench.end.got[0].frame, whole);
+  EXPECT_EQ(host.tokens, (std::vector<uint64_t>{7}));
+  EXPECT_EQ(host.calls, "sf");
+}
+
+TEST(Machine, GivesBackInBatchesOrWhenAsked) {
+  Scripted host;
+  Bench bench(host, {.tx_ring = 8, .completion_batch = 4});
+  const Frame frame = plain_frame(mac_of(2), mac_of(1), 100);
+  for (uint64_t token = 1; token <= 6; ++token) {
+    EXPECT_TRUE(bench.machine.send(frame, token));
+  }
+  bench.events.run_until_idle();
+  EXPECT_EQ(host.tokens, (std::vector<uint64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(bench.machine.tx_under_way(), 2U);
+  bench.machine.reap();
+  bench.events.run_until_idle();
+  EXPECT_EQ(host.tokens, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6}));
+}
+
+TEST(Machine, FindsWhoChangesWhatIsUnderWay) {
+  EchoHost host({.scribbles = true});
+  Bench bench(host);
+  bench.offer(1);
+  bench.events.run_until_idle();
+  EXPECT_GE(bench.machine.count(NetEvent::kTxChanged), 1U);
+  EXPECT_NE(bench.machine.first_change().find("host: what was sent with token 1 changed when the "
+                                              "device read it, at 2000 ns"),
+            std::string::npos)
+      << bench.machine.first_change();
+}
+
+// The device has read it, but might read it again: it is not the host's yet.
+TEST(Machine, FindsAChangeAfterTheRead) {
+  Scripted host;
+  Bench bench(host, {.dma_ns = 100, .completion_ns_min = 5'000, .completion_ns_max = 5'000});
+  Frame frame = plain_frame(mac_of(2), mac_of(1), 100);
+  const Frame before = frame;
+  EXPECT_TRUE(bench.machine.send(frame, 9));
+  bench.events.run_until(Moment{3'000});
+  frame[50] = 1;
+  bench.events.run_until_idle();
+  EXPECT_EQ(bench.end.got[0].frame, before);
+  EXPECT_EQ(bench.machine.count(NetEvent::kTxChanged), 1U);
+  EXPECT_NE(bench.machine.first_change().find("token 9 changed before it was given back"),
+            std::string::npos)
+      << bench.machine.first_change();
+}
+
+TEST(Machine, WhatIsGivenBackMayChange) {
+  Scripted host;
+  Bench bench(host);
+  Frame frame = plain_frame(mac_of(2), mac_of(1), 100);
+  EXPECT_TRUE(bench.machine.send(frame, 9));
+  bench.events.run_until_idle();
+  frame[50] = 1;
+  EXPECT_TRUE(bench.machine.send(frame, 10));
+  bench.events.run_until_idle();
+  EXPECT_EQ(bench.machine.first_change(), "");
+}
+
+}  // namespace
+}  // namespace pollux::tcp
