@@ -28,7 +28,10 @@ class EventQueue {
 
   // Runs of tests are over after some millions; one that is not goes round in circles.
   static constexpr uint64_t kEventsMax = 100'000'000;
+  // At one time; more is a bug.
+  static constexpr uint32_t kPendingMax = 1 << 24;
 
+  // Not before 0.
   explicit EventQueue(Moment start = {}) : now_(start) {}
   EventQueue(const EventQueue&) = delete;
   EventQueue& operator=(const EventQueue&) = delete;
@@ -70,24 +73,35 @@ class EventQueue {
   uint64_t happened() const { return happened_; }
 
  private:
+  // 16 bytes, so that the four children of a node share a cache line.
   struct Entry {
-    Moment at;
-    uint64_t number;  // in the order of calls
-    uint32_t slot;
+    static constexpr int kSlotBits = 24;
+    int64_t at_ns;
+    uint64_t number_and_slot;  // numbers are in the order of calls, and decide between equals
+
+    uint64_t number() const { return number_and_slot >> kSlotBits; }
+    uint32_t slot() const { return number_and_slot & ((1U << kSlotBits) - 1); }
+    // As one number: which of two comes first can't be foreseen, and so should not be a branch.
+    unsigned __int128 order() const {
+      return static_cast<unsigned __int128>(static_cast<uint64_t>(at_ns)) << 64 | number_and_slot;
+    }
+    bool is_before(const Entry& other) const { return order() < other.order(); }
   };
   struct Slot {
     uint64_t number = 0;  // of the event that it holds; 0: free
     Action action;
   };
-  // For the heap of the standard library, whose top is the greatest.
-  static bool is_later(const Entry& a, const Entry& b) {
-    return a.at != b.at ? a.at > b.at : a.number > b.number;
-  }
 
-  bool is_cancelled(const Entry& entry) const { return slots_[entry.slot].number != entry.number; }
+  bool is_cancelled(const Entry& entry) const {
+    return slots_[entry.slot()].number != entry.number();
+  }
   void free_slot(uint32_t slot);
   void drop_cancelled();
+  // The heap: place i is before its children, 4 i + 1 to 4 i + 4.
+  void push(const Entry& entry);
   void pop();
+  void sink(size_t hole, const Entry& entry);
+  size_t first_of(size_t begin, size_t end) const;
 
   Moment now_;
   uint64_t last_number_ = 0;
