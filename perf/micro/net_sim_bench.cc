@@ -119,8 +119,7 @@ void BM_EchoStar(benchmark::State& state) {
   connect_star(network, machines);
   for (uint32_t i = 0; i < count; ++i) {
     for (int k = 0; k < 4; ++k) {
-      hosts[i].send(
-          plain_frame(mac_of(i), mac_of(i ^ 1), static_cast<size_t>(state.range(1))));
+      hosts[i].send(plain_frame(mac_of(i), mac_of(i ^ 1), static_cast<size_t>(state.range(1))));
     }
   }
   for (auto _ : state) {

@@ -46,7 +46,9 @@ void EchoHost::tick(Moment now) {
   }
 }
 
-Moment EchoHost::next_deadline() const { return later_.empty() ? kNever : later_.begin()->first; }
+Moment EchoHost::next_deadline() const {
+  return later_.empty() ? kNever : later_.begin()->first;
+}
 
 void EchoHost::sent(uint64_t token) {
   ++completed_;

@@ -5,6 +5,8 @@
 
 namespace pollux::tcp {
 
-uint64_t hash_of(FrameView bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t hash_of(FrameView bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
 }  // namespace pollux::tcp

@@ -51,14 +51,14 @@ std::optional<IpPeek> peek_v6(FrameView frame, uint32_t offset) {
   if (ip.size() < 40 || ip[0] >> 4 != 6) {
     return std::nullopt;
   }
-  return IpPeek{.from = v6_at(ip, 8),
-                .to = v6_at(ip, 24),
-                .protocol = ip[6],
-                .ecn = static_cast<uint8_t>(ip[1] >> 4 & 3),
-                .offset = offset,
-                .payload_offset = offset + 40,
-                .payload_bytes =
-                    std::min<uint32_t>(be16(ip, 4), static_cast<uint32_t>(ip.size()) - 40)};
+  return IpPeek{
+      .from = v6_at(ip, 8),
+      .to = v6_at(ip, 24),
+      .protocol = ip[6],
+      .ecn = static_cast<uint8_t>(ip[1] >> 4 & 3),
+      .offset = offset,
+      .payload_offset = offset + 40,
+      .payload_bytes = std::min<uint32_t>(be16(ip, 4), static_cast<uint32_t>(ip.size()) - 40)};
 }
 
 }  // namespace
@@ -164,8 +164,12 @@ std::string text(const MacAddress& mac) {
 
 std::string text(const TcpPeek& tcp) {
   std::string flags;
-  for (const auto& [set, letter] : {std::pair{tcp.syn, 'S'}, {tcp.fin, 'F'}, {tcp.rst, 'R'},
-                                    {tcp.psh, 'P'}, {tcp.ece, 'E'}, {tcp.cwr, 'W'},
+  for (const auto& [set, letter] : {std::pair{tcp.syn, 'S'},
+                                    {tcp.fin, 'F'},
+                                    {tcp.rst, 'R'},
+                                    {tcp.psh, 'P'},
+                                    {tcp.ece, 'E'},
+                                    {tcp.cwr, 'W'},
                                     {tcp.has_ack, '.'}}) {
     if (set) {
       flags += letter;

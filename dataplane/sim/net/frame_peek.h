@@ -23,7 +23,7 @@ inline constexpr uint16_t kEtherIpv6 = 0x86dd;
 struct EtherPeek {
   MacAddress to;
   MacAddress from;
-  uint16_t type = 0;         // of what is inside, past all VLAN tags
+  uint16_t type = 0;          // of what is inside, past all VLAN tags
   uint32_t header_bytes = 0;  // 14, and 4 for each tag
 };
 std::optional<EtherPeek> peek_ether(FrameView frame);
@@ -31,9 +31,9 @@ std::optional<EtherPeek> peek_ether(FrameView frame);
 struct IpPeek {
   IpAddress from;
   IpAddress to;
-  uint8_t protocol = 0;        // 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6
-  uint8_t ecn = 0;             // 0 not ECT, 1 ECT(1), 2 ECT(0), 3 CE
-  uint32_t offset = 0;         // of the IP header in the frame
+  uint8_t protocol = 0;         // 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6
+  uint8_t ecn = 0;              // 0 not ECT, 1 ECT(1), 2 ECT(0), 3 CE
+  uint32_t offset = 0;          // of the IP header in the frame
   uint32_t payload_offset = 0;  // of what the IP packet carries
   uint32_t payload_bytes = 0;   // as its header says, at most what is there
   bool is_later_fragment = false;

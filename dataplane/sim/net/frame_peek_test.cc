@@ -11,8 +11,8 @@ namespace {
 TEST(FramePeek, ReadsASegment) {
   for (const bool v6 : {false, true}) {
     for (const bool vlan : {false, true}) {
-      const std::optional<TcpPeek> tcp = peek_tcp(segment(
-          {.v6 = v6, .vlan = vlan, .flags = kSyn | kAck, .ecn = 2, .payload = "hello"}));
+      const std::optional<TcpPeek> tcp = peek_tcp(
+          segment({.v6 = v6, .vlan = vlan, .flags = kSyn | kAck, .ecn = 2, .payload = "hello"}));
       ASSERT_TRUE(tcp);
       EXPECT_EQ(tcp->ip.from, *IpAddress::parse(v6 ? "fd00::1" : "10.0.0.1"));
       EXPECT_EQ(tcp->ip.to, *IpAddress::parse(v6 ? "fd00::2" : "10.0.0.2"));

@@ -34,7 +34,9 @@ FrameMatch ether_type(uint16_t type) {
   };
 }
 
-FrameMatch arp() { return ether_type(kEtherArp); }
+FrameMatch arp() {
+  return ether_type(kEtherArp);
+}
 
 FrameMatch ip_protocol(uint8_t protocol) {
   return [protocol](FrameView frame) {

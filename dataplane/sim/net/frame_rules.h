@@ -1,5 +1,6 @@
-// Which frames a scripted fault means, as predicates over their bytes: "the second FIN to this port"
-// is drop_nth(2, all_of({fin(), to_port(80)})). Predicates have no state of their own; links count.
+// Which frames a scripted fault means, as predicates over their bytes: "the second FIN to this
+// port" is drop_nth(2, all_of({fin(), to_port(80)})). Predicates have no state of their own; links
+// count.
 #pragma once
 
 #include <cstdint>

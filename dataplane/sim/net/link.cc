@@ -261,8 +261,8 @@ void Link::apply(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate
       return note(NetEvent::kCorrupted, frame);
     }
     case FaultKind::kTruncate:
-      frame.resize(static_cast<size_t>(
-          std::clamp<int64_t>(value, 1, static_cast<int64_t>(frame.size()))));
+      frame.resize(
+          static_cast<size_t>(std::clamp<int64_t>(value, 1, static_cast<int64_t>(frame.size()))));
       return note(NetEvent::kTruncated, frame);
     case FaultKind::kMarkCe:
       if (mark_ce(frame)) {

@@ -325,7 +325,8 @@ TEST(Link, LostFramesTakeTheirTime) {
 
 TEST(Link, DropsExactlyTheOneMeant) {
   OneLink one({}, 1,
-              {.rules = {drop_nth(2, match::fin()), drop_nth(1, match::starts_at({1003})),
+              {.rules = {drop_nth(2, match::fin()),
+                         drop_nth(1, match::starts_at({1003})),
                          {.matches = match::pure_ack(), .first = 2, .count = 2},
                          {.matches = match::rst(),
                           .count = FrameRule::kAll,
@@ -340,8 +341,8 @@ TEST(Link, DropsExactlyTheOneMeant) {
   send(kAck | kPsh, 1000, "abc");
   send(kAck | kPsh, 1003, "def");  // lost
   send(kAck | kPsh, 1003, "def");
-  send(kAck, 1006);        // lost
-  send(kAck, 1006);        // lost
+  send(kAck, 1006);  // lost
+  send(kAck, 1006);  // lost
   send(kAck, 1006);
   send(kFin | kAck, 1006);
   send(kFin | kAck, 1006);  // lost
@@ -359,12 +360,11 @@ TEST(Link, DropsExactlyTheOneMeant) {
 }
 
 TEST(Link, ScriptsHitByNumber) {
-  const std::vector<Fault> script = {{0, 5, FaultKind::kDelay, 25'000},
-                                     {0, 2, FaultKind::kLose, 0},
-                                     {1, 1, FaultKind::kLose, 0},  // of another link
-                                     {0, 3, FaultKind::kTruncate, 50},
-                                     {0, 3, FaultKind::kCorrupt, 8},
-                                     {0, 4, FaultKind::kDuplicate, 100}};
+  const std::vector<Fault> script = {
+      {0, 5, FaultKind::kDelay, 25'000}, {0, 2, FaultKind::kLose, 0},
+      {1, 1, FaultKind::kLose, 0},  // of another link
+      {0, 3, FaultKind::kTruncate, 50},  {0, 3, FaultKind::kCorrupt, 8},
+      {0, 4, FaultKind::kDuplicate, 100}};
   OneLink one({}, 1, {.script = script});
   one.send_numbered(8, 10'000);
   EXPECT_EQ(numbers_of(one.end.got), (std::vector<uint64_t>{1, 3, 4, 4, 6, 7, 5, 8}));

@@ -234,7 +234,9 @@ void Machine::finish() {
   }
 }
 
-void Machine::reap() { give_back(); }
+void Machine::reap() {
+  give_back();
+}
 
 void Machine::give_back() {
   for (; finished_ != 0; --finished_, --fetched_) {

@@ -136,9 +136,7 @@ TEST(Machine, DeadlinesMoveBothWays) {
   std::vector<int64_t> ticks;
   host.on_tick = [&](Moment now) { ticks.push_back(now.ns); };
   Bench bench(host);
-  const auto set = [&](int64_t at) {
-    return [&host, at](Moment) { host.deadline = Moment{at}; };
-  };
+  const auto set = [&](int64_t at) { return [&host, at](Moment) { host.deadline = Moment{at}; }; };
   bench.machine.post(set(9'000));
   bench.events.run_until(Moment{100});
   bench.machine.post(set(20'000));
@@ -247,8 +245,8 @@ constexpr LinkConfig kSlow = {.rate_bps = 8'000'000'000, .delay_ns = 0, .overhea
 
 TEST(Machine, WhatWaitsForTheWireWaitsInTheRing) {
   EchoHost host;
-  Bench bench(host, {.tx_ring = 4, .dma_ns = 0, .completion_ns_min = 100,
-                     .completion_ns_max = 100}, kSlow);
+  Bench bench(host, {.tx_ring = 4, .dma_ns = 0, .completion_ns_min = 100, .completion_ns_max = 100},
+              kSlow);
   std::string taken;
   for (uint64_t i = 1; i <= 6; ++i) {
     taken += host.send(plain_frame(mac_of(2), mac_of(1), 1'000, i)) ? '1' : '0';

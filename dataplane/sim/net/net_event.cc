@@ -31,6 +31,8 @@ constexpr std::array<std::string_view, kNetEvents> kNames = {
 
 }  // namespace
 
-std::string_view name_of(NetEvent event) { return kNames[static_cast<size_t>(event)]; }
+std::string_view name_of(NetEvent event) {
+  return kNames[static_cast<size_t>(event)];
+}
 
 }  // namespace pollux::tcp

@@ -28,13 +28,13 @@ enum class NetEvent : uint8_t {
   kTruncated,
   kMarkedCe,
   // Of a host.
-  kRxOverflow,     // the receive ring was full
-  kRxNoBuffer,     // there was no buffer for it
-  kRxNotForUs,     // the NIC's address filter
-  kStalled,        // the core stood still
-  kTxRefused,      // the transmit ring was full
-  kTxChanged,      // bytes changed between the send and its completion
-  kNoAllocation,   // the host asked for memory and was refused
+  kRxOverflow,    // the receive ring was full
+  kRxNoBuffer,    // there was no buffer for it
+  kRxNotForUs,    // the NIC's address filter
+  kStalled,       // the core stood still
+  kTxRefused,     // the transmit ring was full
+  kTxChanged,     // bytes changed between the send and its completion
+  kNoAllocation,  // the host asked for memory and was refused
   kCount
 };
 inline constexpr size_t kNetEvents = static_cast<size_t>(NetEvent::kCount);

@@ -12,8 +12,8 @@ Network::Network(uint64_t seed, Moment start, size_t trace_kept)
 
 Machine& Network::add_host(SimHost& host, const HostConfig& config, std::string name) {
   POLLUX_ASSERT(machines_.size() < kHostsMax);
-  machines_.push_back(std::make_unique<Machine>(events_, trace_, seeds_.next(), host, config,
-                                                std::move(name)));
+  machines_.push_back(
+      std::make_unique<Machine>(events_, trace_, seeds_.next(), host, config, std::move(name)));
   return *machines_.back();
 }
 
@@ -99,9 +99,8 @@ std::string counters(const Counted& counted) {
 }  // namespace
 
 std::string Network::report() const {
-  std::string out = "seed " + std::to_string(seed_) + ", at " +
-                    std::to_string(events_.now().ns) + " ns after " +
-                    std::to_string(events_.happened()) + " events\n" + violations();
+  std::string out = "seed " + std::to_string(seed_) + ", at " + std::to_string(events_.now().ns) +
+                    " ns after " + std::to_string(events_.happened()) + " events\n" + violations();
   for (const std::unique_ptr<Link>& link : links_) {
     out += counters(*link);
   }

@@ -20,7 +20,8 @@ struct Hosts {
     for (uint32_t i = 0; i < count; ++i) {
       HostConfig own = config;
       own.mac = mac_of(i);
-      EchoHost& host = hosts.emplace_back(EchoHost::Options{.mac = mac_of(i), .answers = i >= first_echo});
+      EchoHost& host =
+          hosts.emplace_back(EchoHost::Options{.mac = mac_of(i), .answers = i >= first_echo});
       machines.push_back(&network.add_host(host, own, "host " + std::to_string(i)));
     }
   }
@@ -38,17 +39,31 @@ struct Hosts {
 TEST(Network, TwoHostsBackToBack) {
   Network network(1);
   Hosts all(network, 2, 1, {.packet_ns = 300, .dma_ns = 100});
-  const Cable cable = network.connect(
-      *all.machines[0], *all.machines[1],
-      {.rate_bps = 8'000'000'000, .delay_ns = 10'000, .overhead_bytes = 0});
+  const Cable cable =
+      network.connect(*all.machines[0], *all.machines[1],
+                      {.rate_bps = 8'000'000'000, .delay_ns = 10'000, .overhead_bytes = 0});
   all.send(0, mac_of(1), 0, /*bytes=*/1'000);
-  EXPECT_TRUE(network.events().run_until([&] { return all.hosts[0].received() == 1; },
-                                         Moment{kSecondNs}));
+  EXPECT_TRUE(
+      network.events().run_until([&] { return all.hosts[0].received() == 1; }, Moment{kSecondNs}));
   // There 100 + 1000 + 10000, the turn 300, back the same.
   EXPECT_EQ(network.now(), Moment{2 * 11'100 + 300});
   EXPECT_EQ(cable.there->count(NetEvent::kArrived), 1U);
   EXPECT_EQ(cable.back->arrived_bytes(), 1'000U);
   EXPECT_EQ(cable.there->name(), "host 0 > host 1");
+}
+
+TEST(Network, EchoesAgainByTimer) {
+  Network network(1);
+  EchoHost asks({.mac = mac_of(0), .answers = false, .keeps = true});
+  EchoHost echoes({.mac = mac_of(1), .again_ns = kMillisecondNs});
+  Machine& client = network.add_host(asks, {}, "client");
+  network.connect(client, network.add_host(echoes, {}, "server"), {.rate_bps = 0});
+  client.post([&](Moment) { asks.send(plain_frame(mac_of(0), mac_of(1), 60)); });
+  network.run_until_idle();
+  ASSERT_EQ(asks.got().size(), 2U);
+  // The second comes without the 500 ns that a packet costs, but with the 200 of a timer.
+  EXPECT_EQ(asks.got()[1].at - asks.got()[0].at, kMillisecondNs - 500 + 200);
+  EXPECT_EQ(echoes.ticks(), 1U);
 }
 
 TEST(Network, SwitchesLearn) {
@@ -103,9 +118,9 @@ TEST(Network, RuntsAndFramesToTheirOwnPortEndAtTheSwitch) {
 TEST(Network, ABottleneckIsShared) {
   Network network(1);
   Hosts all(network, 4, 4, {.tx_ring = 1'024});
-  const Dumbbell bell = connect_dumbbell(
-      network, std::span(all.machines).first(2), std::span(all.machines).last(2),
-      {.rate_bps = 1'000'000'000, .queue_frames_max = 100});
+  const Dumbbell bell =
+      connect_dumbbell(network, std::span(all.machines).first(2), std::span(all.machines).last(2),
+                       {.rate_bps = 1'000'000'000, .queue_frames_max = 100});
   for (uint32_t from = 0; from < 2; ++from) {
     for (uint64_t i = 0; i < 1'000; ++i) {
       all.send(from, mac_of(from + 2), i, 1'514);
@@ -247,8 +262,8 @@ TEST(Network, AFailureShrinksToItsFaults) {
     });
     EXPECT_TRUE(shrunk.reproduced && shrunk.minimal);
     EXPECT_GT(all.size(), 20U);
-    EXPECT_EQ(pick(all, shrunk.kept), (std::vector<Fault>{{0, 30, FaultKind::kLose, 0},
-                                                          {0, 40, FaultKind::kLose, 0}}));
+    EXPECT_EQ(pick(all, shrunk.kept),
+              (std::vector<Fault>{{0, 30, FaultKind::kLose, 0}, {0, 40, FaultKind::kLose, 0}}));
     return;
   }
   FAIL() << "no seed fails";

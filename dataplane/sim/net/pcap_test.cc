@@ -80,8 +80,7 @@ std::optional<Capture> parse(const std::string& bytes) {
                                       u32_at(bytes, at + 16)),
            .bytes = u32_at(bytes, at + 24),
            .frame = Frame(first, first + captured),
-           .comment =
-               option(bytes, at + 28 + (captured + 3) / 4 * 4, end, 1).value_or("")});
+           .comment = option(bytes, at + 28 + (captured + 3) / 4 * 4, end, 1).value_or("")});
     }
     at += length;
   }
@@ -113,13 +112,13 @@ TEST(Pcap, WritesWhatItIsGiven) {
 
 // Four frames: one goes, one is cut and doubled, one is lost, one is lost under way.
 void fill(PcapWriter& writer) {
-  OneLink one({.rate_bps = 0, .delay_ns = 5'000}, 1,
-              {.down = {{Moment{33'000}, Moment{40'000}}},
-               .rules = {{.matches = match::any(), .first = 2, .action = FaultKind::kTruncate,
-                          .value = 70},
-                         {.matches = match::any(), .first = 2,
-                          .action = FaultKind::kDuplicate, .value = 10},
-                         drop_nth(3, match::any())}});
+  OneLink one(
+      {.rate_bps = 0, .delay_ns = 5'000}, 1,
+      {.down = {{Moment{33'000}, Moment{40'000}}},
+       .rules = {
+           {.matches = match::any(), .first = 2, .action = FaultKind::kTruncate, .value = 70},
+           {.matches = match::any(), .first = 2, .action = FaultKind::kDuplicate, .value = 10},
+           drop_nth(3, match::any())}});
   writer.tap(one.link, PcapWriter::Where::kBoth);
   for (int64_t i = 0; i < 4; ++i) {
     one.events.run_until(Moment{i * 10'000});

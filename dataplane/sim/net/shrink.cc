@@ -64,9 +64,7 @@ class Shrinker {
     return still_fails_(items);
   }
 
-  bool keep_one_chunk(size_t chunks) {
-    return take_first_that_fails(chunks, /*complement=*/false);
-  }
+  bool keep_one_chunk(size_t chunks) { return take_first_that_fails(chunks, /*complement=*/false); }
   // Of two chunks, dropping one is keeping the other.
   bool drop_one_chunk(size_t chunks) {
     return chunks > 2 && take_first_that_fails(chunks, /*complement=*/true);

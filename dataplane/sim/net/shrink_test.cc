@@ -75,9 +75,8 @@ TEST(Shrink, IsMinimalForAnyPredicate) {
     const auto fails = [&](const Indices& kept) {
       const bool hidden =
           kept.size() % 2 == 1 && kept.size() < 39 && std::ranges::binary_search(kept, spoiler);
-      return !hidden && std::ranges::any_of(causes, [&](const Indices& cause) {
-        return needs(cause)(kept);
-      });
+      return !hidden &&
+             std::ranges::any_of(causes, [&](const Indices& cause) { return needs(cause)(kept); });
     };
     const Shrunk shrunk = shrink(40, fails, 100'000);
     ASSERT_TRUE(shrunk.reproduced && shrunk.minimal) << "seed " << seed;

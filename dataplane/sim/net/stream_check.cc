@@ -46,8 +46,7 @@ void StreamBytes::fill(std::span<uint8_t> out, uint64_t offset) const {
   }
 }
 
-std::optional<size_t> StreamBytes::mismatch(std::span<const uint8_t> bytes,
-                                            uint64_t offset) const {
+std::optional<size_t> StreamBytes::mismatch(std::span<const uint8_t> bytes, uint64_t offset) const {
   uint8_t expected[512];
   for (size_t i = 0; i < bytes.size(); i += sizeof expected) {
     const size_t size = std::min(bytes.size() - i, sizeof expected);

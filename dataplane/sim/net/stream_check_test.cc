@@ -10,8 +10,7 @@
 namespace pollux::tcp {
 namespace {
 
-std::vector<uint8_t> stream(uint64_t seed, uint64_t connection, size_t bytes,
-                            uint64_t offset = 0) {
+std::vector<uint8_t> stream(uint64_t seed, uint64_t connection, size_t bytes, uint64_t offset = 0) {
   std::vector<uint8_t> out(bytes);
   StreamBytes(seed, connection).fill(out, offset);
   return out;
