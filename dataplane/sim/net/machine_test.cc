@@ -181,6 +181,16 @@ TEST(Machine, StallsByScript) {
   EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
 }
 
+TEST(Machine, StallsFromWithinATurn) {
+  EchoHost host({.answers = false, .keeps = true});
+  Bench bench(host);
+  bench.machine.post([&](Moment) { bench.machine.stall(kMillisecondNs); });
+  bench.offer(1);
+  bench.events.run_until_idle();
+  ASSERT_EQ(host.got().size(), 1U);
+  EXPECT_EQ(host.got()[0].at, Moment{kMillisecondNs});
+}
+
 TEST(Machine, StallsByChance) {
   EchoHost host({.answers = false});
   Bench bench(host, {.packet_ns = 100});
@@ -291,6 +301,24 @@ TEST(Machine, GivesBackInBatchesOrWhenAsked) {
   bench.machine.reap();
   bench.events.run_until_idle();
   EXPECT_EQ(host.tokens, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6}));
+}
+
+// Completions keep the order of sends: a quick one does not give back the frame before it.
+TEST(Machine, GivesBackNothingEarly) {
+  int64_t sum_ns = 0;
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    Scripted host;
+    Bench bench(host, {.dma_ns = 0, .completion_ns_min = 0, .completion_ns_max = 100'000}, kShort,
+                seed);
+    const Frame frame = plain_frame(mac_of(2), mac_of(1), 100);
+    bench.machine.send(frame, 1);
+    bench.machine.send(frame, 2);
+    bench.events.run_until([&] { return !host.tokens.empty(); }, Moment{kSecondNs});
+    sum_ns += bench.events.now().ns;
+    EXPECT_EQ(host.tokens[0], 1U);
+  }
+  // The mean of one delay; of the shorter of two it would be 33 us.
+  EXPECT_NEAR(static_cast<double>(sum_ns) / 400, 50'000, 7'500);
 }
 
 TEST(Machine, FindsWhoChangesWhatIsUnderWay) {

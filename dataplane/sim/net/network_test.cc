@@ -89,6 +89,16 @@ TEST(Network, SwitchesLearn) {
   EXPECT_EQ(star.hub->flooded(), 2U);
 }
 
+// A group is nobody's address: who learnt it would send all broadcasts to one port.
+TEST(Network, GroupsAreNotLearnt) {
+  Network network(1);
+  Hosts all(network, 3, 3);
+  const Star star = connect_star(network, all.machines);
+  star.cables[0].there->send(plain_frame(kBroadcast, mac_of(1), 60));
+  network.run_until_idle();
+  EXPECT_EQ(star.hub->learnt(), 0U);
+}
+
 TEST(Network, BroadcastReachesAllOthersOnce) {
   Network network(1);
   Hosts all(network, 200, 1);

@@ -36,7 +36,7 @@ uint32_t u32_at(const std::string& bytes, size_t at) {
   return value;
 }
 
-// The value of an option of this code in [begin, end).
+// The value of an option of this code in [begin, end), if it stands before the end of options (0).
 std::optional<std::string> option(const std::string& bytes, size_t begin, size_t end,
                                   uint32_t code) {
   while (begin + 4 <= end) {
@@ -44,6 +44,9 @@ std::optional<std::string> option(const std::string& bytes, size_t begin, size_t
     const uint32_t length = head >> 16;
     if ((head & 0xffff) == code) {
       return bytes.substr(begin + 4, length);
+    }
+    if (head == 0) {
+      break;
     }
     begin += 4 + (length + 3) / 4 * 4;
   }
@@ -93,10 +96,13 @@ TEST(Pcap, WritesWhatItIsGiven) {
   const uint32_t b = writer.add_interface("b > c");
   writer.write(a, Moment{5'000'000'123}, plain_frame(mac_of(1), mac_of(2), 61, 7));
   writer.write(b, Moment{1LL << 33}, plain_frame(mac_of(1), mac_of(2), 1'514, 8), "why");
+  writer.write(a, Moment{1LL << 34}, plain_frame(mac_of(1), mac_of(2), 64, 9), "unpadded");
   const std::optional<Capture> capture = parse(writer.bytes());
   ASSERT_TRUE(capture);
   EXPECT_EQ(capture->interfaces, (std::vector<std::string>{"a", "b > c"}));
-  ASSERT_EQ(capture->packets.size(), 2U);
+  ASSERT_EQ(capture->packets.size(), 3U);
+  EXPECT_EQ(capture->packets[2].frame, plain_frame(mac_of(1), mac_of(2), 64, 9));
+  EXPECT_EQ(capture->packets[2].comment, "unpadded");
   const Packet& first = capture->packets[0];
   EXPECT_EQ(first.interface, 0U);
   EXPECT_EQ(first.ns, 5'000'000'123);
