@@ -73,7 +73,9 @@ bool EventQueue::run_until(Moment moment, uint64_t events_max) {
     }
     step();
   }
-  now_ = std::max(now_, moment);
+  if (moment != kNever) {
+    now_ = std::max(now_, moment);
+  }
   return true;
 }
 

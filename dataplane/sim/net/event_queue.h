@@ -49,12 +49,13 @@ class EventQueue {
   bool step();
   // False if there are still events after so many.
   bool run_until_idle(uint64_t events_max = kEventsMax);
-  // All events up to and of `moment`, which then is now. False as above, and now is where it
-  // stopped.
+  // All events up to and of `moment`, which then is now; kNever: all, and now is that of the last.
+  // False as above, and now is where it stopped.
   bool run_until(Moment moment, uint64_t events_max = kEventsMax);
   bool run_for(int64_t ns) { return run_until(now_ + ns); }
-  // Until done() holds, which is asked before each event; false if `deadline` comes first. It
-  // ends at the moment of the last event, or at the deadline.
+  // Until done() holds, which is asked before each event; false if `deadline` comes first, or if
+  // there is no deadline and nothing left to happen. It ends at the moment of the last event, or
+  // at the deadline.
   template <typename Done>
   bool run_until(Done done, Moment deadline) {
     while (!done()) {
@@ -62,7 +63,9 @@ class EventQueue {
         run_until(deadline);
         return done();
       }
-      step();
+      if (!step()) {
+        return false;  // nothing more will happen
+      }
     }
     return true;
   }

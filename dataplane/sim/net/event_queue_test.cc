@@ -84,6 +84,15 @@ TEST(EventQueue, RunsUntilSomethingHolds) {
   EXPECT_EQ(events.now(), Moment{100});
 }
 
+TEST(EventQueue, NeverIsNoMomentToRunTo) {
+  EventQueue events;
+  events.schedule(Moment{5}, [] {});
+  EXPECT_TRUE(events.run_until(kNever));
+  EXPECT_EQ(events.now(), Moment{5});
+  EXPECT_FALSE(events.run_until([] { return false; }, kNever));
+  EXPECT_EQ(events.now(), Moment{5});
+}
+
 TEST(EventQueue, WhoGoesInCirclesIsStopped) {
   EventQueue events;
   std::function<void()> again = [&] { events.schedule_in(0, again); };
