@@ -1,0 +1,42 @@
+// The window that is offered to the peer. Its right edge never moves left (RFC 9293 3.8.6, 7323
+// 2.4), and moves right only by steps that are worth a segment (silly window syndrome avoidance,
+// RFC 9293 3.8.6.2.2). State of one connection; 8 bytes.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/tcp/wire/seq.h"
+
+namespace pollux::tcp {
+
+class ReceiveWindow {
+ public:
+  // `shift` is that of the window scale option (0 to 14). `edge`: RCV.NXT and the window of the SYN
+  // or SYN-ACK, which is never scaled.
+  ReceiveWindow(Seq edge, uint8_t shift) : edge_(edge), shift_(shift) {}
+
+  // Room there is: `free_bytes` of a buffer of `buffer_bytes`.
+  struct Room {
+    uint32_t free_bytes = 0;
+    uint32_t buffer_bytes = 0;
+    uint32_t mss = 0;
+  };
+  // The window field of a segment that now goes out with ACK `rcv_nxt`. The offer may exceed the
+  // room by 2^shift - 1 bytes where the edge would else move left; have that much in reserve.
+  uint16_t offer(Seq rcv_nxt, const Room& room);
+  // Whether the application has read so much that the peer should be told without waiting for a
+  // segment to tell it by: at least min(2*MSS, half the buffer) more than was offered.
+  bool update_due(Seq rcv_nxt, const Room& room) const;
+
+  Seq edge() const { return edge_; }  // what was offered: no byte at or beyond it may come
+  uint32_t offered_bytes(Seq rcv_nxt) const {
+    return edge_ <= rcv_nxt ? 0 : static_cast<uint32_t>(edge_ - rcv_nxt);
+  }
+
+ private:
+  Seq edge_;
+  uint8_t shift_;
+};
+static_assert(sizeof(ReceiveWindow) == 8);
+
+}  // namespace pollux::tcp

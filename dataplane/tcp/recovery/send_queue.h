@@ -1,0 +1,330 @@
+// What was sent and is not yet acknowledged: the segments in order, and of each whether the peer
+// has it (SACK, RFC 2018), whether it is lost, when it was sent. It holds no payload.
+//
+// The segments stand without gaps from SND.UNA to SND.NXT in one ring, so one is found by a binary
+// search and acknowledged by moving the head. A segment may be longer than an MSS (TSO); a SACK
+// edge or a retransmission inside it splits it. An idle connection holds no ring.
+//
+// The peer is not believed:
+//  * SACK blocks count only if they begin after both its own ACK and SND.UNA and end at SND.NXT or
+//    before; of more than four the rest is not looked at.
+//  * An edge inside a segment counts at whole MSS from the segment's start, rounded inwards, so no
+//    series of blocks can cut what is outstanding to crumbs.
+//  * Reneging (RFC 2018 8) is told by one thing: an ACK that ends exactly at a segment that was
+//    SACKed. A receiver that still holds it would acknowledge it. Blocks that are merely absent
+//    say nothing, since an option has room for three or four.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "dataplane/tcp/recovery/segment.h"
+
+namespace pollux::tcp {
+
+// What one ACK has said.
+struct AckOutcome {
+  static constexpr int64_t kNoRtt = -1;
+
+  uint32_t acked_bytes = 0;   // by the cumulative ACK, but for those SACKed before
+  uint32_t sacked_bytes = 0;  // by its SACK blocks, new
+  uint32_t delivered_bytes() const { return acked_bytes + sacked_bytes; }
+  // From sending the newest of them to now so much was delivered: a sample of pipeACK (RFC 7661).
+  uint32_t delivered_in_rtt_bytes = 0;
+  // Of segments sent once (Karn). The first acknowledged: with the peer's delay in it, for the RTO.
+  int64_t rtt_ns = kNoRtt;
+  int64_t newest_rtt_ns = kNoRtt;  // The last: for the smallest RTT.
+  std::optional<SeqRange> dsack;   // arrived twice (RFC 2883)
+  bool invalid = false;            // acknowledges what was never sent; nothing was changed
+  bool una_advanced = false;
+  bool retransmission_acked = false;  // something that was sent again, by the cumulative ACK
+  Seq original_begin{};                // if original_delivered: the first such
+  bool original_delivered = false;  // something that was sent only once
+  bool reneged = false;             // the peer has dropped what it had SACKed: forget_sacks()
+};
+
+class SendQueue {
+ public:
+  // Sending and SACK blocks make at most `segments_max` segments; at most that many more come from
+  // splits for retransmission.
+  explicit SendQueue(uint16_t mss, uint16_t segments_max = 4096)
+      : mss_(mss), segments_max_(segments_max) {}
+  SendQueue(SendQueue&& other) noexcept;
+  SendQueue& operator=(SendQueue&&) = delete;
+  ~SendQueue();
+
+  void set_mss(uint16_t mss) { mss_ = mss; }  // of what is split from now on
+
+  // A segment has gone out: the range follows what is outstanding and is not empty; `flags`: kSyn,
+  // kFin. False: there are segments_max, so it must not be sent; wait for an ACK.
+  bool sent(SeqRange range, uint8_t flags, Moment now);
+
+  // Takes an ACK. Calls delivered(const Segment&) for each segment or part of one that it newly
+  // acknowledges or SACKs, by rising sequence number, as it was before.
+  template <typename Delivered>
+  AckOutcome on_ack(Seq ack, std::span<const SeqRange> sacks, Moment now, Delivered&& delivered);
+  AckOutcome on_ack(Seq ack, std::span<const SeqRange> sacks, Moment now) {
+    return on_ack(ack, sacks, now, [](const Segment&) {});
+  }
+
+  // In the order in which they were sent the last time (of equal times: of sequence numbers), first
+  // those sent once, then those sent again: judge(const Segment&) for each that is in flight; true:
+  // it is lost; false: leave this one and the later ones of its kind. Bytes marked lost. Segments
+  // that came to nothing are passed once, not with each call.
+  template <typename Judge>
+  uint32_t mark_lost_by_time(Judge&& judge);
+  // All that is in flight / the first segment, unless SACKed. Bytes marked.
+  uint32_t mark_all_lost();
+  uint32_t mark_first_lost();
+  // The loss was none (undo): what is marked and not sent again is in flight.
+  void unmark_lost();
+  // After reneging, or when the peer says it drops: nothing is SACKed, all that was is lost.
+  void forget_sacks();
+
+  // The next piece to send again, at most `bytes_max` long: the first lost segments, as many as fit
+  // and stand side by side; the first is split if it is longer. Nothing if none is lost.
+  struct Piece {
+    SeqRange range;
+    uint8_t flags = 0;  // kSyn, kFin
+  };
+  std::optional<Piece> next_lost(uint32_t bytes_max);
+  // The end, at most `bytes_max`, of the last segment that is not SACKed, for a loss probe; nothing
+  // if there is none.
+  std::optional<Piece> tail(uint32_t bytes_max);
+  // Such a piece has gone out again.
+  void retransmitted(SeqRange range, Moment now);
+
+  bool empty() const { return size() == 0; }
+  size_t size() const { return block_ ? block_->count : 0; }
+  // By rising sequence number. Requires index < size().
+  const Segment& operator[](size_t index) const { return block_->at(index); }
+  const Segment& front() const { return block_->at(0); }
+  const Segment& back() const { return block_->at(block_->count - 1); }
+
+  uint32_t outstanding_bytes() const { return block_ ? block_->outstanding : 0; }
+  uint32_t sacked_bytes() const { return block_ ? block_->sacked : 0; }
+  uint32_t lost_bytes() const { return block_ ? block_->lost : 0; }
+  uint32_t sacked_segments() const { return block_ ? block_->sacked_segments : 0; }
+  // What is thought to be in the network (RFC 6675 pipe), each byte once.
+  uint32_t pipe_bytes() const { return outstanding_bytes() - sacked_bytes() - lost_bytes(); }
+  // Bytes delivered ever, modulo 2^32.
+  uint32_t delivered() const { return delivered_; }
+
+  // Gives the memory back if nothing is outstanding; to be called when the connection rests.
+  void release();
+  size_t memory_bytes() const;
+
+ private:
+  static constexpr uint32_t kFirstCapacity = 4;  // 128 bytes: a request and its answer need one
+  static constexpr size_t kBlocksMax = 4;        // of a SACK option
+  static constexpr size_t kNone = SIZE_MAX;
+
+  struct Ranges {
+    SeqRange of[kBlocksMax];
+    size_t count = 0;
+  };
+  // What went out again, in the order of time. Stale where its segments are sacked, lost or gone.
+  struct Retransmission {
+    SeqRange range;
+    Moment sent;
+  };
+  struct Retransmissions {
+    std::unique_ptr<Retransmission[]> items;
+    uint32_t capacity = 0;
+    uint32_t head = 0;
+    uint32_t count = 0;
+  };
+  // Header of the ring, which stands behind it.
+  struct Block {
+    uint32_t capacity;  // a power of two
+    uint32_t head = 0;
+    uint32_t count = 0;
+    uint32_t outstanding = 0;
+    uint32_t sacked = 0;
+    uint32_t lost = 0;
+    uint32_t sacked_segments = 0;
+    Seq first_original;   // before it nothing is in flight that was sent once
+    Seq first_lost;       // before it nothing is lost
+    Ranges known_sacks;   // of the last ACK, by rising begin; all in them is SACKed
+    Retransmissions again;
+
+    explicit Block(uint32_t wanted) : capacity(wanted) {}
+    Segment& at(size_t index) {
+      return reinterpret_cast<Segment*>(this + 1)[(head + index) & (capacity - 1)];
+    }
+  };
+
+  static Block* make_block(uint32_t capacity);
+  static void free_block(Block* block);
+
+  void grow();
+  // The segment that holds `seq`. Requires that it is outstanding.
+  size_t index_of(Seq seq) const;
+  // Cuts a segment in two after `bytes` of it (0 < bytes < its length).
+  void split(size_t index, uint32_t bytes);
+  bool may_split() const { return block_->count < segments_max_; }
+
+  Ranges valid_sacks(Seq ack, std::span<const SeqRange> sacks) const;
+  static std::optional<SeqRange> find_dsack(Seq ack, std::span<const SeqRange> sacks);
+  // The first segment from `index` on, before range.end, that the range covers as the rules above
+  // say and that is not SACKed; it was split for that if need be. kNone if there is none.
+  size_t next_to_sack(size_t index, SeqRange range);
+  void mark_sacked(Segment& segment);
+  void mark_lost(Segment& segment);
+  // Notes of one delivered segment; `newest` of those before.
+  static void note_delivered(const Segment& segment, Moment now, bool cumulative,
+                             AckOutcome& outcome, Segment& newest);
+  void finish(Seq ack, AckOutcome& outcome);
+  // Takes the first `bytes` of the first segment out; all of it, if it is not longer.
+  void pop_front(uint32_t bytes);
+  template <typename Visit>
+  void acknowledge(Seq ack, AckOutcome& outcome, Visit&& visit);
+  // `covered` grows to what of the range is SACKed now.
+  template <typename Visit>
+  void sack(SeqRange range, SeqRange& covered, Visit&& visit);
+  template <typename Visit>
+  void sack_blocks(const Ranges& blocks, Visit&& visit);
+  static SeqRange hull(SeqRange a, SeqRange b) {
+    return a.empty() ? b : SeqRange{earlier(a.begin, b.begin), later(a.end, b.end)};
+  }
+  // The first segment in flight that was sent once, or kNone; from then on it is known.
+  size_t next_original();
+  // The next segment of a retransmission that is still in flight as it says.
+  size_t live_part(const Retransmission& again) const;
+  void remember(SeqRange range, Moment now);
+  void remember_all();  // anew, from the segments
+
+  Block* block_ = nullptr;
+  uint32_t delivered_ = 0;
+  uint16_t mss_;
+  uint16_t segments_max_;
+};
+static_assert(sizeof(SendQueue) == 16);
+
+template <typename Visit>
+void SendQueue::acknowledge(Seq ack, AckOutcome& outcome, Visit&& visit) {
+  while (block_->count != 0 && front().begin < ack) {
+    Segment part = front();
+    if (part.end() > ack) {
+      part.bytes = static_cast<uint32_t>(ack - part.begin);
+      part.flags &= static_cast<uint8_t>(~Segment::kFin);
+    }
+    if (!part.is(Segment::kSacked)) {
+      outcome.acked_bytes += part.bytes;
+      delivered_ += part.bytes;
+      visit(static_cast<const Segment&>(part), true);
+    }
+    pop_front(part.bytes);
+    outcome.una_advanced = true;
+  }
+}
+
+template <typename Visit>
+void SendQueue::sack(SeqRange range, SeqRange& covered, Visit&& visit) {
+  if (range.begin >= range.end) {
+    return;
+  }
+  size_t index = index_of(range.begin);
+  while ((index = next_to_sack(index, range)) != kNone) {
+    Segment& segment = block_->at(index);
+    visit(static_cast<const Segment&>(segment), false);
+    delivered_ += segment.bytes;
+    mark_sacked(segment);
+    covered = hull(covered, segment.range());
+    ++index;
+  }
+}
+
+// What the ACK before has said already is skipped, so a block that grows by a segment with each ACK
+// costs a segment and not its length.
+template <typename Visit>
+void SendQueue::sack_blocks(const Ranges& blocks, Visit&& visit) {
+  Ranges known;
+  for (size_t i = 0; i < blocks.count; ++i) {
+    SeqRange rest = blocks.of[i];
+    SeqRange covered{rest.begin, rest.begin};
+    for (size_t k = 0; k < block_->known_sacks.count; ++k) {
+      const SeqRange& old = block_->known_sacks.of[k];
+      if (old.end <= rest.begin || old.begin >= rest.end) {
+        continue;
+      }
+      sack({rest.begin, old.begin}, covered, visit);
+      const SeqRange same{later(old.begin, rest.begin), earlier(old.end, rest.end)};
+      covered = hull(covered, same);
+      rest.begin = same.end;
+    }
+    sack(rest, covered, visit);
+    if (!covered.empty()) {
+      known.of[known.count++] = covered;
+    }
+  }
+  block_->known_sacks = known;
+}
+
+template <typename Delivered>
+AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment now,
+                             Delivered&& delivered) {
+  AckOutcome outcome;
+  if (!empty() && ack > back().end()) {
+    outcome.invalid = true;
+    return outcome;
+  }
+  outcome.dsack = find_dsack(ack, sacks);
+  if (empty()) {
+    return outcome;
+  }
+  Segment newest;
+  const auto visit = [&](const Segment& segment, bool cumulative) {
+    note_delivered(segment, now, cumulative, outcome, newest);
+    delivered(segment);
+  };
+  acknowledge(ack, outcome, visit);
+  const uint32_t after_cumulative = delivered_;
+  if (!empty()) {
+    outcome.reneged = front().is(Segment::kSacked) && ack == front().begin;
+    sack_blocks(valid_sacks(ack, sacks), visit);
+  }
+  outcome.sacked_bytes = delivered_ - after_cumulative;
+  finish(ack, outcome);
+  if (newest.bytes != 0) {
+    outcome.delivered_in_rtt_bytes = delivered_ - newest.delivered_before;
+  }
+  return outcome;
+}
+
+template <typename Judge>
+uint32_t SendQueue::mark_lost_by_time(Judge&& judge) {
+  if (empty()) {
+    return 0;
+  }
+  const uint32_t lost_before = block_->lost;
+  size_t index;
+  while ((index = next_original()) != kNone) {
+    Segment& segment = block_->at(index);
+    if (!judge(static_cast<const Segment&>(segment))) {
+      break;
+    }
+    mark_lost(segment);
+  }
+  Retransmissions& again = block_->again;
+  while (again.count != 0) {
+    const Retransmission& oldest = again.items[again.head];
+    index = live_part(oldest);
+    if (index == kNone) {
+      again.head = again.head + 1 == again.capacity ? 0 : again.head + 1;
+      --again.count;
+      continue;
+    }
+    Segment& segment = block_->at(index);
+    if (!judge(static_cast<const Segment&>(segment))) {
+      break;
+    }
+    mark_lost(segment);
+  }
+  return block_->lost - lost_before;
+}
+
+}  // namespace pollux::tcp

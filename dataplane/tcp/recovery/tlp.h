@@ -1,0 +1,76 @@
+// The tail loss probe (RFC 8985 7): when the end of a flight is lost no later segment tells, so
+// after about two round trips of silence something is sent to make the peer speak.
+//
+// A peer that keeps its acknowledgement of a lone segment back (delayed ACK, 40 ms of Linux, 200 ms
+// elsewhere) looks the same as a loss. RFC 8985 waits 200 ms for it; with a low RTO floor that
+// would be all of the tail. So the delay is learned from each connection: it begins at 0 (Linux
+// begins in quick-ack mode), goes up to what is seen, and a probe that proves needless raises it a
+// step, to what peers are known for. State of one connection; 8 bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/tcp/recovery/rtt.h"
+#include "dataplane/tcp/wire/moment.h"
+#include "dataplane/tcp/wire/seq.h"
+
+namespace pollux::tcp {
+
+class TailLossProbe {
+ public:
+  static constexpr int64_t kFirstStepNs = 40 * kMillisecondNs;
+  static constexpr int64_t kLastStepNs = 200 * kMillisecondNs;
+  static_assert(kLastStepNs < 1 << 28);
+  static constexpr int64_t kWithoutSrttNs = kSecondNs;
+
+  // Whether a probe may be scheduled (7.2): none is out, and the RTT was measured since the last.
+  // The rest is the caller's: SACK is negotiated, data is outstanding, no recovery is under way.
+  bool may_probe() const { return !probing_ && !needs_rtt_; }
+
+  // How long after the last transmission or ACK to probe. `lone`: less than two full segments are
+  // outstanding, so the peer may wait for more before it answers. No longer than rto_ns().
+  int64_t pto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const;
+  // The retransmission timeout that goes with it: a lone segment's waits for the peer's delay too.
+  int64_t rto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const;
+
+  // A probe went out. `end`: SND.NXT after it; `again`: it was a retransmission, not new data.
+  void on_sent(Seq end, bool again);
+
+  // What an ACK says of it (7.4).
+  enum class Verdict : uint8_t {
+    kNothing,
+    kLossRepaired,  // the probe stopped a gap: congestion control is to hear of a loss
+    kSpurious,      // what it repeated had arrived: nothing was lost
+  };
+  struct Ack {
+    Seq ack;
+    std::optional<SeqRange> dsack;
+    bool echoes_before_probe = false;  // its timestamp is of before the probe, so of the original
+    bool duplicate = false;  // same ACK and window, no data, no SACK blocks
+  };
+  Verdict on_ack(const Ack& ack);
+
+  // RTT of a lone segment that was sent once.
+  void on_lone_rtt(int64_t rtt_ns, int64_t min_rtt_ns);
+  void on_rtt_sample() { needs_rtt_ = false; }
+  // An RTO ends the episode (7.4.1: its own recovery takes over).
+  void cancel() { probing_ = false; }
+
+  bool probing() const { return probing_; }
+  int64_t peer_ack_delay_ns() const { return int64_t{peer_ack_delay_ns_}; }
+
+ private:
+  Verdict spurious();
+  // A quarter more: the peer's timer is as exact as its tick.
+  int64_t allowance_ns() const { return peer_ack_delay_ns() + peer_ack_delay_ns() / 4; }
+
+  Seq end_{};
+  uint32_t peer_ack_delay_ns_ : 28 = 0;  // up to kLastStepNs
+  uint32_t probing_ : 1 = 0;
+  uint32_t again_ : 1 = 0;
+  uint32_t needs_rtt_ : 1 = 0;
+};
+static_assert(sizeof(TailLossProbe) == 8);
+
+}  // namespace pollux::tcp

@@ -1,0 +1,110 @@
+#include "dataplane/tcp/recovery/tlp.h"
+
+#include <gtest/gtest.h>
+
+namespace pollux::tcp {
+namespace {
+
+RttEstimator steady(int64_t rtt_ns) {
+  RttEstimator rtt;
+  for (int i = 0; i < 100; ++i) {
+    rtt.sample(rtt_ns, {i});
+  }
+  return rtt;
+}
+
+constexpr Seq kEnd{0x00000010};  // behind the wrap
+using Verdict = TailLossProbe::Verdict;
+
+TEST(TlpTest, Rfc8985_7_2_TwoSrttButNoLongerThanTheRto) {
+  const TailLossProbe probe;
+  EXPECT_EQ(probe.pto_ns(steady(100'000), kDataCentreRtt, false), 200'000);
+  EXPECT_EQ(probe.pto_ns(steady(20'000), kDataCentreRtt, false), 64'000);  // the timers' step
+  EXPECT_EQ(probe.pto_ns(steady(4'000'000), kDataCentreRtt, false), 5'000'000);
+  EXPECT_EQ(probe.pto_ns(RttEstimator{}, kDataCentreRtt, false), kSecondNs);
+}
+
+TEST(TlpTest, Rfc8985_7_2_OneProbeUntilTheRttIsMeasuredAgain) {
+  TailLossProbe probe;
+  EXPECT_TRUE(probe.may_probe());
+  probe.on_sent(kEnd, false);
+  EXPECT_FALSE(probe.may_probe());
+  EXPECT_EQ(probe.on_ack({.ack = kEnd}), Verdict::kNothing);  // new data: done
+  EXPECT_FALSE(probe.probing());
+  EXPECT_FALSE(probe.may_probe());
+  probe.on_rtt_sample();
+  EXPECT_TRUE(probe.may_probe());
+}
+
+TEST(TlpTest, Rfc8985_7_4_ALossThatTheProbeRepaired) {
+  TailLossProbe probe;
+  probe.on_sent(kEnd, true);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd - 1}), Verdict::kNothing);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd}), Verdict::kNothing);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd + 1}), Verdict::kLossRepaired);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd + 2}), Verdict::kNothing);
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 0);
+}
+
+TEST(TlpTest, Rfc8985_7_4_NoLossByDsackDuplicateOrTimestamp) {
+  const TailLossProbe::Ack proofs[] = {
+      {.ack = kEnd, .dsack = SeqRange{kEnd - 100, kEnd}},
+      {.ack = kEnd, .duplicate = true},
+      {.ack = kEnd, .echoes_before_probe = true},
+  };
+  for (const auto& proof : proofs) {
+    TailLossProbe probe;
+    probe.on_sent(kEnd, true);
+    EXPECT_EQ(probe.on_ack(proof), Verdict::kSpurious);
+    EXPECT_FALSE(probe.probing());
+  }
+  TailLossProbe probe;
+  probe.on_sent(kEnd, true);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd, .dsack = SeqRange{kEnd - 300, kEnd - 200}}),
+            Verdict::kNothing);
+}
+
+TEST(TlpTest, PeerAckDelayRisesByStepsAndSparesTheLoneSegment) {
+  TailLossProbe probe;
+  const RttEstimator rtt = steady(20'000);
+  EXPECT_EQ(probe.pto_ns(rtt, kDataCentreRtt, true), 64'000);
+  const auto spurious = [&] {
+    probe.on_sent(kEnd, true);
+    probe.on_ack({.ack = kEnd, .duplicate = true});
+  };
+  spurious();
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 40 * kMillisecondNs);
+  EXPECT_EQ(probe.pto_ns(rtt, kDataCentreRtt, true), 50 * kMillisecondNs + 64'000);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 55 * kMillisecondNs);
+  EXPECT_EQ(probe.pto_ns(rtt, kDataCentreRtt, false), 64'000);  // more in flight: as before
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, false), 5 * kMillisecondNs);
+  spurious();
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
+  spurious();
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
+}
+
+TEST(TlpTest, PeerAckDelayIsWhatIsSeenAndFadesSlowly) {
+  TailLossProbe probe;
+  probe.on_lone_rtt(20'000, 20'000);
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 0);
+  probe.on_lone_rtt(40'020'000, 20'000);
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 40 * kMillisecondNs);
+  probe.on_lone_rtt(2 * kSecondNs, 20'000);
+  EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
+  // After 1800 quick answers the allowance still covers what was seen.
+  TailLossProbe fading;
+  fading.on_lone_rtt(40'020'000, 20'000);
+  const RttEstimator rtt = steady(20'000);
+  for (int i = 0; i < 1800; ++i) {
+    fading.on_lone_rtt(20'000, 20'000);
+  }
+  EXPECT_GT(fading.pto_ns(rtt, kDataCentreRtt, true), 40 * kMillisecondNs);
+  for (int i = 0; i < 100'000; ++i) {
+    fading.on_lone_rtt(20'000, 20'000);
+  }
+  EXPECT_LT(fading.peer_ack_delay_ns(), 10'000);
+}
+
+}  // namespace
+}  // namespace pollux::tcp

@@ -1,0 +1,76 @@
+// Was it a loss? Three ways to learn that a recovery was for nothing, so that congestion control
+// gets its window back (RFC 4015): the timestamp of the first ACK echoes the original (Eifel, RFC
+// 3522); D-SACKs say that each retransmission was a duplicate (RFC 3708); after an RTO, ACKs of
+// segments that were sent only once come in (F-RTO, RFC 5682 3.1). State of one episode; 24 and
+// 8 bytes.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/tcp/recovery/send_queue.h"
+#include "dataplane/tcp/wire/moment.h"
+#include "dataplane/tcp/wire/seq.h"
+
+namespace pollux::tcp {
+
+class UndoDetector {
+ public:
+  // Recovery begins. SND.UNA and SND.NXT are those of that moment.
+  void begin(Seq una, Seq nxt);
+  // In it a segment went out again.
+  void on_retransmitted(Moment now);
+
+  // Whether all of the recovery was needless; says so once. `ts_echo`: that of
+  // Rack::on_delivered().
+  bool on_ack(const AckOutcome& outcome, Moment ts_echo);
+
+  // Where the recovery ends: when all that was sent before it began is acknowledged.
+  Seq recover() const { return nxt_; }
+  bool active() const { return active_; }
+  void end() { active_ = false; }
+
+ private:
+  Moment first_again_{};     // when the first retransmission went out
+  Seq una_{};
+  Seq nxt_{};
+  int32_t again_ = 0;  // retransmissions of which no duplicate was reported
+  bool active_ = false;
+  bool sent_again_ = false;
+  bool eifel_done_ = false;  // an ACK has advanced: the later ones say nothing for Eifel
+};
+static_assert(sizeof(UndoDetector) == 24);
+
+// RFC 5682 3.1, for connections with SACK. After an RTO and the retransmission of the first
+// segment, two ACKs decide.
+class ForwardRto {
+ public:
+  enum class Step : uint8_t {
+    kNothing,       // not under way, or the ACK decides nothing
+    kSendNew,       // step 2b: send up to two segments of new data, no retransmission
+    kConventional,  // it was a loss: retransmit by slow start
+    kSpurious,      // step 3b: the timeout was needless: undo
+  };
+
+  // The timer expired and SACKs show no gap below it; SND.NXT of then.
+  void begin(Seq nxt) {
+    recover_ = nxt;
+    state_ = State::kRetransmitted;
+  }
+  // `una` after the ACK.
+  Step on_ack(const AckOutcome& outcome, Seq una);
+  bool active() const { return state_ != State::kOff; }
+  void end() { state_ = State::kOff; }
+
+ private:
+  enum class State : uint8_t { kOff, kRetransmitted, kNewDataSent };
+  Step decide(Step step) {
+    end();
+    return step;
+  }
+
+  Seq recover_{};
+  State state_ = State::kOff;
+};
+static_assert(sizeof(ForwardRto) == 8);
+
+}  // namespace pollux::tcp
