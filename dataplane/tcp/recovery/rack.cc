@@ -52,11 +52,18 @@ int64_t Rack::reorder_window_ns(const SendQueue& queue, const Scene& scene) cons
   return std::min(window_mult_ * (scene.min_rtt_ns / 4), scene.srtt_ns);
 }
 
+bool Rack::overtaken(const Segment& segment) const {
+  if (segment.is(Segment::kRetransmitted)) {
+    return xmit_ > segment.sent;
+  }
+  return sent_after(xmit_, end_seq_, segment.sent, segment.end());
+}
+
 Rack::Verdict Rack::detect_loss(SendQueue& queue, Moment now, const Scene& scene) const {
   Verdict verdict;
   const int64_t patience_ns = rtt_ns_ + reorder_window_ns(queue, scene);
   verdict.lost_bytes = queue.mark_lost_by_time([&](const Segment& segment) {
-    if (!sent_after(xmit_, end_seq_, segment.sent, segment.end())) {
+    if (!overtaken(segment)) {
       return false;
     }
     const Moment overdue = segment.sent + patience_ns;

@@ -56,7 +56,12 @@ class Rack {
     return a > b || (a == b && a_end > b_end);
   }
 
-  Moment xmit_{};      // of the last sent segment that arrived,
+  // What arrived was sent after it. All that goes out in one turn has one time: originals in it are
+  // in the order of sequence numbers, a retransmission is anywhere among them, so it is overtaken
+  // only by what has a later time.
+  bool overtaken(const Segment& segment) const;
+
+  Moment xmit_{};       // of the last sent segment that arrived,
   int64_t rtt_ns_ = 0;  // its RTT
   Seq end_seq_;         // and its end
   Seq fack_;            // the highest end that arrived

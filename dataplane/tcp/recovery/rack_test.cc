@@ -147,6 +147,19 @@ TEST(RackTest, Rfc8985_6_2_2_ALostRetransmissionIsDetected) {
   }
 }
 
+TEST(RackTest, Rfc8985_6_2_2_OfOneMomentNothingOvertakesARetransmission) {
+  Sender sender(Seq{0xfffff800});
+  sender.send(0, 4);
+  sender.ack(100, 0, {sender.range(1, 4)});
+  ASSERT_EQ(sender.lost(), "LSSS");
+  sender.send(110, 1);
+  sender.queue.retransmitted(sender.range(0, 1), at_us(110));
+  sender.send(110, 1);
+  EXPECT_EQ(sender.ack(210, 0, {sender.range(1, 6)}, kRecovery).lost_bytes, 0U);
+  sender.send(111, 1);
+  EXPECT_EQ(sender.ack(211, 0, {sender.range(1, 7)}, kRecovery).lost_bytes, kMss);
+}
+
 TEST(RackTest, Rfc8985_6_2_2_AnAckOfTheOriginalDoesNotSpeakForTheRetransmission) {
   for (const bool by_timestamp : {false, true}) {
     Sender sender(Seq{0});

@@ -19,7 +19,8 @@ struct Segment {
   uint32_t bytes = 0;  // of sequence space: SYN and FIN are one each
   Moment sent;         // the last time
   Moment first_sent;
-  uint32_t delivered_before = 0;  // SendQueue::delivered() when it was sent the last time
+  // SendQueue::delivered() when it was sent the last time. The queue's own once it is SACKed.
+  uint32_t delivered_before = 0;
   uint8_t flags = 0;
   uint8_t transmissions = 1;  // stays at 255
 

@@ -1,6 +1,7 @@
 #include "dataplane/tcp/recovery/send_queue.h"
 
 #include <algorithm>
+#include <bit>
 #include <new>
 #include <utility>
 #include <vector>
@@ -50,7 +51,6 @@ void SendQueue::grow() {
   larger->sacked_segments = old.sacked_segments;
   larger->first_original = old.first_original;
   larger->first_lost = old.first_lost;
-  larger->known_sacks = old.known_sacks;
   larger->again = std::move(old.again);
   larger->capacity = capacity;
   free_block(std::exchange(block_, larger));
@@ -81,7 +81,6 @@ bool SendQueue::sent(SeqRange range, uint8_t flags, Moment now) {
   Block& block = *block_;
   if (block.count == 0) {
     block.first_original = block.first_lost = range.begin;
-    block.known_sacks.count = 0;
     block.again.count = 0;
   } else {
     POLLUX_ASSERT(back().end() == range.begin);
@@ -96,16 +95,35 @@ bool SendQueue::sent(SeqRange range, uint8_t flags, Moment now) {
   return true;
 }
 
+// Segments are of about one size, so the search begins where `seq` would be if they were, and goes
+// on in growing steps: mostly that is the place or the one beside it.
 size_t SendQueue::index_of(Seq seq) const {
-  size_t low = 0;
-  size_t high = block_->count;  // the answer is in [low, high)
+  Block& block = *block_;
+  const auto offset = static_cast<uint32_t>(seq - front().begin);
+  const size_t guess = std::min<size_t>(uint64_t{offset} * block.count / block.outstanding,
+                                        block.count - 1);
+  size_t low = guess;
+  size_t high = guess;  // the answer is in [low, high)
+  if (block.at(guess).begin <= seq) {
+    for (size_t step = 1;; step *= 2) {
+      high = std::min<size_t>(low + step, block.count);
+      if (high == block.count || block.at(high).begin > seq) {
+        break;
+      }
+      low = high;
+    }
+  } else {
+    for (size_t step = 1;; step *= 2) {
+      low = high - std::min(step, high);
+      if (block.at(low).begin <= seq) {
+        break;
+      }
+      high = low;
+    }
+  }
   while (high - low > 1) {
     const size_t middle = (low + high) / 2;
-    if (block_->at(middle).begin <= seq) {
-      low = middle;
-    } else {
-      high = middle;
-    }
+    (block.at(middle).begin <= seq ? low : high) = middle;
   }
   return low;
 }
@@ -170,35 +188,38 @@ SendQueue::Ranges SendQueue::valid_sacks(Seq ack, std::span<const SeqRange> sack
   return valid;
 }
 
-size_t SendQueue::next_to_sack(size_t index, SeqRange range) {
-  for (; index < block_->count; ++index) {
-    const Segment& segment = block_->at(index);
-    if (segment.begin >= range.end) {
-      return kNone;
+bool SendQueue::covers(SeqRange range, size_t index) {
+  const Segment& segment = block_->at(index);
+  if (segment.begin < range.begin) {
+    const auto inside = static_cast<uint32_t>(range.begin - segment.begin);
+    const uint32_t skip = (inside + mss_ - 1) / mss_ * mss_;
+    const bool worth = segment.end() <= range.end || segment.begin + skip + mss_ <= range.end;
+    if (skip < segment.bytes && worth && may_split()) {
+      split(index, skip);
     }
-    if (segment.is(Segment::kSacked)) {
-      continue;
-    }
-    if (segment.begin < range.begin) {
-      const auto inside = static_cast<uint32_t>(range.begin - segment.begin);
-      const uint32_t skip = (inside + mss_ - 1) / mss_ * mss_;
-      const Seq cut = segment.begin + skip;
-      const bool covers = segment.end() <= range.end || cut + mss_ <= range.end;
-      if (skip < segment.bytes && covers && may_split()) {
-        split(index, skip);
-      }
-      continue;
-    }
-    if (segment.end() > range.end) {
-      const uint32_t keep = static_cast<uint32_t>(range.end - segment.begin) / mss_ * mss_;
-      if (keep == 0 || !may_split()) {
-        return kNone;
-      }
-      split(index, keep);
-    }
-    return index;
+    return false;
   }
-  return kNone;
+  if (segment.end() > range.end) {
+    const uint32_t keep = static_cast<uint32_t>(range.end - segment.begin) / mss_ * mss_;
+    if (keep == 0 || !may_split()) {
+      return false;
+    }
+    split(index, keep);
+  }
+  return true;
+}
+
+void SendQueue::extend_run(size_t first, Seq until, size_t steps) {
+  constexpr size_t kLongWalk = 8;
+  block_->at(first).delivered_before = until.value;
+  if (steps < kLongWalk || !std::has_single_bit(steps)) {
+    return;
+  }
+  // After 8, 16, 32, ... steps all of the way learns of it, so that nobody has us walk it again and
+  // again from its middle.
+  for (size_t i = first + 1; i < block_->count && block_->at(i).begin < until; ++i) {
+    block_->at(i).delivered_before = until.value;
+  }
 }
 
 void SendQueue::mark_sacked(Segment& segment) {
@@ -207,6 +228,7 @@ void SendQueue::mark_sacked(Segment& segment) {
     segment.flags &= static_cast<uint8_t>(~Segment::kLost);
   }
   segment.flags |= Segment::kSacked;
+  segment.delivered_before = segment.end().value;  // sacked_until
   block_->sacked += segment.bytes;
   ++block_->sacked_segments;
 }
@@ -354,9 +376,6 @@ void SendQueue::forget_sacks() {
       mark_lost(segment);
     }
   }
-  if (block_ != nullptr) {
-    block_->known_sacks.count = 0;
-  }
 }
 
 // --- Sending again -------------------------------------------------------------------------------
@@ -410,6 +429,9 @@ void SendQueue::retransmitted(SeqRange range, Moment now) {
     Segment& segment = block_->at(i);
     if (segment.begin >= range.end) {
       break;
+    }
+    if (segment.is(Segment::kSacked)) {
+      continue;
     }
     if (segment.is(Segment::kLost)) {
       segment.flags &= static_cast<uint8_t>(~Segment::kLost);

@@ -148,7 +148,6 @@ class SendQueue {
     uint32_t sacked_segments = 0;
     Seq first_original;   // before it nothing is in flight that was sent once
     Seq first_lost;       // before it nothing is lost
-    Ranges known_sacks;   // of the last ACK, by rising begin; all in them is SACKed
     Retransmissions again;
 
     explicit Block(uint32_t wanted) : capacity(wanted) {}
@@ -169,9 +168,14 @@ class SendQueue {
 
   Ranges valid_sacks(Seq ack, std::span<const SeqRange> sacks) const;
   static std::optional<SeqRange> find_dsack(Seq ack, std::span<const SeqRange> sacks);
-  // The first segment from `index` on, before range.end, that the range covers as the rules above
-  // say and that is not SACKed; it was split for that if need be. kNone if there is none.
-  size_t next_to_sack(size_t index, SeqRange range);
+  // Whether the range covers this segment, which is not SACKed, as the rules above say. Splits it
+  // where the range begins or ends: then it is the part before, not covered, or the one covered.
+  bool covers(SeqRange range, size_t index);
+  // Of a SACKed segment: up to there all is SACKed.
+  static Seq sacked_until(const Segment& segment) { return {segment.delivered_before}; }
+  // What begins at `first` is SACKed up to `until`; the walk of it has made that many steps.
+  void extend_run(size_t first, Seq until, size_t steps);
+  size_t index_after(Seq seq) const { return seq < back().end() ? index_of(seq) : block_->count; }
   void mark_sacked(Segment& segment);
   void mark_lost(Segment& segment);
   // Notes of one delivered segment; `newest` of those before.
@@ -182,14 +186,8 @@ class SendQueue {
   void pop_front(uint32_t bytes);
   template <typename Visit>
   void acknowledge(Seq ack, AckOutcome& outcome, Visit&& visit);
-  // `covered` grows to what of the range is SACKed now.
   template <typename Visit>
-  void sack(SeqRange range, SeqRange& covered, Visit&& visit);
-  template <typename Visit>
-  void sack_blocks(const Ranges& blocks, Visit&& visit);
-  static SeqRange hull(SeqRange a, SeqRange b) {
-    return a.empty() ? b : SeqRange{earlier(a.begin, b.begin), later(a.end, b.end)};
-  }
+  void sack(SeqRange range, Visit&& visit);
   // The first segment in flight that was sent once, or kNone; from then on it is known.
   size_t next_original();
   // The next segment of a retransmission that is still in flight as it says.
@@ -222,46 +220,32 @@ void SendQueue::acknowledge(Seq ack, AckOutcome& outcome, Visit&& visit) {
   }
 }
 
+// Runs of SACKed segments are jumped over, so a block that grows by a segment with each ACK costs a
+// segment and not its length, whatever else the peer mixes in.
 template <typename Visit>
-void SendQueue::sack(SeqRange range, SeqRange& covered, Visit&& visit) {
-  if (range.begin >= range.end) {
-    return;
-  }
-  size_t index = index_of(range.begin);
-  while ((index = next_to_sack(index, range)) != kNone) {
-    Segment& segment = block_->at(index);
-    visit(static_cast<const Segment&>(segment), false);
-    delivered_ += segment.bytes;
-    mark_sacked(segment);
-    covered = hull(covered, segment.range());
-    ++index;
-  }
-}
-
-// What the ACK before has said already is skipped, so a block that grows by a segment with each ACK
-// costs a segment and not its length.
-template <typename Visit>
-void SendQueue::sack_blocks(const Ranges& blocks, Visit&& visit) {
-  Ranges known;
-  for (size_t i = 0; i < blocks.count; ++i) {
-    SeqRange rest = blocks.of[i];
-    SeqRange covered{rest.begin, rest.begin};
-    for (size_t k = 0; k < block_->known_sacks.count; ++k) {
-      const SeqRange& old = block_->known_sacks.of[k];
-      if (old.end <= rest.begin || old.begin >= rest.end) {
+void SendQueue::sack(SeqRange range, Visit&& visit) {
+  size_t first = kNone;  // of the run that the walk is in
+  size_t steps = 0;
+  for (size_t i = index_of(range.begin); i < block_->count && block_->at(i).begin < range.end;) {
+    if (!block_->at(i).is(Segment::kSacked)) {
+      if (!covers(range, i)) {
+        first = kNone;
+        ++i;
         continue;
       }
-      sack({rest.begin, old.begin}, covered, visit);
-      const SeqRange same{later(old.begin, rest.begin), earlier(old.end, rest.end)};
-      covered = hull(covered, same);
-      rest.begin = same.end;
+      Segment& segment = block_->at(i);
+      visit(static_cast<const Segment&>(segment), false);
+      delivered_ += segment.bytes;
+      mark_sacked(segment);
     }
-    sack(rest, covered, visit);
-    if (!covered.empty()) {
-      known.of[known.count++] = covered;
+    if (first == kNone) {
+      first = i;
+      steps = 0;
     }
+    const Seq until = sacked_until(block_->at(i));
+    extend_run(first, until, ++steps);
+    i = until == block_->at(i).end() ? i + 1 : index_after(until);
   }
-  block_->known_sacks = known;
 }
 
 template <typename Delivered>
@@ -285,7 +269,10 @@ AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment no
   const uint32_t after_cumulative = delivered_;
   if (!empty()) {
     outcome.reneged = front().is(Segment::kSacked) && ack == front().begin;
-    sack_blocks(valid_sacks(ack, sacks), visit);
+    const Ranges blocks = valid_sacks(ack, sacks);
+    for (size_t i = 0; i < blocks.count; ++i) {
+      sack(blocks.of[i], visit);
+    }
   }
   outcome.sacked_bytes = delivered_ - after_cumulative;
   finish(ack, outcome);

@@ -266,6 +266,19 @@ TEST(SendQueueTest, LimitRefusesAndAnIdleQueueHoldsNothing) {
   EXPECT_EQ(queue.memory_bytes(), 0U);
 }
 
+// A peer that repeats blocks over all that it has SACKed, beginning elsewhere each time.
+TEST(SendQueueTest, RunsAreJumpedOver) {
+  Flight flight(Seq{0xffff0000}, 4000);
+  flight.ack(0, {flight.segments(1, 4000)});
+  EXPECT_EQ(flight.queue.pipe_bytes(), kMss);
+  uint32_t visits = 0;
+  for (uint32_t from = 1; from < 3999; ++from) {
+    const std::vector<SeqRange> blocks(4, flight.segments(from, 4000));
+    flight.queue.on_ack(flight.start, blocks, at_us(9), [&](const Segment&) { ++visits; });
+  }
+  EXPECT_EQ(visits, 0U);
+}
+
 // --- The oracle: a list of segments, gone through from the start for everything -----------------
 
 struct Slow {

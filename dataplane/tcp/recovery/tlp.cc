@@ -46,12 +46,10 @@ TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {
   return Verdict::kNothing;  // of the original or of the probe: what comes next will tell
 }
 
-TailLossProbe::Verdict TailLossProbe::spurious() {
-  probing_ = false;
+void TailLossProbe::raise() {
   constexpr auto kFirst = static_cast<uint32_t>(kFirstStepNs);
   constexpr auto kLast = static_cast<uint32_t>(kLastStepNs);
   peer_ack_delay_ns_ = peer_ack_delay_ns_ < kFirst ? kFirst : kLast;
-  return Verdict::kSpurious;
 }
 
 void TailLossProbe::on_lone_rtt(int64_t rtt_ns, int64_t min_rtt_ns) {

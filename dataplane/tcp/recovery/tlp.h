@@ -53,6 +53,9 @@ class TailLossProbe {
 
   // RTT of a lone segment that was sent once.
   void on_lone_rtt(int64_t rtt_ns, int64_t min_rtt_ns);
+  // An RTO of a lone segment was undone: the delay goes up by a step. (Where the probe was needless
+  // there is no RTT sample, so no next probe; the RTO must learn by itself.)
+  void on_needless_rto() { raise(); }
   void on_rtt_sample() { needs_rtt_ = false; }
   // An RTO ends the episode (7.4.1: its own recovery takes over).
   void cancel() { probing_ = false; }
@@ -61,7 +64,12 @@ class TailLossProbe {
   int64_t peer_ack_delay_ns() const { return int64_t{peer_ack_delay_ns_}; }
 
  private:
-  Verdict spurious();
+  Verdict spurious() {
+    probing_ = false;
+    raise();
+    return Verdict::kSpurious;
+  }
+  void raise();
   // A quarter more: the peer's timer is as exact as its tick.
   int64_t allowance_ns() const { return peer_ack_delay_ns() + peer_ack_delay_ns() / 4; }
 

@@ -26,6 +26,9 @@ class UndoDetector {
 
   // Where the recovery ends: when all that was sent before it began is acknowledged.
   Seq recover() const { return nxt_; }
+  uint32_t flight_bytes() const { return static_cast<uint32_t>(nxt_ - una_); }  // at the beginning
+  // After that it stays active until the next recovery begins: D-SACKs of the last retransmissions
+  // come when all is acknowledged.
   bool active() const { return active_; }
   void end() { active_ = false; }
 

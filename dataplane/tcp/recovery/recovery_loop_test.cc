@@ -1,0 +1,505 @@
+// All of recovery composed as a connection will compose it: a sender and a receiver over a link
+// that loses, repeats and reorders by seed. What is checked: every byte arrives, in order, and the
+// transfer ends (something is always armed); the sender keeps to its window; where nothing is lost
+// nothing goes out twice; a lost end is repaired by the probe, without an RTO.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <queue>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dataplane/tcp/recovery/ack_policy.h"
+#include "dataplane/tcp/recovery/congestion.h"
+#include "dataplane/tcp/recovery/prr.h"
+#include "dataplane/tcp/recovery/rack.h"
+#include "dataplane/tcp/recovery/reassembly.h"
+#include "dataplane/tcp/recovery/rtt.h"
+#include "dataplane/tcp/recovery/send_queue.h"
+#include "dataplane/tcp/recovery/tlp.h"
+#include "dataplane/tcp/recovery/undo.h"
+#include "src/base/rng.h"
+
+namespace pollux::tcp {
+namespace {
+
+constexpr uint16_t kMss = 1000;
+constexpr Seq kFirst{static_cast<uint32_t>(-50'000)};  // so that it wraps on the way
+
+struct LinkConfig {
+  uint32_t loss_per_mille = 0;
+  uint32_t repeat_per_mille = 0;
+  int64_t delay_ns = 50 * kMicrosecondNs;
+  int64_t jitter_ns = 0;
+  std::vector<uint64_t> drops;  // of data packets, by number: exactly these
+};
+
+struct Piece {
+  std::string text;
+  size_t size() const { return text.size(); }
+  void drop_front(size_t n) { text.erase(0, n); }
+  Piece split(size_t n) {
+    Piece rest{text.substr(n)};
+    text.resize(n);
+    return rest;
+  }
+};
+
+struct DataPacket {
+  SeqRange range;
+  Moment stamp;
+};
+struct AckPacket {
+  Seq ack;
+  std::vector<SeqRange> sacks;
+  Moment echo;
+};
+
+char byte_at(Seq seq) { return static_cast<char>(seq.value * 2654435761U >> 24); }
+
+class Receiver {
+ public:
+  Receiver(Seq first, AckConfig config) : config_(config), nxt_(first), policy_(config_) {}
+  Seq nxt() const { return nxt_; }
+
+  // An ACK, if one is due at once.
+  std::optional<AckPacket> on_data(const DataPacket& packet, Moment now) {
+    const bool out_of_order = packet.range.begin != nxt_;
+    const bool gap = !queue_.empty();
+    if (packet.range.begin <= nxt_) {
+      stamp_ = packet.stamp;  // RFC 7323 4.3
+    }
+    Piece piece;
+    for (Seq seq = packet.range.begin; seq < packet.range.end; seq += 1) {
+      piece.text += byte_at(seq);
+    }
+    dsack_ = queue_.add(nxt_, packet.range.begin, std::move(piece), {}).dsack;
+    queue_.take(nxt_, [&](Piece taken) {
+      for (const char c : taken.text) {
+        EXPECT_EQ(c, byte_at(nxt_));
+        nxt_ += 1;
+      }
+    });
+    policy_.on_segment({.bytes = packet.range.bytes(),
+                        .push = true,
+                        .out_of_order = out_of_order,
+                        .fills_gap = gap && !out_of_order},
+                       kMss, now, config_);
+    return poll(now);
+  }
+  std::optional<AckPacket> poll(Moment now) {
+    if (policy_.decide(now) != AckPolicy::Decision::kNow) {
+      return std::nullopt;
+    }
+    policy_.on_ack_sent();
+    AckPacket ack{nxt_, std::vector<SeqRange>(3), timestamps ? stamp_ : kNever};
+    ack.sacks.resize(queue_.sack_blocks(ack.sacks, std::exchange(dsack_, std::nullopt)));
+    return ack;
+  }
+  Moment deadline() const { return policy_.deadline(); }
+
+  bool timestamps = true;
+
+ private:
+  const AckConfig config_;
+  Seq nxt_;
+  Reassembly<Piece> queue_;
+  AckPolicy policy_;
+  Moment stamp_{};
+  std::optional<SeqRange> dsack_;
+};
+
+class Sender {
+ public:
+  Sender(Seq first, CongestionAlgorithm algorithm)
+      : una_(first), nxt_(first), end_(first), congestion_(algorithm, kMss), rack_(first) {
+    rtt_.sample(100 * kMicrosecondNs, {0});  // of the handshake
+  }
+
+  // The application has as much to send.
+  std::vector<DataPacket> write(uint32_t bytes, Moment now) {
+    end_ += bytes;
+    send(now);
+    return std::exchange(out_, {});
+  }
+  std::vector<DataPacket> on_ack(const AckPacket& packet, Moment now) {
+    const Moment echo = packet.echo;
+    const bool lone = queue_.size() == 1;
+    const bool was_open = state_ == State::kOpen;
+    const AckOutcome outcome =
+        queue_.on_ack(packet.ack, packet.sacks, now, [&](const Segment& segment) {
+          rack_.on_delivered(segment, now, echo, rtt_.min_rtt_ns());
+        });
+    EXPECT_FALSE(outcome.invalid || outcome.reneged);
+    una_ = later(una_, packet.ack);
+    measure(outcome, lone, now);
+    judge_past(outcome, packet);
+    if (state_ != State::kOpen && una_ >= recover_) {
+      end_recovery();
+    }
+    rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
+    const uint32_t lost = detect(now);
+    congestion_.on_ack({.now = now,
+                        .una = una_,
+                        .nxt = nxt_,
+                        .delivered_bytes = outcome.delivered_bytes(),
+                        .delivered_in_rtt_bytes = outcome.delivered_in_rtt_bytes,
+                        .rtt_ns = outcome.newest_rtt_ns,
+                        .srtt_ns = rtt_.srtt_ns(),
+                        .app_limited = nxt_ == end_,
+                        .in_recovery = state_ == State::kRecovery || was_open != open()});
+    if (state_ == State::kRecovery) {
+      const uint32_t cwnd = prr_.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
+                                        outcome.una_advanced && lost == 0, kMss);
+      if (cwnd != 0) {
+        congestion_.set_cwnd(cwnd);
+      }
+    }
+    send(now);
+    if (outcome.delivered_bytes() != 0) {
+      arm(now);
+    }
+    return std::exchange(out_, {});
+  }
+  std::vector<DataPacket> on_timer(Moment now) {
+    if (reorder_ <= now) {
+      detect(now);
+    } else if (timer_is_probe_) {
+      probe(now);
+    } else {
+      timeout(now);
+    }
+    send(now);
+    return std::exchange(out_, {});
+  }
+  Moment deadline() const { return std::min(reorder_, timer_); }
+  bool done() const { return una_ == end_; }
+  bool outstanding() const { return !queue_.empty(); }
+
+  uint32_t retransmissions = 0;
+  uint32_t timeouts = 0;
+  uint32_t probes = 0;
+  uint32_t undone = 0;
+  uint32_t repaired = 0;
+
+ private:
+  enum class State { kOpen, kRecovery, kLoss };
+  bool open() const { return state_ == State::kOpen; }
+
+  void measure(const AckOutcome& outcome, bool lone, Moment now) {
+    if (outcome.rtt_ns >= 0) {
+      rtt_.sample(outcome.rtt_ns, now);
+      rtt_.sample_min(outcome.newest_rtt_ns, now);
+      probe_.on_rtt_sample();
+      if (lone) {
+        probe_.on_lone_rtt(outcome.rtt_ns, rtt_.min_rtt_ns());
+      }
+    } else if (outcome.una_advanced) {
+      rtt_.reset_backoff();
+    }
+  }
+  void judge_past(const AckOutcome& outcome, const AckPacket& packet) {
+    const bool spurious_rto =
+        frto_.on_ack(outcome, una_) == ForwardRto::Step::kSpurious && state_ == State::kLoss;
+    if (undo_.on_ack(outcome, packet.echo) || spurious_rto) {
+      ++undone;
+      if (after_rto_ && undo_.flight_bytes() < 2 * kMss) {
+        probe_.on_needless_rto();
+      }
+      queue_.unmark_lost();
+      congestion_.on_undo();
+      state_ = State::kOpen;
+      undo_.end();
+      frto_.end();
+    }
+    const auto verdict = probe_.on_ack(
+        {.ack = packet.ack, .dsack = outcome.dsack, .echoes_before_probe = packet.echo < probed_});
+    if (verdict == TailLossProbe::Verdict::kLossRepaired && open()) {
+      ++repaired;
+      congestion_.on_loss(queue_.outstanding_bytes());
+    }
+  }
+  Rack::Scene scene() const { return {rtt_.srtt_ns(), rtt_.min_rtt_ns(), !open()}; }
+  uint32_t detect(Moment now) {
+    const Rack::Verdict verdict = rack_.detect_loss(queue_, now, scene());
+    reorder_ = verdict.deadline;
+    if (verdict.lost_bytes != 0 && open()) {
+      state_ = State::kRecovery;
+      recover_ = nxt_;
+      after_rto_ = false;
+      congestion_.on_loss(queue_.outstanding_bytes());
+      prr_.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
+                 congestion_.ssthresh_bytes());
+      undo_.begin(una_, nxt_);
+    }
+    return verdict.lost_bytes;
+  }
+  void end_recovery() {
+    if (state_ == State::kRecovery) {
+      congestion_.set_cwnd(prr_.end());
+    }
+    state_ = State::kOpen;
+    rack_.on_recovery_end();
+  }
+  void probe(Moment now) {
+    ++probes;
+    bool again = false;
+    if (nxt_ != end_) {
+      send_new(now);
+    } else if (const auto piece = queue_.tail(kMss)) {
+      again = true;
+      transmit_again(piece->range, now);
+    }
+    probe_.on_sent(nxt_, again);
+    probed_ = now;
+    arm(now);
+  }
+  void timeout(Moment now) {
+    ++timeouts;
+    congestion_.on_rto(queue_.outstanding_bytes(), state_ == State::kLoss);
+    if (state_ != State::kLoss) {
+      undo_.begin(una_, nxt_);
+      frto_.begin(nxt_);
+      after_rto_ = true;
+    }
+    state_ = State::kLoss;
+    recover_ = nxt_;
+    probe_.cancel();
+    rtt_.back_off();
+    rack_.on_rto(queue_, now, scene());
+    reorder_ = kNever;
+    if (const auto piece = queue_.next_lost(kMss)) {
+      transmit_again(piece->range, now);
+    }
+    arm(now);
+  }
+  void transmit_again(SeqRange range, Moment now) {
+    ++retransmissions;
+    queue_.retransmitted(range, now);
+    undo_.on_retransmitted(now);
+    prr_.on_sent(range.bytes());
+    out_.push_back({range, now});
+  }
+  void send_new(Moment now) {
+    const Seq end = earlier(nxt_ + kMss, end_);
+    ASSERT_TRUE(queue_.sent({nxt_, end}, 0, now));
+    prr_.on_sent(static_cast<uint32_t>(end - nxt_));
+    out_.push_back({{nxt_, end}, now});
+    nxt_ = end;
+  }
+  void send(Moment now) {
+    const size_t before = out_.size();
+    while (queue_.pipe_bytes() + kMss <= congestion_.cwnd_bytes()) {
+      if (const auto piece = queue_.next_lost(kMss)) {
+        transmit_again(piece->range, now);
+      } else if (nxt_ != end_) {
+        send_new(now);
+      } else {
+        break;
+      }
+      EXPECT_LE(queue_.pipe_bytes(), congestion_.cwnd_bytes());
+    }
+    if (out_.size() != before || timer_ == kNever) {
+      arm(now);
+    }
+  }
+  void arm(Moment now) {
+    if (queue_.empty()) {
+      timer_ = reorder_ = kNever;
+      return;
+    }
+    const bool lone = queue_.outstanding_bytes() < 2 * kMss;
+    timer_is_probe_ = probe_.may_probe() && open() && queue_.lost_bytes() == 0;
+    timer_ = now + (timer_is_probe_ ? probe_.pto_ns(rtt_, kDataCentreRtt, lone)
+                                    : probe_.rto_ns(rtt_, kDataCentreRtt, lone));
+  }
+
+  Seq una_, nxt_, end_;
+  Seq recover_{};
+  State state_ = State::kOpen;
+  SendQueue queue_{kMss};
+  RttEstimator rtt_;
+  Congestion congestion_;
+  Rack rack_;
+  TailLossProbe probe_;
+  ProportionalRate prr_;
+  UndoDetector undo_;
+  ForwardRto frto_;
+  Moment timer_ = kNever;
+  Moment reorder_ = kNever;
+  Moment probed_{};
+  bool timer_is_probe_ = false;
+  bool after_rto_ = false;  // the last recovery was
+  std::vector<DataPacket> out_;
+};
+
+class Loop {
+ public:
+  Loop(uint64_t seed, LinkConfig link, CongestionAlgorithm algorithm, AckConfig acks = {})
+      : rng_(seed), link_(std::move(link)), sender(kFirst, algorithm), receiver(kFirst, acks) {}
+
+  // Until all is acknowledged; false if that does not come.
+  bool run(uint32_t bytes) {
+    written_ += bytes;
+    emit(sender.write(bytes, now));
+    for (int step = 0; step < 400'000 && !sender.done(); ++step) {
+      const Moment timer = std::min(sender.deadline(), receiver.deadline());
+      EXPECT_TRUE(!sender.outstanding() || sender.deadline() != kNever);
+      if (!events_.empty() && events_.top().at <= timer) {
+        const Event event = events_.top();
+        events_.pop();
+        now = std::max(now, event.at);
+        deliver(event);
+      } else if (timer == kNever) {
+        return false;
+      } else {
+        now = std::max(now, timer);
+        if (receiver.deadline() <= now) {
+          answer(receiver.poll(now));
+        } else {
+          emit(sender.on_timer(now));
+        }
+      }
+    }
+    return sender.done() && receiver.nxt() == kFirst + written_;
+  }
+
+ private:
+  struct Event {
+    Moment at;
+    uint64_t number;
+    std::optional<DataPacket> data;
+    AckPacket ack;
+    bool operator<(const Event& other) const {  // the earliest on top
+      return std::pair(other.at, other.number) < std::pair(at, number);
+    }
+  };
+  void deliver(const Event& event) {
+    if (event.data) {
+      answer(receiver.on_data(*event.data, now));
+    } else {
+      emit(sender.on_ack(event.ack, now));
+    }
+  }
+  void push(Event event) {
+    const auto bound = static_cast<uint64_t>(link_.jitter_ns) + 1;
+    const auto jitter = static_cast<int64_t>(rng_.below(bound));
+    event.at = now + link_.delay_ns + jitter;
+    event.number = ++events_made_;  // of one moment: in order
+    events_.push(std::move(event));
+  }
+  bool chance(uint32_t per_mille) { return rng_.below(1000) < per_mille; }
+  void emit(const std::vector<DataPacket>& packets) {
+    for (const DataPacket& packet : packets) {
+      const bool dropped = std::count(link_.drops.begin(), link_.drops.end(), data_made_++) != 0;
+      if (dropped || chance(link_.loss_per_mille)) {
+        continue;
+      }
+      push({.data = packet});
+      if (chance(link_.repeat_per_mille)) {
+        push({.data = packet});
+      }
+    }
+  }
+  void answer(std::optional<AckPacket> ack) {
+    if (ack && !chance(link_.loss_per_mille)) {
+      push({.ack = *ack});
+    }
+  }
+
+  Rng rng_;
+  LinkConfig link_;
+  uint32_t written_ = 0;
+  std::priority_queue<Event> events_;
+  uint64_t events_made_ = 0;
+  uint64_t data_made_ = 0;
+
+ public:
+  Moment now{kSecondNs};
+  Sender sender;
+  Receiver receiver;
+};
+
+constexpr CongestionAlgorithm kAlgorithms[] = {
+    CongestionAlgorithm::kNewReno, CongestionAlgorithm::kCubic, CongestionAlgorithm::kDctcp};
+
+TEST(RecoveryLoopTest, CleanLinkSendsNothingTwice) {
+  for (const auto algorithm : kAlgorithms) {
+    Loop loop(1, {}, algorithm);
+    EXPECT_TRUE(loop.run(300'000));
+    EXPECT_EQ(loop.sender.retransmissions, 0U);
+    EXPECT_EQ(loop.sender.timeouts, 0U);
+  }
+}
+
+TEST(RecoveryLoopTest, EverythingArrivesOverABadLink) {
+  uint64_t timeouts = 0;
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    const LinkConfig links[] = {
+        {.loss_per_mille = 10},
+        {.loss_per_mille = 50, .repeat_per_mille = 20},
+        {.loss_per_mille = 300, .jitter_ns = 100 * kMicrosecondNs},
+        {.repeat_per_mille = 100, .jitter_ns = kMillisecondNs},
+        {.loss_per_mille = 5, .delay_ns = 40 * kMillisecondNs, .jitter_ns = 10 * kMillisecondNs},
+    };
+    Loop loop(seed, links[seed % std::size(links)], kAlgorithms[seed % 3]);
+    loop.receiver.timestamps = seed % 2 == 0;
+    ASSERT_TRUE(loop.run(100'000)) << "seed " << seed;
+    ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed;
+    timeouts += loop.sender.timeouts;
+  }
+  RecordProperty("timeouts", std::to_string(timeouts));
+}
+
+TEST(RecoveryLoopTest, ALostLastSegmentIsTheProbesToRepair) {
+  for (const uint64_t last : {0U, 4U}) {  // a lone reply, and the end of a flight of five
+    Loop loop(1, {.drops = {last}}, kAlgorithms[1]);
+    EXPECT_TRUE(loop.run(static_cast<uint32_t>((last + 1) * kMss)));
+    EXPECT_EQ(loop.sender.probes, 1U);
+    EXPECT_EQ(loop.sender.timeouts, 0U);
+    EXPECT_LT(loop.now - Moment{kSecondNs}, kMillisecondNs);
+  }
+}
+
+TEST(RecoveryLoopTest, LossesInTheMiddleNeedNoTimer) {
+  Loop loop(1, {.drops = {20, 21, 25, 30}}, kAlgorithms[1]);
+  EXPECT_TRUE(loop.run(100'000));
+  EXPECT_EQ(loop.sender.retransmissions, 4U);
+  EXPECT_EQ(loop.sender.timeouts, 0U);
+}
+
+// A client that only listens: every reply waits for its delayed ACK.
+class DelayingPeerTest : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Timestamps, DelayingPeerTest, ::testing::Bool());
+
+TEST_P(DelayingPeerTest, CostsTwoSegmentsAtMost) {
+  const bool timestamps = GetParam();
+  for (const int64_t delay_ms : {1, 3, 40, 50, 200}) {
+    AckConfig acks{.delay_ns = delay_ms * kMillisecondNs, .quick_acks = 0};
+    acks.silence_ns = INT64_MAX;
+    Loop loop(1, {}, kAlgorithms[1], acks);
+    loop.receiver.timestamps = timestamps;
+    for (int reply = 0; reply < 2'000; ++reply) {
+      ASSERT_TRUE(loop.run(100));
+      loop.now = loop.now + 10 * kMillisecondNs;
+    }
+    EXPECT_LE(loop.sender.retransmissions, 2U) << delay_ms;
+    EXPECT_EQ(loop.sender.undone, loop.sender.timeouts) << delay_ms;
+    EXPECT_EQ(loop.sender.repaired, 0U) << delay_ms;
+  }
+}
+
+TEST(RecoveryLoopTest, ADeadLinkBacksOff) {
+  LinkConfig link{.loss_per_mille = 0};
+  for (uint64_t i = 3; i < 9; ++i) {
+    link.drops.push_back(i);
+  }
+  Loop loop(1, link, kAlgorithms[0]);
+  EXPECT_TRUE(loop.run(4'000));
+  EXPECT_GE(loop.sender.timeouts, 2U);
+}
+
+}  // namespace
+}  // namespace pollux::tcp
