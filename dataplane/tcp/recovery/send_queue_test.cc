@@ -266,6 +266,18 @@ TEST(SendQueueTest, LimitRefusesAndAnIdleQueueHoldsNothing) {
   EXPECT_EQ(queue.memory_bytes(), 0U);
 }
 
+TEST(SendQueueTest, LossIsFoundAfterGigabytesWithoutAny) {
+  SendQueue queue(kMss);
+  constexpr uint32_t kBytes = 1U << 20;
+  Seq nxt{0};
+  for (int i = 0; i < 3000; ++i, nxt += kBytes) {  // nearly 3 * 2^30, never empty
+    ASSERT_TRUE(queue.sent({nxt, nxt + kBytes}, 0, at_us(i)));
+    queue.on_ack(nxt, {}, at_us(i));
+  }
+  EXPECT_EQ(queue.mark_lost_by_time([](const Segment&) { return true; }), kBytes);
+  EXPECT_EQ(queue.next_lost(kMss)->range.begin, nxt - kBytes);
+}
+
 // A peer that repeats blocks over all that it has SACKed, beginning elsewhere each time.
 TEST(SendQueueTest, RunsAreJumpedOver) {
   Flight flight(Seq{0xffff0000}, 4000);
