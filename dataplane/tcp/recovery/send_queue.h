@@ -38,18 +38,18 @@ struct AckOutcome {
   int64_t rtt_ns = kNoRtt;
   int64_t newest_rtt_ns = kNoRtt;  // The last: for the smallest RTT.
   std::optional<SeqRange> dsack;   // arrived twice (RFC 2883)
-  bool invalid = false;            // acknowledges what was never sent; nothing was changed
+  bool invalid = false;  // acknowledges what was never sent; nothing was changed
   bool una_advanced = false;
   bool retransmission_acked = false;  // something that was sent again, by the cumulative ACK
-  Seq original_begin{};                // if original_delivered: the first such
-  bool original_delivered = false;  // something that was sent only once
-  bool reneged = false;             // the peer has dropped what it had SACKed: forget_sacks()
+  bool original_delivered = false;    // something that was sent only once; the first such is at
+  Seq original_begin{};
+  bool reneged = false;  // the peer has dropped what it had SACKed: forget_sacks()
 };
 
 class SendQueue {
  public:
-  // Sending and SACK blocks make at most `segments_max` segments; at most that many more come from
-  // splits for retransmission.
+  // Sending and SACK blocks make at most `segments_max` segments. Splits for sending again come on
+  // top, one for each next_lost() or tail(); so ask for an MSS, not for what a window has left.
   explicit SendQueue(uint16_t mss, uint16_t segments_max = 4096)
       : mss_(mss), segments_max_(segments_max) {}
   SendQueue(SendQueue&& other) noexcept;

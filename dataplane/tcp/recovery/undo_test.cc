@@ -66,8 +66,8 @@ TEST(UndoTest, Rfc3708_NotWhileOneMayHaveBeenNeeded) {
 
 AckOutcome original(uint32_t from, bool una_advanced) {
   return {.una_advanced = una_advanced,
-          .original_begin = kUna + from,
-          .original_delivered = true};
+          .original_delivered = true,
+          .original_begin = kUna + from};
 }
 
 TEST(FrtoTest, Rfc5682_3_1_Spurious) {
