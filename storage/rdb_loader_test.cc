@@ -1,5 +1,5 @@
 // The loader over a disk in memory and builders that take their time. That what is built is right
-// stands in dataplane/sim/load_test.cc and tests/integration/test_load.py.
+// stands in dataplane/engine/load_test.cc and tests/integration/test_load.py.
 #include "storage/rdb_loader.h"
 
 #include <gtest/gtest.h>

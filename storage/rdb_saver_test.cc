@@ -17,6 +17,7 @@
 #include <string_view>
 #include <thread>
 
+#include "src/base/sanitized.h"
 #include "storage/disk_test_support.h"
 #include "storage/sim_disk.h"
 #include "storage/snapshot_test_support.h"
@@ -389,7 +390,7 @@ TEST(RdbSaver, ABadDisk) {
 
 // After any number of steps, also while batches are held for a lane in the middle of a record.
 TEST(RdbSaver, GivesUpAtAnyTime) {
-  for (uint64_t seed = 0; seed < 12; ++seed) {
+  for (uint64_t seed = 0; seed < (kSanitized ? 3 : 12); ++seed) {
     bool ended = false;
     for (size_t steps = 0; !ended; ++steps) {
       Play play(seed);

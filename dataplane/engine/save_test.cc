@@ -15,6 +15,7 @@
 #include "dataplane/sim/scheduler.h"
 #include "dataplane/sim/test_client.h"
 #include "src/base/log.h"
+#include "src/base/seeds.h"
 #include "storage/rdb_file_splitter.h"
 #include "storage/rdb_saver.h"
 #include "storage/sim_disk.h"
@@ -213,9 +214,8 @@ void check_file(const std::string& bytes, int movers) {
 }
 
 TEST(SaveTest, EachFileIsOfOneMoment) {
-  const char* const more = std::getenv("POLLUX_SEEDS");
-  const uint64_t seeds = more != nullptr ? std::strtoull(more, nullptr, 10) : 60;
-  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+  const Seeds seeds = seeds_to_run(60);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     const int workers = 1 + static_cast<int>(seed % 4);
     House house(workers, seed, "set-max-intset-entries 4\nhash-max-listpack-entries 4\n");
     MemoryClient filler = house.scheduler.connect(0);

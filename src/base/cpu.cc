@@ -127,6 +127,8 @@ void name_thread(const char* name) {
 }
 
 void lower_thread_priority() {
+  // A seventieth of a core where others want all of it. SCHED_IDLE would be a 300th, and for a
+  // process without privileges no way back.
   constexpr int kNice = 19;
   // On Linux this is of the thread. A refusal changes nothing that matters.
   setpriority(PRIO_PROCESS, 0, kNice);

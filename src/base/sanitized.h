@@ -12,6 +12,6 @@ inline constexpr bool kSanitized = false;
 #endif
 
 // Tests that play something again and again by seed do it that many times less often.
-inline constexpr uint64_t kSlowness = kSanitized ? 4 : 1;
+inline constexpr uint64_t kSlowness = kSanitized ? 8 : 1;
 
 }  // namespace pollux

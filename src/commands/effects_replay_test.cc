@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <set>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "src/base/num.h"
+#include "src/base/seeds.h"
 #include "src/commands/test_store.h"
 #include "src/data/hash_value.h"
 #include "src/data/list_value.h"
@@ -396,9 +396,8 @@ std::string play(uint64_t seed, int shards, std::string_view forgetful = {}) {
 constexpr uint64_t kSeeds = 60;
 
 TEST(EffectsReplay, GivesTheSameData) {
-  const char* const given = std::getenv("POLLUX_SEEDS");
-  const uint64_t seeds = given != nullptr ? std::strtoull(given, nullptr, 10) : kSeeds;
-  for (uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
+  const Seeds seeds = seeds_to_run(kSeeds);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count && !HasFailure(); ++seed) {
     EXPECT_EQ(play(seed, seed % 4 == 0 ? 3 : 1), "");
   }
 }

@@ -16,9 +16,9 @@ import harness
 QUICK = os.environ.get("POLLUX_TEST_QUICK") == "1"  # a sanitizer build: no loads, no time limits
 
 
-def fewer(number):
-    """Of something that an instrumented build takes minutes for."""
-    return number // 5 if QUICK else number
+def fewer(number, by=5):
+    """Of something that an instrumented build takes long for."""
+    return number // by if QUICK else number
 
 
 def only_once(test):

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from aof_case import DIRECTORY, NAME, KeptCase
-from case import QUICK, only_once, pollux_only
+from case import QUICK, fewer, only_once, pollux_only
 from resp_client import Error, Resp
 
 
@@ -160,10 +160,10 @@ class AofKeeps(KeptCase):
 
     @pollux_only
     def test_what_is_evicted_stays_away(self):
-        server = self.serve(maxmemory=str(8 << 20), maxmemory_policy="allkeys-lru",
+        server = self.serve(maxmemory=fewer(8 << 20, by=2), maxmemory_policy="allkeys-lru",
                             appendfsync="no")
         client = server.redis()
-        for first in range(0, 60000, 1000):
+        for first in range(0, fewer(60000, by=2), 1000):
             pipe = client.pipeline(transaction=False)
             for i in range(first, first + 1000):
                 pipe.set("k:%d" % i, "v" * 200)

@@ -82,7 +82,8 @@ class RedisBenchmark(ServerCase):
 
     def test_pipelines(self):
         for depth in ("16", "200"):
-            rows = self.bench("-t", "set,get,incr,mset", "-n", str(fewer(40000)), "-P", depth)
+            rows = self.bench("-t", "set,get,incr,mset", "-P", depth,
+                              "-n", str(fewer(40000, by=10)))
             self.assertEqual(len(rows), 4)
 
     @not_quick

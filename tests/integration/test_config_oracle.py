@@ -32,7 +32,6 @@ LEFT_OUT = {
 
 # Told apart on purpose: one sentence each.
 OTHERWISE = {
-    "appendonly": "it can't be changed at run time yet, and the reply says so",
     "tls-port": "there is no TLS, and the reply says so",
     "tls-cluster": "the same",
     "tls-replication": "the same",

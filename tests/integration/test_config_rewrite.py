@@ -8,7 +8,7 @@ import threading
 import redis
 
 import harness
-from case import Case, Raw, only_once, pollux_only
+from case import Case, Raw, fewer, only_once, pollux_only
 
 FILES = {
     "comments and order": (
@@ -157,7 +157,7 @@ class ConfigRewrite(Case):
         directory = self.new_directory()
         path = os.path.join(directory, "a.conf")
         with open(path, "w") as f:
-            f.write("".join("# %d\n" % i for i in range(200_000)))
+            f.write("".join("# %d\n" % i for i in range(fewer(200_000))))
         server = self.start(config=path)
         failures = []
 

@@ -5,7 +5,7 @@ import time
 
 import redis
 
-from case import QUICK, Case, Loaded, ServerCase, fill, not_quick
+from case import QUICK, Case, Loaded, ServerCase, fewer, fill, not_quick
 
 KEYS = 60000
 
@@ -78,13 +78,13 @@ class MaxMemory(Loaded):
 
     def fill_up(self, client, size):
         """Stores values of that size until one is refused; how many there are."""
-        count = 200000
+        count = fewer(200000, by=2)
         refused = fill(client, count, "f", size)
         self.assertGreater(refused, 0)
         return count - refused
 
     def test_small_keys_that_are_deleted_make_room(self):
-        server = self.start(maxmemory="10mb")
+        server = self.start(maxmemory=fewer(10 << 20, by=2))
         client = server.redis()
         stored = self.fill_up(client, 30)
         full = client.info("memory")["used_memory"]
@@ -96,7 +96,7 @@ class MaxMemory(Loaded):
             client.set("n%d" % i, b"v" * 200)  # of another size, too
 
     def test_room_is_there_at_once(self):
-        server = self.start(maxmemory="10mb")
+        server = self.start(maxmemory=fewer(10 << 20, by=2))
         client = server.redis()
         for _ in range(1 if QUICK else 3):
             self.fill_up(client, 30)

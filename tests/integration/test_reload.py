@@ -58,7 +58,7 @@ class Reload(ReloadCase):
         server = self.serving()
         client = self.fill_both(server)
         digests, keys = self.digests(server), self.saved_keys(server)
-        for _ in range(3):
+        for _ in range(fewer(3, by=3)):
             self.assertEqual(self.reload(client), b"OK")
             self.assertEqual(self.digests(server), digests)
             self.assertEqual(self.saved_keys(server), keys)
@@ -186,7 +186,7 @@ class Reload(ReloadCase):
         server = self.serving()
         client = server.redis()
         client.mset({"sum:%d" % i: 1000 for i in range(20)})
-        client.execute_command("DEBUG", "POPULATE", "100000", "filler", "100")
+        client.execute_command("DEBUG", "POPULATE", fewer(100000), "filler", "100")
         before = client.dbsize()
         done = threading.Event()
         counts = [[0, 0] for _ in range(4)]
@@ -249,7 +249,7 @@ class Reload(ReloadCase):
         """-LOADING to all but what may run; another reload and one who left are no trouble."""
         server = self.serving()
         client = server.redis()
-        client.execute_command("DEBUG", "POPULATE", "400000", "filler", "200")
+        client.execute_command("DEBUG", "POPULATE", fewer(400000), "filler", "200")
         before = client.dbsize()
         asker = server.connect()
         asker.sendall(b"DEBUG RELOAD\r\n")
@@ -274,7 +274,7 @@ class Reload(ReloadCase):
             server = self.serving()
             client = server.redis()
             client.flushall()
-            client.execute_command("DEBUG", "POPULATE", "200000", "filler", "200")
+            client.execute_command("DEBUG", "POPULATE", fewer(200000), "filler", "200")
             digest = ask(client, "DEBUG", "DIGEST")
             asker = server.connect()
             asker.sendall(b"DEBUG RELOAD\r\n")
@@ -304,7 +304,7 @@ class Reload(ReloadCase):
     def test_with_saves_under_way(self):
         server = self.serving()
         client = server.redis()
-        client.execute_command("DEBUG", "POPULATE", "100000", "filler", "200")
+        client.execute_command("DEBUG", "POPULATE", fewer(100000), "filler", "200")
         digest = ask(client, "DEBUG", "DIGEST")
         client.save()
         for words in ((), ("NOSAVE",), ("NOSAVE", "NOFLUSH", "MERGE")):
@@ -339,7 +339,7 @@ class LoadAof(ReloadCase):
             server = self.serving(appendfsync=policy)
             client = server.redis()
             rng = random.Random(7)
-            for i in range(1500):
+            for i in range(fewer(1500, by=3)):
                 words = words_by_chance(rng, i)
                 if words[0] != "PFCOUNT":  # keeps what it has counted, which no history tells
                     ask(client, *words)
@@ -384,18 +384,21 @@ class LoadAof(ReloadCase):
         server = self.serving()
         client = server.redis()
         pipe = client.pipeline(transaction=False)
-        for i in range(fewer(50000)):
+        for i in range(fewer(50000, by=12)):
             pipe.set("k%d" % i, "v" * 100)
         pipe.execute()
         digests = self.digests(server)
+        under_way = 0
         for i in range(5):
             ask(client, "BGREWRITEAOF")
+            under_way += client.info("persistence")["aof_rewrite_in_progress"]
             time.sleep(0.02 * i)
             self.assertEqual(self.loadaof(client), b"OK")
             self.assertEqual(self.digests(server), digests)
             ask(client, "BGREWRITEAOF")
             self.assertEqual(self.reload(client), b"OK")
             self.assertEqual(self.digests(server), digests)
+        self.assertGreater(under_way, 0)
         self.alive(server)
 
     @pollux_only

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "src/base/log.h"
+#include "src/base/seeds.h"
 #include "tests/sim/lives.h"
-#include "tests/sim/seeds.h"
 #include "tests/sim/witnesses.h"
 
 namespace pollux {

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "src/base/log.h"
+#include "src/base/seeds.h"
 #include "tests/sim/play.h"
-#include "tests/sim/seeds.h"
 
 namespace pollux {
 namespace {

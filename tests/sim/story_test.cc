@@ -7,9 +7,9 @@
 
 #include "dataplane/sim/history_checker.h"
 #include "src/base/log.h"
+#include "src/base/seeds.h"
 #include "tests/sim/parts.h"
 #include "tests/sim/play.h"
-#include "tests/sim/seeds.h"
 
 namespace pollux {
 namespace {

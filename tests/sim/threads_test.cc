@@ -12,8 +12,9 @@
 #include "dataplane/sim/threaded_engine.h"
 #include "src/base/log.h"
 #include "src/base/rng.h"
+#include "src/base/sanitized.h"
+#include "src/base/seeds.h"
 #include "tests/sim/play.h"
-#include "tests/sim/seeds.h"
 
 namespace pollux {
 namespace {
@@ -28,7 +29,7 @@ struct Crew {
 };
 constexpr Crew kCrews[] = {{1, std::chrono::milliseconds(500)},
                            {4, std::chrono::milliseconds(1000)},
-                           {8, std::chrono::milliseconds(3000)}};
+                           {8, std::chrono::milliseconds(kSanitized ? 3000 : 1500)}};
 constexpr auto kHangs = std::chrono::seconds(60);
 
 // One thread's share of the cast; false if it does not come to an end.
