@@ -48,13 +48,18 @@ BUILD_ENV = {
 UNIT_TESTS = {
     "abi": "src/abi/abi_test", "protocol": "src/protocol/protocol_test", "rdb": "src/rdb/rdb_test",
     "commands": "src/commands/commands_test", "data": "src/data/data_test",
-    "snapshot": "src/snapshot/snapshot_test",
-    "storage": "storage/storage_test", "engine": "dataplane/engine/engine_test",
-    "engines": "dataplane/sim/engines_test", "server": "dataplane/server/server_test",
+    "server": "dataplane/server/server_test",
     "tcp_wire": "dataplane/tcp/wire/tcp_wire_test",
     "tcp_tables": "dataplane/tcp/tables/tcp_tables_test",
     "tcp_recovery": "dataplane/tcp/recovery/tcp_recovery_test",
     "tcp_sim": "dataplane/sim/net/tcp_sim_test",
+}
+# Those that play by seed, whole servers above all.
+PLAYS = {
+    "snapshot": "src/snapshot/snapshot_test", "storage": "storage/storage_test",
+    "engine": "dataplane/engine/engine_test", "engines": "dataplane/sim/engines_test",
+    "sim_linear": "tests/sim/sim_linear_test", "sim_story": "tests/sim/sim_story_test",
+    "sim_stepped": "tests/sim/sim_stepped_test", "sim_crash": "tests/sim/sim_crash_test",
 }
 # Those with threads.
 THREADED_TESTS = {
@@ -63,17 +68,13 @@ THREADED_TESTS = {
     "engines_threads": "dataplane/sim/engines_threads_test",
     "kernel": "dataplane/kernel/kernel_test", "sim": "dataplane/sim/sim_test",
 }
-# Of a build directory where not all is run: the tests, each with its program. ThreadSanitizer has
-# something to find only where there are threads; AddressSanitizer meets the same code in plays that
-# run in steps.
-SOME_TESTS = {
-    "asan": {
-        **UNIT_TESTS, **THREADED_TESTS,
-        "sim_linear": "tests/sim/sim_linear_test", "sim_story": "tests/sim/sim_story_test",
-        "sim_stepped": "tests/sim/sim_stepped_test", "sim_crash": "tests/sim/sim_crash_test",
-    },
-    "tsan": {**THREADED_TESTS, "sim_threads": "tests/sim/sim_threads_test"},
-}
+# Of a build directory the tests that are run, each with its program. AddressSanitizer's has all but
+# one, which meets the same code in plays that run in steps. ThreadSanitizer has something to find
+# only where there are threads. The release build has what plays, eight times as much as the others,
+# and what has threads; that everything else passes there, too, `meson test` sees.
+LIVE = {**THREADED_TESTS, "sim_threads": "tests/sim/sim_threads_test"}
+TESTS = {"release": {**PLAYS, **LIVE}, "asan": {**UNIT_TESTS, **PLAYS, **THREADED_TESTS},
+         "tsan": LIVE}
 # What ThreadSanitizer need not see: plays of storage on a disk in memory, in one thread.
 ONE_THREAD = "-RdbSaver.*"
 SYMBOLIZER = ":external_symbolizer_path=" + (shutil.which("llvm-symbolizer-14") or "")
@@ -217,7 +218,7 @@ def meson_tests(kind, suite):
     if kind == "tsan":
         # ThreadSanitizer wants its shadow memory where address randomization may put a library.
         command = ["setarch", "-R", *command, "--timeout-multiplier", "6"]
-    command += SOME_TESTS.get(kind, {})
+    command += TESTS[kind]
     env = dict(SANITIZER_ENV, GTEST_OUTPUT="xml:%s/" % results)
     if kind == "tsan":
         env["GTEST_FILTER"] = ONE_THREAD
@@ -321,11 +322,11 @@ SOME_BENCHMARKS = "-millions:10"  # all but these, which build ten million eleme
 def micro():
     """Micro benchmarks once, to see that they run."""
     count = Count()
-    for program in sorted(glob.glob(os.path.join(BUILD, "release", "perf", "micro_*"))):
-        if os.path.isfile(program) and os.access(program, os.X_OK):
-            status = run_logged("micro", [program, "--benchmark_min_time=0.001",
-                                          "--benchmark_filter=" + SOME_BENCHMARKS], 120)
-            count.add(Count.one(status == 0, os.path.basename(program)))
+    for name in benchmarks():
+        program = os.path.join(BUILD, "release", "perf", "micro_" + name)
+        status = run_logged("micro", [program, "--benchmark_min_time=0.001",
+                                      "--benchmark_filter=" + SOME_BENCHMARKS], 120)
+        count.add(Count.one(status == 0, name))
     return count
 
 
@@ -396,12 +397,19 @@ SUITES = [suite.__name__ for stage in STAGES for suite, _ in stage]
 
 
 def targets(kind):
-    """What is built of a build directory; nothing: all."""
-    if kind not in SOME_TESTS:
-        return []
-    fuzzers = ["tests/" + name for name in fuzz_targets()] if kind == "asan" else []
+    """What is built of a build directory."""
     programs = ["pollux-server", "tests/aof_files/aof_files_tool", "tests/rdb_file/rdb_file_tool"]
-    return [*SOME_TESTS[kind].values(), *fuzzers, *programs]
+    if kind == "asan":
+        programs += ["tests/" + name for name in fuzz_targets()]
+    if kind == "release":
+        programs += ["pollux-echo", "tests/differential/differ"]
+        programs += ["perf/micro_" + name for name in benchmarks()]
+    return [*TESTS[kind].values(), *programs]
+
+
+def benchmarks():
+    sources = glob.glob(os.path.join(ROOT, "perf", "micro", "*_bench.cc"))
+    return sorted(os.path.basename(path)[:-len("_bench.cc")] for path in sources)
 
 
 def run_suite(suite, kind):
