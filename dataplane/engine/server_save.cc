@@ -216,6 +216,10 @@ void shutdown_visit(Worker& worker, Tour& tour) {
         return;
       }
       if (is_without_history(worker) && !words.save && !words.no_save && !words.force) {
+        if (worker.engine().page().aof.rewriting.get() == 0) {
+          tour.stay = true;  // a moment: what was loaded is taken up, or the first one begun
+          return;
+        }
         log_line(LogLevel::kWarning,
                  "The append-only file is being written for the first time, or anew, can't exit. "
                  "Try again later, or SHUTDOWN SAVE, NOSAVE or FORCE");

@@ -305,6 +305,12 @@ class AofKeeps(KeptCase):
                 self.end(again, signal.SIGTERM)
 
     @pollux_only
+    def test_the_end_right_behind_the_start(self):
+        """While the history that was loaded is taken up; of ten such ends one was refused."""
+        for _ in range(10):
+            self.end(self.serve(), signal.SIGTERM)
+
+    @pollux_only
     def test_the_end_under_load(self):
         """SIGTERM while clients write: all that was answered is there."""
         server = self.serve(appendfsync="everysec")
