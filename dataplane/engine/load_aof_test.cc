@@ -9,7 +9,7 @@
 #include "dataplane/engine/load_test_support.h"
 #include "dataplane/sim/scheduler.h"
 #include "src/base/log.h"
-#include "src/base/sanitized.h"
+#include "src/base/seeds.h"
 #include "storage/aof_loader.h"
 #include "storage/sim_disk.h"
 
@@ -119,7 +119,8 @@ class LoadAofTest : public testing::Test {
 };
 
 TEST_F(LoadAofTest, ComesToWhatClientsWouldHaveMade) {
-  for (uint64_t seed = 1; seed <= 40 / kSlowness; ++seed) {
+  const Seeds seeds = seeds_to_run(40);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
     const std::vector<Request> writes = some_writes(rng, 1200);

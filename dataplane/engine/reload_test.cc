@@ -10,7 +10,7 @@
 
 #include "dataplane/engine/load_test_support.h"
 #include "src/base/log.h"
-#include "src/base/sanitized.h"
+#include "src/base/seeds.h"
 #include "src/rdb/test_sink.h"
 #include "storage/rdb_file_writer.h"
 #include "storage/rdb_loader.h"
@@ -179,7 +179,8 @@ void reload_among_writers(int workers, uint64_t seed, bool damaged) {
 }
 
 TEST_F(ReloadTest, TheDataIsWhatTheFileHas) {
-  for (uint64_t seed = 1; seed <= 80 / kSlowness; ++seed) {
+  const Seeds seeds = seeds_to_run(80);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     SCOPED_TRACE(seed);
     reload_among_writers(1 + static_cast<int>(seed % 4), seed, /*damaged=*/false);
   }
