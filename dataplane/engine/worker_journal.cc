@@ -192,6 +192,9 @@ Stall Worker::must_wait(uint32_t flags) {
 // Whether the command is refused: what it changes could not be saved, or not yet. Who asks whether
 // the server is well (PING) is told, too, as in Redis; not of a disk that is only behind.
 Bar Worker::disk_bar(const Session& session, const CommandRow& row) const {
+  if (!saves_fail_ && !changes_.enabled()) [[likely]] {
+    return Bar::kNone;
+  }
   const bool writes = (flags_of(session, row) & kWrite) != 0;
   if (writes || (row.flags & kTellsOfDisk) != 0) {
     if (saves_fail_) {
