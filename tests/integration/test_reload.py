@@ -44,6 +44,12 @@ class ReloadCase(RdbCase):
         self.assertGreater(client.dbsize(), 30)
         return client
 
+    def names_and_forms(self, server):
+        """All keys, each with its TTL, type and encoding. The digest tells what is in them; of
+        values the bytes may change, as two members with the same hash may change places."""
+        return {(db, name, expire, body[:1])
+                for db, name, expire, body in self.saved_keys(server)}
+
     def reload(self, client, *words):
         return ask(client, "DEBUG", "RELOAD", *words)
 
@@ -57,11 +63,11 @@ class Reload(ReloadCase):
     def test_all_types_stay_what_they_are(self):
         server = self.serving()
         client = self.fill_both(server)
-        digests, keys = self.digests(server), self.saved_keys(server)
+        digests, keys = self.digests(server), self.names_and_forms(server)
         for _ in range(fewer(3, by=3)):
             self.assertEqual(self.reload(client), b"OK")
             self.assertEqual(self.digests(server), digests)
-            self.assertEqual(self.saved_keys(server), keys)
+            self.assertEqual(self.names_and_forms(server), keys)
         self.assertEqual(client.info("persistence")["rdb_changes_since_last_save"], 0)
         self.alive(server)
         server.stop()
