@@ -390,8 +390,8 @@ LANES = 2
 STAGES = [
     [(integration_4, "release"), (unit, "release"), (integration_1, "release"), (micro, "release"),
      (differential, "release"), (tidy, None), (crash, "release")],
-    [(asan, "asan"), (asan_integration, "asan"), (fuzz, "asan")],
-    [(tsan, "tsan"), (tsan_integration, "tsan")],
+    [(asan, "asan"), (asan_integration, "asan"), (tsan_integration, "tsan"), (fuzz, "asan"),
+     (tsan, "tsan")],
 ]
 SUITES = [suite.__name__ for stage in STAGES for suite, _ in stage]
 

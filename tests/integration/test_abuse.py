@@ -5,7 +5,7 @@ import threading
 import time
 
 import harness
-from case import Case, Raw, ServerCase, not_quick, only_once
+from case import Case, Raw, ServerCase, fewer, not_quick, only_once
 
 PING = harness.encode("PING")
 PONG = b"+PONG\r\n"
@@ -66,7 +66,7 @@ class Protocol(ServerCase):
             self.assertEqual(raw.read_to_end(), PONG * 100)
 
     def test_deep_pipeline(self):
-        count = 100000
+        count = fewer(100000, by=5)
         with Raw(self.server) as raw:
             import threading
             sender = threading.Thread(target=raw.send, args=(PING * count,))
