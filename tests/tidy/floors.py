@@ -35,10 +35,11 @@ FLOORS = {
     "dataplane/tcp/wire": ["src/base"],
     "dataplane/tcp/tables": ["src/base", "dataplane/tcp/wire"],
     "dataplane/tcp/recovery": ["src/base", "dataplane/tcp/wire"],
+    "dataplane/tcp/interface": ["src/base", "dataplane/tcp/wire"],
     "dataplane/tcp": ENGINE + ["dataplane/tcp/wire", "dataplane/tcp/tables",
-                               "dataplane/tcp/recovery"],
+                               "dataplane/tcp/recovery", "dataplane/tcp/interface"],
     # The network that stacks are tried on.
-    "dataplane/sim/net": ["src/base", "dataplane/tcp/wire"],
+    "dataplane/sim/net": ["src/base", "dataplane/tcp/wire", "dataplane/tcp/interface"],
     "dataplane/dpdk": ENGINE + ["dataplane/tcp"],
     # The only room that knows everything.
     "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",

@@ -1,0 +1,80 @@
+// The NIC of a simulated machine as the stack's port (dataplane/tcp/interface/device.h). Whoever
+// wraps a stack in a SimHost passes on what the machine tells it: frames that arrive, and sends
+// that are done.
+//
+// It keeps what a real driver keeps, and no more: so many buffers for frames that the stack has not
+// released, so many heads, some of them for control alone. Memory that is given back is filled with
+// garbage, so that who still reads it is found; the machine finds who writes into what is under
+// way.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "dataplane/sim/net/frame.h"
+#include "dataplane/sim/net/machine.h"
+#include "dataplane/tcp/interface/device.h"
+
+namespace pollux::tcp {
+
+struct SimDeviceConfig {
+  DeviceCaps caps;
+  uint32_t rx_buffers = 1024;  // a frame that comes when all are out is lost
+  uint32_t heads = 1024;
+  uint32_t control_heads = 128;  // of these
+};
+
+class SimDevice final : public Device {
+ public:
+  // Offloads are not simulated: the caps have none.
+  explicit SimDevice(const SimDeviceConfig& config);
+  SimDevice(const SimDevice&) = delete;
+  SimDevice& operator=(const SimDevice&) = delete;
+
+  // --- SimHost's calls of the same names ---
+  void attached(Machine& machine) { machine_ = &machine; }
+  void arrived(Frame&& frame);
+  void sent(uint64_t token);
+
+  // What the stack holds or the device has under way; 0 at rest.
+  uint32_t rx_buffers_out() const { return rx_out_; }
+  uint32_t heads_out() const { return config_.heads - static_cast<uint32_t>(free_heads_.size()); }
+  uint64_t rx_lost() const { return rx_lost_; }
+
+  const DeviceCaps& caps() const override { return config_.caps; }
+  size_t receive(std::span<RxFrame> frames) override;
+  void release(std::span<const RxFrame> frames) override;
+  size_t allocate(std::span<TxHead> heads, TxUse use) override;
+  void drop(std::span<const TxHead> heads) override;
+  size_t send(std::span<const TxFrame> frames) override;
+  size_t reap(std::span<uint64_t> tokens, bool eager) override;
+
+ private:
+  struct RxBuffer {
+    Frame frame;
+    bool out = false;
+  };
+  struct Head {
+    std::unique_ptr<uint8_t[]> bytes;
+    bool out = false;
+    bool has_pieces = false;
+    uint64_t token = 0;
+  };
+
+  void free_head(uint64_t buffer);
+
+  const SimDeviceConfig config_;
+  Machine* machine_ = nullptr;
+  std::deque<Frame> waiting_;
+  std::vector<RxBuffer> rx_;
+  std::vector<uint64_t> free_rx_;
+  uint32_t rx_out_ = 0;
+  uint64_t rx_lost_ = 0;
+  std::vector<Head> heads_;
+  std::vector<uint64_t> free_heads_;
+  std::deque<uint64_t> done_;  // tokens
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,254 @@
+#include "dataplane/sim/net/sim_device.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <numeric>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/sim/net/host.h"
+#include "dataplane/sim/net/net_test_support.h"
+
+namespace pollux::tcp {
+namespace {
+
+constexpr LinkConfig kShort = {.rate_bps = 0, .delay_ns = 1'000, .mtu = 9'000};
+
+// A stack that does in each turn what the test says.
+struct DeviceHost final : SimHost {
+  explicit DeviceHost(const SimDeviceConfig& config) : device(config) {}
+  void attached(Machine& machine) override { device.attached(machine); }
+  void receive(Frame& frame, Moment) override { device.arrived(std::move(frame)); }
+  void tick(Moment) override {}
+  Moment next_deadline() const override { return kNever; }
+  void flush(Moment) override { on_turn(); }
+  void sent(uint64_t token) override { device.sent(token); }
+
+  SimDevice device;
+  std::function<void()> on_turn = [] {};
+};
+
+struct Bench {
+  explicit Bench(const SimDeviceConfig& config = {}, const HostConfig& host_config = {})
+      : host(config),
+        machine(events, trace, 1, host, host_config, "host"),
+        in(events, trace, 0, 2, kShort, "test > host"),
+        out(events, trace, 1, 3, kShort, "host > test"),
+        end(events) {
+    in.set_sink(machine, 0);
+    out.set_sink(end, 0);
+    machine.plug_in(out);
+  }
+  SimDevice& device() { return host.device; }
+  // Does it on the machine's core.
+  void act(std::function<void()> action) {
+    machine.post([action = std::move(action)](Moment) { action(); });
+    events.run_until_idle();
+  }
+  void offer(uint64_t first, uint64_t last) {
+    for (uint64_t i = first; i <= last; ++i) {
+      in.send(plain_frame(mac_of(1), mac_of(2), 100, i));
+    }
+    events.run_until_idle();
+  }
+  // A head with the frame that has this number.
+  TxFrame numbered(uint64_t number) {
+    TxFrame frame;
+    EXPECT_EQ(device().allocate({&frame.head, 1}, TxUse::kData), 1U);
+    const Frame bytes = plain_frame(mac_of(2), mac_of(1), 60, number);
+    std::ranges::copy(bytes, frame.head.bytes);
+    frame.head_bytes = 60;
+    return frame;
+  }
+  std::vector<uint64_t> reaped(bool eager = false) {
+    std::array<uint64_t, 64> tokens;
+    const size_t count = device().reap(tokens, eager);
+    return {tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(count)};
+  }
+
+  EventQueue events;
+  Trace trace;
+  DeviceHost host;
+  Machine machine;
+  Link in;
+  Link out;
+  Collector end;
+};
+
+Bytes bytes_of(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+TEST(SimDevice, FramesComeInOrderAndGoBack) {
+  Bench bench;
+  std::vector<uint64_t> numbers;
+  bench.host.on_turn = [&] {
+    std::array<RxFrame, 3> frames;
+    while (const size_t count = bench.device().receive(frames)) {
+      for (const RxFrame& frame : std::span(frames).first(count)) {
+        numbers.push_back(number_of({frame.bytes, frame.size}));
+        EXPECT_FALSE(frame.checksums_ok);
+      }
+      bench.device().release(std::span(frames).first(count));
+    }
+  };
+  bench.offer(1, 40);
+  std::vector<uint64_t> expected(40);
+  std::iota(expected.begin(), expected.end(), 1);
+  EXPECT_EQ(numbers, expected);
+  EXPECT_EQ(bench.device().rx_buffers_out(), 0U);
+}
+
+TEST(SimDevice, AnEmptyFrameIsAFrame) {
+  Bench bench;
+  std::array<RxFrame, 1> frames;
+  bench.act([&] {
+    bench.device().arrived({});
+    ASSERT_EQ(bench.device().receive(frames), 1U);
+    EXPECT_EQ(frames[0].size, 0U);
+    bench.device().release(frames);
+  });
+  EXPECT_EQ(bench.device().rx_buffers_out(), 0U);
+}
+
+TEST(SimDevice, WithoutBuffersFramesAreLost) {
+  Bench bench({.rx_buffers = 4});
+  bench.offer(1, 6);
+  EXPECT_EQ(bench.device().rx_lost(), 2U);
+  std::array<RxFrame, 8> frames;
+  ASSERT_EQ(bench.device().receive(frames), 4U);
+  EXPECT_EQ(bench.device().rx_buffers_out(), 4U);
+  bench.device().release(std::span(frames).first(2));
+  bench.offer(7, 9);
+  EXPECT_EQ(bench.device().rx_lost(), 3U);
+  std::array<RxFrame, 8> later;
+  ASSERT_EQ(bench.device().receive(later), 2U);
+  EXPECT_EQ(number_of({later[1].bytes, later[1].size}), 8U);
+  EXPECT_EQ(number_of({frames[2].bytes, frames[2].size}), 3U) << "still the stack's";
+}
+
+TEST(SimDevice, AHeadAndPiecesAreOneFrame) {
+  Bench bench;
+  const std::string_view first = "a value of some length, ";
+  const std::string_view second = "and another";
+  bench.act([&] {
+    TxFrame frame = bench.numbered(7);
+    frame.piece_count = 2;
+    frame.pieces[0] = bytes_of(first);
+    frame.pieces[1] = bytes_of(second);
+    frame.token = 99;
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+    EXPECT_TRUE(bench.reaped().empty()) << "not yet on the wire";
+  });
+  ASSERT_EQ(bench.end.got.size(), 1U);
+  const Frame& got = bench.end.got[0].frame;
+  EXPECT_EQ(number_of(got), 7U);
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(got.data()) + 60, got.size() - 60),
+            "a value of some length, and another");
+  EXPECT_EQ(bench.reaped(), std::vector<uint64_t>{99});
+  EXPECT_TRUE(bench.reaped().empty());
+  EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+TEST(SimDevice, OnlyFramesWithPiecesAreHeardOfAgain) {
+  Bench bench;
+  const std::string_view value = "v";
+  bench.act([&] {
+    std::vector<TxFrame> frames;
+    for (uint64_t i = 1; i <= 6; ++i) {
+      TxFrame frame = bench.numbered(i);
+      frame.token = i;
+      frame.piece_count = i % 2;
+      frame.pieces[0] = bytes_of(value);
+      frames.push_back(frame);
+    }
+    EXPECT_EQ(bench.device().send(frames), 6U);
+  });
+  EXPECT_EQ(numbers_of(bench.end.got), (std::vector<uint64_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(bench.reaped(), (std::vector<uint64_t>{1, 3, 5}));
+  EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+TEST(SimDevice, SomeHeadsAreForControlAlone) {
+  Bench bench({.heads = 8, .control_heads = 3});
+  std::array<TxHead, 8> heads;
+  EXPECT_EQ(bench.device().allocate(heads, TxUse::kData), 5U);
+  EXPECT_EQ(bench.device().allocate(std::span(heads).subspan(5), TxUse::kData), 0U);
+  EXPECT_EQ(bench.device().allocate(std::span(heads).subspan(5), TxUse::kControl), 3U);
+  EXPECT_EQ(bench.device().heads_out(), 8U);
+  bench.device().drop(heads);
+  EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+TEST(SimDevice, AFullRingLeavesTheRestWithTheStack) {
+  Bench bench({}, {.tx_ring = 4});
+  bench.act([&] {
+    std::vector<TxFrame> frames;
+    for (uint64_t i = 1; i <= 6; ++i) {
+      frames.push_back(bench.numbered(i));
+    }
+    EXPECT_EQ(bench.device().send(frames), 4U);
+    EXPECT_EQ(bench.device().heads_out(), 6U);
+    const std::array<TxHead, 2> left = {frames[4].head, frames[5].head};
+    bench.device().drop(left);
+  });
+  EXPECT_EQ(numbers_of(bench.end.got), (std::vector<uint64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+TEST(SimDevice, AllocationsFail) {
+  Bench bench;
+  bench.machine.set_faults({.failing_allocations = {3}});
+  std::array<TxHead, 4> heads;
+  EXPECT_EQ(bench.device().allocate(heads, TxUse::kControl), 2U);
+  EXPECT_EQ(bench.device().allocate(std::span(heads).subspan(2), TxUse::kControl), 2U);
+  EXPECT_EQ(bench.machine.count(NetEvent::kNoAllocation), 1U);
+}
+
+TEST(SimDevice, GivesBackLazilyUnlessAsked) {
+  Bench bench({}, {.completion_batch = 8});
+  const std::string_view value = "v";
+  bench.act([&] {
+    TxFrame frame = bench.numbered(1);
+    frame.token = 5;
+    frame.piece_count = 1;
+    frame.pieces[0] = bytes_of(value);
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+  });
+  EXPECT_TRUE(bench.reaped().empty());
+  EXPECT_EQ(bench.device().heads_out(), 1U);
+  bench.act([&] { EXPECT_TRUE(bench.reaped(/*eager=*/true).empty()) << "in a turn to come"; });
+  EXPECT_EQ(bench.reaped(), std::vector<uint64_t>{5});
+  EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+// The bugs that it is there to find.
+TEST(SimDevice, WhoWritesIntoWhatIsUnderWayIsFound) {
+  Bench bench;
+  bench.act([&] {
+    TxFrame frame = bench.numbered(1);
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+    frame.head.bytes[20] ^= 1;
+  });
+  EXPECT_EQ(bench.machine.count(NetEvent::kTxChanged), 2U);
+  EXPECT_NE(bench.machine.first_change(), "");
+}
+
+TEST(SimDeviceDeathTest, WhatIsGivenBackTwiceIsABug) {
+  Bench bench;
+  std::array<TxHead, 1> head;
+  ASSERT_EQ(bench.device().allocate(head, TxUse::kControl), 1U);
+  bench.device().drop(head);
+  EXPECT_DEATH(bench.device().drop(head), "out");
+  bench.offer(1, 1);
+  std::array<RxFrame, 1> frames;
+  ASSERT_EQ(bench.device().receive(frames), 1U);
+  bench.device().release(frames);
+  EXPECT_DEATH(bench.device().release(frames), "out");
+}
+
+}  // namespace
+}  // namespace pollux::tcp
