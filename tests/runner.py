@@ -51,6 +51,7 @@ UNIT_TESTS = {
     "server": "dataplane/server/server_test",
     "tcp_wire": "dataplane/tcp/wire/tcp_wire_test",
     "tcp_tables": "dataplane/tcp/tables/tcp_tables_test",
+    "tcp_interface": "dataplane/tcp/interface/tcp_interface_test",
     "tcp_recovery": "dataplane/tcp/recovery/tcp_recovery_test",
     "tcp_sim": "dataplane/sim/net/tcp_sim_test",
 }
