@@ -20,7 +20,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import source  # noqa: E402
 
 FLAGS = ["-std=c++20", "-march=x86-64-v3", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra",
-         "-Werror", "-Wno-interference-size", "-Wno-pragma-once-outside-header"]
+         "-Werror", "-Wno-missing-field-initializers", "-Wno-interference-size",
+         "-Wno-pragma-once-outside-header"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 

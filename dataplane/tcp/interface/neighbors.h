@@ -108,8 +108,8 @@ class Neighbors {
     IpAddress address;
     MacAddress mac;
     NeighborState state = NeighborState::kNone;
-    bool used = false;       // by us, ever
-    uint8_t asked = 0;       // solicitations in this state
+    bool used = false;  // by us, ever
+    uint8_t asked = 0;  // solicitations in this state
     uint32_t generation = 0;
     Moment deadline = kNever;  // kIncomplete, kDelay, kProbe: when to act; kReachable: its end
     Moment touched{};          // made, or last used

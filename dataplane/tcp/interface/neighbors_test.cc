@@ -17,7 +17,9 @@ constexpr MacAddress kMac = {{2, 0, 0, 0, 0, 1}};
 constexpr MacAddress kOtherMac = {{2, 0, 0, 0, 0, 2}};
 constexpr int64_t kReachableMax = 45 * kSecondNs;
 
-IpAddress host(uint32_t number) { return IpAddress::v4(0x0a000000 + number); }
+IpAddress host(uint32_t number) {
+  return IpAddress::v4(0x0a000000 + number);
+}
 
 struct NeighborsTest : testing::Test {
   std::vector<Solicitation> tick(Moment now) {
@@ -270,7 +272,10 @@ TEST_F(NeighborsTest, ConfirmingWhatIsNotKnownDoesNothing) {
 
 // RFC 6583 6.
 TEST_F(NeighborsTest, AScanDisplacesNobody) {
-  const std::vector<NeighborId> known = in_use(12);
+  std::vector<NeighborId> known = in_use(6);
+  for (uint32_t i = 7; i <= 12; ++i) {
+    known.push_back(stale(host(i), Moment{0}));  // not used yet
+  }
   for (uint32_t i = 100; i < 1000; ++i) {
     neighbors.find(host(i), Moment{i});
   }

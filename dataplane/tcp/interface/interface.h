@@ -1,0 +1,175 @@
+// One interface of this host: its addresses, its routes (the link, and a gateway), and all that is
+// spoken there below TCP. Of what comes it keeps segments and errors of ICMP for whoever has
+// connections, and answers the rest itself: ARP, neighbor discovery, echo.
+//
+// Addresses are told, not found: no DHCP, and router advertisements are not heard. One of IPv6 is
+// tentative for a second (RFC 4862 5.4) and unusable if somebody else has it; one of IPv4 is
+// announced and defended (RFC 5227 2.3, 2.4), but not probed for, which would take seven seconds.
+//
+// Not spoken: fragments, which no TCP of today sends; errors of ICMP from us, since a refused
+// segment is answered by TCP itself; redirects, which are a way to take over a host's traffic.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dataplane/tcp/interface/neighbors.h"
+#include "dataplane/tcp/interface/tx_queue.h"
+#include "dataplane/tcp/wire/address.h"
+#include "dataplane/tcp/wire/arp.h"
+#include "dataplane/tcp/wire/ethernet.h"
+#include "dataplane/tcp/wire/icmp.h"
+#include "dataplane/tcp/wire/ip.h"
+#include "dataplane/tcp/wire/ndp.h"
+#include "dataplane/tcp/wire/packet.h"
+
+namespace pollux::tcp {
+
+struct LinkPrefix {
+  IpAddress address;
+  uint8_t bits = 0;  // of its version: 24 of 32, 64 of 128
+};
+
+struct InterfaceConfig {
+  std::vector<LinkPrefix> addresses;  // ours, with what is on the link beside them
+  // On the link. Without, peers elsewhere are not reached.
+  std::optional<IpAddress> gateway_v4;
+  std::optional<IpAddress> gateway_v6;
+  uint16_t vlan = 0;  // 802.1Q id of all frames; 0: none
+  uint32_t neighbors_max = 4096;
+  NeighborTimes neighbor_times;
+};
+
+// What became of a packet.
+enum class Received : uint8_t {
+  kDone,     // answered, or not worth one: the rest of these is for the caller
+  kSegment,  // a sound segment of TCP for one of our addresses
+  kError,    // of ICMP, about a segment that may be ours: Interface::error()
+};
+
+// Why packets end here, as counters.
+enum class InterfaceEvent : uint8_t {
+  kMalformed,  // Fault says more
+  kOwnFrame,   // comes from our own address: a loop, or a second host with it
+  kVlan,       // of another one
+  kNotOurs,    // for another address, or for a group
+  kBadSource,  // from an address that nobody can have
+  kChecksum,
+  kFragment,
+  kUnspoken,
+  kNoRoom,       // an answer was not sent for want of memory, or because the device is full
+  kConflict,     // another host uses one of our addresses
+  kDuplicate,    // and was first: ours is not used
+  kEcho,         // answered
+  kArpAnswered,  // somebody asked for us
+  kNdpAnswered,
+  kCount
+};
+std::string_view name_of(InterfaceEvent event);
+
+// An error of ICMP, as far as it can be believed before the connection has looked at it (RFC 5927).
+struct PathError {
+  IcmpMessage message;
+  QuotedSegment segment;
+};
+
+class Interface {
+ public:
+  Interface(const InterfaceConfig& config, TxQueue& tx, uint64_t seed);
+
+  // Announces itself. Before, nothing is received or sent.
+  void start(Moment now);
+
+  // What came, as parse_packet sees it. `checksums_ok`: the device has looked.
+  Received receive(const Packet& packet, bool checksums_ok, Moment now);
+  // Of the last packet, if that was kError.
+  const PathError& error() const { return error_; }
+  // Whether a neighbor was resolved since the last call: who waits for one tries again.
+  bool take_resolved() { return std::exchange(resolved_, false); }
+
+  // ---- for connections ----
+  // Whether it is one of our addresses, and may be used.
+  bool is_ours(const IpAddress& address) const;
+  // Who frames for `remote` go to: itself or a gateway; none if there is no way. Remember it, and
+  // ask again when neighbors().use() says nullptr.
+  NeighborId next_hop(const IpAddress& remote, Moment now);
+  // The sender of a segment that opens a connection is who it says, until ARP says otherwise.
+  void learn_sender(const Packet& segment, Moment now);
+  Neighbors& neighbors() { return neighbors_; }
+
+  // Bytes of the headers before a segment to there.
+  size_t header_bytes(const IpAddress& remote) const {
+    return ethernet_bytes_ + (remote.is_v4() ? 20 : 40);
+  }
+  // Writes these before a segment of `segment_bytes`, TCP header included; returns how many.
+  size_t write_headers(Room head, const Flow& flow, const MacAddress& to, Ecn ecn,
+                       size_t segment_bytes) const;
+  uint32_t mtu() const { return mtu_; }
+
+  // kNever: none.
+  Moment next_deadline() const;
+  // At its deadline; afterwards it lies behind `now` unless there was no room to send.
+  void tick(Moment now);
+
+  uint64_t count(InterfaceEvent event) const { return counters_[static_cast<size_t>(event)]; }
+
+ private:
+  enum class AddressState : uint8_t { kTentative, kUsable, kDuplicate };
+  struct Local {
+    LinkPrefix prefix;
+    AddressState state = AddressState::kTentative;
+    uint8_t announcements_left = 0;
+    Moment deadline = kNever;  // of the next announcement, or of being tentative
+    Moment defended_at{INT64_MIN / 2};
+  };
+
+  Received done(InterfaceEvent event);
+  Local* local_of(const IpAddress& address);
+  bool is_on_link(const IpAddress& address) const;
+  bool is_broadcast(const IpAddress& address) const;
+  // Whether a packet may come from there.
+  bool is_possible_source(const IpAddress& address) const;
+  bool is_neighbor(const IpAddress& address) const {
+    return is_possible_source(address) && is_on_link(address);
+  }
+  const Local* source_for(const IpAddress& target) const;
+
+  Received on_ip(const Packet& packet, bool checksums_ok, Moment now);
+  Received on_icmp(const Packet& packet);
+  Received on_error(const IcmpMessage& message);
+  void on_arp(const Packet& packet, Moment now);
+  Received on_ndp(const Packet& packet, Moment now);
+  void on_solicitation(const Packet& packet, const NdpMessage& message, Moment now);
+  void on_advertisement(const NdpMessage& message, Moment now);
+  void on_conflict(Local& local, Moment now);
+
+  template <typename Write>
+  bool send(const MacAddress& to, EtherType type, TxUse use, Write write);
+  bool send_arp(const MacAddress& to, const ArpPacket& packet);
+  bool send_ndp(const MacAddress& to, const NdpMessage& message, const IpAddress& source,
+                const IpAddress& destination);
+  void echo(const Packet& packet, IcmpMessage message);
+  bool announce(const Local& local);
+  bool solicit(const Solicitation& question);
+  void tick_address(Local& local, Moment now);
+
+  TxQueue& tx_;
+  const MacAddress mac_;
+  const uint32_t mtu_;
+  const std::optional<VlanTag> vlan_;
+  const uint8_t ethernet_bytes_;
+  const std::optional<IpAddress> gateway_v4_;
+  const std::optional<IpAddress> gateway_v6_;
+  std::vector<Local> locals_;
+  Neighbors neighbors_;
+  PathError error_;
+  bool resolved_ = false;
+  std::array<uint64_t, static_cast<size_t>(InterfaceEvent::kCount)> counters_{};
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,117 @@
+// How an interface comes to its addresses.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "dataplane/tcp/interface/interface.h"
+#include "dataplane/tcp/interface/interface_test_support.h"
+
+namespace pollux::tcp {
+namespace {
+
+struct OfAStart {
+  explicit OfAStart(const InterfaceConfig& config) : interface(config, queue, 1) {
+    interface.start(Moment{0});
+  }
+  // Everything that is sent until then, with its moments.
+  std::vector<std::pair<int64_t, Frame>> run(Moment until) {
+    std::vector<std::pair<int64_t, Frame>> all;
+    Moment now{0};
+    while (true) {
+      queue.flush();
+      for (Frame& frame : std::exchange(device.sent, {})) {
+        all.emplace_back(now.ns / kSecondNs, std::move(frame));
+      }
+      if (interface.next_deadline() > until) {
+        return all;
+      }
+      now = interface.next_deadline();
+      interface.tick(now);
+    }
+  }
+  TestDevice device{64};
+  TxQueue queue{device, 32};
+  Interface interface;
+};
+
+// RFC 5227 2.3.
+TEST(InterfaceStart, AnnouncesItselfTwice) {
+  OfAStart host({.addresses = {{kUs, 24}}});
+  EXPECT_TRUE(host.interface.is_ours(kUs));
+  const auto said = host.run(kStarted);
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_EQ(said[0].first, 0);
+  EXPECT_EQ(said[1].first, 2);
+  EXPECT_EQ(arp_of(said[1].second).sender_ip, kUs);
+  EXPECT_EQ(arp_of(said[1].second).target_ip, kUs);
+}
+
+// RFC 4862 5.4.
+TEST(InterfaceStart, AnAddressOfIpv6IsProbedForFirst) {
+  OfAStart host({.addresses = {{kUs6, 64}}});
+  EXPECT_FALSE(host.interface.is_ours(kUs6));
+  const auto said = host.run(kStarted);
+  ASSERT_EQ(said.size(), 3U);
+  EXPECT_EQ(ndp_of(said[0].second), solicitation(kUs6));
+  EXPECT_TRUE(parse_packet(said[0].second).flow.remote.is_unspecified());
+  EXPECT_EQ(said[1].first, 1);
+  EXPECT_EQ(ndp_of(said[1].second).kind, NdpKind::kNeighborAdvertisement);
+  EXPECT_TRUE(host.interface.is_ours(kUs6));
+}
+
+TEST(InterfaceStart, WhoeverHasTheAddressKeepsIt) {
+  const Frame theirs = ndp_frame({.kind = NdpKind::kNeighborAdvertisement,
+                                  .target = kUs6,
+                                  .overrides = true,
+                                  .target_link = kTheirs},
+                                 kUs6, kAllNodes);
+  const Frame probe = ndp_frame(solicitation(kUs6), IpAddress{}, solicited_node(kUs6));
+  for (const Frame& frame : {theirs, probe}) {
+    OfAStart host({.addresses = {{kUs6, 64}}});
+    host.interface.receive(parse_packet(frame), false, Moment{1});
+    EXPECT_EQ(host.interface.count(InterfaceEvent::kDuplicate), 1U);
+    host.run(kStarted);
+    EXPECT_FALSE(host.interface.is_ours(kUs6));
+    EXPECT_EQ(host.interface.receive(parse_packet(syn_frame(kPeer6, kUs6)), false, kStarted),
+              Received::kDone);
+  }
+}
+
+// RFC 6724 5.
+TEST(InterfaceStart, AsksFromAnAddressOfTheScopeAndPrefixOfTheTarget) {
+  const IpAddress link_local = *IpAddress::parse("fe80::10");
+  const IpAddress other = *IpAddress::parse("fd01::10");
+  OfAStart host({.addresses = {{kUs6, 64}, {other, 64}, {link_local, 64}}});
+  host.run(kStarted);
+  const auto asks_from = [&](const char* target) {
+    host.interface.next_hop(*IpAddress::parse(target), kStarted);
+    host.interface.tick(kStarted);
+    host.queue.flush();
+    const std::vector<Frame> said = std::exchange(host.device.sent, {});
+    return said.size() == 1 ? parse_packet(said[0]).flow.remote : IpAddress{};
+  };
+  EXPECT_EQ(asks_from("fe80:0:0:1::20"), link_local);
+  EXPECT_EQ(asks_from("fd01::20"), other);
+  EXPECT_EQ(asks_from("fd00::20"), kUs6);
+}
+
+TEST(InterfaceStart, FramesOfAVlanCarryItsTag) {
+  OfAStart host({.addresses = {{kUs, 24}}, .vlan = 7});
+  const auto said = host.run(kStarted);
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_TRUE(parse_packet(said[0].second).tagged);
+  EXPECT_EQ(parse_packet(said[0].second).vlan.id(), 7);
+  const auto receive = [&](std::optional<VlanTag> tag) {
+    return host.interface.receive(parse_packet(syn_frame(kPeer, kUs, {.vlan = tag})), false,
+                                  kStarted);
+  };
+  EXPECT_EQ(receive(VlanTag{7}), Received::kSegment);
+  EXPECT_EQ(receive(VlanTag{8}), Received::kDone);
+  EXPECT_EQ(receive(std::nullopt), Received::kDone);
+}
+
+}  // namespace
+}  // namespace pollux::tcp
