@@ -295,9 +295,9 @@ def integration_1():
 
 
 def integration_4():
-    """What depends on the number of workers."""
+    """What depends on the number of workers; the loads at full length are integration_1's."""
     return counted_script("integration_4", integration_script(
-        "--server", server("release"), "--workers", "4", "--again"), 1200)
+        "--server", server("release"), "--workers", "4", "--again", "--quick"), 1200)
 
 
 def differential():
@@ -317,7 +317,8 @@ def crash():
     return count
 
 
-SOME_BENCHMARKS = "-millions:10"  # all but these, which build ten million elements first
+# All but these, which build a million elements first or only wait.
+SOME_BENCHMARKS = "-millions:|1000000|TurnClockNoise"
 
 
 def micro():
@@ -335,7 +336,7 @@ def fuzz():
     """Each target for a short while, on its corpus if it has one. What libFuzzer says (it is much)
     is kept in a log of each target; in the suite's are the ends of those that failed."""
     count = Count()
-    seconds = int(os.environ.get("POLLUX_FUZZ_SECONDS", "8"))
+    seconds = int(os.environ.get("POLLUX_FUZZ_SECONDS", "6"))
     for name in fuzz_targets():
         grown = os.path.join(BUILD, "asan", "corpus", name)
         os.makedirs(grown, exist_ok=True)
