@@ -207,10 +207,9 @@ void Link::decide_by_chance(Frame& frame, Fate& fate) {
     return;
   }
   in_burst_ = in_burst_ ? !by_chance(faults.bursts.end) : by_chance(faults.bursts.begin);
-  if (in_burst_ && by_chance(faults.bursts.loss)) {
-    inflict(FaultKind::kLose, 0, NetEvent::kLostInBurst, frame, fate);
-  } else if (by_chance(faults.loss)) {
-    inflict(FaultKind::kLose, 0, NetEvent::kLostByChance, frame, fate);
+  if (by_chance(in_burst_ ? faults.bursts.loss : faults.loss)) {
+    inflict(FaultKind::kLose, 0, in_burst_ ? NetEvent::kLostInBurst : NetEvent::kLostByChance,
+            frame, fate);
   }
   // Up to `max`, from 0 or 1.
   const auto drawn = [this](int64_t from, int64_t max) {

@@ -227,6 +227,15 @@ TEST_P(LinkChance, BurstsHaveTheirLengthAndShare) {
   expect_balance(one);
 }
 
+// One chance a frame: in a burst that of bursts, else the other.
+TEST_P(LinkChance, InABurstOnlyItsOwnChanceCounts) {
+  OneLink one({}, GetParam(),
+              {.loss = 5'000, .bursts = {.begin = 10'000, .end = 0, .loss = 2'000}});
+  one.send_numbered(kFrames, 1'000);
+  EXPECT_NEAR(static_cast<double>(one.count(NetEvent::kLostInBurst)), kFrames * 0.2, 250);
+  EXPECT_EQ(one.count(NetEvent::kLostByChance), 0U);
+}
+
 TEST_P(LinkChance, DoublesItsShare) {
   OneLink one({}, GetParam(), {.duplicate = 1'000, .duplicate_ns_max = 500});
   one.send_numbered(kFrames, 1'000);
