@@ -82,7 +82,7 @@ size_t SimDevice::allocate(std::span<TxHead> heads, TxUse use) {
   while (count < heads.size() && free_heads_.size() > kept_back && machine_->may_allocate()) {
     const uint64_t number = free_heads_.back();
     free_heads_.pop_back();
-    heads_[number].out = true;
+    heads_[number].state = HeadState::kOfTheStack;
     heads[count++] = {.bytes = heads_[number].bytes.get(), .room = kTxHeadBytes, .buffer = number};
   }
   return count;
@@ -90,13 +90,13 @@ size_t SimDevice::allocate(std::span<TxHead> heads, TxUse use) {
 
 void SimDevice::drop(std::span<const TxHead> heads) {
   for (const TxHead& head : heads) {
-    free_head(head.buffer);
+    free_head(head.buffer, HeadState::kOfTheStack);
   }
 }
 
-void SimDevice::free_head(uint64_t buffer) {
-  POLLUX_ASSERT(buffer < heads_.size() && heads_[buffer].out);
-  heads_[buffer].out = false;
+void SimDevice::free_head(uint64_t buffer, HeadState state) {
+  POLLUX_ASSERT(buffer < heads_.size() && heads_[buffer].state == state);
+  heads_[buffer].state = HeadState::kFree;
   std::fill_n(heads_[buffer].bytes.get(), kTxHeadBytes, kGarbage);
   free_heads_.push_back(buffer);
 }
@@ -104,19 +104,21 @@ void SimDevice::free_head(uint64_t buffer) {
 size_t SimDevice::send(std::span<const TxFrame> frames) {
   size_t count = 0;
   for (const TxFrame& frame : frames) {
-    POLLUX_ASSERT(frame.head.buffer < heads_.size() && heads_[frame.head.buffer].out);
+    POLLUX_ASSERT(frame.head.buffer < heads_.size());
+    Head& head = heads_[frame.head.buffer];
+    POLLUX_ASSERT(head.state == HeadState::kOfTheStack);
     POLLUX_ASSERT(frame.head_bytes <= frame.head.room && frame.piece_count <= kTxPiecesMax);
     POLLUX_ASSERT(!frame.checksums && frame.segment_bytes == 0);
     std::array<FrameView, Machine::kPiecesMax> pieces;
     static_assert(Machine::kPiecesMax >= 1 + kTxPiecesMax);
     pieces[0] = {frame.head.bytes, frame.head_bytes};
     std::copy_n(frame.pieces.begin(), frame.piece_count, pieces.begin() + 1);
-    Head& head = heads_[frame.head.buffer];
     head.has_pieces = frame.piece_count != 0;
     head.token = frame.token;
     if (!machine_->send(std::span(pieces).first(1 + frame.piece_count), frame.head.buffer)) {
       break;
     }
+    head.state = HeadState::kUnderWay;
     ++count;
   }
   return count;
@@ -127,7 +129,7 @@ void SimDevice::sent(uint64_t token) {
   if (head.has_pieces) {
     done_.push_back(head.token);
   }
-  free_head(token);
+  free_head(token, HeadState::kUnderWay);
 }
 
 size_t SimDevice::reap(std::span<uint64_t> tokens, bool eager) {

@@ -56,14 +56,15 @@ class SimDevice final : public Device {
     Frame frame;
     bool out = false;
   };
+  enum class HeadState : uint8_t { kFree, kOfTheStack, kUnderWay };
   struct Head {
     std::unique_ptr<uint8_t[]> bytes;
-    bool out = false;
+    HeadState state = HeadState::kFree;
     bool has_pieces = false;
     uint64_t token = 0;
   };
 
-  void free_head(uint64_t buffer);
+  void free_head(uint64_t buffer, HeadState state);
 
   const SimDeviceConfig config_;
   Machine* machine_ = nullptr;

@@ -237,12 +237,22 @@ TEST(SimDevice, WhoWritesIntoWhatIsUnderWayIsFound) {
   EXPECT_NE(bench.machine.first_change(), "");
 }
 
+TEST(SimDeviceDeathTest, WhatIsUnderWayIsNotTheStacks) {
+  Bench bench;
+  bench.act([&] {
+    TxFrame frame = bench.numbered(1);
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+    EXPECT_DEATH(bench.device().send({&frame, 1}), "state");
+    EXPECT_DEATH(bench.device().drop({&frame.head, 1}), "state");
+  });
+}
+
 TEST(SimDeviceDeathTest, WhatIsGivenBackTwiceIsABug) {
   Bench bench;
   std::array<TxHead, 1> head;
   ASSERT_EQ(bench.device().allocate(head, TxUse::kControl), 1U);
   bench.device().drop(head);
-  EXPECT_DEATH(bench.device().drop(head), "out");
+  EXPECT_DEATH(bench.device().drop(head), "state");
   bench.offer(1, 1);
   std::array<RxFrame, 1> frames;
   ASSERT_EQ(bench.device().receive(frames), 1U);
