@@ -197,7 +197,7 @@ class LimitsOfAnySize(Loaded):
     @not_quick
     @only_once
     def test_under_load_and_at_rest(self):
-        for workers in (1, 8):
+        for workers in (1, 4, 8):
             for size, megabytes in self.CASES:
                 with self.subTest(workers=workers, size=size, megabytes=megabytes):
                     self.check_limit(workers, size, megabytes << 20)
