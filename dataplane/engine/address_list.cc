@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "src/base/leading_bits.h"
 #include "src/base/num.h"
 
 namespace pollux {
@@ -70,12 +70,7 @@ bool AddressList::contains_peer(std::string_view peer) const {
     return false;
   }
   return std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
-    const auto whole = static_cast<size_t>(block.bits / 8);
-    if (std::memcmp(block.address.data(), address->data(), whole) != 0) {
-      return false;
-    }
-    const int rest = block.bits % 8;
-    return rest == 0 || ((block.address[whole] ^ (*address)[whole]) >> (8 - rest)) == 0;
+    return same_leading_bits(block.address, *address, static_cast<unsigned>(block.bits));
   });
 }
 

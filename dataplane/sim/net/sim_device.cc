@@ -39,11 +39,10 @@ SimDevice::SimDevice(const SimDeviceConfig& config)
 // ---- receiving ----
 
 void SimDevice::arrived(Frame&& frame) {
-  if (rx_out_ == config_.rx_buffers) {
+  if (rx_buffers_out() == config_.rx_buffers) {
     ++rx_lost_;
     return;
   }
-  ++rx_out_;
   waiting_.push_back(std::move(frame));
 }
 
@@ -70,7 +69,6 @@ void SimDevice::release(std::span<const RxFrame> frames) {
     std::ranges::fill(rx_[frame.buffer].frame, kGarbage);
     rx_[frame.buffer] = {};
     free_rx_.push_back(frame.buffer);
-    --rx_out_;
   }
 }
 

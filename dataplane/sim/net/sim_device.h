@@ -39,7 +39,9 @@ class SimDevice final : public Device {
   void sent(uint64_t token);
 
   // What the stack holds or the device has under way; 0 at rest.
-  uint32_t rx_buffers_out() const { return rx_out_; }
+  uint32_t rx_buffers_out() const {
+    return static_cast<uint32_t>(waiting_.size() + rx_.size() - free_rx_.size());
+  }
   uint32_t heads_out() const { return config_.heads - static_cast<uint32_t>(free_heads_.size()); }
   uint64_t rx_lost() const { return rx_lost_; }
 
@@ -71,7 +73,6 @@ class SimDevice final : public Device {
   std::deque<Frame> waiting_;
   std::vector<RxBuffer> rx_;
   std::vector<uint64_t> free_rx_;
-  uint32_t rx_out_ = 0;
   uint64_t rx_lost_ = 0;
   std::vector<Head> heads_;
   std::vector<uint64_t> free_heads_;

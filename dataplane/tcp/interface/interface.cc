@@ -7,6 +7,7 @@
 #include "dataplane/tcp/wire/ipv4.h"
 #include "dataplane/tcp/wire/ipv6.h"
 #include "src/base/assert.h"
+#include "src/base/leading_bits.h"
 
 namespace pollux::tcp {
 namespace {
@@ -23,18 +24,9 @@ constexpr size_t kSolicitationsMax = 32;  // a tick
 constexpr IpAddress kAllNodes = {{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
 bool is_within(const IpAddress& address, const LinkPrefix& prefix) {
-  if (address.is_v4() != prefix.address.is_v4()) {
-    return false;
-  }
-  size_t bits = prefix.bits + (address.is_v4() ? size_t{96} : 0);
-  for (size_t i = 0; i < address.bytes.size() && bits != 0; ++i) {
-    const size_t here = std::min<size_t>(bits, 8);
-    if ((address.bytes[i] ^ prefix.address.bytes[i]) >> (8 - here) != 0) {
-      return false;
-    }
-    bits -= here;
-  }
-  return true;
+  const unsigned bits = prefix.bits + (address.is_v4() ? 96U : 0);  // kept as ::ffff:a.b.c.d
+  return address.is_v4() == prefix.address.is_v4() &&
+         same_leading_bits(address.bytes, prefix.address.bytes, bits);
 }
 
 EtherType ether_type(const IpAddress& address) {
@@ -188,7 +180,7 @@ Received Interface::on_ip(const Packet& packet, bool checksums_ok, Moment now) {
   // Neighbor discovery has rules of its own for who may speak to whom.
   if (packet.kind == PacketKind::kIcmp6) {
     const Bytes message = packet.transport();
-    if (!message.empty() && message[0] >= 133 && message[0] <= 137) {
+    if (!message.empty() && is_ndp(message[0])) {
       return on_ndp(packet, now);
     }
   }
@@ -397,20 +389,21 @@ void Interface::on_conflict(Local& local, Moment now) {
   }
 }
 
-bool Interface::announce(const Local& local) {
+void Interface::announce(const Local& local) {
   const IpAddress& address = local.prefix.address;
   if (address.is_v4()) {
-    return send_arp(kBroadcast, {.operation = ArpOperation::kRequest,
-                                 .sender_mac = mac_,
-                                 .sender_ip = address,
-                                 .target_ip = address});
+    send_arp(kBroadcast, {.operation = ArpOperation::kRequest,
+                          .sender_mac = mac_,
+                          .sender_ip = address,
+                          .target_ip = address});
+    return;
   }
-  return send_ndp(multicast_mac(kAllNodes),
-                  {.kind = NdpKind::kNeighborAdvertisement,
-                   .target = address,
-                   .overrides = true,
-                   .target_link = mac_},
-                  address, kAllNodes);
+  send_ndp(multicast_mac(kAllNodes),
+           {.kind = NdpKind::kNeighborAdvertisement,
+            .target = address,
+            .overrides = true,
+            .target_link = mac_},
+           address, kAllNodes);
 }
 
 // ---- for connections ----
@@ -467,23 +460,23 @@ void Interface::tick_address(Local& local, Moment now) {
   local.deadline = local.announcements_left == 0 ? kNever : now + kAnnounceNs;
 }
 
-bool Interface::solicit(const Solicitation& question) {
+void Interface::solicit(const Solicitation& question) {
   const Local* from = source_for(question.target);
   if (from == nullptr) {
-    return false;
+    return;
   }
   const IpAddress& source = from->prefix.address;
   if (question.target.is_v4()) {
-    return send_arp(question.to, {.operation = ArpOperation::kRequest,
-                                  .sender_mac = mac_,
-                                  .sender_ip = source,
-                                  .target_ip = question.target});
+    send_arp(question.to, {.operation = ArpOperation::kRequest,
+                           .sender_mac = mac_,
+                           .sender_ip = source,
+                           .target_ip = question.target});
+    return;
   }
   const IpAddress to = question.to.is_group() ? solicited_node(question.target) : question.target;
-  return send_ndp(
-      question.to,
-      {.kind = NdpKind::kNeighborSolicitation, .target = question.target, .source_link = mac_},
-      source, to);
+  send_ndp(question.to,
+           {.kind = NdpKind::kNeighborSolicitation, .target = question.target, .source_link = mac_},
+           source, to);
 }
 
 // ---- sending ----

@@ -25,6 +25,8 @@
 #include "dataplane/tcp/wire/ethernet.h"
 #include "dataplane/tcp/wire/icmp.h"
 #include "dataplane/tcp/wire/ip.h"
+#include "dataplane/tcp/wire/ipv4.h"
+#include "dataplane/tcp/wire/ipv6.h"
 #include "dataplane/tcp/wire/ndp.h"
 #include "dataplane/tcp/wire/packet.h"
 
@@ -104,7 +106,7 @@ class Interface {
 
   // Bytes of the headers before a segment to there.
   size_t header_bytes(const IpAddress& remote) const {
-    return ethernet_bytes_ + (remote.is_v4() ? 20 : 40);
+    return ethernet_bytes_ + (remote.is_v4() ? kIpv4Bytes : kIpv6Bytes);
   }
   // Writes these before a segment of `segment_bytes`, TCP header included; returns how many.
   size_t write_headers(Room head, const Flow& flow, const MacAddress& to, Ecn ecn,
@@ -154,8 +156,8 @@ class Interface {
   bool send_ndp(const MacAddress& to, const NdpMessage& message, const IpAddress& source,
                 const IpAddress& destination);
   void echo(const Packet& packet, IcmpMessage message);
-  bool announce(const Local& local);
-  bool solicit(const Solicitation& question);
+  void announce(const Local& local);
+  void solicit(const Solicitation& question);
   void tick_address(Local& local, Moment now);
 
   TxQueue& tx_;

@@ -23,12 +23,11 @@ class TxQueue {
 
   // Frames that may be pushed.
   uint32_t room() const { return frames_max_ - static_cast<uint32_t>(waiting_.size()); }
-  // A head to write a frame into, which is pushed or dropped afterwards. False: no room, or no
-  // memory; try in another turn.
+  // A head to write a frame into, which is pushed afterwards. False: no room, or no memory; try in
+  // another turn.
   [[nodiscard]] bool take_head(TxHead& head, TxUse use) {
     return room() != 0 && device_.allocate({&head, 1}, use) == 1;
   }
-  void drop(const TxHead& head) { device_.drop({&head, 1}); }
   // Requires room().
   void push(const TxFrame& frame) {
     POLLUX_ASSERT(room() != 0);

@@ -26,6 +26,8 @@ enum class NdpKind : uint8_t {  // the types of ICMPv6
   kNeighborSolicitation = 135,
   kNeighborAdvertisement = 136,
 };
+// Of a type of ICMPv6: the four, and redirects (137).
+constexpr bool is_ndp(uint8_t type) { return type >= 133 && type <= 137; }
 
 // RFC 4861 4.6.2. Lifetimes in seconds; 0xffffffff is for ever.
 struct NdpPrefix {
