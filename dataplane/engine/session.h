@@ -48,13 +48,13 @@ enum class Bar : uint8_t {
   kProtected,   // DEBUG, and the configuration does not let this client
   kNoAuth,
   kNotInMulti,
-  kSubscribed,  // RESP2: a reply could not be told from a message
-  kLoading,
-  kMonitoring,  // one that monitors counts as a replica
   kMemory,
   kSavesFail,
   kDiskFails,   // that of the append-only history
-  kDiskBehind,
+  kSubscribed,  // RESP2: a reply could not be told from a message
+  kLoading,
+  kMonitoring,  // one that monitors counts as a replica
+  kDiskBehind,  // not Redis', so last
 };
 
 // CLIENT REPLY. kSkipNext becomes kSkipping when the next command begins.

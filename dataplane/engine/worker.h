@@ -252,7 +252,6 @@ class Worker {
   void prefetch_burst();
   size_t run_part(BurstPart& part);
   bool run_item(Session& session, const BurstItem& item, Args args);
-  Bar bar_of(const Session& session, const BurstItem& item);
   Bar bar_of(const Session& session, const CommandRow& row);
   bool admissible(const Session& s, const CommandRow& row) { return bar_of(s, row) == Bar::kNone; }
   static bool barred_while_subscribed(const Session& session, const CommandRow& row);
@@ -300,6 +299,7 @@ class Worker {
   void end_disk_wait(Session& session);
   bool disk_fails() const;
   Bar disk_bar(const Session& session, const CommandRow& row) const;
+  bool disk_is_behind(const Session& session, const CommandRow& row) const;
   bool disk_has_caught_up() const;
 
   // worker_transaction.cc: MULTI, EXEC, WATCH
@@ -308,7 +308,7 @@ class Worker {
     ShardId shard;
   };
   Transaction& transaction_of(Session& session);
-  bool run_in_multi(Session& session, const BurstItem& item, Args args);
+  bool run_in_multi(Session& session, const BurstItem& item, Bar bar, Args args);
   static bool needs_memory_in_multi(const Session& session, const CommandRow& row);
   void refuse_exec(Session& session, Reply& reply, std::string_view why);
   bool run_exec(Session& session, const BurstItem& item);
@@ -663,7 +663,7 @@ class Worker {
   int64_t transaction_bytes_ = 0;
 
   // the loop
-  uint64_t last_work_tsc_ = 0, spin_cycles_ = 0;
+  uint64_t last_work_tsc_ = 0, spin_cycles_ = 0, turn_began_tsc_ = 0;
   int64_t last_tick_ms_ = 0;
   int64_t next_cron_ms_ = 0;
   bool tick_more_ = false;

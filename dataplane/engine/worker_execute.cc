@@ -97,10 +97,13 @@ size_t Worker::run_part(BurstPart& part) {
 
 // False if the request must wait (the session is stalled and the request not consumed).
 bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
+  // Asked once: other workers' memory and the disk may change its answer at any moment, and who is
+  // refused is answered at once, so nothing of the session may be in flight then.
+  const bool whole = item.problem == BurstItem::Problem::kNone;
+  const Bar bar = whole ? bar_of(session, *item.row) : Bar::kRequest;
   if (session.in_flight_count > 0) {
     // Nothing overtakes a command that may have to wait, which in turn goes alone.
-    const bool plain = item.problem == BurstItem::Problem::kNone &&
-                       item.place.where == Where::kShard && admissible(session, *item.row) &&
+    const bool plain = bar == Bar::kNone && item.place.where == Where::kShard &&
                        (item.row->flags & kBlocking) == 0 && session.waiter == nullptr;
     const bool read = plain && (item.row->flags & kReadonly) != 0;
     const bool same_shard = plain && session.in_flight_one_shard &&
@@ -114,9 +117,9 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
     }
   }
   if (session.in_multi) {
-    return run_in_multi(session, item, args);
+    return run_in_multi(session, item, bar, args);
   }
-  if (const Bar bar = bar_of(session, item); bar != Bar::kNone) {
+  if (bar != Bar::kNone) {
     refuse(session, item, bar, args);
     return true;
   }
@@ -149,10 +152,6 @@ bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
 }
 
 // Whether the command may run at all; if not, refuse says why.
-Bar Worker::bar_of(const Session& session, const BurstItem& item) {
-  return item.problem == BurstItem::Problem::kNone ? bar_of(session, *item.row) : Bar::kRequest;
-}
-
 Bar Worker::bar_of(const Session& session, const CommandRow& row) {
   if ((row.flags & kProtected) != 0 && !protected_command_allowed(session)) {
     return Bar::kProtected;
@@ -163,6 +162,14 @@ Bar Worker::bar_of(const Session& session, const CommandRow& row) {
   if (session.in_multi && barred_in_multi(row)) {
     return Bar::kNotInMulti;
   }
+  const bool needs_memory = (row.flags & kDenyOom) != 0 ||
+                            (session.in_multi && needs_memory_in_multi(session, row));
+  if (needs_memory && !loading() && out_of_memory()) {
+    return Bar::kMemory;
+  }
+  if (const Bar bar = disk_bar(session, row); bar != Bar::kNone) [[unlikely]] {
+    return bar;
+  }
   if (barred_while_subscribed(session, row)) {
     return Bar::kSubscribed;
   }
@@ -172,9 +179,7 @@ Bar Worker::bar_of(const Session& session, const CommandRow& row) {
   if (session.monitoring && (row.flags & (kReadonly | kWrite)) != 0) {
     return Bar::kMonitoring;
   }
-  const bool needs_memory = (row.flags & kDenyOom) != 0 ||
-                            (session.in_multi && needs_memory_in_multi(session, row));
-  return needs_memory && out_of_memory() ? Bar::kMemory : disk_bar(session, row);
+  return disk_is_behind(session, row) ? Bar::kDiskBehind : Bar::kNone;
 }
 
 bool Worker::barred_while_subscribed(const Session& session, const CommandRow& row) {
@@ -231,6 +236,7 @@ std::string Worker::refusal(Bar bar, const CommandRow& row) const {
 void Worker::refuse(Session& session, const BurstItem& item, Bar bar, Args args) {
   const bool known = item.problem == BurstItem::Problem::kNone ||
                      item.problem == BurstItem::Problem::kArity;
+  POLLUX_ASSERT(session.in_flight_count == 0);  // its replies would come behind this one
   session.last_command = known ? item.row : nullptr;
   const bool muted = begin_command(session);
   Reply reply(muted ? discard_ : session.out, session.protocol);

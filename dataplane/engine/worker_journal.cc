@@ -189,8 +189,8 @@ Stall Worker::must_wait(uint32_t flags) {
   return must_wait_for_memory(flags) ? Stall::kMemory : Stall::kNone;
 }
 
-// Whether the command is refused: what it changes could not be saved, or not yet. Who asks whether
-// the server is well (PING) is told, too, as in Redis; not of a disk that is only behind.
+// Whether the command is refused: what it changes could not be saved. Who asks whether the server
+// is well (PING) is told, too, as in Redis.
 Bar Worker::disk_bar(const Session& session, const CommandRow& row) const {
   if (!saves_fail_ && !changes_.enabled()) [[likely]] {
     return Bar::kNone;
@@ -204,9 +204,13 @@ Bar Worker::disk_bar(const Session& session, const CommandRow& row) const {
       return Bar::kDiskFails;
     }
   }
-  const bool behind = writes && changes_.enabled() && config_->aof.refuses_when_full &&
-                      engine_.journal()->is_full();
-  return behind ? Bar::kDiskBehind : Bar::kNone;
+  return Bar::kNone;
+}
+
+// Whether the command is refused as what it changes could not be saved yet.
+bool Worker::disk_is_behind(const Session& session, const CommandRow& row) const {
+  return changes_.enabled() && config_->aof.refuses_when_full &&
+         (flags_of(session, row) & kWrite) != 0 && engine_.journal()->is_full();
 }
 
 bool Worker::disk_fails() const { return engine_.page().aof.last_write_failed.get() != 0; }

@@ -157,7 +157,7 @@ bool Worker::anybody_wants_lease() {
 // For the first session: reads its request again, this time only for its keys; or for topics that
 // clients have left, or for a request of another worker that is held back, or for the cut of a
 // snapshot, or for commands that are loaded. They take turns.
-// No lease is claimed if the session has meanwhile been paused, or data is loaded.
+// No lease is claimed if the session's request would by now be refused, or has been paused.
 void Worker::claim_lease() {
   do {
     lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
@@ -173,7 +173,7 @@ void Worker::claim_lease() {
     Session& session = wait_lease_.front();
     const bool there = read_again(session);
     POLLUX_ASSERT(there);
-    if (barred_while_loading(session, *leased_item_.row)) {
+    if (!admissible(session, *leased_item_.row)) {  // it was, before it had to wait
       session.reader.reset();
       resume(session);
       execute_burst();

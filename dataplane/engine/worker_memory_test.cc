@@ -334,6 +334,25 @@ TEST(WorkerMemoryTest, SlowSubscribersAreClosedBehindTheDelivery) {
   EXPECT_EQ(bench.run({"PUBLISH", "news", "more"}), ":4\r\n");
 }
 
+// There was room when it came; it is asked again when its turn has come, as who rides is.
+TEST(WorkerMemoryTest, WhoWaitsForALeaseIsAskedAgain) {
+  Bench bench("maxmemory-policy noeviction");
+  MemoryClient other = bench.scheduler.connect(1);
+  bench.run(other, {"PING"});
+  bench.run({"PING"});
+  const std::string mine = bench.key(0, 1);
+  const std::string theirs = bench.key(2, 1);
+  bench.client.send_whole(encode({"MSET", mine, "1", theirs, "2"}));
+  bench.worker(0).step(Phase::kPoll);  // it wants a lease now
+  other.send_whole(encode({"SETRANGE", bench.key(1, 1), std::to_string(2 * kLimit), "x"}));
+  for (const Phase phase : {Phase::kPoll, Phase::kMailbox, Phase::kTick, Phase::kFlush}) {
+    bench.worker(1).step(phase);
+  }
+  EXPECT_TRUE(bench.scheduler.run_until_quiet());
+  EXPECT_EQ(bench.client.take().substr(0, 5), "-OOM ");
+  EXPECT_EQ(bench.run({"EXISTS", mine, theirs}), ":0\r\n");
+}
+
 TEST(WorkerMemoryTest, ManySubscriptionsWeighToo) {
   Bench bench("maxmemory-clients 1mb");
   MemoryClient hog = bench.scheduler.connect(1);

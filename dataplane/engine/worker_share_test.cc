@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "dataplane/sim/scheduler.h"
 #include "dataplane/sim/test_client.h"
@@ -54,7 +58,9 @@ std::string times_text(int count, std::string_view text) {
   return bytes;
 }
 
-std::string times(int count, const Request& request) { return times_text(count, encode(request)); }
+std::string times(int count, const Request& request) {
+  return times_text(count, encode(request));
+}
 
 TEST(WorkerShareTest, BigRepliesOfOnePipelineTakeManyTurns) {
   Bench bench;
@@ -312,6 +318,67 @@ TEST(WorkerShareTest, DearCommandsHaveTurnsOfTheirOwn) {
   EXPECT_TRUE(engine.wait_for_departures(/*timeout_ms=*/10'000));
   EXPECT_TRUE(engine.stop());
   EXPECT_GE(engine.sim().engine().core(0).turns.get() - before, kCommands);
+}
+
+// The disk, and other workers' memory, may make room or take it between two looks: who is refused
+// must not be answered before those whose requests are under way.
+TEST(WorkerShareTest, ARefusalDoesNotOvertakeAReply) {
+  constexpr int kRounds = 200;
+  constexpr int kKeys = 64;
+  Journal journal(2);
+  Scheduler scheduler({.workers = 2, .config = "aof-backlog refuse\n", .journal = &journal});
+  MemoryClient client = scheduler.connect(0);
+  std::vector<std::string> keys;
+  for (int i = 0; i < kKeys; ++i) {
+    keys.push_back(scheduler.sim().key_on(1, "k" + std::to_string(i) + "."));
+  }
+  const auto ask_all = [&](const std::function<Request(const std::string&)>& make) {
+    std::string bytes;
+    for (const std::string& key : keys) {
+      bytes += encode(make(key));
+    }
+    client.send_whole(bytes);
+    std::vector<std::string> replies;
+    std::string got;
+    EXPECT_TRUE(scheduler.run_until([&] {
+      got += client.take();
+      for (size_t end = got.find("\r\n"); end != std::string::npos; end = got.find("\r\n")) {
+        replies.push_back(got.substr(0, end));
+        got.erase(0, end + 2);
+      }
+      return replies.size() == keys.size();
+    }));
+    return replies;
+  };
+  std::atomic<bool> flips{false};
+  std::atomic<bool> over{false};
+  std::thread disk([&] {
+    for (bool full = true; !over.load(); full = !full) {
+      journal.set_full(full && flips.load());
+    }
+  });
+  int refused = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    flips = true;
+    const std::vector<std::string> set = ask_all([](const std::string& key) {
+      return Request{"SET", key, "v"};
+    });
+    flips = false;
+    const std::vector<std::string> there = ask_all([](const std::string& key) {
+      return Request{"EXISTS", key};
+    });
+    int wrong = 0;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      wrong += (set[i] == "+OK") == (there[i] == ":1") ? 0 : 1;
+      refused += set[i] == "+OK" ? 0 : 1;
+    }
+    EXPECT_EQ(wrong, 0) << round;
+    ASSERT_TRUE(scheduler.run_until([&] { return !journal.is_full(); }));
+    ask_all([](const std::string& key) { return Request{"DEL", key}; });
+  }
+  over = true;
+  disk.join();
+  EXPECT_GT(refused, 0);
 }
 
 }  // namespace

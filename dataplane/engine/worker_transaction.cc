@@ -45,8 +45,8 @@ void Worker::count_watches(Session& session, const Watching& added) {
 }
 
 // A request of a session in MULTI. False if it must wait.
-bool Worker::run_in_multi(Session& session, const BurstItem& item, Args args) {
-  if (const Bar bar = bar_of(session, item); bar != Bar::kNone) {
+bool Worker::run_in_multi(Session& session, const BurstItem& item, Bar bar, Args args) {
+  if (bar != Bar::kNone) {
     session.transaction->fail();
     refuse(session, item, bar, args);
     return true;

@@ -7,6 +7,7 @@ import time
 import harness
 import redis
 from case import QUICK, Case, Loaded, Raw, fewer, fill, not_quick, only_once, pollux_only, stand_in
+from resp_client import Resp
 
 LIMIT = fewer(16 << 20, by=2)
 OOM = "command not allowed when used memory > 'maxmemory'"
@@ -561,6 +562,25 @@ class Refusals(Case):
                     client.config_set("maxmemory", "0")
                 self.assertEqual(list(zip(commands, replies[0])),
                                  list(zip(commands, replies[1])), policy)
+
+    @only_once
+    def test_what_else_would_be_refused_comes_behind_memory(self):
+        """A subscriber's and a monitor's writes, too, are refused for want of memory first."""
+        with harness.start_redis() as oracle:
+            said = []
+            for server in (oracle, self.start()):
+                client = server.redis()
+                client.set("a", "v")
+                client.config_set("maxmemory", "1")
+                replies = []
+                for word, *more in (["SUBSCRIBE", "c"], ["MONITOR"]):
+                    asker = Resp(server)
+                    asker(word, *more)
+                    replies += [asker("SET", "b", "1"), asker("GET", "a")]
+                    asker.close()
+                said.append([reply.split(" ")[0] for reply in replies])
+            self.assertEqual(*said)
+            self.assertEqual(said[0][::2], ["OOM", "OOM"])
 
     @staticmethod
     def ask(client, line):
