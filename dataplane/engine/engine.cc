@@ -79,7 +79,8 @@ void Engine::ask_shutdown(bool interrupt) {
 }
 
 bool Engine::abort_shutdown() {
-  if (!move_shutdown(Shutdown::kSaving, Shutdown::kAborted)) {
+  if (!move_shutdown(Shutdown::kWaiting, Shutdown::kAborted) &&
+      !move_shutdown(Shutdown::kSaving, Shutdown::kAborted)) {
     return false;
   }
   for (auto& worker : workers_) {

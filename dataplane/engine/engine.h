@@ -110,10 +110,17 @@ class Engine {
   bool take_shutdown(WorkerId worker) {
     return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
   }
-  // One that saves is under way; false if another is. Any worker.
-  bool begin_shutdown() { return move_shutdown(Shutdown::kNone, Shutdown::kSaving); }
+  // One that will save waits for what it needs, or saves; false if another is under way, or, for
+  // one that has waited, if it was aborted. Any worker.
+  bool wait_with_shutdown() { return move_shutdown(Shutdown::kNone, Shutdown::kWaiting); }
+  bool begin_shutdown(bool has_waited) {
+    return move_shutdown(has_waited ? Shutdown::kWaiting : Shutdown::kNone, Shutdown::kSaving);
+  }
   // Nobody can abort it any more; false if somebody has.
-  bool complete_shutdown() { return move_shutdown(Shutdown::kSaving, Shutdown::kEnding); }
+  bool complete_shutdown() {
+    return move_shutdown(Shutdown::kSaving, Shutdown::kEnding) ||
+           move_shutdown(Shutdown::kWaiting, Shutdown::kEnding);
+  }
   void end_shutdown() { shutdown_.store(Shutdown::kNone, std::memory_order_release); }
   // False if none is under way that may be aborted.
   bool abort_shutdown();
@@ -149,7 +156,7 @@ class Engine {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> shutdown_asked_{false};
   std::atomic<bool> interrupted_{false};
-  enum class Shutdown : uint8_t { kNone, kSaving, kAborted, kEnding };
+  enum class Shutdown : uint8_t { kNone, kWaiting, kSaving, kAborted, kEnding };
   bool move_shutdown(Shutdown from, Shutdown to) {
     return shutdown_.compare_exchange_strong(from, to, std::memory_order_seq_cst);
   }

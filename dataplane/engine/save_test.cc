@@ -27,6 +27,7 @@ constexpr int64_t kSchedulerStartMs = 1'700'000'000'000;
 constexpr int kAccounts = 24;
 constexpr int kMoney = 100;
 constexpr const char* kFile = "dump.rdb";
+constexpr const char* kOk = "+OK\r\n";
 
 // Strings by name, and how many members the others have.
 std::map<std::string, int64_t> read_file(const std::string& bytes) {
@@ -164,9 +165,8 @@ class Mover {
         break;
       case 1:
         // As long as the effect is not there, the cause is behind by at most one.
-        client_.add({"INCR", "cause:" + number_}, [this](const Answer& answer) {
-          effect_ = std::to_string(answer.number);
-        });
+        client_.add({"INCR", "cause:" + number_},
+                    [this](const Answer& answer) { effect_ = std::to_string(answer.number); });
         break;
       case 2:
         client_.add({"SET", "effect:" + number_, effect_}, nothing);
@@ -329,7 +329,7 @@ TEST(SaveTest, ASaveBehindOneThatWasGivenUpWhileItWaited) {
       house.run_until([&, i = 0]() mutable { return ++i > 1'000; });
       client.take();
       house.disk.set_space(UINT64_MAX);
-      EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n") << seed;
+      EXPECT_EQ(house.ask(client, {"SAVE"}), kOk) << seed;
     }
   }
 }
@@ -358,8 +358,108 @@ TEST(SaveTest, AShutdownIsAborted) {
     }));
     EXPECT_EQ(refused, "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
     EXPECT_FALSE(house.scheduler.engine().stopping());
-    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
+    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), kOk);
   }
+}
+
+// With an append-only history that is not there yet. Nobody serves one here: its figures are set by
+// hand.
+class HistoryHouse : public House {
+ public:
+  HistoryHouse() : House(3, 12) {
+    scheduler.sim().config().change([](Config& config) { config.append_only = true; });
+  }
+
+  AofBlock& aof() { return scheduler.engine().page().aof; }
+  Engine& engine() { return scheduler.engine(); }
+  void pass(int64_t us = 0) {
+    scheduler.clock().advance_us(us);
+    run_until([i = 0]() mutable { return ++i > 2'000; });
+  }
+  std::string soon(MemoryClient& who, const Request& request) {
+    who.send_whole(encode(request));
+    pass();
+    return who.take();
+  }
+  // A SHUTDOWN that is under way, but neither answered nor the end.
+  void ask_for_the_end(const Request& request) {
+    EXPECT_EQ(soon(client, request), "");
+    EXPECT_TRUE(engine().shutting_down());
+    EXPECT_FALSE(engine().stopping());
+  }
+  void expect_refused() {
+    EXPECT_EQ(client.take(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    EXPECT_FALSE(engine().shutting_down());
+    EXPECT_FALSE(engine().stopping());
+  }
+
+  MemoryClient client = scheduler.connect(1);
+};
+
+TEST(SaveTest, TheEndWaitsUntilTheHistoryIsTakenUp) {
+  for (const Request& request : {Request{"SHUTDOWN"}, {"SHUTDOWN", "NOSAVE"}}) {
+    HistoryHouse house;
+    house.ask_for_the_end(request);
+    house.aof().in_force.set(1);
+    house.pass();
+    EXPECT_TRUE(house.engine().stopping());
+  }
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN", "SAVE"});
+  house.aof().in_force.set(1);
+  ASSERT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
+  EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
+}
+
+TEST(SaveTest, AnEndThatWaitsForTheHistoryIsAborted) {
+  HistoryHouse house;
+  MemoryClient other = house.scheduler.connect(2);
+  house.ask_for_the_end({"SHUTDOWN"});
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "SAVE"}),
+            "-ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it\r\n");
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "ABORT"}), kOk);
+  house.expect_refused();
+  house.aof().in_force.set(1);
+  house.pass();
+  EXPECT_FALSE(house.engine().stopping());
+  EXPECT_EQ(house.ask(house.client, {"SET", "a", "1"}), kOk);
+}
+
+TEST(SaveTest, AnEndDoesNotWaitForTheHistoryForEver) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN"});
+  house.pass(9'000'000);
+  EXPECT_EQ(house.client.take(), "");
+  house.pass(2'000'000);
+  house.expect_refused();
+  // Nor for one whose disk is broken, as is known.
+  house.aof().rewrite_failures.set(1);
+  house.client.send_whole(encode({"SHUTDOWN"}));
+  EXPECT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
+}
+
+TEST(SaveTest, WhileTheFirstHistoryIsWrittenOnlyForceEnds) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN"});
+  house.aof().rewriting.set(1);
+  house.pass();
+  house.expect_refused();
+  for (const char* word : {"NOW", "SAVE", "NOSAVE"}) {
+    house.client.send_whole(encode({"SHUTDOWN", word}));
+    house.pass();
+    house.expect_refused();
+  }
+  house.client.send_whole(encode({"SHUTDOWN", "FORCE"}));
+  EXPECT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
+}
+
+TEST(SaveTest, WhatWaitsForTheHistorySeesAnotherEnd) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN"});
+  MemoryClient other = house.scheduler.connect(2);
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "FORCE", "NOSAVE"}), "");
+  EXPECT_TRUE(house.engine().stopping());
+  EXPECT_EQ(house.client.take(), "");
 }
 
 // One that is in the middle of a long command does not keep the others from their shards.
@@ -368,7 +468,7 @@ TEST(SaveTest, ACutDoesNotWaitForOneWhoIsBusy) {
   SimEngine& sim = house.scheduler.sim();
   MemoryClient client = house.scheduler.connect(2);
   const std::string key = sim.key_on(2, "key");
-  EXPECT_EQ(house.ask(client, {"SET", key, "1"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SET", key, "1"}), kOk);
   MemoryClient orders = house.scheduler.connect(0);
   orders.send_whole(encode({"BGSAVE"}));
   // Without worker 1. Long enough for the cut to be asked for, and the shard of 2 to be parked.
@@ -400,10 +500,10 @@ TEST(SaveTest, ACutDoesNotWaitForOneWhoIsBusy) {
 TEST(SaveTest, SaveAnswersWhenItIsDone) {
   House house(3, 7);
   MemoryClient client = house.scheduler.connect(1);
-  EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
-  EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), kOk);
+  EXPECT_EQ(house.ask(client, {"SAVE"}), kOk);
   EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).at("a"), 1);
-  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}), kOk);
   EXPECT_EQ(house.ask(client, {"BGSAVE", "NEVER"}), "-ERR syntax error\r\n");
   EXPECT_EQ(house.ask(client, {"BGSAVE", "CANCEL"}),
             "-ERR Background saving is currently not in progress or scheduled\r\n");
@@ -417,12 +517,12 @@ TEST(SaveTest, AFailedSaveInTheBackgroundRefusesWritesUntilOneSucceeds) {
     house.scheduler.clock().advance_us(400'000);
     EXPECT_TRUE(house.run_until([&, i = 0]() mutable { return ++i > 400; }));
   };
-  EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), kOk);
   house.disk.set_space(100);
   const auto fails = [&](const Request& request, const char* error) {
     EXPECT_EQ(house.ask(client, request), error);
     later();
-    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), "+OK\r\n");
+    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), kOk);
     EXPECT_EQ(house.ask(client, {"PING"}), "+PONG\r\n");
   };
   fails({"SAVE"}, "-ERR the data could not be saved, see the server's log\r\n");
@@ -435,9 +535,9 @@ TEST(SaveTest, AFailedSaveInTheBackgroundRefusesWritesUntilOneSucceeds) {
   EXPECT_EQ(house.ask(client, {"PING"}).substr(0, 9), "-MISCONF ");
   EXPECT_EQ(house.ask(client, {"GET", "a"}), "$1\r\n1\r\n");
   house.disk.set_space(UINT64_MAX);
-  EXPECT_EQ(house.ask(client, {"SAVE"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SAVE"}), kOk);
   later();
-  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SET", "a", "2"}), kOk);
 }
 
 TEST(SaveTest, SavePointsBeginASave) {
@@ -448,11 +548,11 @@ TEST(SaveTest, SavePointsBeginASave) {
     EXPECT_TRUE(house.run_until([&, i = 0]() mutable { return ++i > 400; }));
   };
   for (const char* key : {"a", "b"}) {
-    EXPECT_EQ(house.ask(client, {"SET", key, "1"}), "+OK\r\n");
+    EXPECT_EQ(house.ask(client, {"SET", key, "1"}), kOk);
   }
   later(10'000'000);
   EXPECT_EQ(house.desk().ended(), 0U) << "two changes are not three";
-  EXPECT_EQ(house.ask(client, {"SET", "c", "1"}), "+OK\r\n");
+  EXPECT_EQ(house.ask(client, {"SET", "c", "1"}), kOk);
   later(400'000);
   EXPECT_TRUE(house.run_until([&] { return house.desk().ended() == 1; }));
   EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 3U);

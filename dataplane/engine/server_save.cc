@@ -22,6 +22,8 @@ constexpr std::string_view kNoDisk = "ERR nothing is written to disk in this ver
 constexpr std::string_view kUnderWay = "ERR Background save already in progress";
 constexpr std::string_view kShuttingDown =
     "ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it";
+constexpr std::string_view kCantShutDown = "ERR Errors trying to SHUTDOWN. Check logs.";
+constexpr int64_t kHistoryWaitMs = 10'000;
 
 void lastsave(Context& ctx) {
   ctx.reply.integer(last_save_s(*engine_host(ctx).engine));
@@ -111,7 +113,8 @@ bool read_shutdown(Args args, ShutdownWords& words) {
 }
 
 struct ShutdownLuggage final : TourLuggage {
-  enum class Step : uint8_t { kBegin, kPausing, kSaving } step = Step::kBegin;
+  enum class Step : uint8_t { kBegin, kWaiting, kPausing, kSaving } step = Step::kBegin;
+  int64_t wait_end_ms = 0;  // kWaiting
   OrderedSave save;
   Pause pause_before;  // CLIENT PAUSE
   bool pauses = false;
@@ -133,7 +136,7 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   worker.engine().end_shutdown();
   log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
                                        : "Error trying to save the DB, can't exit.");
-  tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
+  tour.text = kCantShutDown;
 }
 
 // What is in memory is in no file yet, though there is to be a history, and soon will be: not while
@@ -144,23 +147,68 @@ bool is_without_history(Worker& worker) {
   return worker.config().append_only && !worker.loading() && aof.in_force.get() == 0 && will_be;
 }
 
+// False if the end must wait until the append-only history is one again (the tour stays), or can't
+// come: then the tour says why. After a load it is a moment until what was loaded is taken up, or
+// the first file begun.
+bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
+  Engine& engine = worker.engine();
+  auto& luggage = tour.luggage_of<ShutdownLuggage>();
+  const bool waits = luggage.step == ShutdownLuggage::Step::kWaiting;
+  if (waits && engine.shutdown_is_aborted()) {
+    end_shutdown(worker, tour, /*aborted=*/true);
+    return false;
+  }
+  if (engine.stopping() || words.force || !is_without_history(worker)) {
+    return true;
+  }
+  const bool is_written = engine.page().aof.rewriting.get() != 0;
+  if (is_written || (waits && worker.now().ms() >= luggage.wait_end_ms)) {
+    log_line(LogLevel::kWarning,
+             is_written ? "The append-only file is being written for the first time, or anew, "
+                          "can't exit. Try again later; SHUTDOWN FORCE loses what is in memory"
+                        : "The append-only file has not been taken up for 10 seconds, can't exit. "
+                          "Is its disk well? SHUTDOWN FORCE loses what is in memory");
+    if (waits) {
+      engine.end_shutdown();
+    }
+    tour.text = kCantShutDown;
+    return false;
+  }
+  if (!waits && !engine.wait_with_shutdown()) {
+    tour.text = kShuttingDown;
+    return false;
+  }
+  if (!waits) {
+    log_line(LogLevel::kNotice, "The end waits until the append-only file is taken up");
+    luggage.step = ShutdownLuggage::Step::kWaiting;
+    luggage.wait_end_ms = worker.now().ms() + kHistoryWaitMs;
+  }
+  tour.stay = true;
+  return false;
+}
+
 // Whether it begins to save; else it has ended the server, or says why not.
 bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
+  auto& luggage = tour.luggage_of<ShutdownLuggage>();
+  const bool has_waited = luggage.step == ShutdownLuggage::Step::kWaiting;
   // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
   const bool whole = !worker.loading() || engine.load_desk().is_whole();
   const bool saves = engine.save_desk() != nullptr && whole && !words.no_save &&
                      (words.save || !worker.config().save_points.empty());
-  if (!saves) {
+  if (!saves && (!has_waited || engine.complete_shutdown())) {
     engine.stop(kStopGraceMs);
     return false;
   }
-  if (!engine.begin_shutdown()) {
-    tour.text = kShuttingDown;
+  if (!saves || !engine.begin_shutdown(has_waited)) {
+    if (has_waited) {
+      end_shutdown(worker, tour, /*aborted=*/true);
+    } else {
+      tour.text = kShuttingDown;
+    }
     return false;
   }
   log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
-  auto& luggage = tour.luggage_of<ShutdownLuggage>();
   luggage.step = ShutdownLuggage::Step::kPausing;
   luggage.pauses = true;
   engine.config().change([&luggage, now_ms = worker.now().ms()](Config& config) {
@@ -202,10 +250,11 @@ bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
 // the file.
 void shutdown_visit(Worker& worker, Tour& tour) {
   ShutdownWords words;
+  const bool is_right = read_shutdown(tour.args, words);
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
   switch (luggage.step) {
     case ShutdownLuggage::Step::kBegin:
-      if (!read_shutdown(tour.args, words)) {
+      if (!is_right) {
         tour.text = error_text::kSyntax;
         tour.done_early = true;
         return;
@@ -215,16 +264,10 @@ void shutdown_visit(Worker& worker, Tour& tour) {
         tour.done_early = true;
         return;
       }
-      if (is_without_history(worker) && !words.save && !words.no_save && !words.force) {
-        if (worker.engine().page().aof.rewriting.get() == 0) {
-          tour.stay = true;  // a moment: what was loaded is taken up, or the first one begun
-          return;
-        }
-        log_line(LogLevel::kWarning,
-                 "The append-only file is being written for the first time, or anew, can't exit. "
-                 "Try again later, or SHUTDOWN SAVE, NOSAVE or FORCE");
-        tour.text = "ERR Errors trying to SHUTDOWN. Check logs.";
-        tour.done_early = true;
+      [[fallthrough]];
+    case ShutdownLuggage::Step::kWaiting:
+      if (!history_allows(worker, tour, words)) {
+        tour.done_early = !tour.stay;
         return;
       }
       if (!starts_to_save(worker, tour, words)) {
@@ -242,7 +285,6 @@ void shutdown_visit(Worker& worker, Tour& tour) {
       }
       return;
     case ShutdownLuggage::Step::kSaving:
-      read_shutdown(tour.args, words);
       tour.stay = !is_over(worker, tour, words);
       tour.done_early = !tour.stay;
       return;
