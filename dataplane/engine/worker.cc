@@ -115,6 +115,7 @@ bool Worker::step(Phase phase) {
 }
 
 bool Worker::poll_phase() {
+  turn_began_tsc_ = tsc();
   refresh_config();
   if (load_ != nullptr) {
     note_loading();
@@ -385,12 +386,14 @@ bool Worker::flush_phase() {
 }
 
 void Worker::idle(bool worked) {
-  if (config_->poll_mode == PollMode::kBusy) {
+  // While it loads, or saves before it ends, a worker that waits leaves its processor to the
+  // storage thread, which may have no other.
+  const bool gives_way = loading() || engine_.shutting_down();
+  if (config_->poll_mode == PollMode::kBusy && !gives_way) {
     transport_->flush();
     return;
   }
-  // While it loads, a worker that waits leaves its processor to the storage thread.
-  if (spin_cycles_ > 0 && !loading()) {
+  if (spin_cycles_ > 0 && !gives_way) {
     const uint64_t at = tsc();
     if (worked) {
       last_work_tsc_ = at;

@@ -19,6 +19,9 @@ namespace {
 // 30 us, and nice 15 of the storage thread (src/base/cpu), it was 2.1 to 3.5 times. A save takes as
 // long as then where nobody asks, and half as long again under a full load on its only core.
 constexpr double kSaveSliceUs = 8;
+// Of long turns a tenth, or a save beside them would hardly get on: of 10 ms, 8 us are nothing.
+constexpr double kSaveShare = 0.1;
+constexpr double kSaveSliceMaxUs = 200;
 // So long a cut may keep all shards waiting for the slowest of them; then it is tried again, but
 // not for longer than a second.
 constexpr double kCutWaitUs = 200;
@@ -162,10 +165,14 @@ bool Worker::save_slice() {
   if (!save_waits()) [[likely]] {
     return false;
   }
+  const uint64_t at = tsc();
+  const double turn_us = static_cast<double>(at - turn_began_tsc_) / tsc_per_us();
+  const double slice_us = engine_.shutting_down()  // nobody writes, everybody waits for the end
+                              ? kSaveSliceMaxUs
+                              : std::clamp(turn_us * kSaveShare, kSaveSliceUs, kSaveSliceMaxUs);
   // Stepped by hand, the least: a turn must not depend on the clock.
   const bool stepped = share_cycles_max_ == UINT64_MAX;
-  const uint64_t until =
-      stepped ? 0 : tsc() + static_cast<uint64_t>(kSaveSliceUs * tsc_per_us());
+  const uint64_t until = stepped ? 0 : at + static_cast<uint64_t>(slice_us * tsc_per_us());
   const bool worked = engine_.save_desk()->walk(shard_.id(), until);
   publish_held();
   return worked;
