@@ -302,7 +302,7 @@ constexpr CommandSpec kStreams[] = {
     {12, Rule::kExact, "XREAD [COUNT <int>|<word>] STREAMS <stream> (<id>|$|>|0)"},
     {8, Rule::kExact, "XREAD [COUNT <int>] STREAMS <stream> <stream> (<id>|0) (<id>|0)"},
     {8, Rule::kExact,
-     "XSETID <stream> (<newid>|50-3|50-149|0-0) "
+     "XSETID <stream> (<newid>|50-149) "
      "[ENTRIESADDED <int>|MAXDELETEDID <id>|<word>]*"},
     {4, Rule::kExact, "XSETID <stream> 51-0"},
     {16, Rule::kExact,
