@@ -183,6 +183,7 @@ class Sender {
   uint32_t probes = 0;
   uint32_t undone = 0;
   uint32_t repaired = 0;
+  uint32_t recoveries = 0;  // by RACK
 
  private:
   enum class State { kOpen, kRecovery, kLoss };
@@ -226,10 +227,12 @@ class Sender {
     const Rack::Verdict verdict = rack_.detect_loss(queue_, now, scene());
     reorder_ = verdict.deadline;
     if (verdict.lost_bytes != 0 && open()) {
+      ++recoveries;
       state_ = State::kRecovery;
       recover_ = nxt_;
       after_rto_ = false;
       congestion_.on_loss(queue_.outstanding_bytes());
+      probe_.cancel();
       prr_.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
                  congestion_.ssthresh_bytes());
       undo_.begin(una_, nxt_);
@@ -461,6 +464,16 @@ TEST(RecoveryLoopTest, ALostLastSegmentIsTheProbesToRepair) {
     EXPECT_EQ(loop.sender.timeouts, 0U);
     EXPECT_LT(loop.now - Moment{kSecondNs}, kMillisecondNs);
   }
+}
+
+TEST(RecoveryLoopTest, Rfc8985_7_1_ALossThatTheProbeShowsIsChargedOnce) {
+  Loop loop(1, {.drops = {3, 4}}, kAlgorithms[0]);  // the probe is SACKed, so the other is found
+  loop.receiver.timestamps = false;
+  EXPECT_TRUE(loop.run(5 * kMss));
+  EXPECT_EQ(loop.sender.probes, 1U);
+  EXPECT_EQ(loop.sender.recoveries, 1U);
+  EXPECT_TRUE(loop.run(kMss));
+  EXPECT_EQ(loop.sender.repaired, 0U);
 }
 
 TEST(RecoveryLoopTest, LossesInTheMiddleNeedNoTimer) {

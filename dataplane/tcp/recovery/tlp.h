@@ -57,7 +57,8 @@ class TailLossProbe {
   // there is no RTT sample, so no next probe; the RTO must learn by itself.)
   void on_needless_rto() { raise(); }
   void on_rtt_sample() { needs_rtt_ = false; }
-  // An RTO ends the episode (7.4.1: its own recovery takes over).
+  // Fast recovery or that after an RTO begins (7.1): it takes over, and charges what was lost. Else
+  // the ACK behind it would have the same loss charged again.
   void cancel() { probing_ = false; }
 
   bool probing() const { return probing_; }
