@@ -25,7 +25,8 @@ class Rack {
 
   // Steps 2 and 3, for each segment that an ACK delivers, by rising sequence number. `ts_echo`: the
   // last moment of the tick of the timestamp clock that the ACK echoes, so that the segment it
-  // speaks of was not sent later; kNever if there are no timestamps.
+  // speaks of was not sent later; kNever if there are no timestamps, and for what is only SACKed:
+  // beyond a gap the peer echoes what came before the gap (RFC 7323 4.3).
   void on_delivered(const Segment& segment, Moment now, Moment ts_echo, int64_t min_rtt_ns);
   // Step 4, for each ACK, `una` being the one after it.
   void on_ack(bool dsack, Seq una, Seq nxt);

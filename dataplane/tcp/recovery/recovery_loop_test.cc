@@ -130,7 +130,8 @@ class Sender {
     const bool was_open = state_ == State::kOpen;
     const AckOutcome outcome =
         queue_.on_ack(packet.ack, packet.sacks, now, [&](const Segment& segment) {
-          rack_.on_delivered(segment, now, echo, rtt_.min_rtt_ns());
+          const Moment spoken_of = segment.end() <= packet.ack ? echo : kNever;
+          rack_.on_delivered(segment, now, spoken_of, rtt_.min_rtt_ns());
         });
     EXPECT_FALSE(outcome.invalid || outcome.reneged);
     una_ = later(una_, packet.ack);
@@ -474,6 +475,14 @@ TEST(RecoveryLoopTest, Rfc8985_7_1_ALossThatTheProbeShowsIsChargedOnce) {
   EXPECT_EQ(loop.sender.recoveries, 1U);
   EXPECT_TRUE(loop.run(kMss));
   EXPECT_EQ(loop.sender.repaired, 0U);
+}
+
+// The ACK that SACKs the probe echoes what last came in order, so its echo says nothing of it.
+TEST(RecoveryLoopTest, Rfc7323_4_3_ASackedProbeIsBelievedWithTimestamps) {
+  Loop loop(1, {.drops = {3, 4}}, kAlgorithms[0]);
+  EXPECT_TRUE(loop.run(5 * kMss));
+  EXPECT_EQ(loop.sender.recoveries, 1U);
+  EXPECT_EQ(loop.sender.timeouts, 0U);
 }
 
 TEST(RecoveryLoopTest, LossesInTheMiddleNeedNoTimer) {
