@@ -198,8 +198,6 @@ class Sender {
       if (lone) {
         probe_.on_lone_rtt(outcome.rtt_ns, rtt_.min_rtt_ns());
       }
-    } else if (outcome.una_advanced) {
-      rtt_.reset_backoff();
     }
   }
   void judge_past(const AckOutcome& outcome, const AckPacket& packet) {
@@ -511,6 +509,18 @@ TEST_P(DelayingPeerTest, CostsTwoSegmentsAtMost) {
     EXPECT_EQ(loop.sender.undone, loop.sender.timeouts) << delay_ms;
     EXPECT_EQ(loop.sender.repaired, 0U) << delay_ms;
   }
+}
+
+// The handshake took 0.1 ms, all else takes 50: the first ACKs are of segments that went out twice.
+TEST(RecoveryLoopTest, Rfc6298_5_ALongerRttIsLearnedWithoutTimestamps) {
+  AckConfig acks{.quick_acks = 0};
+  Loop loop(1, {.delay_ns = 25 * kMillisecondNs}, kAlgorithms[0], acks);
+  loop.receiver.timestamps = false;
+  for (int reply = 0; reply < 100; ++reply) {
+    ASSERT_TRUE(loop.run(2 * kMss));  // one ACK for both
+    loop.now = loop.now + 10 * kMillisecondNs;
+  }
+  EXPECT_LE(loop.sender.retransmissions, 12U);
 }
 
 TEST(RecoveryLoopTest, ADeadLinkBacksOff) {

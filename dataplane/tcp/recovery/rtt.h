@@ -44,10 +44,9 @@ class RttEstimator {
   // With the backoff.
   int64_t rto_ns(const RttConfig& config) const;
 
-  // RFC 6298 5.5: the timer has expired.
+  // RFC 6298 5.5: the timer has expired. Only a sample ends it (Karn): an RTT above the RTO is
+  // learned from the first segment that the longer timeout lets through once.
   void back_off() { backoffs_ += backoffs_ < kBackoffsMax; }
-  // New data was acknowledged though no sample could be had of it: what comes next is not slow.
-  void reset_backoff() { backoffs_ = 0; }
   unsigned backoffs() const { return backoffs_; }
   // RFC 6298 5.7: the SYN was sent again, so data begins with 3 s; until the first sample.
   void syn_was_lost() { syn_was_lost_ = true; }

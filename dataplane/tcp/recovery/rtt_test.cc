@@ -79,9 +79,6 @@ TEST(RttTest, Rfc6298_5_5_BackoffDoublesAndASampleEndsIt) {
   rtt.sample(10'000, {1});
   EXPECT_EQ(rtt.backoffs(), 0U);
   EXPECT_EQ(rtt.rto_ns(kDataCentreRtt), 5 * kMillisecondNs);
-  rtt.back_off();
-  rtt.reset_backoff();
-  EXPECT_EQ(rtt.rto_ns(kDataCentreRtt), 5 * kMillisecondNs);
 }
 
 TEST(RttTest, Rfc6298_5_7_ThreeSecondsAfterALostSyn) {
