@@ -4,10 +4,9 @@
 
 namespace pollux::tcp {
 
-void RttEstimator::sample(int64_t rtt_ns, Moment now, uint32_t expected_samples) {
+void RttEstimator::smooth(int64_t rtt_ns, uint32_t expected_samples) {
   rtt_ns = std::max<int64_t>(rtt_ns, 0);
   backoffs_ = 0;  // RFC 6298 5.7: the RTO is computed anew
-  sample_min(rtt_ns, now);
   if (srtt_ns_ < 0) {  // RFC 6298 2.2
     srtt_ns_ = rtt_ns;
     rttvar_ns_ = rtt_ns / 2;

@@ -27,10 +27,18 @@ class RttEstimator {
   static constexpr int64_t kMinWindowNs = 10 * kSecondNs;       // how long a minimum is believed
   static constexpr int64_t kNoMinRtt = UINT32_MAX;              // larger ones are kept as this
 
-  // One measurement. Karn's rule is the caller's to keep: of a segment that was sent once, or by
-  // timestamps (AckOutcome::rtt_ns is such). Of `expected_samples` that come in one RTT each counts
-  // for that part. Ends the backoff. Below 0 is taken as 0.
-  void sample(int64_t rtt_ns, Moment now, uint32_t expected_samples = 1);
+  // One measurement. Karn's rule is the caller's to keep: of a segment that was sent once
+  // (AckOutcome::rtt_ns is such). Of `expected_samples` that come in one RTT each counts for that
+  // part. Ends the backoff. Below 0 is taken as 0.
+  void sample(int64_t rtt_ns, Moment now, uint32_t expected_samples = 1) {
+    smooth(rtt_ns, expected_samples);
+    sample_min(rtt_ns, now);
+  }
+  // The same, by the timestamp that the peer echoes. Too coarse for the minimum: its tick is longer
+  // than an RTT of a data centre, and a minimum of 0 would take RACK's patience away.
+  void sample_by_timestamps(int64_t rtt_ns, uint32_t expected_samples = 1) {
+    smooth(rtt_ns, expected_samples);
+  }
   // For the minimum alone: of the segment that was acknowledged last, so without the time that the
   // peer kept an acknowledgement back.
   void sample_min(int64_t rtt_ns, Moment now);
@@ -53,6 +61,8 @@ class RttEstimator {
 
  private:
   static constexpr uint8_t kBackoffsMax = 32;
+
+  void smooth(int64_t rtt_ns, uint32_t expected_samples);
 
   int64_t srtt_ns_ = -1;  // none
   int64_t rttvar_ns_ = 0;

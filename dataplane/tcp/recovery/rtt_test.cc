@@ -103,6 +103,16 @@ TEST(RttTest, Rfc7323_G_ManySamplesInOneRttCountForTheirPart) {
               3'500);
 }
 
+TEST(RttTest, Rfc7323_4_1_SamplesOfTheTickAreNoMinimum) {
+  RttEstimator rtt;
+  rtt.sample(50'000, {0});
+  rtt.back_off();
+  rtt.sample_by_timestamps(0);  // within one tick of 1 ms
+  EXPECT_EQ(rtt.srtt_ns(), 43'750);
+  EXPECT_EQ(rtt.backoffs(), 0U);
+  EXPECT_EQ(rtt.min_rtt_ns(), 50'000);
+}
+
 TEST(RttTest, MinimumIsForgottenAfterAWhile) {
   RttEstimator rtt;
   const auto at = [](int64_t ms) { return Moment{kSecondNs * 3600 + ms * kMillisecondNs}; };
