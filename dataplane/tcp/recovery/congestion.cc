@@ -316,22 +316,24 @@ void Congestion::on_rto(uint32_t flight_bytes, bool again) {
 void Congestion::on_ecn(uint32_t flight_bytes) {
   if (algorithm_ != CongestionAlgorithm::kDctcp) {
     on_loss(flight_bytes);
+    ssthresh_before_ = 0;
     return;
   }
   remember();
+  ssthresh_before_ = 0;
   const uint64_t less = (uint64_t{cwnd_} * marks_.alpha) / (2 * kAlphaOne);
   cwnd_ = std::max(cwnd_ - static_cast<uint32_t>(less), kLossMssMin * mss_);
   ssthresh_ = cwnd_;
 }
 
 void Congestion::on_undo() {
-  if (cwnd_before_ == 0) {
+  if (ssthresh_before_ == 0) {
     return;
   }
   cwnd_ = std::max(cwnd_, cwnd_before_);
   ssthresh_ = std::max(ssthresh_, ssthresh_before_);
   w_max_ = w_max_before_;
-  cwnd_before_ = 0;
+  ssthresh_before_ = 0;
   leave_slow_start();
 }
 

@@ -67,7 +67,8 @@ class Congestion {
   // The peer echoes congestion marks (RFC 3168 6.1.2, 8257 3.3). At most once a window of data:
   // the caller's to keep, as it sends CWR once a window.
   void on_ecn(uint32_t flight_bytes);
-  // The last reduction was for nothing (RFC 4015): all as before, unless it has grown beyond.
+  // The last reduction was for nothing (RFC 4015): all as before, unless it has grown beyond. What
+  // was taken for a mark stays: nobody sends one by mistake (3.2).
   void on_undo();
   // Before sending after a pause. A window that has not been used for five minutes is halved for
   // each five minutes, not below IW (RFC 7661 4.4.3).
@@ -126,8 +127,8 @@ class Congestion {
 
   uint32_t cwnd_;
   uint32_t ssthresh_ = kNoThreshold;
-  uint32_t cwnd_before_ = 0;  // the last reduction; 0: nothing to undo
-  uint32_t ssthresh_before_ = 0;
+  uint32_t cwnd_before_ = 0;      // the last reduction
+  uint32_t ssthresh_before_ = 0;  // 0: nothing to undo
   uint32_t credit_ = 0;  // bytes that were acknowledged since the last whole MSS of growth
   uint32_t w_max_ = 0;   // CUBIC's plateau; 0: none before the first loss, and after an RTO
   uint32_t w_max_before_ = 0;

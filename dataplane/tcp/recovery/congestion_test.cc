@@ -415,6 +415,26 @@ TEST(CongestionTest, Rfc3168_6_1_2_EcnIsALossForTheOthers) {
   EXPECT_EQ(cubic.cwnd_bytes(), 7U * kMss);
 }
 
+TEST(CongestionTest, Rfc4015_3_2_WhatEcnTookIsNotGivenBack) {
+  for (const Algorithm algorithm : {Algorithm::kNewReno, Algorithm::kCubic, Algorithm::kDctcp}) {
+    Congestion congestion(algorithm, kMss);
+    congestion.on_ecn(10 * kMss);
+    const uint32_t after_mark = congestion.cwnd_bytes();
+    EXPECT_LT(after_mark, 10U * kMss);
+    congestion.on_undo();
+    EXPECT_EQ(congestion.cwnd_bytes(), after_mark);
+    congestion.on_loss(after_mark);
+    EXPECT_LT(congestion.cwnd_bytes(), after_mark);
+    congestion.on_undo();
+    EXPECT_EQ(congestion.cwnd_bytes(), after_mark);
+    congestion.on_loss(after_mark);
+    congestion.on_ecn(after_mark);
+    const uint32_t after_both = congestion.cwnd_bytes();
+    congestion.on_undo();
+    EXPECT_EQ(congestion.cwnd_bytes(), after_both);
+  }
+}
+
 TEST(CongestionTest, WindowsStayWithinTheirBounds) {
   for (const Algorithm algorithm : {Algorithm::kNewReno, Algorithm::kCubic, Algorithm::kDctcp}) {
     Rng rng(11);
