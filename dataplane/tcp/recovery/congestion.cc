@@ -5,7 +5,6 @@ namespace {
 
 using Wide = unsigned __int128;
 
-constexpr uint32_t kLossMssMin = 2;       // ssthresh is no less (RFC 5681 4)
 constexpr uint32_t kSlowStartMss = 8;     // L: of one ACK at most (RFC 9406 4.3)
 constexpr int64_t kIdleStepMs = 300'000;  // RFC 7661 4.4.3
 constexpr int64_t kPipePeriodMinNs = kSecondNs;
@@ -274,13 +273,9 @@ uint32_t Congestion::base(uint32_t flight_bytes) const {
 }
 
 uint32_t Congestion::reduced(uint32_t flight_bytes) const {
-  uint64_t ssthresh = base(flight_bytes);
-  if (algorithm_ == CongestionAlgorithm::kCubic) {
-    ssthresh = ssthresh * 7 / 10;
-  } else {
-    ssthresh /= 2;
-  }
-  return std::max(static_cast<uint32_t>(ssthresh), kLossMssMin * mss_);
+  const uint64_t bytes = base(flight_bytes);
+  return static_cast<uint32_t>(algorithm_ == CongestionAlgorithm::kCubic ? bytes * 7 / 10
+                                                                         : bytes / 2);
 }
 
 void Congestion::remember() {
@@ -299,31 +294,34 @@ void Congestion::cubic_new_plateau(uint32_t flight_bytes) {
 void Congestion::on_loss(uint32_t flight_bytes) {
   remember();
   cubic_new_plateau(flight_bytes);
-  ssthresh_ = reduced(flight_bytes);
+  set_ssthresh(reduced(flight_bytes));
   cwnd_ = std::min(cwnd_, ssthresh_);
 }
 
 void Congestion::on_rto(uint32_t flight_bytes, bool again) {
   if (!again) {
     remember();
-    ssthresh_ = reduced(flight_bytes);
+    set_ssthresh(reduced(flight_bytes));
     w_max_ = 0;  // RFC 9438 4.8: the next curve begins on its plateau
   }
   cwnd_ = mss_;
   after_rto_ = true;
 }
 
+// RFC 9438 4.6, 3168 6.1.2: to one MSS, not to two as after a loss, or many flows that are marked
+// all the time would not give way.
 void Congestion::on_ecn(uint32_t flight_bytes) {
-  if (algorithm_ != CongestionAlgorithm::kDctcp) {
-    on_loss(flight_bytes);
-    ssthresh_before_ = 0;
-    return;
-  }
   remember();
   ssthresh_before_ = 0;
-  const uint64_t less = (uint64_t{cwnd_} * marks_.alpha) / (2 * kAlphaOne);
-  cwnd_ = std::max(cwnd_ - static_cast<uint32_t>(less), kLossMssMin * mss_);
-  ssthresh_ = cwnd_;
+  uint32_t left = 0;
+  if (algorithm_ == CongestionAlgorithm::kDctcp) {
+    left = cwnd_ - static_cast<uint32_t>((uint64_t{cwnd_} * marks_.alpha) / (2 * kAlphaOne));
+  } else {
+    cubic_new_plateau(flight_bytes);
+    left = reduced(flight_bytes);
+  }
+  set_ssthresh(left);
+  cwnd_ = std::min(cwnd_, std::max<uint32_t>(left, mss_));
 }
 
 void Congestion::on_undo() {

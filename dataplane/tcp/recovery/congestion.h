@@ -64,8 +64,8 @@ class Congestion {
   // The retransmission timer expired; `again`: for the same segment as the last time, so ssthresh
   // stays (RFC 5681 3.1). One MSS, and slow start.
   void on_rto(uint32_t flight_bytes, bool again);
-  // The peer echoes congestion marks (RFC 3168 6.1.2, 8257 3.3). At most once a window of data:
-  // the caller's to keep, as it sends CWR once a window.
+  // The peer echoes congestion marks (RFC 3168 6.1.2, 8257 3.3), which may take the window down to
+  // one MSS. At most once a window of data: the caller's to keep, as it sends CWR once a window.
   void on_ecn(uint32_t flight_bytes);
   // The last reduction was for nothing (RFC 4015): all as before, unless it has grown beyond. What
   // was taken for a mark stays: nobody sends one by mistake (3.2).
@@ -117,8 +117,10 @@ class Congestion {
   void note_marks(const AckSample& sample);
   // What the window is worth when it is to be reduced.
   uint32_t base(uint32_t flight_bytes) const;
-  // ssthresh after a loss.
+  // What is left of it after a loss.
   uint32_t reduced(uint32_t flight_bytes) const;
+  // No less than two segments (RFC 5681 (4)).
+  void set_ssthresh(uint32_t bytes) { ssthresh_ = std::max(bytes, 2U * mss_); }
   void cubic_new_plateau(uint32_t flight_bytes);
   void remember();
   void grow(uint64_t bytes) {

@@ -415,6 +415,19 @@ TEST(CongestionTest, Rfc3168_6_1_2_EcnIsALossForTheOthers) {
   EXPECT_EQ(cubic.cwnd_bytes(), 7U * kMss);
 }
 
+TEST(CongestionTest, Rfc3168_6_1_2_MarksBringTheWindowDownToOneSegment) {
+  for (const Algorithm algorithm : {Algorithm::kNewReno, Algorithm::kCubic, Algorithm::kDctcp}) {
+    Congestion congestion(algorithm, kMss);
+    for (int i = 0; i < 10; ++i) {
+      congestion.on_ecn(congestion.cwnd_bytes());
+    }
+    EXPECT_EQ(congestion.cwnd_bytes(), kMss);
+    EXPECT_EQ(congestion.ssthresh_bytes(), 2U * kMss);  // RFC 5681 (4)
+    congestion.on_loss(kMss);
+    EXPECT_EQ(congestion.cwnd_bytes(), kMss);  // not raised by a loss
+  }
+}
+
 TEST(CongestionTest, Rfc4015_3_2_WhatEcnTookIsNotGivenBack) {
   for (const Algorithm algorithm : {Algorithm::kNewReno, Algorithm::kCubic, Algorithm::kDctcp}) {
     Congestion congestion(algorithm, kMss);
