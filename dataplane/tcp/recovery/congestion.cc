@@ -119,7 +119,7 @@ bool Congestion::hystart(const AckSample& sample) {
   if (state.last_min_ns == 0 || sample.una >= state.round_end) {
     hystart_begin_round(sample.nxt);
     if (state.baseline_ns != 0 && ++rounds_ == kHystartRounds) {
-      ssthresh_ = cwnd_;
+      ssthresh_ = cwnd_before_ = cwnd_;
       return false;
     }
   }
@@ -157,7 +157,6 @@ void Congestion::cubic_begin_epoch(Moment now) {
   curve_.epoch = now;
   curve_.w_est = cwnd_;
   curve_.k_ticks = 0;
-  credit_ = 0;
   if (cwnd_ >= w_max_) {
     w_max_ = cwnd_;
     return;
@@ -186,7 +185,7 @@ void Congestion::cubic_increase(const AckSample& sample, uint32_t bytes) {
   bytes = std::min(bytes, cwnd_);
   // RFC 9438 4.3: alpha = 3*(1-beta)/(1+beta) = 9/17 until Reno would be where CUBIC has come down
   // from, then 1.
-  const bool caught_up = cwnd_before_ != 0 && curve_.w_est >= cwnd_before_;
+  const bool caught_up = curve_.w_est >= cwnd_before_;
   credit_ += caught_up ? bytes : static_cast<uint32_t>(uint64_t{bytes} * 9 / 17);
   if (credit_ >= cwnd_) {
     credit_ -= cwnd_;

@@ -129,9 +129,11 @@ class Congestion {
 
   uint32_t cwnd_;
   uint32_t ssthresh_ = kNoThreshold;
-  uint32_t cwnd_before_ = 0;      // the last reduction
+  uint32_t cwnd_before_ = 0;      // the last reduction, or where HyStart++ ended slow start
   uint32_t ssthresh_before_ = 0;  // 0: nothing to undo
-  uint32_t credit_ = 0;  // bytes that were acknowledged since the last whole MSS of growth
+  // Bytes that were acknowledged since the last whole MSS of growth. Survives CUBIC's epochs, or
+  // bursts that end for want of data would never make an MSS.
+  uint32_t credit_ = 0;
   uint32_t w_max_ = 0;   // CUBIC's plateau; 0: none before the first loss, and after an RTO
   uint32_t w_max_before_ = 0;
   uint16_t mss_;

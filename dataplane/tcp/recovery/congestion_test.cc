@@ -310,6 +310,55 @@ TEST(CongestionTest, Rfc9438_4_8_AfterAnRtoTheCurveBeginsOnItsPlateau) {
   EXPECT_LE(congestion.cwnd_bytes(), 72U * kMss);
 }
 
+// In the Reno-friendly region, 20 rounds: 20 segments with alpha = 1, 10.6 with 9/17.
+void expect_growth_of_reno(Congestion& congestion, Path& path) {
+  ASSERT_FALSE(congestion.in_slow_start());
+  const uint32_t before = congestion.cwnd_bytes();
+  for (int i = 0; i < 20; ++i) {
+    path.round();
+  }
+  EXPECT_NEAR(congestion.cwnd_bytes(), before + 20.0 * kMss, 2.0 * kMss);
+}
+
+TEST(CongestionTest, Rfc9438_4_3_RenosPaceBehindAnUndo) {
+  Congestion congestion(Algorithm::kCubic, kMss);
+  congestion.set_cwnd(40 * kMss);
+  congestion.on_loss(40 * kMss);
+  congestion.on_loss(28 * kMss);
+  congestion.on_undo();
+  Path path{congestion, 100'000};
+  expect_growth_of_reno(congestion, path);
+}
+
+TEST(CongestionTest, Rfc9438_4_3_RenosPaceWhereHystartEndedSlowStart) {
+  Congestion congestion(Algorithm::kCubic, kMss, true);
+  Path path{congestion, 5 * kMillisecondNs};
+  path.round();
+  path.rtt_ns = 10 * kMillisecondNs;
+  for (int i = 0; i < 10 && congestion.in_slow_start(); ++i) {
+    path.round();
+  }
+  expect_growth_of_reno(congestion, path);
+}
+
+// A window's worth, the last segment of it when nothing more is to be sent.
+TEST(CongestionTest, Rfc9438_4_3_BurstsThatEndForWantOfDataGrowTheWindow) {
+  Congestion congestion(Algorithm::kCubic, kMss);
+  congestion.set_cwnd(20 * kMss);
+  congestion.on_loss(20 * kMss);
+  Path path{congestion, 100'000};
+  const uint32_t before = congestion.cwnd_bytes();
+  for (int burst = 0; burst < 20; ++burst) {
+    for (uint32_t bytes = 0; bytes + kMss < congestion.cwnd_bytes(); bytes += kMss) {
+      path.ack(kMss);
+    }
+    path.ack(kMss, 0, true);
+    path.now = path.now + kMillisecondNs;
+  }
+  EXPECT_GE(congestion.cwnd_bytes(), before + 8 * kMss);
+  EXPECT_LE(congestion.cwnd_bytes(), before + 20 * kMss);
+}
+
 // --- HyStart++ ----------------------------------------------------------------------------------
 
 TEST(CongestionTest, Rfc9406_4_2_ARisingRttLeavesSlowStartInFiveRounds) {
