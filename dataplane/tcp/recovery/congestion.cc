@@ -53,6 +53,9 @@ Congestion::Congestion(CongestionAlgorithm algorithm, uint16_t mss, bool hystart
 }
 
 void Congestion::set_mss(uint16_t mss) {
+  if (mss < mss_) {
+    cwnd_ = static_cast<uint32_t>(uint64_t{cwnd_} * mss / mss_);
+  }
   mss_ = mss;
   cwnd_ = std::max<uint32_t>(cwnd_, mss);
 }

@@ -52,7 +52,9 @@ class Congestion {
     return std::min(10 * mss, std::max<uint32_t>(2 * mss, 14600));
   }
 
-  // The path's MSS has changed (PMTU): the window keeps its bytes, and is at least one MSS.
+  // The path's MSS has changed (PMTU). A smaller one takes the window along, or more packets would
+  // be sent than routers were seen to bear; ssthresh keeps its bytes, so slow start leads back. At a
+  // larger one the window keeps its bytes, and is at least one MSS.
   void set_mss(uint16_t mss);
   // From here on PRR's window is the window; also what it is when recovery ends (ssthresh).
   void set_cwnd(uint32_t bytes) { cwnd_ = std::clamp<uint32_t>(bytes, mss_, kWindowMax); }

@@ -116,6 +116,16 @@ TEST(CongestionTest, Rfc4015_UndoBringsBackWhatWas) {
   }
 }
 
+TEST(CongestionTest, ASmallerMssMakesNoMorePacketsOfTheWindow) {
+  Congestion congestion(Algorithm::kNewReno, 8960);
+  congestion.set_cwnd(20 * 8960);
+  congestion.set_mss(1460);
+  EXPECT_EQ(congestion.cwnd_bytes(), 20U * 1460);
+  EXPECT_TRUE(congestion.in_slow_start());
+  congestion.set_mss(8960);
+  EXPECT_EQ(congestion.cwnd_bytes(), 20U * 1460);  // and a larger one no more bytes
+}
+
 TEST(CongestionTest, InRecoveryTheWindowIsPrrs) {
   Congestion congestion(Algorithm::kNewReno, kMss);
   congestion.on_ack({.delivered_bytes = kMss, .in_recovery = true});
