@@ -1,13 +1,10 @@
 #include "dataplane/tcp/recovery/receive_window.h"
 
-#include <algorithm>
-
 namespace pollux::tcp {
 
 uint16_t ReceiveWindow::offer(Seq rcv_nxt, const Room& room) {
   const uint32_t offered = offered_bytes(rcv_nxt);
-  const uint32_t most = uint32_t{UINT16_MAX} << shift_;
-  const uint32_t free = std::min(room.free_bytes, most);
+  const uint32_t free = can_offer(room);
   uint32_t units = (offered + (1U << shift_) - 1) >> shift_;  // up: the edge stays or moves right
   const uint32_t step = std::min(room.buffer_bytes / 2, room.mss);
   if (free > offered && free - offered >= step) {
@@ -20,7 +17,7 @@ uint16_t ReceiveWindow::offer(Seq rcv_nxt, const Room& room) {
 
 bool ReceiveWindow::update_due(Seq rcv_nxt, const Room& room) const {
   const uint32_t offered = offered_bytes(rcv_nxt);
-  const uint32_t free = std::min(room.free_bytes, uint32_t{UINT16_MAX} << shift_);
+  const uint32_t free = can_offer(room);
   return free > offered && free - offered >= std::min(2 * room.mss, room.buffer_bytes / 2);
 }
 

@@ -3,6 +3,7 @@
 // RFC 9293 3.8.6.2.2). State of one connection; 8 bytes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "dataplane/tcp/wire/seq.h"
@@ -11,8 +12,9 @@ namespace pollux::tcp {
 
 class ReceiveWindow {
  public:
-  // `shift` is that of the window scale option (0 to 14). `edge`: RCV.NXT and the window of the SYN
-  // or SYN-ACK, which is never scaled.
+  // `shift` is that of the window scale option (0 to 14); 2^shift should be a small part of the
+  // buffer, since less than that is never offered. `edge`: RCV.NXT and the window of the SYN or
+  // SYN-ACK, which is never scaled.
   ReceiveWindow(Seq edge, uint8_t shift) : edge_(edge), shift_(shift) {}
 
   // Room there is: `free_bytes` of a buffer of `buffer_bytes`.
@@ -34,6 +36,12 @@ class ReceiveWindow {
   }
 
  private:
+  // What can be offered of the room: both functions go by it, or an update would stay due that the
+  // field can not tell.
+  uint32_t can_offer(const Room& room) const {
+    return std::min<uint32_t>(room.free_bytes >> shift_, UINT16_MAX) << shift_;
+  }
+
   Seq edge_;
   uint8_t shift_;
 };

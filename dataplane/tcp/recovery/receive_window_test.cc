@@ -52,7 +52,16 @@ TEST(ReceiveWindowTest, Rfc9293_3_8_6_2_2_UpdateIsDueAtTwoSegmentsOrHalfTheBuffe
       wide.update_due(Seq{0}, {.free_bytes = 1 << 20, .buffer_bytes = 1 << 20, .mss = 1000}));
 }
 
-TEST(ReceiveWindowTest, NeverMovesLeftNorBeyondTheRoom) {
+// An update that is due and says nothing new would be due again at once, and for ever.
+TEST(ReceiveWindowTest, Rfc7323_2_3_NoUpdateIsDueThatTheFieldCanNotTell) {
+  const ReceiveWindow window(Seq{0}, 14);  // units of 16 KB
+  EXPECT_FALSE(
+      window.update_due(Seq{0}, {.free_bytes = 16'383, .buffer_bytes = 1 << 20, .mss = 1000}));
+  EXPECT_TRUE(
+      window.update_due(Seq{0}, {.free_bytes = 16'384, .buffer_bytes = 1 << 20, .mss = 1000}));
+}
+
+TEST(ReceiveWindowTest, NeverMovesLeftNorBeyondTheRoomAndAnUpdateMovesIt) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     Rng rng(seed);
     const auto shift = static_cast<uint8_t>(rng.below(15));
@@ -68,7 +77,10 @@ TEST(ReceiveWindowTest, NeverMovesLeftNorBeyondTheRoom) {
       held -= static_cast<uint32_t>(rng.below(held + 1));
       const Seq before = window.edge();
       const uint32_t free = buffer - std::min(buffer, held);
+      const bool due = window.update_due(nxt, {free, buffer, 1460});
       const uint32_t offered = uint32_t{window.offer(nxt, {free, buffer, 1460})} << shift;
+      ASSERT_TRUE(!due || window.edge() > before) << "seed " << seed;
+      ASSERT_FALSE(window.update_due(nxt, {free, buffer, 1460})) << "seed " << seed;
       ASSERT_TRUE(nxt + offered >= before);
       ASSERT_EQ(window.edge(), nxt + offered);
       ASSERT_LE(offered, std::max(free, static_cast<uint32_t>(before - nxt)) + (1U << shift));
