@@ -280,7 +280,7 @@ class Sender {
   void transmit_again(SeqRange range, Moment now) {
     ++retransmissions;
     queue_.retransmitted(range, now);
-    undo_.on_retransmitted(now);
+    undo_.on_retransmitted(range.bytes(), now);
     prr_.on_sent(range.bytes());
     out_.push_back({range, now});
   }

@@ -1,45 +1,49 @@
 #include "dataplane/tcp/recovery/undo.h"
 
+#include <algorithm>
+
 namespace pollux::tcp {
 
 void UndoDetector::begin(Seq una, Seq nxt) {
-  una_ = una;
+  *this = {};
+  una_ = reported_ = una;
   nxt_ = nxt;
-  again_ = 0;
   active_ = true;
-  sent_again_ = false;
-  eifel_done_ = false;
 }
 
-void UndoDetector::on_retransmitted(Moment now) {
+void UndoDetector::on_retransmitted(uint32_t bytes, Moment now) {
   if (!active_) {
     return;
   }
-  if (!sent_again_) {
-    first_again_ = now;
-    sent_again_ = true;
-  }
-  ++again_;
+  first_again_ = std::min(first_again_, now);
+  again_ = again_ == kAgainMax ? kAgainMax : std::min(again_ + bytes, kAgainMax);
 }
 
 bool UndoDetector::on_ack(const AckOutcome& outcome, Moment ts_echo) {
-  if (!active_ || !sent_again_) {
+  if (!active_ || first_again_ == kNever) {
     return false;
   }
   // RFC 3522 3: the first acceptable ACK after the retransmission.
   if (outcome.una_advanced && !eifel_done_) {
     eifel_done_ = true;
-    if (ts_echo != kNever && ts_echo < first_again_) {
+    if (ts_echo < first_again_) {
       active_ = false;
       return true;
     }
   }
   // A duplicate of before the episode says nothing of it.
-  if (outcome.dsack && outcome.dsack->begin >= una_ && outcome.dsack->end <= nxt_ && again_ > 0) {
-    if (--again_ == 0) {
-      active_ = false;
-      return true;
-    }
+  if (!outcome.dsack || outcome.dsack->end > nxt_ || again_ == kAgainMax) {
+    return false;
+  }
+  const Seq begin = later(outcome.dsack->begin, reported_);
+  if (begin >= outcome.dsack->end) {
+    return false;
+  }
+  reported_ = outcome.dsack->end;
+  again_ -= std::min<uint32_t>(again_, outcome.dsack->bytes() - (begin - outcome.dsack->begin));
+  if (again_ == 0) {
+    active_ = false;
+    return true;
   }
   return false;
 }

@@ -17,11 +17,16 @@ class UndoDetector {
  public:
   // Recovery begins. SND.UNA and SND.NXT are those of that moment.
   void begin(Seq una, Seq nxt);
-  // In it a segment went out again.
-  void on_retransmitted(Moment now);
+  // In it so much went out again.
+  void on_retransmitted(uint32_t bytes, Moment now);
 
-  // Whether all of the recovery was needless; says so once. `ts_echo`: that of
-  // Rack::on_delivered().
+  // Whether all of the recovery was needless; says so once. `ts_echo`: as for
+  // Rack::on_delivered(), of the cumulative ACK.
+  //
+  // D-SACKs count by the byte, since a retransmission may be many packets, and only beyond the
+  // last one: retransmissions go out by rising sequence number, so what is reported once more is
+  // the network's duplicate, of data or of the ACK (RFC 3708 3). One that comes out of order is not
+  // counted either, which costs an undo.
   bool on_ack(const AckOutcome& outcome, Moment ts_echo);
 
   // Where the recovery ends: when all that was sent before it began is acknowledged.
@@ -33,13 +38,16 @@ class UndoDetector {
   void end() { active_ = false; }
 
  private:
-  Moment first_again_{};     // when the first retransmission went out
+  static constexpr uint32_t kAgainMax = (1U << 30) - 1;
+
+  Moment first_again_ = kNever;  // when the first retransmission went out
   Seq una_{};
   Seq nxt_{};
-  int32_t again_ = 0;  // retransmissions of which no duplicate was reported
-  bool active_ = false;
-  bool sent_again_ = false;
-  bool eifel_done_ = false;  // an ACK has advanced: the later ones say nothing for Eifel
+  Seq reported_{};  // duplicates were, up to here
+  // Bytes that went out again and were not reported as duplicates; stays at kAgainMax.
+  uint32_t again_ : 30 = 0;
+  uint32_t active_ : 1 = 0;
+  uint32_t eifel_done_ : 1 = 0;  // an ACK has advanced: the later ones say nothing for Eifel
 };
 static_assert(sizeof(UndoDetector) == 24);
 

@@ -19,8 +19,8 @@ AckOutcome dsack(uint32_t from) {
 TEST(UndoTest, Rfc3522_3_TheFirstAckEchoesTheOriginal) {
   UndoDetector undo;
   undo.begin(kUna, kNxt);
-  undo.on_retransmitted(at_us(500));
-  undo.on_retransmitted(at_us(600));
+  undo.on_retransmitted(1000, at_us(500));
+  undo.on_retransmitted(1000, at_us(600));
   EXPECT_FALSE(undo.on_ack({}, at_us(100)));  // a duplicate ACK
   EXPECT_TRUE(undo.on_ack(advanced(), at_us(499)));
   EXPECT_FALSE(undo.active());
@@ -30,12 +30,12 @@ TEST(UndoTest, Rfc3522_3_TheFirstAckEchoesTheOriginal) {
 TEST(UndoTest, Rfc3522_3_AnEchoOfTheRetransmissionEndsTheQuestion) {
   UndoDetector undo;
   undo.begin(kUna, kNxt);
-  undo.on_retransmitted(at_us(500));
+  undo.on_retransmitted(1000, at_us(500));
   EXPECT_FALSE(undo.on_ack(advanced(), at_us(500)));
   EXPECT_FALSE(undo.on_ack(advanced(), at_us(100)));
   EXPECT_TRUE(undo.active());
   undo.begin(kUna, kNxt);
-  undo.on_retransmitted(at_us(500));
+  undo.on_retransmitted(1000, at_us(500));
   EXPECT_FALSE(undo.on_ack(advanced(), kNever));  // no timestamps
 }
 
@@ -43,8 +43,8 @@ TEST(UndoTest, Rfc3708_EveryRetransmissionWasADuplicate) {
   UndoDetector undo;
   undo.begin(kUna, kNxt);
   EXPECT_FALSE(undo.on_ack(dsack(0), kNever));  // nothing went out again yet
-  undo.on_retransmitted(at_us(1));
-  undo.on_retransmitted(at_us(2));
+  undo.on_retransmitted(1000, at_us(1));
+  undo.on_retransmitted(1000, at_us(2));
   EXPECT_FALSE(undo.on_ack(dsack(0), kNever));
   AckOutcome old;
   old.dsack = SeqRange{kUna - 1000, kUna};
@@ -56,12 +56,30 @@ TEST(UndoTest, Rfc3708_NotWhileOneMayHaveBeenNeeded) {
   UndoDetector undo;
   undo.begin(kUna, kNxt);
   for (int i = 0; i < 3; ++i) {
-    undo.on_retransmitted(at_us(i));
+    undo.on_retransmitted(1000, at_us(i));
   }
   EXPECT_FALSE(undo.on_ack(dsack(0), kNever));
   EXPECT_FALSE(undo.on_ack(dsack(1000), kNever));
   undo.end();
   EXPECT_FALSE(undo.on_ack(dsack(2000), kNever));
+}
+
+TEST(UndoTest, Rfc3708_3_ByTheByte) {
+  UndoDetector undo;
+  undo.begin(kUna, kNxt);
+  undo.on_retransmitted(3000, at_us(1));  // TSO: three packets, of which each has its D-SACK
+  EXPECT_FALSE(undo.on_ack(dsack(0), kNever));
+  EXPECT_FALSE(undo.on_ack(dsack(1000), kNever));
+  EXPECT_TRUE(undo.on_ack(dsack(2000), kNever));
+}
+
+TEST(UndoTest, Rfc3708_3_TwoReportsOfOneSegmentAreTheNetworks) {
+  UndoDetector undo;
+  undo.begin(kUna, kNxt);
+  undo.on_retransmitted(2000, at_us(1));
+  EXPECT_FALSE(undo.on_ack(dsack(0), kNever));
+  EXPECT_FALSE(undo.on_ack(dsack(0), kNever));
+  EXPECT_TRUE(undo.on_ack(dsack(1000), kNever));
 }
 
 AckOutcome original(uint32_t from, bool una_advanced) {
