@@ -53,7 +53,7 @@ class Congestion {
   }
 
   // The path's MSS has changed (PMTU). A smaller one takes the window along, or more packets would
-  // be sent than routers were seen to bear; ssthresh keeps its bytes, so slow start leads back. At a
+  // go out than routers were seen to bear; ssthresh keeps its bytes, so slow start leads back. At a
   // larger one the window keeps its bytes, and is at least one MSS.
   void set_mss(uint16_t mss);
   // From here on PRR's window is the window; also what it is when recovery ends (ssthresh).

@@ -158,16 +158,17 @@ class Sender {
         congestion_.set_cwnd(cwnd);
       }
     }
-    send(now);
-    if (outcome.delivered_bytes() != 0) {
-      arm(now);
+    if (outcome.una_advanced) {
+      rto_at_ = queue_.empty() ? kNever : now + rto_ns();
     }
+    send(now);
+    schedule_probe(now);
     return std::exchange(out_, {});
   }
   std::vector<DataPacket> on_timer(Moment now) {
     if (reorder_ <= now) {
       detect(now);
-    } else if (timer_is_probe_) {
+    } else if (probe_at_ <= now) {
       probe(now);
     } else {
       timeout(now);
@@ -175,9 +176,10 @@ class Sender {
     send(now);
     return std::exchange(out_, {});
   }
-  Moment deadline() const { return std::min(reorder_, timer_); }
+  Moment deadline() const { return std::min({reorder_, probe_at_, rto_at_}); }
   bool done() const { return una_ == end_; }
   bool outstanding() const { return !queue_.empty(); }
+  uint32_t ssthresh_bytes() const { return congestion_.ssthresh_bytes(); }
 
   uint32_t retransmissions = 0;
   uint32_t timeouts = 0;
@@ -256,26 +258,34 @@ class Sender {
     }
     probe_.on_sent(nxt_, again);
     probed_ = now;
-    arm(now);
+    probe_at_ = kNever;
+    rto_at_ = now + rto_ns();  // RFC 8985 7.3
   }
   void timeout(Moment now) {
     ++timeouts;
-    congestion_.on_rto(queue_.outstanding_bytes(), state_ == State::kLoss);
-    if (state_ != State::kLoss) {
+    const bool in_loss = state_ == State::kLoss;
+    const bool again = in_loss && una_ == timed_out_;
+    congestion_.on_rto(queue_.outstanding_bytes(), again);
+    if (!again) {
       undo_.begin(una_, nxt_);
-      frto_.begin(nxt_);
       after_rto_ = true;
+      timed_out_ = una_;
+    }
+    if (in_loss) {
+      frto_.end();  // RFC 5682 3.1 step 1
+    } else {
+      frto_.begin(nxt_);
     }
     state_ = State::kLoss;
     recover_ = nxt_;
     probe_.cancel();
     rtt_.back_off();
     rack_.on_rto(queue_, now, scene());
-    reorder_ = kNever;
+    reorder_ = probe_at_ = kNever;
     if (const auto piece = queue_.next_lost(kMss)) {
       transmit_again(piece->range, now);
     }
-    arm(now);
+    rto_at_ = now + rto_ns();
   }
   void transmit_again(SeqRange range, Moment now) {
     ++retransmissions;
@@ -283,6 +293,9 @@ class Sender {
     undo_.on_retransmitted(range.bytes(), now);
     prr_.on_sent(range.bytes());
     out_.push_back({range, now});
+    if (range.begin == una_) {
+      rto_at_ = now + rto_ns();  // RFC 6675 6: this segment has its time anew
+    }
   }
   void send_new(Moment now) {
     const Seq end = earlier(nxt_ + kMss, end_);
@@ -303,19 +316,19 @@ class Sender {
       }
       EXPECT_LE(queue_.pipe_bytes(), congestion_.cwnd_bytes());
     }
-    if (out_.size() != before || timer_ == kNever) {
-      arm(now);
+    if (out_.size() != before) {
+      // RFC 6298 5.1: what runs goes on; but a lone segment's longer time ends with the next one.
+      rto_at_ = std::min(rto_at_, now + rto_ns());
+      schedule_probe(now);
     }
   }
-  void arm(Moment now) {
-    if (queue_.empty()) {
-      timer_ = reorder_ = kNever;
-      return;
-    }
-    const bool lone = queue_.outstanding_bytes() < 2 * kMss;
-    timer_is_probe_ = probe_.may_probe() && open() && queue_.lost_bytes() == 0;
-    timer_ = now + (timer_is_probe_ ? probe_.pto_ns(rtt_, kDataCentreRtt, lone)
-                                    : probe_.rto_ns(rtt_, kDataCentreRtt, lone));
+  bool lone() const { return queue_.outstanding_bytes() < 2 * kMss; }
+  int64_t rto_ns() const { return probe_.rto_ns(rtt_, kDataCentreRtt, lone()); }
+  void schedule_probe(Moment now) {
+    const bool wanted = probe_.may_probe() && open() && !queue_.empty() &&
+                        queue_.lost_bytes() == 0 && queue_.sacked_bytes() == 0;
+    probe_at_ =
+        wanted ? probe_.probe_at(now, rto_at_, rtt_, kDataCentreRtt, lone()) : kNever;
   }
 
   Seq una_, nxt_, end_;
@@ -329,10 +342,11 @@ class Sender {
   ProportionalRate prr_;
   UndoDetector undo_;
   ForwardRto frto_;
-  Moment timer_ = kNever;
+  Seq timed_out_{};  // what the RTO's timer has sent again
+  Moment rto_at_ = kNever;
+  Moment probe_at_ = kNever;
   Moment reorder_ = kNever;
   Moment probed_{};
-  bool timer_is_probe_ = false;
   bool after_rto_ = false;  // the last recovery was
   std::vector<DataPacket> out_;
 };
@@ -521,6 +535,36 @@ TEST(RecoveryLoopTest, Rfc6298_5_ALongerRttIsLearnedWithoutTimestamps) {
     loop.now = loop.now + 10 * kMillisecondNs;
   }
   EXPECT_LE(loop.sender.retransmissions, 12U);
+}
+
+TEST(RecoveryLoopTest, Rfc6298_5_1_SendingDoesNotPutTheTimeoutOff) {
+  Sender sender(kFirst, kAlgorithms[0]);
+  const Moment begin{kSecondNs};
+  for (int64_t us = 0; us < 5'000; us += 100) {  // more often than the probe's 200 us
+    sender.write(100, begin + us * kMicrosecondNs);
+    ASSERT_LE(sender.deadline(), begin + 5 * kMillisecondNs);
+  }
+}
+
+// Fires the sender's timer until it times out once more; nothing arrives.
+void time_out(Sender& sender) {
+  for (const uint32_t before = sender.timeouts; sender.timeouts == before;) {
+    sender.on_timer(sender.deadline());
+  }
+}
+
+TEST(RecoveryLoopTest, Rfc5681_3_1_ThresholdStaysOnlyForASegmentThatTheTimerHasResent) {
+  Sender sender(kFirst, kAlgorithms[0]);
+  sender.write(10 * kMss, {kSecondNs});
+  time_out(sender);
+  EXPECT_EQ(sender.ssthresh_bytes(), 5U * kMss);
+  time_out(sender);
+  EXPECT_EQ(sender.ssthresh_bytes(), 5U * kMss);
+  sender.on_ack({kFirst + 4 * kMss, {}, kNever}, sender.deadline() - 1);
+  time_out(sender);  // of the fifth, in a window of two
+  EXPECT_EQ(sender.ssthresh_bytes(), 2U * kMss);
+  time_out(sender);
+  EXPECT_EQ(sender.ssthresh_bytes(), 2U * kMss);
 }
 
 TEST(RecoveryLoopTest, ADeadLinkBacksOff) {

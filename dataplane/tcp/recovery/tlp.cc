@@ -8,13 +8,14 @@ int64_t TailLossProbe::rto_ns(const RttEstimator& rtt, const RttConfig& config, 
   return std::min(rtt.rto_ns(config) + (lone ? allowance_ns() : 0), config.rto_max_ns);
 }
 
-int64_t TailLossProbe::pto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const {
-  int64_t pto = kWithoutSrttNs;
+Moment TailLossProbe::probe_at(Moment now, Moment rto_at, const RttEstimator& rtt,
+                               const RttConfig& config, bool lone) const {
+  int64_t pto_ns = kWithoutSrttNs;
   if (rtt.has_sample()) {
     // At least one step of the timers: earlier it would not fire.
-    pto = std::max(2 * rtt.srtt_ns(), config.granularity_ns) + (lone ? allowance_ns() : 0);
+    pto_ns = std::max(2 * rtt.srtt_ns(), config.granularity_ns) + (lone ? allowance_ns() : 0);
   }
-  return std::min(pto, rto_ns(rtt, config, lone));
+  return std::min(now + pto_ns, rto_at);
 }
 
 void TailLossProbe::on_sent(Seq end, bool again) {

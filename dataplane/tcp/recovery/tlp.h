@@ -25,12 +25,16 @@ class TailLossProbe {
   static constexpr int64_t kWithoutSrttNs = kSecondNs;
 
   // Whether a probe may be scheduled (7.2): none is out, and the RTT was measured since the last.
-  // The rest is the caller's: SACK is negotiated, data is outstanding, no recovery is under way.
+  // The rest is the caller's: SACK is negotiated, data is outstanding and none of it SACKed, no
+  // recovery is under way.
   bool may_probe() const { return !probing_ && !needs_rtt_; }
 
-  // How long after the last transmission or ACK to probe. `lone`: less than two full segments are
-  // outstanding, so the peer may wait for more before it answers. No longer than rto_ns().
-  int64_t pto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const;
+  // When to probe, if nothing comes before, after a transmission or an ACK `now`. `lone`: less than
+  // two full segments are outstanding, so the peer may wait for more before it answers. No later
+  // than `rto_at`, when the retransmission timer expires; if that is when, the probe takes its
+  // place. After the probe the retransmission timer begins anew.
+  Moment probe_at(Moment now, Moment rto_at, const RttEstimator& rtt, const RttConfig& config,
+                  bool lone) const;
   // The retransmission timeout that goes with it: a lone segment's waits for the peer's delay too.
   int64_t rto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const;
 

@@ -13,15 +13,29 @@ RttEstimator steady(int64_t rtt_ns) {
   return rtt;
 }
 
+// With the retransmission timer begun at the same moment.
+int64_t pto_ns(const TailLossProbe& probe, const RttEstimator& rtt, bool lone) {
+  const Moment now{kSecondNs};
+  const Moment rto_at = now + probe.rto_ns(rtt, kDataCentreRtt, lone);
+  return probe.probe_at(now, rto_at, rtt, kDataCentreRtt, lone) - now;
+}
+
 constexpr Seq kEnd{0x00000010};  // behind the wrap
 using Verdict = TailLossProbe::Verdict;
 
 TEST(TlpTest, Rfc8985_7_2_TwoSrttButNoLongerThanTheRto) {
   const TailLossProbe probe;
-  EXPECT_EQ(probe.pto_ns(steady(100'000), kDataCentreRtt, false), 200'000);
-  EXPECT_EQ(probe.pto_ns(steady(20'000), kDataCentreRtt, false), 64'000);  // the timers' step
-  EXPECT_EQ(probe.pto_ns(steady(4'000'000), kDataCentreRtt, false), 5'000'000);
-  EXPECT_EQ(probe.pto_ns(RttEstimator{}, kDataCentreRtt, false), kSecondNs);
+  EXPECT_EQ(pto_ns(probe, steady(100'000), false), 200'000);
+  EXPECT_EQ(pto_ns(probe, steady(20'000), false), 64'000);  // the timers' step
+  EXPECT_EQ(pto_ns(probe, steady(4'000'000), false), 5'000'000);
+  EXPECT_EQ(pto_ns(probe, RttEstimator{}, false), kSecondNs);
+}
+
+TEST(TlpTest, Rfc8985_7_2_NoLaterThanTheTimerThatRuns) {
+  const TailLossProbe probe;
+  const Moment now{kSecondNs};
+  EXPECT_EQ(probe.probe_at(now, now + 150'000, steady(100'000), kDataCentreRtt, false),
+            now + 150'000);
 }
 
 TEST(TlpTest, Rfc8985_7_2_OneProbeUntilTheRttIsMeasuredAgain) {
@@ -67,16 +81,16 @@ TEST(TlpTest, Rfc8985_7_4_NoLossByDsackDuplicateOrTimestamp) {
 TEST(TlpTest, PeerAckDelayRisesByStepsAndSparesTheLoneSegment) {
   TailLossProbe probe;
   const RttEstimator rtt = steady(20'000);
-  EXPECT_EQ(probe.pto_ns(rtt, kDataCentreRtt, true), 64'000);
+  EXPECT_EQ(pto_ns(probe, rtt, true), 64'000);
   const auto spurious = [&] {
     probe.on_sent(kEnd, true);
     probe.on_ack({.ack = kEnd, .duplicate = true});
   };
   spurious();
   EXPECT_EQ(probe.peer_ack_delay_ns(), 40 * kMillisecondNs);
-  EXPECT_EQ(probe.pto_ns(rtt, kDataCentreRtt, true), 50 * kMillisecondNs + 64'000);
+  EXPECT_EQ(pto_ns(probe, rtt, true), 50 * kMillisecondNs + 64'000);
   EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 55 * kMillisecondNs);
-  EXPECT_EQ(probe.pto_ns(rtt, kDataCentreRtt, false), 64'000);  // more in flight: as before
+  EXPECT_EQ(pto_ns(probe, rtt, false), 64'000);  // more in flight: as before
   EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, false), 5 * kMillisecondNs);
   spurious();
   EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
@@ -99,7 +113,7 @@ TEST(TlpTest, PeerAckDelayIsWhatIsSeenAndFadesSlowly) {
   for (int i = 0; i < 1800; ++i) {
     fading.on_lone_rtt(20'000, 20'000);
   }
-  EXPECT_GT(fading.pto_ns(rtt, kDataCentreRtt, true), 40 * kMillisecondNs);
+  EXPECT_GT(pto_ns(fading, rtt, true), 40 * kMillisecondNs);
   for (int i = 0; i < 100'000; ++i) {
     fading.on_lone_rtt(20'000, 20'000);
   }
