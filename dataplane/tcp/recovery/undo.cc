@@ -53,8 +53,12 @@ ForwardRto::Step ForwardRto::on_ack(const AckOutcome& outcome, Seq una) {
     case State::kOff:
       return Step::kNothing;
     case State::kRetransmitted:
-      // Step 2a: a duplicate ACK, or all that was sent: no more is to be learned.
-      if (!outcome.una_advanced || una >= recover_) {
+      // Duplicates of before the retransmission: step 2 is not left.
+      if (!outcome.una_advanced) {
+        return Step::kNothing;
+      }
+      // Step 2a: all that was sent, so no more is to be learned.
+      if (una >= recover_) {
         return decide(Step::kConventional);
       }
       state_ = State::kNewDataSent;

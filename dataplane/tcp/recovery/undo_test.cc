@@ -104,10 +104,16 @@ TEST(FrtoTest, Rfc5682_3_1_SackOfAnOriginalIsEnough) {
   EXPECT_EQ(frto.on_ack(original(3000, false), kUna + 1000), ForwardRto::Step::kSpurious);
 }
 
-TEST(FrtoTest, Rfc5682_3_1_Conventional) {
+TEST(FrtoTest, Rfc5682_3_1_DuplicatesBeforeTheFirstNewAckDecideNothing) {
   ForwardRto frto;
   frto.begin(kNxt);
-  EXPECT_EQ(frto.on_ack({}, kUna), ForwardRto::Step::kConventional);  // 2a: a duplicate
+  EXPECT_EQ(frto.on_ack({}, kUna), ForwardRto::Step::kNothing);
+  EXPECT_EQ(frto.on_ack(original(3000, false), kUna), ForwardRto::Step::kNothing);
+  EXPECT_EQ(frto.on_ack(advanced(), kUna + 1000), ForwardRto::Step::kSendNew);
+}
+
+TEST(FrtoTest, Rfc5682_3_1_Conventional) {
+  ForwardRto frto;
   frto.begin(kNxt);
   EXPECT_EQ(frto.on_ack(advanced(), kNxt), ForwardRto::Step::kConventional);  // 2a: all of it
   frto.begin(kNxt);
