@@ -46,7 +46,10 @@ void Rack::on_recovery_end() {
 }
 
 int64_t Rack::reorder_window_ns(const SendQueue& queue, const Scene& scene) const {
-  if (!reordering_seen_ && (scene.in_recovery || queue.sacked_segments() >= kDupThresh)) {
+  // RFC 6675 4, IsLost: by bytes too, since one segment may be many packets (TSO).
+  const bool plain = queue.sacked_segments() >= kDupThresh ||
+                     queue.sacked_bytes() > (kDupThresh - 1) * queue.mss();
+  if (!reordering_seen_ && (scene.in_recovery || plain)) {
     return 0;
   }
   return std::min(window_mult_ * (scene.min_rtt_ns / 4), scene.srtt_ns);

@@ -205,5 +205,13 @@ TEST(RackTest, TraceOfOneLossInAFlightOfTen) {
   EXPECT_EQ(sender.lost(), "LL");
 }
 
+TEST(RackTest, Rfc6675_4_SackedBytesCountWhereSegmentsAreLong) {
+  Sender sender(kStarts[0]);
+  sender.send(0);
+  ASSERT_TRUE(sender.queue.sent(sender.range(1, 5), 0, at_us(1)));  // TSO: one of four MSS
+  sender.next = 5;
+  EXPECT_EQ(sender.ack(101, 0, {sender.range(1, 4)}).lost_bytes, kMss);
+}
+
 }  // namespace
 }  // namespace pollux::tcp

@@ -57,6 +57,7 @@ class SendQueue {
   ~SendQueue();
 
   void set_mss(uint16_t mss) { mss_ = mss; }  // of what is split from now on
+  uint32_t mss() const { return mss_; }
 
   // A segment has gone out: the range follows what is outstanding and is not empty; `flags`: kSyn,
   // kFin. False: there are segments_max, so it must not be sent; wait for an ACK.
