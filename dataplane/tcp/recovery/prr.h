@@ -44,6 +44,12 @@ class ProportionalRate {
     return pipe_bytes + static_cast<uint32_t>(send);
   }
 
+  // RACK's timer has marked something lost. If it began the episode, cwnd for the fast retransmit
+  // alone; else 0: the cwnd of before stands.
+  uint32_t on_timer(uint32_t pipe_bytes, uint32_t mss) const {
+    return sent_ == 0 ? pipe_bytes + mss : 0;
+  }
+
   void on_sent(uint32_t bytes) { sent_ += bytes; }  // new or again
 
   // cwnd when the episode ends.

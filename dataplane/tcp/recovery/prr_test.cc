@@ -63,6 +63,16 @@ TEST(PrrTest, Rfc9937_6_2_AnAckThatDeliversNothingSendsNothing) {
   EXPECT_EQ(prr.on_ack(0, 19 * kMss, false, kMss), 0U);
 }
 
+TEST(PrrTest, Rfc9937_6_2_ATimerThatBeginsRecoverySendsTheFirstRetransmission) {
+  ProportionalRate prr;
+  prr.begin(20 * kMss, 10 * kMss);
+  EXPECT_EQ(prr.on_timer(18 * kMss, kMss), 19 * kMss);
+  prr.on_sent(kMss);
+  EXPECT_EQ(prr.on_timer(18 * kMss, kMss), 0U);  // once
+  // The ACKs that follow send no second one at once: one for two, as if an ACK had begun it.
+  EXPECT_EQ(prr.on_ack(kMss, 18 * kMss, false, kMss), 18 * kMss);
+}
+
 TEST(PrrTest, EndsAtSsthreshWhateverTheSizes) {
   ProportionalRate prr;
   prr.begin(0x3fffffff, 0x20000000);  // windows of 2^30: no overflow

@@ -152,11 +152,8 @@ class Sender {
                         .app_limited = nxt_ == end_,
                         .in_recovery = state_ == State::kRecovery || was_open != open()});
     if (state_ == State::kRecovery) {
-      const uint32_t cwnd = prr_.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
-                                        outcome.una_advanced && lost == 0, kMss);
-      if (cwnd != 0) {
-        congestion_.set_cwnd(cwnd);
-      }
+      set_cwnd(prr_.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
+                           outcome.una_advanced && lost == 0, kMss));
     }
     if (outcome.una_advanced) {
       rto_at_ = queue_.empty() ? kNever : now + rto_ns();
@@ -168,6 +165,7 @@ class Sender {
   std::vector<DataPacket> on_timer(Moment now) {
     if (reorder_ <= now) {
       detect(now);
+      set_cwnd(prr_.on_timer(queue_.pipe_bytes(), kMss));
     } else if (probe_at_ <= now) {
       probe(now);
     } else {
@@ -239,6 +237,11 @@ class Sender {
       undo_.begin(una_, nxt_);
     }
     return verdict.lost_bytes;
+  }
+  void set_cwnd(uint32_t of_prr) {  // 0: as it is
+    if (of_prr != 0 && state_ == State::kRecovery) {
+      congestion_.set_cwnd(of_prr);
+    }
   }
   void end_recovery() {
     if (state_ == State::kRecovery) {
@@ -544,6 +547,16 @@ TEST(RecoveryLoopTest, Rfc6298_5_1_SendingDoesNotPutTheTimeoutOff) {
     sender.write(100, begin + us * kMicrosecondNs);
     ASSERT_LE(sender.deadline(), begin + 5 * kMillisecondNs);
   }
+}
+
+// Two of ten arrive, and no ACK comes after that: too few to judge at once, so RACK's timer does.
+TEST(RecoveryLoopTest, Rfc9937_6_2_RacksTimerSendsTheFastRetransmit) {
+  Sender sender(kFirst, kAlgorithms[0]);
+  sender.write(10 * kMss, {kSecondNs});
+  const AckPacket ack{kFirst, {{kFirst + 8 * kMss, kFirst + 10 * kMss}}, kNever};
+  EXPECT_TRUE(sender.on_ack(ack, Moment{kSecondNs} + 100 * kMicrosecondNs).empty());
+  EXPECT_EQ(sender.on_timer(sender.deadline()).size(), 1U);
+  EXPECT_EQ(sender.recoveries, 1U);
 }
 
 // Fires the sender's timer until it times out once more; nothing arrives.
