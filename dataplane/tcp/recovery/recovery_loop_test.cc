@@ -128,7 +128,7 @@ class Sender {
     const Moment echo = packet.echo;
     const bool lone = queue_.size() == 1;
     const bool was_open = state_ == State::kOpen;
-    const AckOutcome outcome =
+    AckOutcome outcome =
         queue_.on_ack(packet.ack, packet.sacks, now, [&](const Segment& segment) {
           const Moment spoken_of = segment.end() <= packet.ack ? echo : kNever;
           rack_.on_delivered(segment, now, spoken_of, rtt_.min_rtt_ns());
@@ -177,6 +177,7 @@ class Sender {
   Moment deadline() const { return std::min({reorder_, probe_at_, rto_at_}); }
   bool done() const { return una_ == end_; }
   bool outstanding() const { return !queue_.empty(); }
+  int64_t reorder_window_ns() const { return rack_.reorder_window_ns(queue_, scene()); }
   uint32_t ssthresh_bytes() const { return congestion_.ssthresh_bytes(); }
 
   uint32_t retransmissions = 0;
@@ -200,7 +201,11 @@ class Sender {
       }
     }
   }
-  void judge_past(const AckOutcome& outcome, const AckPacket& packet) {
+  void judge_past(AckOutcome& outcome, const AckPacket& packet) {
+    const std::optional<SeqRange> dsack = outcome.dsack;
+    if (probe_.claims(dsack)) {
+      outcome.dsack.reset();
+    }
     const bool spurious_rto =
         frto_.on_ack(outcome, una_) == ForwardRto::Step::kSpurious && state_ == State::kLoss;
     if (undo_.on_ack(outcome, packet.echo) || spurious_rto) {
@@ -215,7 +220,7 @@ class Sender {
       frto_.end();
     }
     const auto verdict = probe_.on_ack(
-        {.ack = packet.ack, .dsack = outcome.dsack, .echoes_before_probe = packet.echo < probed_});
+        {.ack = packet.ack, .dsack = dsack, .echoes_before_probe = packet.echo < probed_});
     if (verdict == TailLossProbe::Verdict::kLossRepaired && open()) {
       ++repaired;
       congestion_.on_loss(queue_.outstanding_bytes());
@@ -557,6 +562,33 @@ TEST(RecoveryLoopTest, Rfc9937_6_2_RacksTimerSendsTheFastRetransmit) {
   EXPECT_TRUE(sender.on_ack(ack, Moment{kSecondNs} + 100 * kMicrosecondNs).empty());
   EXPECT_EQ(sender.on_timer(sender.deadline()).size(), 1U);
   EXPECT_EQ(sender.recoveries, 1U);
+}
+
+// A probe that was needless is no sign of reordering.
+TEST(RecoveryLoopTest, Rfc8985_6_2_4_TheProbesDsackDoesNotWidenTheWindow) {
+  AckConfig acks{.delay_ns = 3 * kMillisecondNs, .quick_acks = 0};
+  Loop loop(1, {}, kAlgorithms[0], acks);
+  loop.receiver.timestamps = false;
+  const int64_t before = loop.sender.reorder_window_ns();
+  EXPECT_TRUE(loop.run(100));
+  EXPECT_TRUE(loop.run(100));  // by now the D-SACK has come
+  EXPECT_EQ(loop.sender.probes, 1U);
+  EXPECT_EQ(loop.sender.reorder_window_ns(), before);
+}
+
+// The first of five is lost, the last was probed without need.
+TEST(RecoveryLoopTest, Rfc3708_3_TheProbesDsackUndoesNoRecovery) {
+  Sender sender(kFirst, kAlgorithms[0]);
+  const Moment begin{kSecondNs};
+  sender.write(5 * kMss, begin);
+  sender.on_timer(sender.deadline());
+  EXPECT_EQ(sender.probes, 1U);
+  const SeqRange arrived{kFirst + kMss, kFirst + 5 * kMss};
+  sender.on_ack({kFirst, {arrived}, kNever}, begin + 250 * kMicrosecondNs);
+  EXPECT_EQ(sender.recoveries, 1U);
+  const SeqRange twice{kFirst + 4 * kMss, kFirst + 5 * kMss};
+  sender.on_ack({kFirst, {twice, arrived}, kNever}, begin + 300 * kMicrosecondNs);
+  EXPECT_EQ(sender.undone, 0U);
 }
 
 // Fires the sender's timer until it times out once more; nothing arrives.

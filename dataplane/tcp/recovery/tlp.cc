@@ -23,6 +23,15 @@ void TailLossProbe::on_sent(Seq end, bool again) {
   needs_rtt_ = true;
   end_ = end;
   again_ = again;
+  unclaimed_ = again;
+}
+
+bool TailLossProbe::claims(const std::optional<SeqRange>& dsack) {
+  if (!unclaimed_ || !dsack || dsack->end != end_) {
+    return false;
+  }
+  unclaimed_ = false;
+  return true;
 }
 
 TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {

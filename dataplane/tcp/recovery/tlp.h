@@ -55,6 +55,11 @@ class TailLossProbe {
   };
   Verdict on_ack(const Ack& ack);
 
+  // Whether this D-SACK is of the probe; says so once for each, and also when all else about it is
+  // decided. Such a one tells of no reordering and of no other retransmission, so neither Rack nor
+  // UndoDetector is to hear of it.
+  bool claims(const std::optional<SeqRange>& dsack);
+
   // RTT of a lone segment that was sent once.
   void on_lone_rtt(int64_t rtt_ns, int64_t min_rtt_ns);
   // An RTO of a lone segment was undone: the delay goes up by a step. (Where the probe was needless
@@ -83,6 +88,7 @@ class TailLossProbe {
   uint32_t probing_ : 1 = 0;
   uint32_t again_ : 1 = 0;
   uint32_t needs_rtt_ : 1 = 0;
+  uint32_t unclaimed_ : 1 = 0;  // no D-SACK of it has come
 };
 static_assert(sizeof(TailLossProbe) == 8);
 

@@ -98,6 +98,20 @@ TEST(TlpTest, PeerAckDelayRisesByStepsAndSparesTheLoneSegment) {
   EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
 }
 
+TEST(TlpTest, ClaimsOneDsackOfItsOwn) {
+  const SeqRange twice{kEnd - 100, kEnd};
+  TailLossProbe probe;
+  EXPECT_FALSE(probe.claims(SeqRange{Seq{} - 1, Seq{}}));
+  probe.on_sent(kEnd, false);
+  EXPECT_FALSE(probe.claims(twice));  // new data
+  probe.on_sent(kEnd, true);
+  probe.cancel();
+  EXPECT_FALSE(probe.claims(std::nullopt));
+  EXPECT_FALSE(probe.claims(SeqRange{kEnd - 200, kEnd - 100}));
+  EXPECT_TRUE(probe.claims(twice));
+  EXPECT_FALSE(probe.claims(twice));  // it went out again later
+}
+
 TEST(TlpTest, PeerAckDelayIsWhatIsSeenAndFadesSlowly) {
   TailLossProbe probe;
   probe.on_lone_rtt(20'000, 20'000);
