@@ -237,6 +237,7 @@ class Sender {
       after_rto_ = false;
       congestion_.on_loss(queue_.outstanding_bytes());
       probe_.cancel();
+      probe_at_ = kNever;
       prr_.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
                  congestion_.ssthresh_bytes());
       undo_.begin(una_, nxt_);
