@@ -135,7 +135,7 @@ class Sender {
         });
     EXPECT_FALSE(outcome.invalid || outcome.reneged);
     una_ = later(una_, packet.ack);
-    measure(outcome, lone, now);
+    measure(outcome, lone, echo, now);
     judge_past(outcome, packet);
     if (state_ != State::kOpen && una_ >= recover_) {
       end_recovery();
@@ -191,7 +191,7 @@ class Sender {
   enum class State { kOpen, kRecovery, kLoss };
   bool open() const { return state_ == State::kOpen; }
 
-  void measure(const AckOutcome& outcome, bool lone, Moment now) {
+  void measure(const AckOutcome& outcome, bool lone, Moment echo, Moment now) {
     if (outcome.rtt_ns >= 0) {
       rtt_.sample(outcome.rtt_ns, now);
       rtt_.sample_min(outcome.newest_rtt_ns, now);
@@ -199,6 +199,9 @@ class Sender {
       if (lone) {
         probe_.on_lone_rtt(outcome.rtt_ns, rtt_.min_rtt_ns());
       }
+    } else if (outcome.una_advanced && echo != kNever) {
+      rtt_.sample_by_timestamps(now - echo);
+      probe_.on_rtt_sample();
     }
   }
   void judge_past(AckOutcome& outcome, const AckPacket& packet) {
@@ -597,6 +600,19 @@ void time_out(Sender& sender) {
   for (const uint32_t before = sender.timeouts; sender.timeouts == before;) {
     sender.on_timer(sender.deadline());
   }
+}
+
+TEST(RecoveryLoopTest, Rfc7323_4_1_WithTimestampsTheAckOfARetransmissionEndsTheBackoff) {
+  Sender sender(kFirst, kAlgorithms[0]);
+  sender.write(kMss, {kSecondNs});
+  time_out(sender);
+  time_out(sender);
+  const Moment again = sender.deadline();
+  EXPECT_EQ(sender.on_timer(again).size(), 1U);
+  const Moment now = again + 100 * kMicrosecondNs;
+  sender.on_ack({kFirst + kMss, {}, again}, now);
+  sender.write(kMss, now);
+  EXPECT_LE(sender.deadline(), now + kMillisecondNs);  // a probe; without a sample an RTO of 40 ms
 }
 
 TEST(RecoveryLoopTest, Rfc5681_3_1_ThresholdStaysOnlyForASegmentThatTheTimerHasResent) {
