@@ -86,6 +86,10 @@ Received Interface::done(InterfaceEvent event) {
   return Received::kDone;
 }
 
+Received Interface::unread(Fault fault) {
+  return done(fault == Fault::kUnspoken ? InterfaceEvent::kUnspoken : InterfaceEvent::kMalformed);
+}
+
 // ---- addresses ----
 
 Interface::Local* Interface::local_of(const IpAddress& address) {
@@ -200,7 +204,7 @@ Received Interface::on_icmp(const Packet& packet) {
   const Fault fault = packet.kind == PacketKind::kIcmp ? parse_icmp4(packet.transport(), message)
                                                        : parse_icmp6(packet.transport(), message);
   if (fault != Fault::kNone) {
-    return done(fault == Fault::kUnspoken ? InterfaceEvent::kUnspoken : InterfaceEvent::kMalformed);
+    return unread(fault);
   }
   switch (message.kind) {
     case IcmpKind::kEchoRequest:
@@ -248,8 +252,8 @@ void Interface::echo(const Packet& packet, IcmpMessage message) {
 
 void Interface::on_arp(const Packet& packet, Moment now) {
   ArpPacket arp;
-  if (parse_arp(packet.network(), arp) != Fault::kNone) {
-    done(InterfaceEvent::kMalformed);
+  if (const Fault fault = parse_arp(packet.network(), arp); fault != Fault::kNone) {
+    unread(fault);
     return;
   }
   if (Local* local = local_of(arp.sender_ip); local != nullptr && arp.sender_mac != mac_) {
@@ -290,9 +294,15 @@ void Interface::on_arp(const Packet& packet, Moment now) {
 Received Interface::on_ndp(const Packet& packet, Moment now) {
   Ipv6Packet ip;
   NdpMessage message;
-  if (parse_ipv6(packet.network(), ip) != Fault::kNone ||
-      parse_ndp(ip.header, packet.transport(), message) != Fault::kNone) {
+  if (parse_ipv6(packet.network(), ip) != Fault::kNone) {
     return done(InterfaceEvent::kMalformed);
+  }
+  if (ip.has_fragment_header) {
+    return done(InterfaceEvent::kFragment);  // RFC 6980 5, also of one piece
+  }
+  if (const Fault fault = parse_ndp(ip.header, packet.transport(), message);
+      fault != Fault::kNone) {
+    return unread(fault);
   }
   switch (message.kind) {
     case NdpKind::kNeighborSolicitation:

@@ -131,6 +131,7 @@ class Interface {
   };
 
   Received done(InterfaceEvent event);
+  Received unread(Fault fault);  // what a parser refuses
   Local* local_of(const IpAddress& address);
   bool is_on_link(const IpAddress& address) const;
   bool is_broadcast(const IpAddress& address) const;

@@ -209,6 +209,32 @@ TEST_F(InterfaceTest, WhatCameThroughARouterIsNoNeighborDiscovery) {
   EXPECT_EQ(count(InterfaceEvent::kMalformed), 1U);
 }
 
+TEST_F(InterfaceTest, WhatIsOfAnotherTypeIsUnspokenNotMalformed) {
+  receive(icmp6_frame(kPeer6, kUs6, kNdpHopLimit, {}, [](Room room) {
+    write_ndp(room, {.kind = NdpKind::kNeighborSolicitation, .target = kUs6}, kPeer6, kUs6);
+    room[0] = 137;  // a redirect
+    room[2] -= 2;   // its checksum
+    return size_t{24};
+  }));
+  Frame other = arp_frame(who_has(kUs));
+  other[kEthernetBytes + 7] = 8;  // InARP, RFC 2390
+  receive(other);
+  EXPECT_EQ(count(InterfaceEvent::kUnspoken), 2U);
+  EXPECT_EQ(count(InterfaceEvent::kMalformed), 0U);
+}
+
+// RFC 6980 5: else its rules would hold for the first piece alone.
+TEST_F(InterfaceTest, NeighborDiscoveryInAFragmentIsNone) {
+  Frame frame = ndp_frame(solicitation(kUs6), kPeer6, solicited_node(kUs6));
+  const Frame header = {58, 0, 0, 0, 0, 0, 0, 1};  // the only piece
+  frame.insert(frame.begin() + kEthernetBytes + kIpv6Bytes, header.begin(), header.end());
+  frame[kEthernetBytes + 5] = static_cast<uint8_t>(frame[kEthernetBytes + 5] + header.size());
+  frame[kEthernetBytes + 6] = static_cast<uint8_t>(IpProtocol::kFragment);
+  receive(frame);
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(count(InterfaceEvent::kFragment), 1U);
+}
+
 TEST_F(InterfaceTest, WhoIsNotOnTheLinkIsAnsweredAndNotLearned) {
   NdpMessage question = solicitation(kUs6);
   question.source_link = kTheirs;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "dataplane/tcp/wire/checksum.h"
 #include "dataplane/tcp/wire/ipv4.h"
 #include "dataplane/tcp/wire/ipv6.h"
@@ -104,6 +106,35 @@ TEST(Ipv4Test, CutOffAnywhere) {
   }
 }
 
+// A header with these options, of a multiple of 4 bytes.
+Fault with_options4(std::string_view hex) {
+  const ByteVector options = from_hex(hex);
+  ByteVector bytes = ip_of("tcp4_data");
+  bytes.insert(bytes.begin() + kIpv4Bytes, options.begin(), options.end());
+  bytes[0] = static_cast<uint8_t>(0x45 + options.size() / 4);
+  store16(&bytes[2], static_cast<uint16_t>(bytes.size()));
+  return fault4(bytes);
+}
+
+// RFC 1122 3.2.1.8 e, 3.3.5: loose (131) and strict (137).
+TEST(Ipv4Test, AHostForwardsNoSourceRoutes) {
+  EXPECT_EQ(with_options4("830704c0a8010100"), Fault::kRouting);
+  EXPECT_EQ(with_options4("890704c0a8010100"), Fault::kRouting);
+  EXPECT_EQ(with_options4("01010101830704c0a8010100"), Fault::kRouting);  // behind others
+  EXPECT_EQ(with_options4("830708c0a8010100"), Fault::kNone) << "it is at its end";
+  EXPECT_EQ(with_options4("870704c0a8010100"), Fault::kNone) << "a record of the route";
+}
+
+TEST(Ipv4Test, OptionsThatAreCutOff) {
+  EXPECT_EQ(with_options4("01010100"), Fault::kNone);
+  EXPECT_EQ(with_options4("00830704"), Fault::kNone) << "behind the end nothing counts";
+  EXPECT_EQ(with_options4("94000000"), Fault::kOption);
+  EXPECT_EQ(with_options4("94010000"), Fault::kOption);
+  EXPECT_EQ(with_options4("94050000"), Fault::kOption);
+  EXPECT_EQ(with_options4("01010194"), Fault::kOption);
+  EXPECT_EQ(with_options4("83020000"), Fault::kOption) << "a route without a pointer";
+}
+
 TEST(Ipv4Test, EveryBitOfTheHeaderIsInTheChecksum) {
   const ByteVector good = ip_of("tcp4_ip_options");
   for (size_t bit = 4; bit < 24 * 8; ++bit) {  // the length of the header says what is summed
@@ -174,6 +205,9 @@ TEST(Ipv6Test, ExtensionHeadersAreSteppedOver) {
   EXPECT_EQ(packet.header_bytes, 40U + 48);
   EXPECT_EQ(packet.payload.size(), 21U);
   EXPECT_TRUE(packet.fragment.whole());  // RFC 6946 4: one that is its own only piece
+  EXPECT_TRUE(packet.has_fragment_header);
+  ASSERT_EQ(parse_ipv6(ip_of("tcp6_data"), packet), Fault::kNone);
+  EXPECT_FALSE(packet.has_fragment_header);
 }
 
 TEST(Ipv6Test, Fragments) {
@@ -280,6 +314,35 @@ TEST(Ipv6ExtensionsTest, OptionsThatMustNotBeSkipped) {  // RFC 8200 4.2
     EXPECT_EQ(extensions(first, from_hex("3b00010500000000")), Fault::kExtensionOption);
     EXPECT_EQ(extensions(first, from_hex("3b00000000000005")), Fault::kExtensionOption);
   }
+}
+
+// A header of destination options; all of it is a multiple of 8 bytes.
+Fault with_options6(std::string_view hex) {
+  ByteVector header = {0x3b, static_cast<uint8_t>((2 + hex.size() / 2) / 8 - 1)};
+  const ByteVector options = from_hex(hex);
+  header.insert(header.end(), options.begin(), options.end());
+  return extensions(60, header);
+}
+
+TEST(Ipv6ExtensionsTest, OptionsAreCounted) {  // RFC 8504 5.3
+  std::string options;
+  for (size_t i = 0; i < kExtensionOptionsMax; ++i) {
+    options += "1e00";
+  }
+  EXPECT_EQ(with_options6(options + "010400000000"), Fault::kNone);
+  EXPECT_EQ(with_options6(options + "1e0400000000"), Fault::kExtensions);
+}
+
+TEST(Ipv6ExtensionsTest, PaddingAlignsAndDoesNoMore) {  // RFC 8504 5.3
+  EXPECT_EQ(with_options6("000000000000001e050000000000"), Fault::kNone);
+  EXPECT_EQ(with_options6("00000000000000001e0400000000"), Fault::kExtensions);
+  EXPECT_EQ(with_options6("010500000000001e050000000000"), Fault::kNone);
+  EXPECT_EQ(with_options6("01060000000000001e0400000000"), Fault::kExtensions);
+  EXPECT_EQ(with_options6("01040000000000001e0400000000"), Fault::kExtensions);
+  EXPECT_EQ(with_options6("01040000000000"
+                          "1e00"
+                          "0103000000"),
+            Fault::kNone);
 }
 
 TEST(Ipv6ExtensionsTest, SegmentsLeft) {  // RFC 8200 4.4, RFC 5095

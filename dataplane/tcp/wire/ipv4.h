@@ -1,4 +1,5 @@
-// IPv4 (RFC 791). Options are tolerated and stepped over; none is written.
+// IPv4 (RFC 791). Options are tolerated and stepped over, but for a source route that leads on from
+// here; none is written.
 //
 // Whether an address may stand where it does (a multicast source, a broadcast, our own) is for
 // whoever knows the interface.
@@ -33,8 +34,11 @@ struct Ipv4Packet {
   Bytes payload;            // without what an Ethernet frame is padded with
 };
 
-// kTruncated, kVersion, kHeaderLength, kLength. Looks at the checksum not at all: devices do that,
-// or else ipv4_checksum_ok.
+// Of a header, behind its kIpv4Bytes: kOption, kRouting.
+[[nodiscard]] Fault check_ipv4_options(Bytes options);
+
+// kTruncated, kVersion, kHeaderLength, kLength, kOption, kRouting. Looks at the checksum not at
+// all: devices do that, or else ipv4_checksum_ok.
 [[nodiscard]] inline Fault parse_ipv4(Bytes bytes, Ipv4Packet& out) {
   if (bytes.size() < kIpv4Bytes) {
     return Fault::kTruncated;
@@ -62,6 +66,12 @@ struct Ipv4Packet {
   // Reassembled it would be longer than a datagram can be: the "ping of death".
   if (out.header.fragment.offset + total_bytes > kDatagramBytesMax) {
     return Fault::kLength;
+  }
+  if (out.header_bytes != kIpv4Bytes) [[unlikely]] {
+    const Bytes options = bytes.first(out.header_bytes).subspan(kIpv4Bytes);
+    if (const Fault fault = check_ipv4_options(options); fault != Fault::kNone) {
+      return fault;
+    }
   }
   out.header.traffic_class = {at[1]};
   out.header.ttl = at[8];

@@ -5,22 +5,37 @@
 namespace pollux::tcp {
 namespace {
 
+constexpr uint8_t kPad1 = 0;
+constexpr uint8_t kPadN = 1;
+
 // Of a hop-by-hop or destination options header, without its first two bytes.
 Fault check_options(Bytes options) {
+  size_t count = 0;
+  size_t padding = 0;
   while (!options.empty()) {
-    if (options[0] == 0) {  // Pad1: it alone has no length
-      options = options.subspan(1);
-      continue;
+    size_t bytes = 1;
+    if (options[0] != kPad1) {  // it alone has no length
+      if (options.size() < 2 || options.size() - 2 < options[1]) {
+        return Fault::kExtensionOption;
+      }
+      bytes = 2U + options[1];
     }
-    if (options.size() < 2 || options.size() - 2 < options[1]) {
-      return Fault::kExtensionOption;
+    if (options[0] == kPad1 || options[0] == kPadN) {
+      padding += bytes;
+    } else {
+      padding = 0;
+      ++count;
+    }
+    // RFC 8504 5.3: a packet of nothing but options is work for whoever steps over them.
+    if (count > kExtensionOptionsMax || padding > kExtensionPaddingMax) {
+      return Fault::kExtensions;
     }
     // RFC 8200 4.2: unless the two highest bits are 0, who does not know it drops the packet. None
     // of that kind is known here.
     if (options[0] >> 6 != 0) {
       return Fault::kExtensionOption;
     }
-    options = options.subspan(2U + options[1]);
+    options = options.subspan(bytes);
   }
   return Fault::kNone;
 }
@@ -57,10 +72,13 @@ Fault read_fragment(Bytes header, UpperLayer& upper) {
   }
   const uint16_t offset_and_more = load16(&header[2]);
   const auto offset = static_cast<uint16_t>(offset_and_more & 0xfff8);
-  // RFC 8200 4.5: dropped, if the whole would be longer than a datagram can be.
+  // RFC 8200 4.5: dropped, if the whole would be longer than a datagram can be. (With extension
+  // headers in front of the fragment's it may be by their length, which only whoever puts it
+  // together would know.)
   if (offset + (header.size() - kBytes) > kDatagramBytesMax) {
     return Fault::kLength;
   }
+  upper.has_fragment_header = true;
   upper.fragment = {.id = load32(&header[4]), .offset = offset, .more = (offset_and_more & 1) != 0};
   upper.protocol = static_cast<IpProtocol>(header[0]);
   upper.at += kBytes;

@@ -14,6 +14,9 @@ namespace pollux::tcp {
 inline constexpr size_t kIpv6Bytes = 40;  // the fixed header
 // A packet with more is dropped (kExtensions). Real ones have one or two.
 inline constexpr size_t kExtensionHeadersMax = 8;
+// In one of them: options beside padding, and bytes of padding before each (RFC 8504 5.3).
+inline constexpr size_t kExtensionOptionsMax = 8;
+inline constexpr size_t kExtensionPaddingMax = 7;
 
 struct Ipv6Header {
   IpAddress source;
@@ -30,12 +33,15 @@ struct UpperLayer {
   IpProtocol protocol{};
   size_t at = 0;      // in the payload
   Fragment fragment;  // of a piece: `protocol` and `at` are of what the first piece begins with
+  bool has_fragment_header = false;
 };
 
 struct Ipv6Packet {
   Ipv6Header header;
   size_t header_bytes = 0;  // extension headers included
   Fragment fragment;
+  // Also if it is whole: neighbor discovery must not be believed then (RFC 6980 5).
+  bool has_fragment_header = false;
   Bytes payload;  // without what an Ethernet frame is padded with
 };
 
@@ -83,6 +89,7 @@ constexpr bool is_extension(IpProtocol protocol) {
                 .flow_label = first & 0xfffff};
   out.header_bytes = kIpv6Bytes + upper.at;
   out.fragment = upper.fragment;
+  out.has_fragment_header = upper.has_fragment_header;
   out.payload = payload.subspan(upper.at);
   return Fault::kNone;
 }
