@@ -81,17 +81,4 @@ uint16_t checksum(Bytes bytes) {
   return sum.value();
 }
 
-uint16_t updated_checksum(uint16_t checksum, uint16_t before, uint16_t after) {
-  // HC' = ~(~HC + ~m + m'); the shorter HC' = HC - ~m - m' would make 0 of what has to be 0xffff.
-  return static_cast<uint16_t>(
-      ~Checksum::fold(uint64_t{0xffff} - checksum + 0xffff - before + after));
-}
-
-uint16_t updated_checksum(uint16_t checksum, uint32_t before, uint32_t after) {
-  const uint64_t half = updated_checksum(checksum, static_cast<uint16_t>(before >> 16),
-                                         static_cast<uint16_t>(after >> 16));
-  return updated_checksum(static_cast<uint16_t>(half), static_cast<uint16_t>(before),
-                          static_cast<uint16_t>(after));
-}
-
 }  // namespace pollux::tcp

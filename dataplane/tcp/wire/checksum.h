@@ -1,4 +1,4 @@
-// The internet checksum (RFC 1071): over pieces, over pseudo-headers, and its update (RFC 1624).
+// The internet checksum (RFC 1071): over pieces and over pseudo-headers.
 //
 // Checksums are numbers of the host's order: store16 brings them to the wire. Inside, words are
 // summed as they lie in memory, which gives the same sum with its two bytes swapped (RFC 1071 2 B),
@@ -70,10 +70,5 @@ inline Checksum pseudo_header(const IpAddress& source, const IpAddress& destinat
   sum.add32(bytes);
   return sum;
 }
-
-// What `checksum` becomes when a word that it covers changes (RFC 1624 3, equation 3). The one of
-// 32 bits stands at an even offset.
-uint16_t updated_checksum(uint16_t checksum, uint16_t before, uint16_t after);
-uint16_t updated_checksum(uint16_t checksum, uint32_t before, uint32_t after);
 
 }  // namespace pollux::tcp

@@ -57,9 +57,10 @@ struct Packet {
   uint32_t payload_at;  // of a segment
   uint32_t end;         // of the IP packet; what comes behind is padding of Ethernet
 
+  // Both require a whole Ethernet header: not a fault of Layer::kLink.
   MacAddress destination_mac() const { return load_mac(frame); }
   MacAddress source_mac() const { return load_mac(frame + 6); }
-  // The IP header and all behind it; of kArp all behind the Ethernet header.
+  // The IP packet; of kArp all behind the Ethernet header, padding included.
   Bytes network() const { return piece(network_at, end); }
   // What IP carries: the segment with its header, the message of ICMP, the piece.
   Bytes transport() const { return piece(transport_at, end); }

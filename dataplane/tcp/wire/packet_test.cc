@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string_view>
+
 #include "dataplane/tcp/wire/arp.h"
 #include "dataplane/tcp/wire/icmp.h"
 #include "dataplane/tcp/wire/ipv4.h"
@@ -192,6 +195,12 @@ TEST(PacketTest, EveryFaultHasAName) {
   EXPECT_EQ(fault_name(Fault::kNone), "none");
   EXPECT_EQ(fault_name(Fault::kMappedAddress), "mapped_address");
   EXPECT_EQ(fault_name(Fault::kAddress), "address");
+  std::set<std::string_view> names;
+  for (size_t fault = 0; fault < static_cast<size_t>(Fault::kCount); ++fault) {
+    EXPECT_FALSE(fault_name(static_cast<Fault>(fault)).empty()) << fault;
+    names.insert(fault_name(static_cast<Fault>(fault)));
+  }
+  EXPECT_EQ(names.size(), static_cast<size_t>(Fault::kCount)) << "each its own";
 }
 
 TEST(PacketTest, OfNoFrame) {
