@@ -54,14 +54,16 @@ class TimerWheel {
   static constexpr int64_t kTickNs = int64_t{1} << kTickShift;
 
   // `now`: any moment. Nodes may be moved in memory between calls, indices stay.
-  TimerWheel(Nodes& nodes, Moment now) : nodes_(nodes), tick_((now.ns >> kTickShift) + 1) {
+  TimerWheel(Nodes& nodes, Moment now)
+      : nodes_(nodes), tick_((now.ns >> kTickShift) + 1), next_tick_(tick_) {
     std::fill(std::begin(first_), std::end(first_), kNoIndex);
   }
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
   // Sets or moves the deadline, also of the node that comes up and of others while it does. One
-  // that is past comes up in the next tick. kNever: none, and the node stays filed until it comes
+  // that is past comes up in the tick after the last advance(), or after the one that goes on, and
+  // not while that catches up with time. kNever: none, and the node stays filed until it comes
   // up, unseen; this is the cheap way for a connection that will be armed again.
   void arm(uint32_t index, Moment deadline);
   // No deadline, and nothing of the wheel's in the node: before the connection goes.
@@ -70,7 +72,8 @@ class TimerWheel {
   // Calls due(index) for nodes whose deadline is `now` or before, by ticks in order of time; within
   // a tick the order is not told. Their deadline is kNever then. Touches `nodes_max` nodes at most,
   // those that are only filed again included; the rest is for the next call, and next_deadline()
-  // says that there is some. Returns how many it touched. A `now` before one it had: nothing.
+  // says that there is some. Returns how many it touched. A `now` before one it had: only what a
+  // call before has left.
   template <typename Due>
   size_t advance(Moment now, size_t nodes_max, Due due);
 
@@ -125,6 +128,7 @@ class TimerWheel {
 
   Nodes& nodes_;
   int64_t tick_;                         // all nodes of ticks before it came up, or are in due_
+  int64_t next_tick_;                    // after the last advance(); tick_ is behind it in a call
   uint32_t due_ = kNoIndex;              // the nodes of the last tick, not yet touched
   uint64_t used_words_ = 0;              // a bit per word below that is not 0
   uint64_t words_[kAllSlots / 64] = {};  // a bit per used slot
@@ -134,6 +138,8 @@ class TimerWheel {
 template <TimerNodes Nodes>
 void TimerWheel<Nodes>::arm(uint32_t index, Moment deadline) {
   TimerNode& node = nodes_.timer(index);
+  // The end of the past. A node that were filed in it would come up in each tick caught up with.
+  deadline = std::max(deadline, Moment{next_tick_ << kTickShift});
   node.deadline = deadline;
   if (node.slot != TimerNode::kNotFiled) {
     // Of the tick it is filed for, 32 bits will do: the wheel reaches 2^28 ticks.
@@ -256,6 +262,7 @@ template <TimerNodes Nodes>
 template <typename Due>
 size_t TimerWheel<Nodes>::advance(Moment now, size_t nodes_max, Due due) {
   const int64_t last = now.ns >> kTickShift;
+  next_tick_ = std::max(next_tick_, last + 1);
   size_t touched = 0;
   while (touched < nodes_max) {
     if (due_ != kNoIndex) {
