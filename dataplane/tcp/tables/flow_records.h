@@ -49,6 +49,7 @@ class FlowRecords {
   FlowRecords(SipKey key, size_t capacity)
       : store_{key, std::unique_ptr<Record[]>(new Record[capacity])},
         table_(store_, capacity, capacity) {
+    POLLUX_ASSERT(capacity > 0);
     for (size_t i = capacity; i > 0; --i) {
       chain_free(static_cast<uint32_t>(i - 1));
     }

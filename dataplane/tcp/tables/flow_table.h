@@ -99,10 +99,14 @@ class FlowTable {
   void prefetch_bucket(uint64_t hash) const { prefetch(&bucket_of(hash)); }
   // the second, when the bucket is there: asks for the connections that find would look at.
   void prefetch_entries(uint64_t hash) const;
-  // All three rounds for a burst. `found` gets what find would return; all spans of one length.
+  // All three rounds for a burst. `found` gets what find would return; all spans of one length. It
+  // is good for as long as changes() stays the same: what a packet opens or ends, the ones behind
+  // it in the burst must be looked up for again.
   void find_burst(std::span<const uint64_t> hashes, std::span<const Flow> flows,
                   std::span<uint32_t> found) const;
 
+  // Inserts and erases so far.
+  uint64_t changes() const { return changes_; }
   size_t size() const { return size_; }
   size_t capacity_max() const { return capacity_max_; }
   size_t bytes() const {
@@ -183,6 +187,7 @@ class FlowTable {
   const size_t capacity_max_;
   const unsigned bits_min_;
   size_t size_ = 0;
+  uint64_t changes_ = 0;
   Table table_;
   Table old_;
   size_t moved_ = 2;  // homes of old_ that are in table_
@@ -262,6 +267,7 @@ bool FlowTable<Keys>::insert(uint64_t hash, uint32_t index) {
   }
   place(table_of(hash), hash, index);
   ++size_;
+  ++changes_;
   step();
   return true;
 }
@@ -280,6 +286,7 @@ bool FlowTable<Keys>::erase(uint64_t hash, uint32_t index) {
         bucket.tags[entry] = 0;
         unpass(table, home, at);
         --size_;
+        ++changes_;
         step();
         return true;
       }

@@ -189,6 +189,21 @@ TEST(FlowTableTest, ABurstIsAsOneByOne) {
   }
 }
 
+// What a burst found may be over when its turn comes.
+TEST(FlowTableTest, ChangesAreCounted) {
+  const Connections connections(3);
+  Table table(connections, 2);
+  const uint64_t before = table.changes();
+  ASSERT_TRUE(table.insert(connections.hash(0), 0));
+  ASSERT_TRUE(table.insert(connections.hash(1), 1));
+  EXPECT_EQ(table.changes(), before + 2);
+  EXPECT_FALSE(table.insert(connections.hash(2), 2));
+  EXPECT_FALSE(table.erase(connections.hash(2), 2));
+  EXPECT_EQ(table.changes(), before + 2) << "nothing happened";
+  ASSERT_TRUE(table.erase(connections.hash(0), 0));
+  EXPECT_EQ(table.changes(), before + 3);
+}
+
 struct Chance {
   uint64_t seed;
   uint64_t hash_mask;
