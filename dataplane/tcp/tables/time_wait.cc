@@ -68,6 +68,17 @@ bool TimeWaitTable::may_reopen(const TimeWaitRecord& record, const TimeWaitSegme
   return syn.seq >= record.receive_next;  // RCV.NXT - 1, his FIN, is the last number he used
 }
 
+// In 8 bits, which are round after 69 s: an old ACK may then keep back a new one, once in a while.
+TimeWaitAction TimeWaitTable::limited_ack(TimeWaitRecord& record, Moment now) {
+  const auto unit = static_cast<uint8_t>(now.ns / kAckGapNs);
+  if (record.acked && static_cast<uint8_t>(unit - record.acked_at) < 2) {
+    return TimeWaitAction::kDrop;
+  }
+  record.acked = true;
+  record.acked_at = unit;
+  return TimeWaitAction::kAck;
+}
+
 TimeWaitAction TimeWaitTable::on_segment(TimeWaitRecord& record, const TimeWaitSegment& segment,
                                          Moment now) {
   if (segment.rst) {
@@ -80,14 +91,16 @@ TimeWaitAction TimeWaitTable::on_segment(TimeWaitRecord& record, const TimeWaitS
   if (!segment.ack) {
     return TimeWaitAction::kDrop;
   }
+  if (record.timestamps && !segment.timestamp) {
+    return TimeWaitAction::kDrop;  // RFC 7323 3.2: each segment of such a connection has one
+  }
   // RFC 7323 5.3 R1 (PAWS): an old duplicate is acknowledged and does nothing else.
-  if (record.timestamps && segment.timestamp &&
-      timestamp_after(record.peer_timestamp, *segment.timestamp)) {
-    return TimeWaitAction::kAck;
+  if (record.timestamps && timestamp_after(record.peer_timestamp, *segment.timestamp)) {
+    return limited_ack(record, now);
   }
   const bool repeats_fin = segment.fin && segment.seq + segment.bytes == record.receive_next;
   const bool empty_in_order = segment.bytes == 0 && segment.seq == record.receive_next;
-  if ((repeats_fin || empty_in_order) && record.timestamps && segment.timestamp) {
+  if ((repeats_fin || empty_in_order) && record.timestamps) {
     record.peer_timestamp = *segment.timestamp;  // RFC 7323 4.3 (2)
   }
   if (empty_in_order) {
@@ -99,7 +112,7 @@ TimeWaitAction TimeWaitTable::on_segment(TimeWaitRecord& record, const TimeWaitS
     queue_.remove(index, records_.at());
     wait(index, now);
   }
-  return TimeWaitAction::kAck;  // RFC 9293 3.10.7.4, first: what is not acceptable is answered
+  return limited_ack(record, now);  // RFC 9293 3.10.7.4, first: what is not acceptable is answered
 }
 
 size_t TimeWaitTable::advance(Moment now, size_t records_max) {

@@ -49,7 +49,9 @@ struct alignas(64) TimeWaitRecord {
   uint32_t next = kNoIndex;
   uint32_t prev = kNoIndex;
   uint16_t window = 0;
-  bool timestamps = false;
+  bool timestamps : 1 = false;
+  bool acked : 1 = false;
+  uint8_t acked_at = 0;  // when, in units of kAckGapNs
 
   TimeWaitState state() const {
     return {send_next, receive_next, peer_timestamp, window, timestamps};
@@ -59,7 +61,7 @@ static_assert(sizeof(TimeWaitRecord) == 64);
 
 enum class TimeWaitAction {
   kDrop,    // nothing is to be done
-  kAck,     // send an ACK of the record's state, if the limit of such ACKs allows
+  kAck,     // send an ACK of the record's state; the limit of such ACKs allows it
   kReopen,  // the SYN begins a new connection; erase the record, and see isn_min
 };
 
@@ -81,8 +83,11 @@ class TimeWaitTable {
   void erase(TimeWaitRecord& record);
 
   // RFC 9293 3.10.7.4 for the state TIME-WAIT, with RFC 6191 for SYNs and RFC 1337 for RSTs. The
-  // peer's FIN that comes again begins the 2 MSL anew.
+  // peer's FIN that comes again begins the 2 MSL anew. A record has kAck for one segment in one to
+  // two kAckGapNs: two peers who each find the other out of the window would never stop.
   TimeWaitAction on_segment(TimeWaitRecord& record, const TimeWaitSegment& segment, Moment now);
+
+  static constexpr int64_t kAckGapNs = int64_t{1} << 28;  // 0.27 s
 
   // The least ISN of a new connection in place of this one, above all numbers that it used (RFC
   // 9293 3.6.1) and away from those that old ACKs may say. Take later(this, initial_seq).
@@ -101,6 +106,7 @@ class TimeWaitTable {
  private:
   static constexpr uint32_t kIsnAhead = 1 << 16;
 
+  static TimeWaitAction limited_ack(TimeWaitRecord& record, Moment now);
   static bool may_reopen(const TimeWaitRecord& record, const TimeWaitSegment& syn);
   void wait(uint32_t index, Moment now);
 

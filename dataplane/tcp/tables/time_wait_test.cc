@@ -113,12 +113,16 @@ TEST_P(TimeWaitSegmentTest, TheSameFinBeginsAnew) {
 // RFC 9293 3.10.7.4, first.
 TEST_P(TimeWaitSegmentTest, WhatIsNotAcceptableIsAcknowledged) {
   begin(false);
-  EXPECT_EQ(segment({.seq = receive_next_ - 500, .bytes = 100, .ack = true}), Action::kAck);
-  EXPECT_EQ(segment({.seq = receive_next_ - 1, .ack = true}), Action::kAck);  // a keepalive
-  EXPECT_EQ(segment({.seq = receive_next_, .bytes = 10, .ack = true}), Action::kAck);
-  EXPECT_EQ(segment({.seq = receive_next_, .bytes = 1, .syn = true, .ack = true}), Action::kAck);
-  EXPECT_EQ(segment({.seq = receive_next_, .ack = true}), Action::kDrop);  // an ACK in order
-  EXPECT_EQ(segment({.seq = receive_next_, .bytes = 10}), Action::kDrop);  // without ACK
+  const auto answer = [this](const TimeWaitSegment& what) {
+    now_ = now_ + kSecondNs;  // so that no limit holds
+    return segment(what);
+  };
+  EXPECT_EQ(answer({.seq = receive_next_ - 500, .bytes = 100, .ack = true}), Action::kAck);
+  EXPECT_EQ(answer({.seq = receive_next_ - 1, .ack = true}), Action::kAck);  // a keepalive
+  EXPECT_EQ(answer({.seq = receive_next_, .bytes = 10, .ack = true}), Action::kAck);
+  EXPECT_EQ(answer({.seq = receive_next_, .bytes = 1, .syn = true, .ack = true}), Action::kAck);
+  EXPECT_EQ(answer({.seq = receive_next_, .ack = true}), Action::kDrop);  // an ACK in order
+  EXPECT_EQ(answer({.seq = receive_next_, .bytes = 10}), Action::kDrop);  // without ACK
 }
 
 // RFC 7323 5.3 R1, and 4.3 for what is echoed.
@@ -132,13 +136,57 @@ TEST_P(TimeWaitSegmentTest, OldTimestampsAreAcknowledgedAndNewOnesKept) {
   EXPECT_EQ(table_.next_deadline(), due);
   EXPECT_EQ(record_->peer_timestamp, 0x7fffffffU);
   repeated.timestamp = 0x80000001;
+  now_ = now_ + kSecondNs;
   EXPECT_EQ(segment(repeated), Action::kAck);
   EXPECT_GT(table_.next_deadline(), due);
   EXPECT_EQ(record_->peer_timestamp, 0x80000001U);
   EXPECT_EQ(syn(1, 0x80000000), Action::kDrop);
+  now_ = now_ + kSecondNs;
   EXPECT_EQ(segment({.seq = receive_next_ + 9, .ack = true, .timestamp = 0x80000009}),
             Action::kAck);
   EXPECT_EQ(record_->peer_timestamp, 0x80000001U);  // a blind one moves nothing
+}
+
+// RFC 7323 3.2: of a connection with timestamps each segment has one, but for RSTs; SYNs are judged
+// by RFC 6191.
+TEST_P(TimeWaitSegmentTest, WithoutItsTimestampASegmentIsDropped) {
+  begin(true);
+  const Moment due = table_.next_deadline();
+  now_ = now_ + kSecondNs;
+  EXPECT_EQ(segment(fin(0)), Action::kDrop);
+  EXPECT_EQ(segment({.seq = receive_next_ - 500, .bytes = 100, .ack = true}), Action::kDrop);
+  EXPECT_EQ(segment({.seq = receive_next_, .bytes = 1, .syn = true, .ack = true}), Action::kDrop);
+  EXPECT_EQ(table_.next_deadline(), due);
+}
+
+// Two peers who both think that the other is out of the window would go on for ever.
+TEST_P(TimeWaitSegmentTest, AcksAreLimited) {
+  begin(false);
+  int acks = 0;
+  Moment last = now_ - kSecondNs;
+  for (const Moment end = now_ + 100 * kSecondNs; now_ < end; now_ = now_ + kMillisecondNs) {
+    if (segment({.seq = receive_next_ - 1, .ack = true}) == Action::kAck) {
+      EXPECT_GE(now_ - last, TimeWaitTable::kAckGapNs);
+      last = now_;
+      ++acks;
+    }
+  }
+  EXPECT_GE(acks, 100);
+  EXPECT_LE(acks, 400);
+}
+
+// The limit is the answer's; what the segment says counts all the same.
+TEST_P(TimeWaitSegmentTest, AFinOverTheLimitBeginsAnew) {
+  begin(false);
+  EXPECT_EQ(segment(fin(0)), Action::kAck);
+  const Moment due = table_.next_deadline();
+  now_ = now_ + 5 * kMillisecondNs;
+  EXPECT_EQ(segment(fin(0)), Action::kDrop);
+  EXPECT_GT(table_.next_deadline(), due);
+}
+
+TEST(TimeWaitDeathTest, WithoutARecordThereIsNoTable) {
+  EXPECT_DEATH(TimeWaitTable(kKey, {.capacity = 0}), "capacity > 0");
 }
 
 TEST(TimeWaitTest, KeepsTheStateForTwoMsl) {
@@ -207,7 +255,7 @@ TEST(TimeWaitTest, AgreesWithAList) {
       } else if (what == 1) {
         ASSERT_EQ(record->receive_next, Seq{number});
         const TimeWaitSegment fin{.seq = Seq{number} - 1, .bytes = 1, .ack = true, .fin = true};
-        ASSERT_EQ(table.on_segment(*record, fin, now), Action::kAck);
+        ASSERT_NE(table.on_segment(*record, fin, now), Action::kReopen);
         oracle.erase(same);
         oracle.push_back({number, now + kSecondNs});
       } else if (what == 2) {
