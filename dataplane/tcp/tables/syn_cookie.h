@@ -56,7 +56,7 @@ class SynCookies {
   Check check(const Flow& flow, Seq peer_isn, Seq cookie, std::optional<uint32_t> echoed,
               Moment now) const;
 
-  // TSval of a SYN-ACK with a cookie: at most 64 ticks before `timestamp`, the true one.
+  // TSval of a SYN-ACK with a cookie: at most 63 ticks before `timestamp`, the true one.
   static uint32_t timestamp_with(uint32_t timestamp, const SynOptions& options);
 
  private:

@@ -35,6 +35,17 @@ void SynTable::erase(SynEntry& entry) {
   entries_.release(index);
 }
 
+bool SynTable::is_repeated(SynEntry& entry, Seq isn, std::optional<uint32_t> timestamp) {
+  if (isn != entry.peer_isn) {
+    return false;
+  }
+  // They wrap as sequence numbers do (RFC 7323 5.2).
+  if (entry.timestamps && timestamp && Seq{*timestamp} > Seq{entry.peer_timestamp}) {
+    entry.peer_timestamp = *timestamp;
+  }
+  return true;
+}
+
 void SynTable::wait(uint32_t index, Moment now) {
   SynEntry& entry = entries_[index];
   entry.due = clock_.tick_of(now + (config_.timeout_ns << entry.retransmits));

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "dataplane/tcp/tables/flow_records.h"
 #include "dataplane/tcp/tables/index_list.h"
@@ -66,10 +67,17 @@ class SynTable {
   // The entry, or null. It is good until it is erased or expires.
   SynEntry* find(uint64_t hash, const Flow& flow);
   // For a SYN whose SYN-ACK goes out now. Null if all entries are taken. Requires that there is
-  // none of this flow; a SYN that comes again is answered from its entry.
+  // none of this flow.
   SynEntry* insert(uint64_t hash, const Flow& flow, Seq peer_isn, Seq our_isn,
                    const SynOptions& options, uint32_t peer_timestamp, Moment now);
   void erase(SynEntry& entry);
+
+  // Whether a SYN of the entry's flow is the one that made it, come again: then it is answered from
+  // the entry, which takes the timestamp if that is a later one. If not, its sender has begun anew,
+  // or somebody forges; that is answered by a cookie, and the entry stays for whoever it is of.
+  static bool is_repeated(SynEntry& entry, Seq isn, std::optional<uint32_t> timestamp);
+  // Whether a SEG.ACK is that of the entry's SYN-ACK. If not, it may be a cookie's, of this flow.
+  static bool is_acknowledged(const SynEntry& entry, Seq ack) { return ack == entry.our_isn + 1; }
 
   // More than half are taken: answer new SYNs by cookies.
   bool under_pressure() const { return entries_.size() > entries_.capacity() / 2; }

@@ -116,6 +116,51 @@ TEST(SynTableTest, AnEntryMayGoWhenItIsToBeSentAgain) {
   EXPECT_NE(insert(table, 1, Moment{0}), nullptr);
 }
 
+// RFC 7323 4.3: what is echoed is of the last SYN.
+TEST(SynTableTest, ASynAgainIsEchoedUnlessItIsAnOldOne) {
+  SynTable table(kKey, {.capacity = 8});
+  const SynOptions options{.timestamps = true};
+  SynEntry& entry =
+      *table.insert(hash_of(1), flow_of(1), Seq{7}, Seq{8}, options, 0x7fffffff, Moment{0});
+  EXPECT_TRUE(SynTable::is_repeated(entry, Seq{7}, 0x80000001));
+  EXPECT_EQ(entry.peer_timestamp, 0x80000001U);
+  EXPECT_TRUE(SynTable::is_repeated(entry, Seq{7}, 0x80000000));
+  EXPECT_TRUE(SynTable::is_repeated(entry, Seq{7}, {}));
+  EXPECT_EQ(entry.peer_timestamp, 0x80000001U);
+  SynEntry& without = *insert(table, 2, Moment{0});
+  EXPECT_TRUE(SynTable::is_repeated(without, Seq{2}, 99));
+  EXPECT_EQ(without.peer_timestamp, 6U) << "they are not in use";
+}
+
+// A host that began anew, or a forger: the entry is not its, and stays.
+TEST(SynTableTest, ASynOfAnotherNumberIsNotTheEntrys) {
+  SynTable table(kKey, {.capacity = 8});
+  SynEntry& entry = *table.insert(hash_of(1), flow_of(1), Seq{7}, Seq{8},
+                                  SynOptions{.timestamps = true}, 5, Moment{0});
+  EXPECT_FALSE(SynTable::is_repeated(entry, Seq{9}, 6));
+  EXPECT_EQ(entry.peer_timestamp, 5U);
+  EXPECT_EQ(entry.peer_isn, Seq{7});
+}
+
+// An ACK of another number may be that of a cookie, made for this flow before there was an entry.
+TEST(SynTableTest, AnAckOfAnotherNumberIsNotTheEntrys) {
+  SynTable table(kKey, {.capacity = 8});
+  const SynEntry& entry = *insert(table, 1, Moment{0});
+  EXPECT_TRUE(SynTable::is_acknowledged(entry, entry.our_isn + 1));
+  EXPECT_FALSE(SynTable::is_acknowledged(entry, entry.our_isn));
+  EXPECT_FALSE(SynTable::is_acknowledged(entry, entry.our_isn + 2));
+}
+
+// RFC 9293 3.7.1.
+TEST(SynTableTest, TheDefaultMssIsThatOfTheVersion) {
+  EXPECT_EQ(SynOptions::default_mss(IpAddress::v4(1)), 536);
+  EXPECT_EQ(SynOptions::default_mss(*IpAddress::parse("2001:db8::1")), 1220);
+}
+
+TEST(SynTableDeathTest, WithoutAnEntryThereIsNoTable) {
+  EXPECT_DEATH(SynTable(kKey, {.capacity = 0}), "capacity > 0");
+}
+
 // Against a map of deadlines.
 TEST(SynTableTest, AgreesWithAMap) {
   struct Expected {
