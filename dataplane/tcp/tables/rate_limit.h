@@ -4,8 +4,9 @@
 // A limit that many share is a channel: who uses it up learns from his own answers whether somebody
 // else was answered, and so what a foreign connection expects (CVE-2016-5696: challenge ACKs;
 // CVE-2020-25705: ICMP). So the limits that answer are those of one connection or of one group of
-// addresses by keyed hash; that of the core stands far above them, for its own protection; and all
-// intervals are random about their mean, so that the number of answers in a time is not known.
+// addresses by keyed hash; that of all connections of a core stands far above them, for its own
+// protection; and all intervals are random about their mean, so that the number of answers in a
+// time is not known.
 //
 // A bucket is a virtual schedule (GCRA, ITU-T I.371): one moment, at which it will be full again.
 // Belongs to one core.
@@ -83,17 +84,14 @@ class ConnectionLimiter {
 };
 
 // Answers where there is no connection: by the address they go to, of IPv6 by its /64, of which one
-// host has all. Addresses share 1024 buckets by keyed hash.
+// host has all. Addresses share 1024 buckets by keyed hash, so a core sends at most 1024 times what
+// one address gets, and needs no limit of its own, which a few addresses could use up for all.
 class AddressLimiter {
  public:
-  struct Config {
-    RateLimit address;
-    RateLimit core;
-  };
-  static constexpr Config kResets = {{10 * kMillisecondNs, 100}, {20 * kMicrosecondNs, 5000}};
-  static constexpr Config kIcmp = {{100 * kMillisecondNs, 10}, {kMillisecondNs, 200}};
+  static constexpr RateLimit kResets{10 * kMillisecondNs, 100};
+  static constexpr RateLimit kIcmp{100 * kMillisecondNs, 10};
 
-  AddressLimiter(SipKey key, const Config& config) : config_(config), key_(key), jitter_(key) {}
+  AddressLimiter(SipKey key, const RateLimit& limit) : limit_(limit), key_(key), jitter_(key) {}
 
   // Whether to answer; then it is counted.
   bool allow(const IpAddress& remote, Moment now);
@@ -101,10 +99,9 @@ class AddressLimiter {
   static constexpr size_t kBuckets = 1024;
 
  private:
-  const Config config_;
+  const RateLimit limit_;
   const SipKey key_;
   Jitter jitter_;
-  TokenBucket core_;
   std::array<TokenBucket, kBuckets> addresses_;
 };
 
