@@ -12,10 +12,8 @@
 // a burst is looked up in three rounds: ask for buckets, ask for connections, compare.
 //
 // Memory: 8 bytes a connection when it is about to grow, 16 after it has, 32 before it shrinks; the
-// old one besides while it is moved. Belongs to one core.
+// old one besides while it is moved and, from then on, given back. Belongs to one core.
 #pragma once
-
-#include <immintrin.h>
 
 #include <bit>
 #include <concepts>
@@ -25,6 +23,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/tcp/tables/flow_buckets.h"
 #include "dataplane/tcp/tables/index_list.h"
 #include "dataplane/tcp/wire/address.h"
 #include "src/base/assert.h"
@@ -53,24 +52,6 @@ inline bool same_flow(const Flow& a, const Flow& b) {
           static_cast<unsigned>(a.remote_port ^ b.remote_port)) == 0;
 }
 
-// A cache line of entries. Free ones have the tag 0.
-struct alignas(64) FlowBucket {
-  static constexpr unsigned kEntries = 10;
-
-  uint16_t tags[kEntries];
-  uint32_t passed;  // entries of this home or of one before that stand in a bucket after this one
-  uint32_t indices[kEntries];
-
-  // The entries with this tag, two bits each, of which the lower is set.
-  unsigned match(uint16_t tag) const {
-    const __m256i line = _mm256_load_si256(reinterpret_cast<const __m256i*>(tags));
-    const __m256i same = _mm256_cmpeq_epi16(line, _mm256_set1_epi16(static_cast<short>(tag)));
-    return static_cast<unsigned>(_mm256_movemask_epi8(same)) & kEachEntry;
-  }
-  static constexpr unsigned kEachEntry = 0x55555;
-};
-static_assert(sizeof(FlowBucket) == 64 && offsetof(FlowBucket, tags) == 0);
-
 template <FlowKeys Keys>
 class FlowTable {
  public:
@@ -79,8 +60,7 @@ class FlowTable {
   FlowTable(const Keys& keys, size_t capacity_max, size_t capacity_min = 0)
       : keys_(keys), capacity_max_(capacity_max), bits_min_(bits_for(capacity_min)) {
     POLLUX_ASSERT(capacity_min <= capacity_max && capacity_max <= size_t{1} << 31);
-    table_ = make(bits_min_);
-    clear_to(table_, table_.count());
+    table_ = make(bits_min_, /*resident=*/true);
   }
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
@@ -109,11 +89,9 @@ class FlowTable {
   uint64_t changes() const { return changes_; }
   size_t size() const { return size_; }
   size_t capacity_max() const { return capacity_max_; }
-  size_t bytes() const {
-    return (table_.count() + (moving() ? old_.count() : 0)) * sizeof(FlowBucket);
-  }
+  size_t bytes() const { return table_.buckets.bytes() + old_.buckets.bytes() + leaving_.bytes(); }
   // Whether some homes are still in the old table; for tests.
-  bool moving() const { return old_.buckets != nullptr; }
+  bool moving() const { return old_.buckets.bytes() != 0; }
 
   // Checks all places and counts, for tests. Asserts.
   void check() const;
@@ -124,9 +102,8 @@ class FlowTable {
   static constexpr unsigned kBitsMin = 2;
 
   struct Table {
-    std::unique_ptr<FlowBucket[]> buckets;
+    FlowBuckets buckets;
     unsigned shift = 63;  // home = hash >> shift
-    size_t cleared = 0;   // buckets that mean something; the others' memory is as it came
 
     size_t count() const { return size_t{1} << (64 - shift); }
     size_t home(uint64_t hash) const { return hash >> shift; }
@@ -140,16 +117,8 @@ class FlowTable {
     }
     return bits;
   }
-  static Table make(unsigned bits) {
-    return {std::unique_ptr<FlowBucket[]>(new FlowBucket[size_t{1} << bits]), 64 - bits, 0};
-  }
-  // Memory is cleared as the move gets there: megabytes at once would be a stall.
-  static void clear_to(Table& table, size_t end) {
-    if (end > table.cleared) {
-      std::memset(static_cast<void*>(&table.buckets[table.cleared]), 0,
-                  (end - table.cleared) * sizeof(FlowBucket));
-      table.cleared = end;
-    }
+  static Table make(unsigned bits, bool resident) {
+    return {FlowBuckets(size_t{1} << bits, resident), 64 - bits};
   }
   static uint16_t tag_of(uint64_t hash) {
     const auto tag = static_cast<uint16_t>(hash);
@@ -190,7 +159,8 @@ class FlowTable {
   uint64_t changes_ = 0;
   Table table_;
   Table old_;
-  size_t moved_ = 2;  // homes of old_ that are in table_
+  size_t moved_ = 2;     // homes of old_ that are in table_
+  FlowBuckets leaving_;  // of the last move, given back slice by slice, long before the next
 };
 
 template <FlowKeys Keys>
@@ -247,7 +217,6 @@ void FlowTable<Keys>::find_burst(std::span<const uint64_t> hashes, std::span<con
 template <FlowKeys Keys>
 void FlowTable<Keys>::place(Table& table, uint64_t hash, uint32_t index) {
   for (size_t at = table.home(hash);; at = table.next(at)) {
-    clear_to(table, at + 1);
     FlowBucket& bucket = table.buckets[at];
     const unsigned free = bucket.match(0);
     if (free != 0) [[likely]] {
@@ -306,6 +275,9 @@ bool FlowTable<Keys>::erase(uint64_t hash, uint32_t index) {
 template <FlowKeys Keys>
 void FlowTable<Keys>::step() {
   const unsigned bits = 64 - table_.shift;
+  if (leaving_.bytes() != 0) [[unlikely]] {
+    leaving_.give_back_slice();
+  }
   if (moving()) {
     move_home();
   } else if (size_ > table_.count() * kGrowFill) {
@@ -318,7 +290,7 @@ void FlowTable<Keys>::step() {
 template <FlowKeys Keys>
 void FlowTable<Keys>::begin_move(unsigned bits) {
   old_ = std::move(table_);
-  table_ = make(bits);
+  table_ = make(bits, /*resident=*/false);
   moved_ = 0;
 }
 
@@ -332,7 +304,6 @@ void FlowTable<Keys>::move_home() {
     }
   }
   prefetch(&old_.buckets[old_.next(old_.next(home))]);
-  clear_to(table_, homes_from(home + 1));
   size_t at = home;
   for (size_t left = old_.count(); left > 0; --left) {
     FlowBucket& bucket = old_.buckets[at];
@@ -352,7 +323,7 @@ void FlowTable<Keys>::move_home() {
     at = old_.next(at);
   }
   if (++moved_ == old_.count()) {
-    POLLUX_ASSERT(table_.cleared == table_.count());
+    leaving_ = std::move(old_.buckets);
     old_ = {};
     moved_ = 2;
   }
@@ -362,7 +333,7 @@ template <FlowKeys Keys>
 void FlowTable<Keys>::check(const Table& table, size_t first_home, size_t last_home,
                             size_t& entries) const {
   const auto passed = std::make_unique<uint32_t[]>(table.count());
-  for (size_t at = 0; at < table.cleared; ++at) {
+  for (size_t at = 0; at < table.count(); ++at) {
     for (unsigned entry = 0; entry < FlowBucket::kEntries; ++entry) {
       const FlowBucket& bucket = table.buckets[at];
       if (bucket.tags[entry] == 0) {
@@ -378,7 +349,7 @@ void FlowTable<Keys>::check(const Table& table, size_t first_home, size_t last_h
       ++entries;
     }
   }
-  for (size_t at = 0; at < table.cleared; ++at) {
+  for (size_t at = 0; at < table.count(); ++at) {
     POLLUX_ASSERT(passed[at] == table.buckets[at].passed);
   }
 }
