@@ -75,7 +75,8 @@ class Device {
   // The same for its whole life.
   virtual const DeviceCaps& caps() const = 0;
 
-  // What came, in its order; returns how many.
+  // What came, in its order; returns how many. For us, for everybody, and for all groups, since the
+  // solicited-node groups of our addresses (RFC 4291 2.7.1) are not told; more does no harm.
   virtual size_t receive(std::span<RxFrame> frames) = 0;
   virtual void release(std::span<const RxFrame> frames) = 0;
 

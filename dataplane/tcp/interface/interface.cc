@@ -124,9 +124,18 @@ bool Interface::is_broadcast(const IpAddress& address) const {
          });
 }
 
-bool Interface::is_possible_source(const IpAddress& address) const {
-  return !address.is_unspecified() && !address.is_multicast() && !address.is_loopback() &&
-         !is_broadcast(address) && !is_ours(address);
+bool Interface::is_ndp_destination(const IpAddress& address) const {
+  return address == kAllNodes || std::ranges::any_of(locals_, [&](const Local& local) {
+           const IpAddress& ours = local.prefix.address;
+           return address == ours || (!ours.is_v4() && address == solicited_node(ours));
+         });
+}
+
+bool Interface::is_other_host(const IpAddress& address) const {
+  // RFC 1122 3.2.1.3: 0.0.0.0/8 is for who does not know his network yet.
+  const bool is_of_no_network = address.is_v4() && address.v4() >> 24 == 0;
+  return !is_of_no_network && !address.is_unspecified() && !address.is_multicast() &&
+         !address.is_loopback() && !is_broadcast(address) && !is_ours(address);
 }
 
 // RFC 6724 5, as far as it matters for two scopes: a link-local address for a link-local target,
@@ -158,9 +167,15 @@ Received Interface::receive(const Packet& packet, bool checksums_ok, Moment now)
   if (packet.source_mac() == mac_) {
     return done(InterfaceEvent::kOwnFrame);
   }
+  if (!is_other_link(packet.source_mac())) {
+    return done(InterfaceEvent::kBadSource);
+  }
   // A tag with the id 0 has only a priority.
   if ((packet.tagged ? packet.vlan.id() : 0) != (vlan_ ? vlan_->id() : 0)) {
     return done(InterfaceEvent::kVlan);
+  }
+  if (packet.destination_mac() != mac_ && !packet.destination_mac().is_group()) {
+    return done(InterfaceEvent::kNotOurs);
   }
   switch (packet.kind) {
     case PacketKind::kArp:
@@ -193,7 +208,7 @@ Received Interface::on_ip(const Packet& packet, bool checksums_ok, Moment now) {
   if (packet.destination_mac() != mac_ || !is_ours(packet.flow.local)) {
     return done(InterfaceEvent::kNotOurs);
   }
-  if (!is_possible_source(packet.flow.remote)) {
+  if (!is_other_host(packet.flow.remote)) {
     return done(InterfaceEvent::kBadSource);
   }
   return packet.kind == PacketKind::kTcp ? Received::kSegment : on_icmp(packet);
@@ -213,13 +228,14 @@ Received Interface::on_icmp(const Packet& packet) {
     case IcmpKind::kEchoReply:
       return done(InterfaceEvent::kUnspoken);
     default:
-      return on_error(message);
+      return on_error(packet, message);
   }
 }
 
-Received Interface::on_error(const IcmpMessage& message) {
+Received Interface::on_error(const Packet& packet, const IcmpMessage& message) {
   const std::optional<QuotedSegment> segment = parse_quoted_segment(message.body);
-  if (!segment || !is_ours(segment->flow.local)) {
+  // It is sent to who sent the segment.
+  if (!segment || segment->flow.local != packet.flow.local) {
     return done(InterfaceEvent::kUnspoken);
   }
   error_ = {.message = message, .segment = *segment};
@@ -230,7 +246,8 @@ void Interface::echo(const Packet& packet, IcmpMessage message) {
   message.kind = IcmpKind::kEchoReply;
   const IpAddress& to = packet.flow.remote;
   const size_t bytes = kIcmpBytes + message.body.size();
-  if (header_bytes(to) + bytes > kTxHeadBytes) {
+  const size_t all_bytes = header_bytes(to) + bytes;
+  if (all_bytes > kTxHeadBytes || all_bytes - ethernet_bytes_ > mtu_) {
     done(InterfaceEvent::kNoRoom);
     return;
   }
@@ -256,7 +273,11 @@ void Interface::on_arp(const Packet& packet, Moment now) {
     unread(fault);
     return;
   }
-  if (Local* local = local_of(arp.sender_ip); local != nullptr && arp.sender_mac != mac_) {
+  if (!is_other_link(arp.sender_mac)) {
+    done(InterfaceEvent::kBadSource);
+    return;
+  }
+  if (Local* local = local_of(arp.sender_ip); local != nullptr) {
     return on_conflict(*local, now);
   }
   const bool for_us = is_ours(arp.target_ip);
@@ -275,10 +296,6 @@ void Interface::on_arp(const Packet& packet, Moment now) {
   }
   if (names_itself) {
     resolved_ |= neighbors_.on_solicited_by(arp.sender_ip, arp.sender_mac, now);
-  }
-  if (arp.sender_mac.is_group()) {
-    done(InterfaceEvent::kBadSource);
-    return;
   }
   if (send_arp(arp.sender_mac, {.operation = ArpOperation::kReply,
                                 .sender_mac = mac_,
@@ -304,6 +321,14 @@ Received Interface::on_ndp(const Packet& packet, Moment now) {
       fault != Fault::kNone) {
     return unread(fault);
   }
+  if (!is_ndp_destination(packet.flow.local)) {
+    return done(InterfaceEvent::kNotOurs);
+  }
+  for (const std::optional<MacAddress>& link : {message.source_link, message.target_link}) {
+    if (link && !is_other_link(*link)) {
+      return done(InterfaceEvent::kBadSource);
+    }
+  }
   switch (message.kind) {
     case NdpKind::kNeighborSolicitation:
       on_solicitation(packet, message, now);
@@ -328,7 +353,7 @@ void Interface::on_solicitation(const Packet& packet, const NdpMessage& message,
   if (is_probe && local->state == AddressState::kTentative) {
     return on_conflict(*local, now);  // RFC 4862 5.4.3: both of us are about to take it
   }
-  if (local->state != AddressState::kUsable || (!is_probe && !is_possible_source(from))) {
+  if (local->state != AddressState::kUsable || (!is_probe && !is_other_host(from))) {
     done(InterfaceEvent::kBadSource);
     return;
   }
@@ -368,13 +393,6 @@ void Interface::start(Moment now) {
     local.deadline = now;
     if (local.prefix.address.is_v4()) {
       local.state = AddressState::kUsable;
-    } else {
-      // RFC 4862 5.4.2: from no address, to who listens for this one.
-      const IpAddress group = solicited_node(local.prefix.address);
-      send_ndp(multicast_mac(group),
-               {.kind = NdpKind::kNeighborSolicitation, .target = local.prefix.address},
-               IpAddress{}, group);
-      local.deadline = now + kTentativeNs;
     }
   }
   for (const std::optional<IpAddress>& gateway : {gateway_v4_, gateway_v6_}) {
@@ -394,31 +412,42 @@ void Interface::on_conflict(Local& local, Moment now) {
   done(InterfaceEvent::kConflict);
   // RFC 5227 2.4 c: a host that must keep its address says so, but not in a fight without end.
   if (local.state == AddressState::kUsable && now - local.defended_at >= kDefendNs) {
-    local.defended_at = now;
-    announce(local);
+    if (announce(local)) {
+      local.defended_at = now;
+    }
   }
 }
 
-void Interface::announce(const Local& local) {
+// RFC 4862 5.4.2: from no address, to who listens for this one.
+bool Interface::probe(const Local& local) {
+  const IpAddress group = solicited_node(local.prefix.address);
+  return send_ndp(multicast_mac(group),
+                  {.kind = NdpKind::kNeighborSolicitation, .target = local.prefix.address},
+                  IpAddress{}, group);
+}
+
+bool Interface::announce(const Local& local) {
   const IpAddress& address = local.prefix.address;
   if (address.is_v4()) {
-    send_arp(kBroadcast, {.operation = ArpOperation::kRequest,
-                          .sender_mac = mac_,
-                          .sender_ip = address,
-                          .target_ip = address});
-    return;
+    return send_arp(kBroadcast, {.operation = ArpOperation::kRequest,
+                                 .sender_mac = mac_,
+                                 .sender_ip = address,
+                                 .target_ip = address});
   }
-  send_ndp(multicast_mac(kAllNodes),
-           {.kind = NdpKind::kNeighborAdvertisement,
-            .target = address,
-            .overrides = true,
-            .target_link = mac_},
-           address, kAllNodes);
+  return send_ndp(multicast_mac(kAllNodes),
+                  {.kind = NdpKind::kNeighborAdvertisement,
+                   .target = address,
+                   .overrides = true,
+                   .target_link = mac_},
+                  address, kAllNodes);
 }
 
 // ---- for connections ----
 
 NeighborId Interface::next_hop(const IpAddress& remote, Moment now) {
+  if (!is_other_host(remote)) {
+    return {};
+  }
   if (is_on_link(remote)) {
     return neighbors_.find(remote, now);
   }
@@ -456,18 +485,27 @@ void Interface::tick(Moment now) {
     }
   }
   std::array<Solicitation, kSolicitationsMax> questions;
-  const size_t room = std::min<size_t>(tx_.room(), questions.size());
+  const size_t room = std::min<size_t>(tx_.room(TxUse::kControl), questions.size());
   const size_t count = neighbors_.tick(now, std::span(questions).first(room));
   for (const Solicitation& question : std::span(questions).first(count)) {
     solicit(question);  // one that is lost here is lost as on the wire: it is asked again
   }
 }
 
+// What cannot be sent is tried again in the next tick.
 void Interface::tick_address(Local& local, Moment now) {
+  if (local.state == AddressState::kTentative && !local.probed) {
+    if (probe(local)) {
+      local.probed = true;
+      local.deadline = now + kTentativeNs;
+    }
+    return;
+  }
   local.state = AddressState::kUsable;
-  announce(local);
-  --local.announcements_left;
-  local.deadline = local.announcements_left == 0 ? kNever : now + kAnnounceNs;
+  if (announce(local)) {
+    --local.announcements_left;
+    local.deadline = local.announcements_left == 0 ? kNever : now + kAnnounceNs;
+  }
 }
 
 void Interface::solicit(const Solicitation& question) {

@@ -84,7 +84,8 @@ class Interface {
  public:
   Interface(const InterfaceConfig& config, TxQueue& tx, uint64_t seed);
 
-  // Announces itself. Before, nothing is received or sent.
+  // Its addresses are probed for and announced from the next tick on. Before, nothing is received
+  // or sent.
   void start(Moment now);
 
   // What came, as parse_packet sees it. `checksums_ok`: the device has looked.
@@ -97,8 +98,8 @@ class Interface {
   // ---- for connections ----
   // Whether it is one of our addresses, and may be used.
   bool is_ours(const IpAddress& address) const;
-  // Who frames for `remote` go to: itself or a gateway; none if there is no way. Remember it, and
-  // ask again when neighbors().use() says nullptr.
+  // Who frames for `remote` go to: itself or a gateway; none if there is no way, or if that is no
+  // other host. Remember it, and ask again when neighbors().use() says nullptr.
   NeighborId next_hop(const IpAddress& remote, Moment now);
   // The sender of a segment that opens a connection is who it says, until ARP says otherwise.
   void learn_sender(const Packet& segment, Moment now);
@@ -125,8 +126,9 @@ class Interface {
   struct Local {
     LinkPrefix prefix;
     AddressState state = AddressState::kTentative;
+    bool probed = false;  // of IPv6
     uint8_t announcements_left = 0;
-    Moment deadline = kNever;  // of the next announcement, or of being tentative
+    Moment deadline = kNever;  // of the probe, of being tentative, of the next announcement
     Moment defended_at{INT64_MIN / 2};
   };
 
@@ -135,16 +137,22 @@ class Interface {
   Local* local_of(const IpAddress& address);
   bool is_on_link(const IpAddress& address) const;
   bool is_broadcast(const IpAddress& address) const;
-  // Whether a packet may come from there.
-  bool is_possible_source(const IpAddress& address) const;
+  // Whether it is the address of one host, and not of this one: what a packet may come from.
+  bool is_other_host(const IpAddress& address) const;
   bool is_neighbor(const IpAddress& address) const {
-    return is_possible_source(address) && is_on_link(address);
+    return is_other_host(address) && is_on_link(address);
   }
+  // Whether a neighbor may have it.
+  bool is_other_link(const MacAddress& mac) const {
+    return !mac.is_group() && mac != mac_ && mac != MacAddress{};
+  }
+  // Whether neighbor discovery for one of our addresses may be sent there.
+  bool is_ndp_destination(const IpAddress& address) const;
   const Local* source_for(const IpAddress& target) const;
 
   Received on_ip(const Packet& packet, bool checksums_ok, Moment now);
   Received on_icmp(const Packet& packet);
-  Received on_error(const IcmpMessage& message);
+  Received on_error(const Packet& packet, const IcmpMessage& message);
   void on_arp(const Packet& packet, Moment now);
   Received on_ndp(const Packet& packet, Moment now);
   void on_solicitation(const Packet& packet, const NdpMessage& message, Moment now);
@@ -157,7 +165,8 @@ class Interface {
   bool send_ndp(const MacAddress& to, const NdpMessage& message, const IpAddress& source,
                 const IpAddress& destination);
   void echo(const Packet& packet, IcmpMessage message);
-  void announce(const Local& local);
+  bool probe(const Local& local);
+  bool announce(const Local& local);
   void solicit(const Solicitation& question);
   void tick_address(Local& local, Moment now);
 

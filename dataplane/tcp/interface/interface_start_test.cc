@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -60,6 +61,28 @@ TEST(InterfaceStart, AnAddressOfIpv6IsProbedForFirst) {
   EXPECT_EQ(said[1].first, 1);
   EXPECT_EQ(ndp_of(said[1].second).kind, NdpKind::kNeighborAdvertisement);
   EXPECT_TRUE(host.interface.is_ours(kUs6));
+}
+
+// An address is not used that nobody was asked about.
+TEST(InterfaceStart, AProbeThatCannotBeSentIsSentLater) {
+  TestDevice device(64);
+  TxQueue queue(device, 32);
+  std::deque<uint64_t> memory = std::exchange(device.free, {});
+  Interface interface({.addresses = {{kUs6, 64}, {kUs, 24}}}, queue, 1);
+  interface.start(Moment{0});
+  const Moment late{5 * kSecondNs};
+  interface.tick(late);
+  EXPECT_FALSE(interface.is_ours(kUs6));
+  EXPECT_LE(interface.next_deadline(), late);
+  device.free = std::move(memory);
+  interface.tick(late);
+  EXPECT_FALSE(interface.is_ours(kUs6));
+  queue.flush();
+  ASSERT_EQ(device.sent.size(), 2U);
+  EXPECT_EQ(ndp_of(device.sent[0]), solicitation(kUs6));
+  EXPECT_EQ(arp_of(device.sent[1]).sender_ip, kUs) << "its first announcement, of two";
+  interface.tick(late + kSecondNs);
+  EXPECT_TRUE(interface.is_ours(kUs6));
 }
 
 TEST(InterfaceStart, WhoeverHasTheAddressKeepsIt) {

@@ -153,6 +153,59 @@ TEST_F(InterfaceTest, AsksForWhomItHasSomething) {
                                          .target_ip = kPeer}));
 }
 
+// What can be nobody's link address, or is ours, is not believed and not answered.
+TEST_F(InterfaceTest, ImpossibleLinkAddressesAreNotBelieved) {
+  const MacAddress group = {{1, 0, 0x5e, 0, 0, 1}};
+  for (const MacAddress& mac : {kBroadcast, group, MacAddress{}, kOurs}) {
+    ArpPacket request = who_has(kUs);
+    request.sender_mac = mac;
+    receive(arp_frame(request));
+    ArpPacket reply = request;
+    reply.operation = ArpOperation::kReply;
+    reply.sender_ip = IpAddress::v4(0x0a000021);
+    interface.next_hop(reply.sender_ip, now);
+    receive(arp_frame(reply));
+    NdpMessage question = solicitation(kUs6);
+    question.source_link = mac;
+    receive(ndp_frame(question, kPeer6, solicited_node(kUs6)));
+    interface.next_hop(kPeer6, now);
+    receive(ndp_frame({.kind = NdpKind::kNeighborAdvertisement,
+                       .target = kPeer6,
+                       .solicited = true,
+                       .overrides = true,
+                       .target_link = mac},
+                      kPeer6, kUs6));
+  }
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(state(kPeer), NeighborState::kNone);
+  EXPECT_EQ(state(IpAddress::v4(0x0a000021)), NeighborState::kIncomplete);
+  EXPECT_EQ(state(kPeer6), NeighborState::kIncomplete);
+}
+
+TEST_F(InterfaceTest, AFrameFromAGroupIsNone) {
+  const FrameLink link = {.from = {{3, 0, 0, 0, 0, 0x20}}};
+  EXPECT_EQ(receive(syn_frame(kPeer, kUs, link)), Received::kDone);
+  receive(icmp4_frame({.kind = IcmpKind::kEchoRequest}, kPeer, kUs, link));
+  receive(arp_frame(who_has(kUs), {.to = kBroadcast, .from = link.from}));
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(count(InterfaceEvent::kBadSource), 3U);
+}
+
+// A switch that has forgotten who is where floods frames for others.
+TEST_F(InterfaceTest, FramesForOthersAreNotLookedAt) {
+  const ArpPacket reply = {.operation = ArpOperation::kReply,
+                           .sender_mac = kTheirs,
+                           .sender_ip = kPeer,
+                           .target_mac = kOurs,
+                           .target_ip = kUs};
+  interface.next_hop(kPeer, now);
+  receive(arp_frame(reply, {.to = kStranger}));
+  EXPECT_EQ(state(kPeer), NeighborState::kIncomplete);
+  receive(arp_frame(who_has(kUs), {.to = kStranger}));
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(count(InterfaceEvent::kNotOurs), 2U);
+}
+
 // ---- neighbor discovery ----
 
 // RFC 4861 7.2.4.
@@ -243,6 +296,18 @@ TEST_F(InterfaceTest, WhoIsNotOnTheLinkIsAnsweredAndNotLearned) {
   EXPECT_EQ(interface.neighbors().size(), 0U);
 }
 
+// It was for another host by its IP address, whatever it asks for.
+TEST_F(InterfaceTest, SolicitationsSentToOthersAreNotAnswered) {
+  receive(icmp6_frame(kPeer6, *IpAddress::parse("fd00::99"), kNdpHopLimit, {}, [](Room room) {
+    return write_ndp(room, solicitation(kUs6), kPeer6, *IpAddress::parse("fd00::99"));
+  }));
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(count(InterfaceEvent::kNotOurs), 1U);
+  receive(ndp_frame(solicitation(kUs6), kPeer6, kUs6));
+  receive(ndp_frame(solicitation(kUs6), kPeer6, kAllNodes));
+  EXPECT_EQ(sent().size(), 2U);
+}
+
 TEST_F(InterfaceTest, SolicitationsForOthersAreNotAnswered) {
   receive(ndp_frame(solicitation(kPeer6), kPeer6, solicited_node(kPeer6)));
   EXPECT_TRUE(sent().empty());
@@ -298,6 +363,21 @@ TEST_F(InterfaceTest, AGroupGetsNoEcho) {
   EXPECT_TRUE(sent().empty());
 }
 
+// The device takes no larger frame, though somebody's MTU is larger.
+TEST_F(InterfaceTest, NoEchoIsLargerThanTheMtu) {
+  device.its_caps.mtu = 1280;
+  Interface small({.addresses = {{kUs, 24}}}, queue, 1);
+  small.start(now);
+  sent();
+  for (const size_t bytes : {1280U - 28, 1281U - 28}) {
+    const std::string body(bytes, 'x');
+    const Frame frame = icmp4_frame({.kind = IcmpKind::kEchoRequest, .body = bytes_of(body)});
+    small.receive(parse_packet(frame), false, now);
+  }
+  EXPECT_EQ(sent().size(), 1U);
+  EXPECT_EQ(small.count(InterfaceEvent::kNoRoom), 1U);
+}
+
 TEST_F(InterfaceTest, AnEchoThatFitsNoHeadIsNotAnswered) {
   const std::string big(1900, 'x');
   receive(icmp4_frame({.kind = IcmpKind::kEchoRequest, .body = bytes_of(big)}));
@@ -314,14 +394,14 @@ TEST_F(InterfaceTest, SegmentsAreForTheCaller) {
 }
 
 TEST_F(InterfaceTest, NotFromAnAddressThatNobodyHas) {
-  for (const char* source : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "10.0.0.255",
-                             "10.0.0.0", "10.0.0.16"}) {
+  for (const char* source : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "255.255.255.255",
+                             "10.0.0.255", "10.0.0.0", "10.0.0.16"}) {
     EXPECT_EQ(receive(syn_frame(*IpAddress::parse(source), kUs)), Received::kDone) << source;
   }
   for (const char* source : {"::", "::1", "ff02::1", "fd00::10"}) {
     EXPECT_EQ(receive(syn_frame(*IpAddress::parse(source), kUs6)), Received::kDone) << source;
   }
-  EXPECT_EQ(count(InterfaceEvent::kBadSource), 11U);
+  EXPECT_EQ(count(InterfaceEvent::kBadSource), 12U);
 }
 
 TEST_F(InterfaceTest, NotForOthersAndNotForAGroup) {
@@ -406,6 +486,19 @@ TEST_F(InterfaceTest, ErrorsAboutOthersAreNot) {
   EXPECT_EQ(count(InterfaceEvent::kUnspoken), 2U);
 }
 
+// It goes to who sent the segment (RFC 792, RFC 4443 2.2), so to the address that is in its quote.
+TEST_F(InterfaceTest, ErrorsCameToTheAddressTheyAreAbout) {
+  const InterfaceConfig two = {.addresses = {{kUs, 24}, {IpAddress::v4(0x0a000011), 24}}};
+  Interface other(two, queue, 1);
+  other.start(now);
+  const std::vector<uint8_t> quoted = quote(kUs);
+  const IcmpMessage error = {.kind = IcmpKind::kUnreachable, .body = quoted};
+  const Frame right = icmp4_frame(error, kGateway, kUs);
+  const Frame wrong = icmp4_frame(error, kGateway, IpAddress::v4(0x0a000011));
+  EXPECT_EQ(other.receive(parse_packet(right), false, now), Received::kError);
+  EXPECT_EQ(other.receive(parse_packet(wrong), false, now), Received::kDone);
+}
+
 // ---- sending ----
 
 TEST_F(InterfaceTest, HeadersAreWhatParsesAsThem) {
@@ -435,6 +528,14 @@ TEST_F(InterfaceTest, PeersElsewhereAreReachedByTheGateway) {
   EXPECT_EQ(interface.neighbors().size(), 2U);
 }
 
+TEST_F(InterfaceTest, ThereIsNoWayToWhatIsNoHost) {
+  for (const char* remote : {"10.0.0.16", "10.0.0.255", "255.255.255.255", "224.0.0.1", "0.0.0.0",
+                             "127.0.0.1", "::", "::1", "ff02::1", "fd00::10"}) {
+    EXPECT_FALSE(interface.next_hop(*IpAddress::parse(remote), now)) << remote;
+  }
+  EXPECT_EQ(interface.neighbors().size(), 0U);
+}
+
 TEST_F(InterfaceTest, WhoOpensAConnectionIsKnown) {
   const Frame syn = syn_frame();
   interface.learn_sender(parse_packet(syn), now);
@@ -459,12 +560,24 @@ TEST_F(InterfaceTest, AFullDeviceIsWaitedForUpToABound) {
     queue.flush();
   }
   EXPECT_EQ(device.sent.size(), 3U);
-  EXPECT_EQ(queue.room(), 0U);
+  EXPECT_EQ(queue.room(TxUse::kControl), 0U);
   EXPECT_EQ(count(InterfaceEvent::kNoRoom), 100U - 3 - 32);
   device.ring_room = SIZE_MAX;
   EXPECT_EQ(sent().size(), 3U + 32);
-  EXPECT_EQ(queue.room(), 32U);
+  EXPECT_EQ(queue.room(TxUse::kControl), 32U);
   EXPECT_EQ(device.free.size(), device.memory.size());
+}
+
+// Data and echo may not take what ACKs and ARP need.
+TEST_F(InterfaceTest, AFloodOfEchoesLeavesRoomForControl) {
+  device.ring_room = 0;
+  for (int i = 0; i < 100; ++i) {
+    receive(icmp4_frame({.kind = IcmpKind::kEchoRequest}));
+  }
+  EXPECT_EQ(queue.room(TxUse::kData), 0U);
+  EXPECT_EQ(queue.room(TxUse::kControl), 8U);
+  receive(arp_frame(who_has(kUs)));
+  EXPECT_EQ(count(InterfaceEvent::kArpAnswered), 1U);
 }
 
 }  // namespace
