@@ -7,6 +7,12 @@
 
 namespace pollux::tcp {
 
+namespace {
+
+constexpr size_t kLooksMax = 64;  // for who was not used, by one who wants room
+
+}  // namespace
+
 Neighbors::Neighbors(uint32_t entries_max, uint64_t seed, const NeighborTimes& times)
     : entries_max_(entries_max), times_(times), rng_(seed) {
   POLLUX_ASSERT(entries_max >= 4);
@@ -25,11 +31,11 @@ Neighbors::Entry* Neighbors::entry_of(const IpAddress& address) {
 }
 
 NeighborId Neighbors::id_of(const Entry& entry) const {
-  return {static_cast<uint32_t>(&entry - entries_.data()), entry.generation};
+  return {index_of(entry), entry.generation};
 }
 
-Neighbors::Entry& Neighbors::make(const IpAddress& address, bool incomplete, Moment now) {
-  make_room(incomplete);
+Neighbors::Entry& Neighbors::make(const IpAddress& address, NeighborState state, Moment now) {
+  make_room(state);
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(entries_.size()));
     entries_.emplace_back();
@@ -38,53 +44,105 @@ Neighbors::Entry& Neighbors::make(const IpAddress& address, bool incomplete, Mom
   free_.pop_back();
   by_address_.emplace(address, index);
   Entry& entry = entries_[index];
-  entry = {.address = address, .generation = entry.generation, .touched = now};
+  entry = {.address = address, .generation = entry.generation, .used = now};
+  push_back(entry, Kind::kUnconfirmed);
+  set_timer(entry, state, state == NeighborState::kIncomplete ? now : kNever);
   return entry;
 }
 
-void Neighbors::make_room(bool incomplete) {
-  const bool too_many_incomplete = incomplete && incomplete_ >= entries_max_ / 4;
-  if (!too_many_incomplete && by_address_.size() < entries_max_) {
+void Neighbors::make_room(NeighborState state) {
+  const bool is_full = by_address_.size() >= entries_max_;
+  if (state == NeighborState::kIncomplete && queue(Kind::kIncomplete).size >= entries_max_ / 4) {
+    remove(longest_unused(Kind::kIncomplete));
+  } else if (is_full && queue(Kind::kUnconfirmed).size != 0) {
+    remove(longest_unused(Kind::kUnconfirmed));
+  } else if (is_full && queue(Kind::kIncomplete).size != 0) {
+    remove(longest_unused(Kind::kIncomplete));
+  } else if (is_full) {
+    remove(longest_unused(Kind::kConfirmed));
+  } else {
     return;
   }
-  // In the order in which they may go; all of them are looked at, once for each new entry.
-  const auto rank = [&](const Entry& entry) {
-    const bool is_incomplete = entry.state == NeighborState::kIncomplete;
-    const int group = too_many_incomplete ? !is_incomplete : entry.used && !is_incomplete;
-    return std::pair(group, entry.touched);
-  };
-  Entry* victim = nullptr;
-  for (Entry& entry : entries_) {
-    if (entry.state != NeighborState::kNone && (victim == nullptr || rank(entry) < rank(*victim))) {
-      victim = &entry;
-    }
-  }
-  remove(*victim);
   ++evicted_;
 }
 
 void Neighbors::remove(Entry& entry) {
-  incomplete_ -= entry.state == NeighborState::kIncomplete;
+  stop_timer(entry);
+  unlink(entry);
   by_address_.erase(entry.address);
   entry.state = NeighborState::kNone;
   entry.deadline = kNever;
   ++entry.generation;
-  free_.push_back(static_cast<uint32_t>(&entry - entries_.data()));
+  free_.push_back(index_of(entry));
+}
+
+// ---- queues ----
+
+void Neighbors::push_back(Entry& entry, Kind kind) {
+  Queue& to = queue(kind);
+  const uint32_t index = index_of(entry);
+  entry.kind = kind;
+  entry.queued = entry.used;
+  entry.prev = to.back;
+  entry.next = kNone;
+  (to.back == kNone ? to.front : entries_[to.back].next) = index;
+  to.back = index;
+  ++to.size;
+}
+
+void Neighbors::unlink(Entry& entry) {
+  Queue& from = queue(entry.kind);
+  (entry.prev == kNone ? from.front : entries_[entry.prev].next) = entry.next;
+  (entry.next == kNone ? from.back : entries_[entry.next].prev) = entry.prev;
+  --from.size;
+}
+
+Neighbors::Entry& Neighbors::longest_unused(Kind kind) {
+  for (size_t looks = 0; looks < kLooksMax; ++looks) {
+    Entry& first = entries_[queue(kind).front];
+    if (first.used == first.queued) {
+      return first;
+    }
+    unlink(first);
+    push_back(first, kind);
+  }
+  return entries_[queue(kind).front];
+}
+
+// ---- states ----
+
+void Neighbors::stop_timer(Entry& entry) {
+  if (has_timer(entry)) {
+    timers_.erase({entry.deadline, index_of(entry)});
+  }
 }
 
 void Neighbors::set_timer(Entry& entry, NeighborState state, Moment deadline) {
-  incomplete_ -= entry.state == NeighborState::kIncomplete;
-  incomplete_ += state == NeighborState::kIncomplete;
+  stop_timer(entry);
   entry.state = state;
   entry.deadline = deadline;
   entry.asked = 0;
+  entry.disputed = false;
   if (has_timer(entry)) {
-    next_deadline_ = std::min(next_deadline_, deadline);
+    timers_.emplace(deadline, index_of(entry));
   }
+  const Kind kind = state == NeighborState::kIncomplete ? Kind::kIncomplete
+                    : entry.confirmed                   ? Kind::kConfirmed
+                                                        : Kind::kUnconfirmed;
+  if (kind != entry.kind) {
+    unlink(entry);
+    push_back(entry, kind);
+  }
+}
+
+void Neighbors::set_mac(Entry& entry, const MacAddress& mac) {
+  entry.mac = mac;
+  entry.confirmed = false;
 }
 
 // RFC 4861 6.3.2: half to one and a half of it, so that neighbors don't probe in step.
 void Neighbors::set_reachable(Entry& entry, Moment now) {
+  entry.confirmed = true;
   const auto part = static_cast<int64_t>(rng_.below(static_cast<uint64_t>(times_.reachable_ns)));
   set_timer(entry, NeighborState::kReachable, now + times_.reachable_ns / 2 + part);
 }
@@ -94,8 +152,7 @@ void Neighbors::set_reachable(Entry& entry, Moment now) {
 NeighborId Neighbors::find(const IpAddress& address, Moment now) {
   Entry* entry = entry_of(address);
   if (entry == nullptr) {
-    entry = &make(address, /*incomplete=*/true, now);
-    set_timer(*entry, NeighborState::kIncomplete, now);
+    entry = &make(address, NeighborState::kIncomplete, now);
   }
   return id_of(*entry);
 }
@@ -105,8 +162,7 @@ const MacAddress* Neighbors::use(NeighborId id, Moment now) {
     return nullptr;
   }
   Entry& entry = entries_[id.index];
-  entry.used = true;
-  entry.touched = now;
+  entry.used = now;
   if (entry.state == NeighborState::kIncomplete) {
     return nullptr;
   }
@@ -125,10 +181,17 @@ void Neighbors::confirm(NeighborId id, Moment now) {
 // ---- hearing ----
 
 bool Neighbors::learn(const IpAddress& address, const MacAddress& mac, Moment now) {
-  // What is known is not changed by a segment that anybody may have sent.
-  const Entry* entry = entry_of(address);
-  const bool is_known = entry != nullptr && entry->state != NeighborState::kIncomplete;
-  return !is_known && on_solicited_by(address, mac, now);
+  Entry* entry = entry_of(address);
+  if (entry == nullptr || entry->state == NeighborState::kIncomplete) {
+    return on_solicited_by(address, mac, now);
+  }
+  // What is known is not changed by a segment that anybody may have sent, but put in doubt.
+  if (entry->mac != mac && !mac.is_group() && !entry->disputed &&
+      state(id_of(*entry), now) != NeighborState::kReachable) {
+    set_timer(*entry, NeighborState::kProbe, now);
+    entry->disputed = true;
+  }
+  return false;
 }
 
 bool Neighbors::on_solicited_by(const IpAddress& address, const MacAddress& mac, Moment now) {
@@ -137,11 +200,12 @@ bool Neighbors::on_solicited_by(const IpAddress& address, const MacAddress& mac,
   }
   Entry* entry = entry_of(address);
   if (entry == nullptr) {
-    entry = &make(address, /*incomplete=*/false, now);
+    make(address, NeighborState::kStale, now).mac = mac;
+    return false;
   }
   const bool was_incomplete = entry->state == NeighborState::kIncomplete;
-  if (entry->state == NeighborState::kNone || was_incomplete || entry->mac != mac) {
-    entry->mac = mac;
+  if (was_incomplete || entry->mac != mac) {
+    set_mac(*entry, mac);
     set_stale(*entry);
   }
   return was_incomplete;
@@ -157,7 +221,7 @@ bool Neighbors::on_advertisement(const Advertisement& said, Moment now) {
     if (!said.mac) {
       return false;
     }
-    entry->mac = *said.mac;
+    set_mac(*entry, *said.mac);
     said.solicited ? set_reachable(*entry, now) : set_stale(*entry);
     return true;
   }
@@ -170,7 +234,7 @@ bool Neighbors::on_advertisement(const Advertisement& said, Moment now) {
     return false;
   }
   if (is_new) {
-    entry->mac = *said.mac;
+    set_mac(*entry, *said.mac);
   }
   if (said.solicited) {
     set_reachable(*entry, now);
@@ -182,35 +246,30 @@ bool Neighbors::on_advertisement(const Advertisement& said, Moment now) {
 
 // ---- time ----
 
-// Goes through all entries, which are a thousand or two, at most once per solicitation that is due.
 size_t Neighbors::tick(Moment now, std::span<Solicitation> out) {
   size_t count = 0;
-  if (now < next_deadline_) {
-    return count;
-  }
-  next_deadline_ = kNever;
-  for (Entry& entry : entries_) {
-    if (!has_timer(entry)) {
-      continue;
-    }
-    if (entry.deadline <= now && entry.state == NeighborState::kDelay) {
+  while (next_deadline() <= now) {
+    Entry& entry = entries_[timers_.begin()->second];
+    if (entry.state == NeighborState::kDelay) {
       entry.state = NeighborState::kProbe;
     }
-    if (entry.deadline <= now && entry.asked == times_.solicitations) {
+    if (entry.asked == times_.solicitations) {
       remove(entry);
       ++given_up_;
       continue;
     }
-    if (entry.deadline <= now && count < out.size()) {
-      const bool is_known = entry.state == NeighborState::kProbe;
-      const MacAddress to = is_known                ? entry.mac
-                            : entry.address.is_v4() ? kBroadcast
-                                                    : multicast_mac(solicited_node(entry.address));
-      out[count++] = {.target = entry.address, .to = to};
-      ++entry.asked;
-      entry.deadline = now + times_.retransmit_ns;
+    if (count == out.size()) {
+      break;
     }
-    next_deadline_ = std::min(next_deadline_, entry.deadline);
+    const bool is_known = entry.state == NeighborState::kProbe && !entry.disputed;
+    const MacAddress to = is_known                ? entry.mac
+                          : entry.address.is_v4() ? kBroadcast
+                                                  : multicast_mac(solicited_node(entry.address));
+    out[count++] = {.target = entry.address, .to = to};
+    ++entry.asked;
+    stop_timer(entry);
+    entry.deadline = now + times_.retransmit_ns;
+    timers_.emplace(entry.deadline, index_of(entry));
   }
   return count;
 }

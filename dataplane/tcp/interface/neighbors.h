@@ -10,17 +10,25 @@
 // a round trip of ARP. That is no proof that it hears us, so the entry begins as stale and is
 // probed if no ACK confirms it (RFC 4861 7.3.1, 7.3.3).
 //
-// Bounds: entries_max entries. Where there is no room for another, one goes that nobody here has
-// used, the oldest; else the one whose last use is the longest ago. Addresses that are being
-// resolved may take a quarter, so that a scan of the subnet displaces no one (RFC 6583 6): then
-// the oldest of these goes.
+// Two segments that disagree about an address which nobody has confirmed lately: all are asked for
+// it, by which a forged one does no harm for long.
+//
+// Bounds: entries_max entries. Where there is no room for another, one goes that has never been
+// confirmed, as those are that forged segments and requests make; else one of the others. Addresses
+// that are being resolved may take a quarter, so that a scan of the subnet displaces no one (RFC
+// 6583 6): then one of these goes. Of its kind it is the one that was not used for the longest
+// time, nearly: each kind stands in a queue, and who was used since it came to the back of it goes
+// there once more. So nothing here costs more in a larger table, but for the logarithm of a map.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dataplane/tcp/wire/address.h"
@@ -92,8 +100,8 @@ class Neighbors {
   bool on_solicited_by(const IpAddress& address, const MacAddress& mac, Moment now);
   bool on_advertisement(const Advertisement& said, Moment now);
 
-  // kNever: none. May be too early.
-  Moment next_deadline() const { return next_deadline_; }
+  // kNever: none.
+  Moment next_deadline() const { return timers_.empty() ? kNever : timers_.begin()->first; }
   // What to ask now, as much of it as there is room for: if all is full there is more. Gives up
   // who does not answer.
   size_t tick(Moment now, std::span<Solicitation> out);
@@ -104,15 +112,28 @@ class Neighbors {
   uint64_t evicted() const { return evicted_; }
 
  private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  // Those that may go for one reason.
+  enum class Kind : uint8_t { kIncomplete, kUnconfirmed, kConfirmed, kCount };
+  struct Queue {
+    uint32_t front = kNone;
+    uint32_t back = kNone;
+    uint32_t size = 0;
+  };
   struct Entry {
     IpAddress address;
     MacAddress mac;
     NeighborState state = NeighborState::kNone;
-    bool used = false;  // by us, ever
-    uint8_t asked = 0;  // solicitations in this state
+    Kind kind = Kind::kUnconfirmed;
+    bool confirmed = false;  // at this link address, ever
+    bool disputed = false;   // kProbe: all are asked
+    uint8_t asked = 0;       // solicitations in this state
     uint32_t generation = 0;
+    uint32_t next = kNone;  // in the queue of its kind
+    uint32_t prev = kNone;
     Moment deadline = kNever;  // kIncomplete, kDelay, kProbe: when to act; kReachable: its end
-    Moment touched{};          // made, or last used
+    Moment used{};             // made, or last used
+    Moment queued{};           // `used` when it came to the back of its queue
   };
 
   static bool has_timer(const Entry& entry) {
@@ -122,12 +143,22 @@ class Neighbors {
   bool has(NeighborId id) const;
   Entry* entry_of(const IpAddress& address);
   NeighborId id_of(const Entry& entry) const;
-  Entry& make(const IpAddress& address, bool incomplete, Moment now);
-  void make_room(bool incomplete);
+  uint32_t index_of(const Entry& entry) const {
+    return static_cast<uint32_t>(&entry - entries_.data());
+  }
+  Queue& queue(Kind kind) { return queues_[static_cast<size_t>(kind)]; }
+  void push_back(Entry& entry, Kind kind);
+  void unlink(Entry& entry);
+  Entry& longest_unused(Kind kind);
+  // In a state, with a timer, as it is to be asked for.
+  Entry& make(const IpAddress& address, NeighborState state, Moment now);
+  void make_room(NeighborState state);
   void remove(Entry& entry);
+  void stop_timer(Entry& entry);
   void set_timer(Entry& entry, NeighborState state, Moment deadline);
   void set_reachable(Entry& entry, Moment now);
   void set_stale(Entry& entry) { set_timer(entry, NeighborState::kStale, kNever); }
+  void set_mac(Entry& entry, const MacAddress& mac);
 
   const uint32_t entries_max_;
   const NeighborTimes times_;
@@ -135,8 +166,8 @@ class Neighbors {
   std::vector<Entry> entries_;
   std::vector<uint32_t> free_;
   std::map<IpAddress, uint32_t> by_address_;
-  uint32_t incomplete_ = 0;
-  Moment next_deadline_ = kNever;
+  std::array<Queue, static_cast<size_t>(Kind::kCount)> queues_;
+  std::set<std::pair<Moment, uint32_t>> timers_;  // of all that has one
   uint64_t given_up_ = 0;
   uint64_t evicted_ = 0;
 };

@@ -36,12 +36,13 @@ struct NeighborsTest : testing::Test {
     return neighbors.find(address, now);
   }
 
-  // host(1) to host(count), each sent to a nanosecond after the one before.
+  // host(1) to host(count), each sent to, and heard of, a nanosecond after the one before.
   std::vector<NeighborId> in_use(uint32_t count) {
     std::vector<NeighborId> known;
     for (uint32_t i = 0; i < count; ++i) {
       known.push_back(stale(host(i + 1), Moment{0}));
       neighbors.use(known.back(), Moment{i});
+      neighbors.confirm(known.back(), Moment{i});
     }
     return known;
   }
@@ -200,6 +201,25 @@ TEST_F(NeighborsTest, ASegmentDoesNotChangeWhatIsKnown) {
   EXPECT_EQ(*neighbors.use(id, Moment{1}), kMac);
 }
 
+// Somebody forges, but who? All are asked, and who answers has it; until then it stays.
+TEST_F(NeighborsTest, WhenSegmentsDisagreeAllAreAsked) {
+  const NeighborId id = stale(kHost, Moment{0});
+  neighbors.use(id, Moment{0});
+  EXPECT_FALSE(neighbors.learn(kHost, kOtherMac, Moment{1}));
+  EXPECT_EQ(*neighbors.use(id, Moment{1}), kMac);
+  const std::vector<Solicitation> question = {{kHost, kBroadcast}};
+  EXPECT_EQ(tick(Moment{1}), question);
+  for (int i = 2; i < 100; ++i) {
+    neighbors.learn(kHost, kOtherMac, Moment{i});
+    EXPECT_TRUE(tick(Moment{i}).empty()) << "no more than once a second";
+  }
+  EXPECT_FALSE(neighbors.on_advertisement({kHost, kOtherMac, true, true}, Moment{100}));
+  EXPECT_EQ(*neighbors.use(id, Moment{100}), kOtherMac);
+  neighbors.learn(kHost, kMac, Moment{101});
+  EXPECT_TRUE(tick(Moment{101}).empty()) << "what is confirmed is not in doubt";
+  EXPECT_EQ(neighbors.state(id, Moment{101}), NeighborState::kReachable);
+}
+
 // ---- 7.3.3: unreachability ----
 
 TEST_F(NeighborsTest, WhatIsUsedAndNotConfirmedIsProbedThenGivenUp) {
@@ -291,6 +311,51 @@ TEST_F(NeighborsTest, StrangersWhoAskDisplaceWhoWasNeverUsed) {
   }
   EXPECT_EQ(neighbors.size(), 16U);
   expect_all_there(known);
+}
+
+// A flood of forged SYNs: each gets its SYN-ACK, and is heard of no more.
+TEST_F(NeighborsTest, WhoWasOnlySentToDisplacesNobodyWhoWasHeardOf) {
+  const std::vector<NeighborId> known = in_use(12);
+  for (uint32_t i = 100; i < 1000; ++i) {
+    neighbors.learn(host(i), kOtherMac, Moment{1000});
+    EXPECT_NE(neighbors.use(neighbors.find(host(i), Moment{1000}), Moment{i}), nullptr);
+  }
+  EXPECT_EQ(neighbors.size(), 16U);
+  expect_all_there(known);
+}
+
+TEST_F(NeighborsTest, WhoHasAnotherLinkAddressHasToBeHeardOfAgain) {
+  const std::vector<NeighborId> known = in_use(16);
+  neighbors.on_advertisement({host(9), kOtherMac, /*solicited=*/false, true}, Moment{100});
+  neighbors.learn(host(100), kMac, Moment{101});
+  EXPECT_EQ(neighbors.use(known[8], Moment{101}), nullptr);
+}
+
+// Quadratic they would take minutes.
+TEST(NeighborsFloodTest, StrangersCostAsMuchInALargeTable) {
+  constexpr uint32_t kMany = 50'000;
+  Neighbors large(kMany, 1);
+  for (uint32_t i = 0; i < 4 * kMany; ++i) {
+    large.on_solicited_by(host(i), kMac, Moment{i});
+    large.use(large.find(host(i), Moment{i}), Moment{i});
+  }
+  EXPECT_EQ(large.size(), kMany);
+  EXPECT_EQ(large.evicted(), 3 * kMany);
+}
+
+TEST(NeighborsFloodTest, SoDoDeadlines) {
+  constexpr uint32_t kMany = 100'000;
+  Neighbors large(kMany, 1);
+  for (uint32_t i = 0; i < kMany; ++i) {
+    large.learn(host(i), kMac, Moment{i});
+    large.use(large.find(host(i), Moment{i}), Moment{i});
+  }
+  std::array<Solicitation, 1> out;
+  for (uint32_t i = 0; i < kMany; ++i) {
+    const Moment due{i + 5 * kSecondNs};
+    ASSERT_EQ(large.next_deadline(), due);
+    ASSERT_EQ(large.tick(due, out), 1U);
+  }
 }
 
 TEST_F(NeighborsTest, OfThoseInUseTheLongestUnusedGoes) {
