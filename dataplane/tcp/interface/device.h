@@ -25,7 +25,7 @@ namespace pollux::tcp {
 struct DeviceCaps {
   MacAddress mac;
   uint32_t mtu = 1500;  // bytes of the largest IP packet
-  // Whether it verifies checksums of IPv4, TCP and ICMP, and drops or marks what is wrong.
+  // Whether it verifies checksums of IPv4 and TCP, and drops or marks what is wrong.
   bool rx_checksums = false;
   // Whether it finishes those of frames that ask for it (TxFrame::checksums).
   bool tx_checksums = false;
@@ -37,7 +37,7 @@ struct DeviceCaps {
 struct RxFrame {
   uint8_t* bytes = nullptr;
   uint32_t size = 0;
-  bool checksums_ok = false;  // the device has looked: all are right
+  bool checksums_ok = false;  // the device has looked: those of IPv4 and TCP are right
   uint64_t buffer = 0;        // the device's name for it
 };
 

@@ -193,7 +193,9 @@ Received Interface::receive(const Packet& packet, bool checksums_ok, Moment now)
 }
 
 Received Interface::on_ip(const Packet& packet, bool checksums_ok, Moment now) {
-  if (!checksums_ok && (!network_checksum_ok(packet) || !transport_checksum_ok(packet))) {
+  // Few devices look at ICMP's, and there is little of it.
+  const bool is_looked_at = checksums_ok && packet.kind == PacketKind::kTcp;
+  if (!is_looked_at && (!network_checksum_ok(packet) || !transport_checksum_ok(packet))) {
     return done(InterfaceEvent::kChecksum);
   }
   // Neighbor discovery has rules of its own for who may speak to whom.

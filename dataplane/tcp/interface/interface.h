@@ -88,7 +88,7 @@ class Interface {
   // or sent.
   void start(Moment now);
 
-  // What came, as parse_packet sees it. `checksums_ok`: the device has looked.
+  // What came, as parse_packet sees it. `checksums_ok`: RxFrame's.
   Received receive(const Packet& packet, bool checksums_ok, Moment now);
   // Of the last packet, if that was kError.
   const PathError& error() const { return error_; }

@@ -423,6 +423,18 @@ TEST_F(InterfaceTest, WrongChecksumsUnlessTheDeviceHasLooked) {
   EXPECT_EQ(count(InterfaceEvent::kChecksum), 2U);
 }
 
+// Devices look at IPv4 and TCP; that all of a frame is right is soon said.
+TEST_F(InterfaceTest, ChecksumsOfIcmpAreLookedAtHere) {
+  Frame echo = icmp4_frame({.kind = IcmpKind::kEchoRequest, .id = 7});
+  Frame question = ndp_frame(solicitation(kUs6), kPeer6, solicited_node(kUs6));
+  for (Frame* frame : {&echo, &question}) {
+    frame->back() ^= 1;
+    receive(*frame, /*checksums_ok=*/true);
+  }
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(count(InterfaceEvent::kChecksum), 2U);
+}
+
 TEST_F(InterfaceTest, NoFragments) {
   Frame frame = syn_frame();
   frame[14 + 6] |= 0x20;  // more fragments
