@@ -1,0 +1,618 @@
+#include "dataplane/tcp/connection/connection.h"
+
+#include <algorithm>
+
+#include "dataplane/tcp/tables/isn.h"
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+
+namespace {
+
+constexpr uint16_t kMssMin = 88;  // payload and options; below, headers are all that is sent
+constexpr uint16_t kTimestampBytes = 12;
+// RFC 7323 5.5: after 24 days a timestamp may have gone round.
+constexpr int64_t kTimestampsAgeNs = int64_t{24} * 24 * 3600 * kSecondNs;
+// The least that every path of IPv6 takes, and nearly all of IPv4: for a path that swallows longer
+// segments without a word (RFC 4821, in its simplest form).
+constexpr uint16_t kSafeMss = 1220;
+constexpr unsigned kBlackHoleTimeouts = 3;
+
+constexpr bool is_newer(uint32_t timestamp, uint32_t than) {
+  return static_cast<int32_t>(timestamp - than) > 0;
+}
+
+uint32_t length_of(const Connection::Segment& segment) {
+  return static_cast<uint32_t>(segment.payload.size()) + (segment.header.has(kSyn) ? 1 : 0) +
+         (segment.header.has(kFin) ? 1 : 0);
+}
+
+uint16_t window_of_syn(const ConnectionConfig& config) {
+  return static_cast<uint16_t>(std::min<uint32_t>(config.receive.buffer_bytes, UINT16_MAX));
+}
+
+}  // namespace
+
+std::string_view name_of(TcpState state) {
+  static constexpr std::string_view kNames[] = {
+      "SYN-SENT",   "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2",
+      "CLOSE-WAIT", "CLOSING",      "LAST-ACK",    "TIME-WAIT",  "CLOSED"};
+  return kNames[static_cast<size_t>(state)];
+}
+
+std::string_view name_of(TcpEnd end) {
+  static constexpr std::string_view kNames[] = {"open",    "closed",  "reset by the peer",
+                                                "refused", "aborted", "timed out"};
+  return kNames[static_cast<size_t>(end)];
+}
+
+Connection::Connection(ConnectionShared& shared, const Path& path, const PassiveOpening& opening,
+                       Moment now)
+    : sender_(shared.sender, opening.our_isn + 1, /*syn=*/false, kMssMin, opening.options.sack),
+      path_(path),
+      peer_mss_(opening.options.mss),
+      state_(TcpState::kEstablished),
+      timestamps_(opening.options.timestamps),
+      sack_(opening.options.sack),
+      ecn_(opening.options.ecn),
+      timestamp_offset_(opening.timestamp_offset),
+      ts_recent_(opening.peer_timestamp),
+      last_ack_sent_(opening.peer_isn + 1),
+      heard_(now) {
+  if (opening.options.scale != SynOptions::kNoScale) {
+    our_shift_ = shared.config.window_scale;
+    peer_shift_ = opening.options.scale;
+  }
+  receiver_.emplace(shared.config.receive, opening.peer_isn + 1, our_shift_, opening.our_window);
+  sender_.agree(shared.sender, payload_mss(), sack_);
+  sender_.set_window(opening.peer_isn, opening.our_isn + 1, 0);
+  sender_.set_handshake_rtt(opening.rtt_ns, now);
+  sender_.heard(now);
+  sender_.open();
+}
+
+Connection::Connection(ConnectionShared& shared, const Path& path, const ActiveOpening& opening,
+                       Moment now)
+    : sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true),
+      path_(path),
+      state_(TcpState::kSynSent),
+      timestamp_offset_(opening.timestamp_offset),
+      heard_(now) {
+  sender_.heard(now);
+}
+
+// --- Time and numbers ----------------------------------------------------------------------------
+
+// RFC 6691: the option does not count options, what is sent does.
+uint16_t Connection::payload_mss() const {
+  const uint16_t mss = std::max(std::min(peer_mss_, path_.mss), kMssMin);
+  return static_cast<uint16_t>(mss - (timestamps_ ? kTimestampBytes : 0));
+}
+
+uint32_t Connection::payload_max() const {
+  return std::max<uint32_t>(path_.segmented_bytes_max, payload_mss());
+}
+
+uint32_t Connection::timestamp_now(Moment now) const {
+  return timestamp_at({.timestamp = timestamp_offset_}, now);
+}
+
+// The last moment of the tick of ours that the peer echoes; kNever of one that is still to come.
+Moment Connection::echoed_moment(uint32_t echo, Moment now) const {
+  const auto ticks_ago = static_cast<int32_t>(timestamp_now(now) - echo);
+  if (ticks_ago < 0) {
+    return kNever;
+  }
+  const int64_t tick = now.ns / kTimestampTickNs - ticks_ago;
+  return Moment{(tick + 1) * kTimestampTickNs - 1};
+}
+
+void Connection::end_as(TcpState state, TcpEnd end) {
+  state_ = state;
+  end_ = end;
+  challenge_owed_ = keepalive_owed_ = false;
+  ends_at_ = kNever;
+}
+
+TimeWaitState Connection::time_wait() const {
+  return {.send_next = sender_.nxt(),
+          .receive_next = receiver_->nxt(),
+          .peer_timestamp = ts_recent_,
+          .window = static_cast<uint16_t>(receiver_->window_bytes() >> our_shift_),
+          .timestamps = timestamps_};
+}
+
+// --- What comes ----------------------------------------------------------------------------------
+
+// RFC 7323 5.3, R1.
+bool Connection::passes_paws(const Segment& segment, Moment now) const {
+  return !is_newer(ts_recent_, segment.options.timestamps->value) ||
+         now - heard_ > kTimestampsAgeNs;
+}
+
+// RFC 7323 4.3: of the segment that the next ACK answers.
+void Connection::note_timestamp(const Segment& segment, Moment now) {
+  const uint32_t value = segment.options.timestamps->value;
+  if (segment.header.seq <= last_ack_sent_ &&
+      (!is_newer(ts_recent_, value) || now - heard_ > kTimestampsAgeNs)) {
+    ts_recent_ = value;
+  }
+}
+
+Connection::Verdict Connection::challenge(ConnectionShared& shared, Moment now) {
+  challenge_owed_ |= shared.challenge_acks.allow(challenge_bucket_, now);
+  return Verdict::kDropped;
+}
+
+// An ACK says where we are. With data it is mostly a segment that came twice, whose sender waits
+// for that; without, two peers could go on with it for ever.
+Connection::Verdict Connection::answer_out_of_window(ConnectionShared& shared,
+                                                     const Segment& segment, Moment now) {
+  const auto bytes = static_cast<uint32_t>(segment.payload.size());
+  const Seq seq = segment.header.seq;
+  if (length_of(segment) != 0 && seq + length_of(segment) <= receiver_->nxt()) {
+    receiver_->note_duplicate(seq, bytes);
+    receiver_->want_ack();
+  } else if (shared.out_of_window_acks.allow(out_of_window_bucket_, now)) {
+    challenge_owed_ = true;
+  }
+  return Verdict::kDropped;
+}
+
+// A keepalive, or the ACK of a peer whose probe of our window was taken without its knowing: were
+// that not heard, two who probe each other would go on for ever.
+bool Connection::is_one_below(const Segment& segment) const {
+  return length_of(segment) == 0 && segment.header.has(kAck) &&
+         segment.header.seq + 1 == receiver_->nxt();
+}
+
+// RFC 5961 3.2
+Connection::Verdict Connection::on_reset(ConnectionShared& shared, Seq seq, Moment now) {
+  if (seq != receiver_->nxt()) {
+    return challenge(shared, now);
+  }
+  end_as(TcpState::kClosed, state_ == TcpState::kSynReceived ? TcpEnd::kRefused : TcpEnd::kReset);
+  return Verdict::kTaken;
+}
+
+// RFC 9293 3.10.7.4, in its order.
+Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segment& segment,
+                                           Moment now, Arrived& arrived) {
+  const TcpHeader& header = segment.header;
+  if (state_ >= TcpState::kTimeWait) {
+    return Verdict::kDropped;
+  }
+  if (state_ == TcpState::kSynSent) {
+    return on_syn_sent(shared, segment, now);
+  }
+  if (timestamps_ && !header.has(kRst)) {
+    if (!segment.options.timestamps) {
+      return Verdict::kDropped;  // RFC 7323 3.2
+    }
+    if (!passes_paws(segment, now)) {
+      return answer_out_of_window(shared, segment, now);
+    }
+  }
+  Bytes payload = segment.payload;
+  bool fin = header.has(kFin);
+  if (!receiver_->is_acceptable(header.seq, length_of(segment))) {
+    if (header.has(kRst)) {
+      return Verdict::kDropped;
+    }
+    if (header.has(kSyn)) {
+      return challenge(shared, now);  // RFC 5961 4.2
+    }
+    if (is_one_below(segment)) {
+      take_ack(shared, segment, now);
+      return answer_out_of_window(shared, segment, now);
+    }
+    if (receiver_->window_bytes() != 0 || header.seq != receiver_->nxt()) {
+      return answer_out_of_window(shared, segment, now);
+    }
+    // A probe of a window that is shut: its ACK counts.
+    payload = {};
+    fin = false;
+    receiver_->want_ack();
+  }
+  if (header.has(kRst)) {
+    return on_reset(shared, header.seq, now);
+  }
+  if (header.has(kSyn)) {
+    return challenge(shared, now);
+  }
+  if (!header.has(kAck)) {
+    return Verdict::kDropped;
+  }
+  if (const Verdict verdict = take_ack(shared, segment, now); verdict != Verdict::kTaken) {
+    return verdict;
+  }
+  if (timestamps_) {
+    note_timestamp(segment, now);
+  }
+  heard_ = now;
+  keepalives_sent_ = 0;
+  sender_.heard(now);
+  if (state_ >= TcpState::kTimeWait) {
+    return Verdict::kTaken;  // that was the ACK of our FIN
+  }
+  const bool brings_data =
+      !payload.empty() && header.seq + static_cast<uint32_t>(payload.size()) > receiver_->nxt();
+  if (discards_ && brings_data) {
+    abort();
+    return Verdict::kTaken;
+  }
+  if (!payload.empty() || fin) {
+    note_ce(segment);
+    receiver_->on_segment(shared.config.receive,
+                          {.seq = header.seq,
+                           .payload = payload,
+                           .fin = fin,
+                           .push = header.has(kPsh),
+                           .ce = ecn_ && segment.ce},
+                          payload_mss(), now, arrived);
+    if (arrived.fin) {
+      on_fin();
+    }
+  }
+  return Verdict::kTaken;
+}
+
+Connection::Verdict Connection::take_ack(ConnectionShared& shared, const Segment& segment,
+                                         Moment now) {
+  const TcpHeader& header = segment.header;
+  const bool opens = state_ == TcpState::kSynReceived;
+  if (opens && (header.ack <= sender_.una() || header.ack > sender_.nxt())) {
+    return Verdict::kReset;
+  }
+  const AckInput input{
+      .seq = header.seq,
+      .ack = header.ack,
+      .window_bytes = scaled(header.window),
+      .sacks = segment.options.sack_blocks(),
+      .ts_echo = timestamps_ ? echoed_moment(segment.options.timestamps->echo, now) : kNever,
+      .has_data = length_of(segment) != 0,
+      .ece = ecn_ && header.has(kEce),
+  };
+  if (sender_.on_ack(shared.sender, input, now) != Sender::AckVerdict::kOk) {
+    return challenge(shared, now);  // RFC 5961 5.2
+  }
+  if (opens) {
+    sender_.open();
+    state_ = sender_.finished() ? TcpState::kFinWait1 : TcpState::kEstablished;
+  }
+  if (sender_.fin_acked()) {
+    on_fin_acked(shared, now);
+  }
+  return Verdict::kTaken;
+}
+
+void Connection::on_fin_acked(ConnectionShared& shared, Moment now) {
+  switch (state_) {
+    case TcpState::kFinWait1:
+      state_ = TcpState::kFinWait2;
+      if (discards_) {
+        ends_at_ = now + shared.config.fin_wait2_ns;
+      }
+      break;
+    case TcpState::kClosing:
+      end_as(TcpState::kTimeWait, TcpEnd::kClosed);
+      break;
+    case TcpState::kLastAck:
+      end_as(TcpState::kClosed, TcpEnd::kClosed);
+      break;
+    default:
+      break;
+  }
+}
+
+// The peer's, in its turn.
+void Connection::on_fin() {
+  switch (state_) {
+    case TcpState::kEstablished:
+      state_ = TcpState::kCloseWait;
+      break;
+    case TcpState::kFinWait1:
+      state_ = TcpState::kClosing;
+      break;
+    case TcpState::kFinWait2:
+      end_as(TcpState::kTimeWait, TcpEnd::kClosed);
+      challenge_owed_ = true;  // the last ACK goes from here
+      break;
+    default:
+      break;
+  }
+}
+
+// RFC 3168 6.1.3: told until the peer says that it has heard. Of DCTCP it is the mark of what came
+// last (RFC 8257 3.2).
+void Connection::note_ce(const Segment& segment) {
+  if (!ecn_) {
+    return;
+  }
+  if (sender_.congestion().algorithm() == CongestionAlgorithm::kDctcp) {
+    echoes_ce_ = segment.ce;
+    return;
+  }
+  echoes_ce_ = (echoes_ce_ && !segment.header.has(kCwr)) || segment.ce;
+}
+
+// RFC 9293 3.10.7.3, in its order.
+Connection::Verdict Connection::on_syn_sent(ConnectionShared& shared, const Segment& segment,
+                                            Moment now) {
+  const TcpHeader& header = segment.header;
+  const bool acks = header.has(kAck);
+  if (acks && (header.ack <= sender_.una() || header.ack > sender_.nxt())) {
+    return header.has(kRst) ? Verdict::kDropped : Verdict::kReset;
+  }
+  if (header.has(kRst)) {
+    if (!acks) {
+      return Verdict::kDropped;
+    }
+    end_as(TcpState::kClosed, TcpEnd::kRefused);
+    return Verdict::kTaken;
+  }
+  if (!header.has(kSyn)) {
+    return Verdict::kDropped;
+  }
+  heard_ = now;
+  sender_.heard(now);
+  take_syn(shared, segment, now);
+  if (!acks) {  // both at once: our SYN goes again, with an ACK
+    state_ = TcpState::kSynReceived;
+    sender_.set_window(header.seq, sender_.una(), header.window);
+    sender_.resend_all();
+    return Verdict::kTaken;
+  }
+  const AckInput input{
+      .seq = header.seq,
+      .ack = header.ack,
+      .window_bytes = header.window,
+      .ts_echo = timestamps_ ? echoed_moment(segment.options.timestamps->echo, now) : kNever};
+  const auto verdict = sender_.on_ack(shared.sender, input, now);
+  POLLUX_ASSERT(verdict == Sender::AckVerdict::kOk);
+  sender_.open();
+  state_ = TcpState::kEstablished;
+  receiver_->want_ack();
+  return Verdict::kTaken;
+}
+
+// What the two have agreed to. Data beside the SYN is not taken; it comes again.
+void Connection::take_syn(ConnectionShared& shared, const Segment& segment, Moment now) {
+  const TcpOptions& options = segment.options;
+  const TcpHeader& header = segment.header;
+  peer_mss_ = options.mss.value_or(peer_mss_);
+  sack_ = options.sack_permitted;
+  timestamps_ = options.timestamps.has_value();
+  if (timestamps_) {
+    ts_recent_ = options.timestamps->value;
+  }
+  if (options.window_scale) {
+    our_shift_ = shared.config.window_scale;
+    peer_shift_ = *options.window_scale;
+  }
+  // RFC 3168 6.1.1: a SYN-ACK has ECE alone, a SYN both.
+  ecn_ = shared.config.ecn && header.has(kEce) && header.has(kAck) != header.has(kCwr);
+  receiver_.emplace(shared.config.receive, header.seq + 1, our_shift_,
+                    window_of_syn(shared.config));
+  last_ack_sent_ = header.seq + 1;
+  sender_.agree(shared.sender, payload_mss(), sack_);
+  heard_ = now;
+}
+
+void Connection::on_path_mss(uint16_t mss) {
+  const uint16_t before = payload_mss();
+  path_.mss = std::min(path_.mss, mss);
+  if (payload_mss() < before && sender_.mss() > payload_mss()) {
+    sender_.set_mss(payload_mss());
+    sender_.resend_all();
+  }
+}
+
+void Connection::on_unreachable() {
+  if (state_ == TcpState::kSynSent || state_ == TcpState::kSynReceived) {
+    end_as(TcpState::kClosed, TcpEnd::kRefused);
+  }
+}
+
+// --- The application -----------------------------------------------------------------------------
+
+// RFC 9293 3.10.4
+void Connection::finish() {
+  if (sender_.finished() || state_ >= TcpState::kTimeWait) {
+    return;
+  }
+  switch (state_) {
+    case TcpState::kSynSent:
+      end_as(TcpState::kClosed, TcpEnd::kAborted);
+      return;
+    case TcpState::kEstablished:
+      state_ = TcpState::kFinWait1;
+      break;
+    case TcpState::kCloseWait:
+      state_ = TcpState::kLastAck;
+      break;
+    default:
+      break;  // SYN-RECEIVED: when it is open
+  }
+  sender_.finish();
+}
+
+void Connection::close(ConnectionShared& shared, Moment now) {
+  if (receiver_ && receiver_->unread_bytes() != 0) {
+    abort();
+    return;
+  }
+  finish();
+  discards_ = true;
+  if (state_ == TcpState::kFinWait2) {
+    ends_at_ = now + shared.config.fin_wait2_ns;
+  }
+}
+
+void Connection::abort() {
+  if (state_ >= TcpState::kTimeWait) {
+    return;
+  }
+  const bool peer_knows = receiver_.has_value();
+  end_as(TcpState::kClosed, TcpEnd::kAborted);
+  reset_owed_ = peer_knows;
+}
+
+// --- What goes out -------------------------------------------------------------------------------
+
+// A segment that carries the ACK of all that came. The window's edge moves with it; that nobody
+// hears of it, if there is no room for the segment, does no harm.
+SegmentOut Connection::bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now) {
+  SegmentOut out;
+  const Receiver::Acknowledgement says =
+      receiver_->acknowledge(shared.config.receive, payload_mss());
+  out.header.seq = seq;
+  out.header.ack = says.ack;
+  out.header.flags = static_cast<TcpFlags>(flags | kAck | (echoes_ce_ ? kEce : 0));
+  out.header.window = says.window;
+  if (timestamps_) {
+    out.options.timestamps = {timestamp_now(now), ts_recent_};
+  }
+  out.payload = {seq, seq};
+  return out;
+}
+
+SegmentOut Connection::ack_segment(ConnectionShared& shared, Moment now) {
+  // RFC 1122 4.2.3.6: a keepalive is one below what is next, so that the peer must answer.
+  SegmentOut out = bare(shared, kAck, keepalive_owed_ ? sender_.una() - 1 : sender_.nxt(), now);
+  out.is_control = true;
+  if (sack_) {
+    out.options.sack_count = static_cast<uint8_t>(receiver_->sack_blocks(
+        std::span(out.options.sack).first(timestamps_ ? kSackBlocksMax - 1 : kSackBlocksMax)));
+  }
+  return out;
+}
+
+SegmentOut Connection::syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const {
+  SegmentOut out;
+  const bool answers = receiver_.has_value();  // both opened at once
+  out.header.seq = seq;
+  out.header.flags = kSyn;
+  out.header.window = window_of_syn(shared.config);
+  out.payload = {seq, seq};
+  out.is_control = true;
+  out.options.mss = path_.mss;
+  if (!answers) {
+    out.header.flags |= shared.config.ecn ? kEce | kCwr : 0;
+    out.options.window_scale = shared.config.window_scale;
+    out.options.sack_permitted = true;
+    out.options.timestamps = {timestamp_now(now), 0};
+    return out;
+  }
+  out.header.ack = receiver_->nxt();
+  out.header.flags |= kAck | (ecn_ ? kEce : 0);
+  if (our_shift_ != 0 || peer_shift_ != 0) {
+    out.options.window_scale = our_shift_;
+  }
+  out.options.sack_permitted = sack_;
+  if (timestamps_) {
+    out.options.timestamps = {timestamp_now(now), ts_recent_};
+  }
+  return out;
+}
+
+SegmentOut Connection::data_segment(ConnectionShared& shared, const Sender::Next& next,
+                                    Moment now) {
+  if (next.syn) {
+    return syn_segment(shared, next.range.begin, now);
+  }
+  SegmentOut out = bare(shared, next.fin ? kFin : 0, next.range.begin, now);
+  out.payload = next.payload();
+  const uint32_t bytes = out.payload.bytes();
+  if (next.push && bytes != 0) {
+    out.header.flags |= kPsh;
+  }
+  if (next.cwr) {
+    out.header.flags |= kCwr;
+  }
+  out.segment_bytes = bytes > payload_mss() ? payload_mss() : 0;
+  // RFC 3168 6.1.5, 6.1.6: not what goes again, nor probes of a window.
+  out.ect = ecn_ && bytes != 0 && !next.again && !next.window_probe;
+  out.is_control = bytes == 0;
+  return out;
+}
+
+SegmentOut Connection::reset_segment() const {
+  SegmentOut out;
+  out.header.seq = sender_.nxt();
+  out.header.ack = receiver_->nxt();
+  out.header.flags = kRst | kAck;
+  out.payload = {sender_.nxt(), sender_.nxt()};
+  out.is_control = true;
+  return out;
+}
+
+// A segment with data went out. SACK blocks go on ACKs of their own: beside a full segment there is
+// no room, and there are some only where something was lost.
+void Connection::note_ack_rode() {
+  if (!receiver_) {
+    return;
+  }
+  last_ack_sent_ = receiver_->nxt();
+  if (sack_ && receiver_->has_sack_blocks()) {
+    return;
+  }
+  receiver_->on_ack_sent();
+  challenge_owed_ = keepalive_owed_ = false;
+}
+
+bool Connection::owes_ack(const ConnectionShared& shared, Moment now) const {
+  if (!receiver_ || state_ == TcpState::kClosed) {
+    return false;
+  }
+  return challenge_owed_ || keepalive_owed_ ||
+         receiver_->decide(shared.config.receive, payload_mss(), now) == AckPolicy::Decision::kNow;
+}
+
+// --- Time ----------------------------------------------------------------------------------------
+
+// While nothing else would show whether the peer lives.
+Moment Connection::keepalive_at(const ConnectionShared& shared) const {
+  const ConnectionConfig& config = shared.config;
+  const bool needs = config.keepalive_idle_ns != 0 && is_open() && sender_.all_acked() &&
+                     !sender_.waits_for_window();
+  return needs ? heard_ + config.keepalive_idle_ns + keepalives_sent_ * config.keepalive_interval_ns
+               : kNever;
+}
+
+Moment Connection::deadline(const ConnectionShared& shared) const {
+  if (state_ >= TcpState::kTimeWait) {
+    return kNever;
+  }
+  return std::min({sender_.deadline(), receiver_ ? receiver_->deadline() : kNever, ends_at_,
+                   keepalive_at(shared)});
+}
+
+void Connection::on_timer(ConnectionShared& shared, Moment now) {
+  if (state_ >= TcpState::kTimeWait) {
+    return;
+  }
+  if (keepalive_at(shared) <= now) {
+    if (keepalives_sent_ >= shared.config.keepalive_probes) {
+      abort();
+      end_ = TcpEnd::kTimeout;
+      return;
+    }
+    ++keepalives_sent_;
+    keepalive_owed_ = true;
+  }
+  if (!sender_.on_timer(shared.sender, now)) {
+    abort();
+    end_ = TcpEnd::kTimeout;
+    return;
+  }
+  if (sender_.timeouts() == kBlackHoleTimeouts && is_open() && path_.mss > kSafeMss &&
+      sender_.queue().front().bytes > kSafeMss) {
+    on_path_mss(kSafeMss);
+  }
+  if (ends_at_ <= now) {
+    end_as(TcpState::kClosed, TcpEnd::kTimeout);
+  }
+}
+
+}  // namespace pollux::tcp

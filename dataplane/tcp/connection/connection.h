@@ -1,0 +1,272 @@
+// One connection: the state machine of RFC 9293 3.10 between a Sender and a Receiver, with the
+// checks that keep strangers out of it (RFC 5961, PAWS) and the times after which it gives up.
+//
+// No packets, no payload, no clock. Segments come parsed; flush() says which go out, and whoever
+// sends them fills in addresses, ports and the payload that was asked for by sequence numbers. All
+// of a turn's segments come first, then the application runs, then flush(): so ACKs ride on the
+// answers, and answers that were written one by one leave together.
+//
+// It does not know LISTEN and SYN-RECEIVED of a passive open (those are records of a table, before
+// there is a connection), nor TIME-WAIT (a record, after it): is_over() says that this object can
+// go, and how it ended.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "dataplane/tcp/connection/receiver.h"
+#include "dataplane/tcp/connection/sender.h"
+#include "dataplane/tcp/tables/rate_limit.h"
+#include "dataplane/tcp/tables/syn_options.h"
+#include "dataplane/tcp/tables/time_wait.h"
+#include "dataplane/tcp/wire/ip.h"
+#include "dataplane/tcp/wire/tcp_header.h"
+#include "dataplane/tcp/wire/tcp_options.h"
+
+namespace pollux::tcp {
+
+struct ConnectionConfig {
+  ReceiverConfig receive;
+  uint8_t window_scale = 7;  // ours; 64 KiB << 7 = 8 MiB at most
+  bool ecn = false;          // asked for and granted
+  int64_t fin_wait2_ns =
+      60 * kSecondNs;  // how long a peer may take to end, once the application has
+  int64_t keepalive_idle_ns = 300 * kSecondNs;  // 0: none
+  int64_t keepalive_interval_ns = 100 * kSecondNs;
+  unsigned keepalive_probes = 3;  // unanswered ones after which the peer is gone
+};
+
+// What all connections of a core share.
+struct ConnectionShared {
+  ConnectionConfig config;
+  SenderShared sender;
+  ConnectionLimiter challenge_acks;      // RFC 5961 7
+  ConnectionLimiter out_of_window_acks;  // so that two stacks can't acknowledge each other for ever
+};
+
+// The path to the peer, as far as it shapes segments.
+struct Path {
+  uint16_t mss = 536;                // MTU less the headers of IP and TCP, options not subtracted
+  uint32_t segmented_bytes_max = 0;  // payload of one frame that the device cuts; 0: it cuts none
+};
+
+// How a connection begins whose handshake somebody else has made (SYN table or cookie).
+struct PassiveOpening {
+  Seq our_isn;
+  Seq peer_isn;
+  uint16_t our_window = 0;          // of our SYN-ACK
+  SynOptions options;               // agreed
+  uint32_t timestamp_offset = 0;    // ours (flow_offsets)
+  uint32_t peer_timestamp = 0;      // the newest that was seen
+  int64_t rtt_ns = Sender::kNoRtt;  // SYN-ACK to ACK; kNoRtt: sent again, or not known
+};
+
+struct ActiveOpening {
+  Seq our_isn;
+  uint32_t timestamp_offset = 0;
+};
+
+enum class TcpState : uint8_t {
+  kSynSent,
+  kSynReceived,  // of a simultaneous open
+  kEstablished,
+  kFinWait1,
+  kFinWait2,
+  kCloseWait,
+  kClosing,
+  kLastAck,
+  kTimeWait,  // over, but for a record of it
+  kClosed,    // over
+};
+std::string_view name_of(TcpState state);
+
+enum class TcpEnd : uint8_t {
+  kNone,     // it is not over
+  kClosed,   // both sides have ended
+  kReset,    // by the peer
+  kRefused,  // likewise, when it was being opened
+  kAborted,  // by us
+  kTimeout,  // the peer does not answer
+};
+std::string_view name_of(TcpEnd end);
+
+// What went out is described by this.
+struct SegmentOut {
+  TcpHeader header;  // without ports
+  TcpOptions options;
+  SeqRange payload;            // to be fetched from what the application wrote
+  uint16_t segment_bytes = 0;  // the payload is for a device to cut into so much each; 0: it is not
+  bool ect = false;            // may be marked instead of dropped (RFC 3168)
+  bool is_control = false;     // no payload: may use memory that is kept back
+};
+
+class Connection {
+ public:
+  // Passive: established; the segment that completed the handshake is still to be given to it.
+  Connection(ConnectionShared& shared, const Path& path, const PassiveOpening& opening, Moment now);
+  // Active: SYN-SENT, and flush() has the SYN.
+  Connection(ConnectionShared& shared, const Path& path, const ActiveOpening& opening, Moment now);
+
+  // ---- what comes ----
+  struct Segment {
+    const TcpHeader& header;
+    const TcpOptions& options;
+    Bytes payload;
+    bool ce = false;  // the IP header says: congestion experienced
+  };
+  enum class Verdict : uint8_t {
+    kTaken,
+    kDropped,  // for a reason that is counted
+    kReset,    // nothing of this connection's: to be answered by a RST as if there were none
+  };
+  // What it brought is appended to `arrived`, which must be empty.
+  Verdict on_segment(ConnectionShared& shared, const Segment& segment, Moment now,
+                     Arrived& arrived);
+  // An ICMP error quotes a segment of ours that begins with `seq`; whether it may be believed:
+  // only if that is outstanding (RFC 5927 4.1).
+  bool is_outstanding(Seq seq) const { return sender_.una() <= seq && seq < sender_.nxt(); }
+  // The path takes no longer segments than this (RFC 1191, 8201).
+  void on_path_mss(uint16_t mss);
+  // Nobody is there (ICMP): ends one that is being opened; to others it means nothing (RFC 5927).
+  void on_unreachable();
+
+  // ---- the application ----
+  // So many more bytes stand ready to be sent, behind those before. Requires can_write().
+  void write(uint32_t bytes) { sender_.write(bytes); }
+  bool can_write() const { return !sender_.finished() && state_ < TcpState::kTimeWait; }
+  // The application is done with so much of what arrived.
+  void read(uint32_t bytes) { receiver_->read(bytes); }
+  // No more will be written; what was goes out first. The peer may go on.
+  void finish();
+  // The same, and what still comes is not wanted: it is answered by a RST (RFC 1122 4.2.2.13), as
+  // is what has come and was not read.
+  void close(ConnectionShared& shared, Moment now);
+  // RST, at once.
+  void abort();
+
+  // ---- what goes out: once a turn, and after a deadline ----
+  // Calls emit(const SegmentOut&) for each segment; false: there is no room, and it is asked again
+  // in another turn. Returns false in that case.
+  template <typename Emit>
+  bool flush(ConnectionShared& shared, Moment now, Emit&& emit);
+
+  // ---- time ----
+  // The earliest of all that is waited for; kNever: nothing is.
+  Moment deadline(const ConnectionShared& shared) const;
+  // At its deadline; flush() afterwards.
+  void on_timer(ConnectionShared& shared, Moment now);
+
+  // ---- what it is ----
+  TcpState state() const { return state_; }
+  bool is_open() const { return state_ >= TcpState::kEstablished && state_ < TcpState::kTimeWait; }
+  // Nothing is to be sent any more, either.
+  bool is_over() const { return state_ >= TcpState::kTimeWait && !reset_owed_ && !challenge_owed_; }
+  TcpEnd end() const { return end_; }
+  // Of kTimeWait.
+  TimeWaitState time_wait() const;
+  // What was written and is not needed any more ends here.
+  Seq acknowledged() const { return sender_.una(); }
+  uint32_t unacknowledged_bytes() const {
+    return static_cast<uint32_t>(sender_.end() - sender_.una());
+  }
+  const Sender& sender() const { return sender_; }
+  const Receiver& receiver() const { return *receiver_; }
+  Receiver& receiver() { return *receiver_; }
+  bool uses_timestamps() const { return timestamps_; }
+  bool uses_sack() const { return sack_; }
+  bool uses_ecn() const { return ecn_; }
+  // Frees what an idle connection needs no more.
+  void rest() { sender_.rest(); }
+
+ private:
+  uint16_t payload_mss() const;
+  uint32_t scaled(uint16_t window) const { return uint32_t{window} << peer_shift_; }
+  uint32_t timestamp_now(Moment now) const;
+  Moment echoed_moment(uint32_t echo, Moment now) const;
+  void end_as(TcpState state, TcpEnd end);
+  Verdict on_syn_sent(ConnectionShared& shared, const Segment& segment, Moment now);
+  void take_syn(ConnectionShared& shared, const Segment& segment, Moment now);
+  bool passes_paws(const Segment& segment, Moment now) const;
+  void note_timestamp(const Segment& segment, Moment now);
+  bool is_one_below(const Segment& segment) const;
+  Verdict on_reset(ConnectionShared& shared, Seq seq, Moment now);
+  Verdict challenge(ConnectionShared& shared, Moment now);
+  Verdict answer_out_of_window(ConnectionShared& shared, const Segment& segment, Moment now);
+  Verdict take_ack(ConnectionShared& shared, const Segment& segment, Moment now);
+  void on_fin_acked(ConnectionShared& shared, Moment now);
+  void on_fin();
+  Moment keepalive_at(const ConnectionShared& shared) const;
+  void note_ce(const Segment& segment);
+
+  void note_ack_rode();
+  SegmentOut bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now);
+  SegmentOut ack_segment(ConnectionShared& shared, Moment now);
+  SegmentOut syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const;
+  SegmentOut data_segment(ConnectionShared& shared, const Sender::Next& next, Moment now);
+  SegmentOut reset_segment() const;
+  uint32_t payload_max() const;
+  bool owes_ack(const ConnectionShared& shared, Moment now) const;
+
+  Sender sender_;
+  std::optional<Receiver> receiver_;  // none before the peer's SYN
+  Path path_;
+  uint16_t peer_mss_ = 536;
+  uint8_t our_shift_ = 0;
+  uint8_t peer_shift_ = 0;
+  TcpState state_;
+  TcpEnd end_ = TcpEnd::kNone;
+  bool timestamps_ : 1 = false;
+  bool sack_ : 1 = false;
+  bool ecn_ : 1 = false;
+  bool reset_owed_ : 1 = false;
+  bool challenge_owed_ : 1 = false;  // an ACK, whatever else
+  bool keepalive_owed_ : 1 = false;
+  bool discards_ : 1 = false;   // close(): nothing is wanted any more
+  bool echoes_ce_ : 1 = false;  // ECE until CWR comes (RFC 3168 6.1.3)
+  uint8_t keepalives_sent_ = 0;
+  uint32_t timestamp_offset_ = 0;
+  uint32_t ts_recent_ = 0;
+  Seq last_ack_sent_{};
+  Moment heard_{};           // the last segment of the peer's
+  Moment ends_at_ = kNever;  // FIN-WAIT-2
+  TokenBucket challenge_bucket_;
+  TokenBucket out_of_window_bucket_;
+};
+
+template <typename Emit>
+bool Connection::flush(ConnectionShared& shared, Moment now, Emit&& emit) {
+  if (reset_owed_) {
+    if (!emit(static_cast<const SegmentOut&>(reset_segment()))) {
+      return false;
+    }
+    reset_owed_ = false;
+    return true;
+  }
+  if (is_over()) {
+    return true;
+  }
+  while (const std::optional<Sender::Next> next = sender_.next(payload_max(), now)) {
+    if (!emit(static_cast<const SegmentOut&>(data_segment(shared, *next, now)))) {
+      return false;
+    }
+    sender_.sent(shared.sender, *next, now);
+    note_ack_rode();
+  }
+  sender_.settle(shared.sender, now);
+  if (owes_ack(shared, now)) {
+    const unsigned count = receiver_->acks_owed(sack_);
+    for (unsigned i = 0; i < count; ++i) {
+      if (!emit(static_cast<const SegmentOut&>(ack_segment(shared, now)))) {
+        return false;
+      }
+    }
+    receiver_->on_ack_sent();
+    last_ack_sent_ = receiver_->nxt();
+    challenge_owed_ = keepalive_owed_ = false;
+  }
+  return true;
+}
+
+}  // namespace pollux::tcp

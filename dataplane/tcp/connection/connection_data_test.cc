@@ -1,0 +1,395 @@
+// What a connection sends, acknowledges and repeats, segment by segment, by section of the RFCs.
+#include "dataplane/tcp/connection/connection.h"
+
+#include <gtest/gtest.h>
+
+#include "dataplane/tcp/connection/connection_test_support.h"
+
+namespace pollux::tcp {
+namespace {
+
+using Verdict = Connection::Verdict;
+
+// --- RFC 9293 3.7, 3.8: sending ---
+
+TEST(Sending, AllOfATurnGoesInAsFewSegmentsAsCanBe) {
+  Script t;
+  t.open_passive();
+  for (int i = 0; i < 25; ++i) {
+    t.write(100);
+  }
+  EXPECT_EQ(t.go(), ". 1:1001(1000) ack 1\n. 1001:2001(1000) ack 1\nP. 2001:2501(500) ack 1");
+}
+
+TEST(Sending, ADeviceThatCutsGetsOneFrame) {
+  Script t({.segmented_bytes_max = 64'000});
+  t.open_passive();
+  t.write(8'500);
+  EXPECT_EQ(t.go(), "P. 1:8501(8500) ack 1 in 1000");
+}
+
+TEST(Sending, AFullRingLosesNothing) {
+  Script t;
+  t.open_passive();
+  t.write(3'000);
+  t.room = 1;
+  EXPECT_EQ(t.go(), ". 1:1001(1000) ack 1");
+  t.room = SIZE_MAX;
+  EXPECT_EQ(t.go(), ". 1001:2001(1000) ack 1\nP. 2001:3001(1000) ack 1");
+}
+
+TEST(Rfc6928_InitialWindow, TenSegments) {
+  Script t;
+  t.open_passive();
+  t.write(100'000);
+  t.go();
+  EXPECT_EQ(t.connection->sender().nxt(), kOurIsn + 10'001);
+}
+
+TEST(Rfc6691_Mss, DoesNotCountOptionsButWhatIsSentDoes) {
+  Script t({.timestamps = true});
+  t.open_passive();
+  t.write(2'000);
+  EXPECT_EQ(t.go(), ". 1:989(988) ack 1\n. 989:1977(988) ack 1\nP. 1977:2001(24) ack 1");
+}
+
+TEST(Rfc9293_3_7_1_Mss, ATinyOneIsNotTaken) {
+  Script t({.mss = 1});
+  t.open_passive();
+  EXPECT_EQ(t.connection->sender().mss(), 88);
+}
+
+TEST(Rfc9293_3_8_6_2_1_SillyWindow, NoSmallSegmentBesideASmallWindow) {
+  Script t;
+  t.open_passive(2'500);
+  t.write(3'000);
+  EXPECT_EQ(t.go(), ". 1:1001(1000) ack 1\n. 1001:2001(1000) ack 1");
+  t.come(". 1:1(0) ack 2001 win 500");
+  EXPECT_EQ(t.go(), "");
+  t.come(". 1:1(0) ack 2001 win 1250");  // half of the widest: as much as there is to wait for
+  EXPECT_EQ(t.go(), "P. 2001:3001(1000) ack 1");
+}
+
+TEST(Rfc9293_3_8_6_WindowShrinks, NothingNewIsSentBeyondIt) {
+  Script t;
+  t.open_passive(5'000);
+  t.write(10'000);
+  t.go();
+  t.come(". 1:1(0) ack 1001 win 2000");  // 4000 are outstanding
+  EXPECT_EQ(t.go(), "");
+  t.come(". 1:1(0) ack 5001 win 2000");
+  EXPECT_EQ(t.go(), ". 5001:6001(1000) ack 1\n. 6001:7001(1000) ack 1");
+}
+
+TEST(Rfc9293_3_8_6_1_ZeroWindow, IsProbedByAByte) {
+  Script t;
+  t.open_passive(1'000);
+  t.write(2'000);
+  EXPECT_EQ(t.go(), ". 1:1001(1000) ack 1");
+  t.come(". 1:1(0) ack 1001 win 0");
+  EXPECT_EQ(t.go(), "");
+  for (const int64_t ms : {5, 10, 20, 40}) {
+    const Moment before = t.now;
+    EXPECT_EQ(t.tick(), "P. 1001:1002(1) ack 1");
+    EXPECT_EQ(t.now - before, ms * kMillisecondNs);
+    t.come(". 1:1(0) ack 1001 win 0");
+    EXPECT_EQ(t.go(), "");
+  }
+  t.come(". 1:1(0) ack 1001 win 1000");
+  EXPECT_EQ(t.go(), "P. 1001:2001(1000) ack 1");
+}
+
+TEST(Rfc9293_3_8_6_1_ZeroWindow, AProbeThatIsTakenCounts) {
+  Script t;
+  t.open_passive(1'000);
+  t.write(2'000);
+  t.go();
+  t.come(". 1:1(0) ack 1001 win 0");
+  t.go();
+  EXPECT_EQ(t.tick(), "P. 1001:1002(1) ack 1");
+  t.come(". 1:1(0) ack 1002 win 999");
+  EXPECT_EQ(t.go(), "P. 1002:2001(999) ack 1");
+}
+
+TEST(Rfc1122_4_2_2_17_ZeroWindow, APeerWhoAnswersIsWaitedForAndOneWhoDoesNotIsNot) {
+  Script t;
+  t.open_passive(1'000);
+  t.write(2'000);
+  t.go();
+  t.come(". 1:1(0) ack 1001 win 0");
+  for (int i = 0; i < 40; ++i) {
+    t.go();
+    ASSERT_EQ(t.tick(), "P. 1001:1002(1) ack 1");
+    t.come(". 1:1(0) ack 1001 win 0");
+  }
+  EXPECT_GT(t.now - kScriptStart, 1000 * kSecondNs);
+  for (int i = 0; i < 4 && t.connection->end() == TcpEnd::kNone; ++i) {
+    t.go();
+    t.tick();
+  }
+  EXPECT_EQ(t.connection->end(), TcpEnd::kTimeout);
+}
+
+TEST(Rfc9293_3_8_6_1_ZeroWindow, TwoWhoProbeEachOtherGoOn) {
+  Script t;
+  t.open_passive(1'000);
+  t.write(2'000);
+  t.go();
+  t.come(". 1:1(0) ack 1001 win 0");
+  t.go();
+  EXPECT_EQ(t.tick(), "P. 1001:1002(1) ack 1");
+  t.come("P. 1:2(1) ack 1001 win 0");  // the peer's probe, which is taken
+  EXPECT_EQ(t.go(), ". 1001:1001(0) ack 2");
+  // The peer took ours too, and does not know that its own was: its ACKs begin one below.
+  t.come(". 1:1(0) ack 1002 win 1000");
+  EXPECT_EQ(t.go(), "P. 1002:2001(999) ack 2");
+}
+
+// --- acknowledging ---
+
+TEST(Rfc9293_3_8_6_3_Acks, RideOnTheAnswerOrGoLater) {
+  Script t;
+  t.shared.config.receive.ack.quick_acks = 0;
+  t.open_passive();
+  t.come("P. 1:101(100) ack 1");
+  EXPECT_EQ(t.go(), "");
+  EXPECT_EQ(t.tick(), ". 1:1(0) ack 101");
+  EXPECT_EQ(t.now - kScriptStart, 2 * kMillisecondNs);
+  t.come("P. 101:201(100) ack 1");
+  t.write(5);
+  EXPECT_EQ(t.go(), "P. 1:6(5) ack 201");
+  t.come(". 201:1201(1000) ack 6");
+  t.come("P. 1201:2201(1000) ack 6");
+  EXPECT_EQ(t.go(), ". 6:6(0) ack 2201");
+}
+
+TEST(Rfc2018_Sack, BlocksTellOfWhatCameBeforeItsTurn) {
+  Script t;
+  t.open_passive();
+  t.come("P. 11:21(10) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 1 <sack 11:21>");
+  t.come("P. 31:41(10) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 1 <sack 31:41 11:21>");
+  t.write(10);
+  EXPECT_EQ(t.go(), "P. 1:11(10) ack 1");
+  t.come("P. 1:11(10) ack 1");
+  EXPECT_EQ(t.got, peer_text(1, 20));
+  EXPECT_EQ(t.go(), ". 11:11(0) ack 21 <sack 31:41>");
+  t.come("P. 21:31(10) ack 1");
+  EXPECT_EQ(t.got, peer_text(1, 40));
+  EXPECT_EQ(t.go(), ". 11:11(0) ack 41");
+}
+
+TEST(Rfc5681_4_2_WithoutSack, EachSegmentBeforeItsTurnIsADuplicateAck) {
+  Script t({.sack = false});
+  t.open_passive();
+  t.come("P. 11:21(10) ack 1");
+  t.come("P. 21:31(10) ack 1");
+  t.come("P. 31:41(10) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 1\n. 1:1(0) ack 1\n. 1:1(0) ack 1");
+}
+
+TEST(Rfc9293_3_8_6_2_2_Window, OpensWhenItIsWorthASegment) {
+  Script t;
+  t.shared.config.receive.buffer_bytes = 4'000;
+  t.open_passive();
+  t.shows_windows = true;
+  t.reads = false;
+  // The window of the SYN-ACK was wider, and its edge does not move left.
+  for (uint32_t from = 1; from < 65'001; from += 1'000) {
+    t.come(". " + std::to_string(from) + ":" + std::to_string(from + 1'000) + "(1000) ack 1");
+  }
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 65001 win 535");
+  t.come("P. 65001:65536(535) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 65536 win 0");
+  t.connection->read(62'000);
+  EXPECT_EQ(t.go(), "") << "less than two segments";
+  t.connection->read(3'000);
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 65536 win 3465");
+}
+
+TEST(Rfc9293_3_10_7_4_ZeroWindow, AProbeOfOursIsAnsweredAndItsAckCounts) {
+  Script t;
+  t.shared.config.receive.buffer_bytes = 1'000;
+  t.open_passive();
+  t.reads = false;
+  t.write(100);
+  t.go();
+  for (uint32_t from = 1; from < 65'001; from += 1'000) {
+    t.come(". " + std::to_string(from) + ":" + std::to_string(from + 1'000) + "(1000) ack 1");
+  }
+  t.come("P. 65001:65536(535) ack 1");
+  t.go();
+  t.come("P. 65536:65537(1) ack 101");
+  EXPECT_EQ(t.got.size(), 65'535U);
+  EXPECT_EQ(t.connection->unacknowledged_bytes(), 0U);
+  t.shows_windows = true;
+  EXPECT_EQ(t.go(), ". 101:101(0) ack 65536 win 0");
+}
+
+// --- losses ---
+
+TEST(Rfc8985_7_TailProbe, RepeatsTheEndOfAFlight) {
+  Script t;
+  t.open_passive();
+  t.write(100);
+  t.go();
+  EXPECT_EQ(t.tick(), "P. 1:101(100) ack 1");
+  EXPECT_EQ(t.now - kScriptStart, 200 * kMicrosecondNs);  // 2 * SRTT
+  EXPECT_EQ(t.shared.sender.counters.tail_probes, 1U);
+  EXPECT_EQ(t.tick(), "P. 1:101(100) ack 1");
+  EXPECT_EQ(t.shared.sender.counters.timeouts, 1U);
+  t.come(". 1:1(0) ack 101");
+  EXPECT_EQ(t.go(), "");
+  EXPECT_EQ(t.connection->sender().deadline(), kNever);
+}
+
+TEST(Rfc8985_6_Rack, ALaterSegmentTellsOfALoss) {
+  Script t;
+  t.open_passive();
+  t.write(5'000);
+  t.go();
+  t.pass(100 * kMicrosecondNs);
+  t.come(". 1:1(0) ack 1 sack 1001:5001");
+  EXPECT_EQ(t.go(), "P. 1:1001(1000) ack 1");
+  EXPECT_EQ(t.shared.sender.counters.recoveries, 1U);
+}
+
+TEST(Rfc6298_5_Timer, BacksOffAndGivesUp) {
+  Script t({.sack = false});
+  t.open_passive();
+  t.write(100);
+  t.go();
+  for (const int64_t ms : {5, 10, 20, 40, 80}) {
+    const Moment before = t.now;
+    EXPECT_EQ(t.tick(), "P. 1:101(100) ack 1");
+    EXPECT_EQ(t.now - before, ms * kMillisecondNs);
+  }
+  while (t.connection->end() == TcpEnd::kNone) {
+    t.tick();
+  }
+  EXPECT_EQ(t.connection->end(), TcpEnd::kTimeout);
+  EXPECT_GE(t.now - kScriptStart, 100 * kSecondNs);
+  EXPECT_LE(t.now - kScriptStart, 200 * kSecondNs);
+}
+
+// --- RFC 7323 ---
+
+TEST(Rfc7323_5_3_Paws, OldSegmentsAreAnsweredAndDropped) {
+  Script t({.timestamps = true});
+  t.open_passive();
+  t.peer_timestamp += 10;
+  t.come("P. 1:11(10) ack 1");
+  EXPECT_EQ(t.last.options.timestamps, std::nullopt);
+  t.go();
+  EXPECT_EQ(t.last.options.timestamps->echo, Script::kPeerTimestamp + 10);
+  t.peer_timestamp -= 1;
+  EXPECT_EQ(t.come("P. 11:21(10) ack 1"), Verdict::kDropped);
+  EXPECT_EQ(t.got, peer_text(1, 10));
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 11");
+  EXPECT_EQ(t.come("R 11:11(0)"), Verdict::kTaken);  // of a RST nothing is asked
+  EXPECT_EQ(t.connection->end(), TcpEnd::kReset);
+}
+
+TEST(Rfc7323_5_5_Paws, AfterLongSilenceATimestampIsNotOld) {
+  Script t({.timestamps = true});
+  t.shared.config.keepalive_idle_ns = 0;
+  t.open_passive();
+  t.pass(int64_t{25} * 24 * 3600 * kSecondNs);
+  t.peer_timestamp -= 1'000'000;
+  EXPECT_EQ(t.come("P. 1:11(10) ack 1"), Verdict::kTaken);
+}
+
+TEST(Rfc7323_4_3_Echo, IsOfTheSegmentThatTheAckAnswers) {
+  Script t({.timestamps = true});
+  t.shared.config.receive.ack.quick_acks = 0;
+  t.open_passive();
+  t.come("P. 1:11(10) ack 1");
+  t.peer_timestamp += 5;
+  t.come("P. 11:21(10) ack 1");  // behind the last ACK: the first of the two is echoed
+  t.tick();
+  EXPECT_EQ(t.last.options.timestamps->echo, Script::kPeerTimestamp);
+}
+
+// --- keepalive ---
+
+TEST(Rfc1122_4_2_3_6_Keepalive, AsksThreeTimes) {
+  Script t;
+  t.open_passive();
+  EXPECT_EQ(t.tick(), ". 0:0(0) ack 1");
+  EXPECT_EQ(t.now - kScriptStart, 300 * kSecondNs);
+  t.come(". 1:1(0) ack 1");
+  EXPECT_EQ(t.go(), "");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(t.tick(), ". 0:0(0) ack 1");
+  }
+  EXPECT_EQ(t.tick(), "R. 1:1(0) ack 1");
+  EXPECT_EQ(t.connection->end(), TcpEnd::kTimeout);
+  EXPECT_EQ(t.now - kScriptStart, 900 * kSecondNs);
+}
+
+TEST(Rfc1122_4_2_3_6_Keepalive, OfThePeerIsAnswered) {
+  Script t;
+  t.open_passive();
+  t.come(". 0:0(0) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 1");
+}
+
+// --- the path ---
+
+TEST(Rfc1191_PathMtu, WhatWasTooLongGoesAgain) {
+  Script t;
+  t.open_passive();
+  t.write(2'000);
+  t.go();
+  t.connection->on_path_mss(500);
+  EXPECT_EQ(t.connection->sender().mss(), 500);
+  EXPECT_EQ(t.go().substr(0, 19), "P. 1:501(500) ack 1");
+}
+
+TEST(Rfc4821_BlackHole, LongSegmentsThatNobodyAnswersBecomeShort) {
+  Script t({.mss = 8'000});
+  t.open_passive();
+  t.write(8'000);
+  EXPECT_EQ(t.go(), "P. 1:8001(8000) ack 1");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(t.tick(), "P. 1:8001(8000) ack 1") << i;
+  }
+  EXPECT_EQ(t.tick().substr(0, 21), "P. 1:1221(1220) ack 1");
+}
+
+// --- ECN ---
+
+TEST(Rfc3168_6_1_Ecn, MarksAreEchoedUntilTheyWereHeard) {
+  Script t({.ecn = true});
+  t.open_passive();
+  t.write(100);
+  EXPECT_EQ(t.go(), "P. 1:101(100) ack 1");
+  EXPECT_TRUE(t.last.ect);
+  t.ce = true;
+  t.come("P. 1:11(10) ack 1");
+  EXPECT_EQ(t.go(), ".E 101:101(0) ack 11");
+  t.ce = false;
+  t.come("P. 11:21(10) ack 1");
+  EXPECT_EQ(t.go(), ".E 101:101(0) ack 21");
+  t.come("PW. 21:31(10) ack 1");
+  EXPECT_EQ(t.go(), ". 101:101(0) ack 31");
+}
+
+TEST(Rfc3168_6_1_2_Ecn, AnEchoIsAnsweredOnceAWindow) {
+  Script t({.ecn = true});
+  t.open_passive();
+  t.write(10'000);
+  t.go();
+  const uint32_t before = t.connection->sender().congestion().cwnd_bytes();
+  t.write(10'000);
+  t.come("E. 1:1(0) ack 1001");
+  const uint32_t after = t.connection->sender().congestion().cwnd_bytes();
+  EXPECT_LT(after, before);
+  t.come("E. 1:1(0) ack 5001");
+  EXPECT_GE(t.connection->sender().congestion().cwnd_bytes(), after);
+  EXPECT_NE(t.go().find('W'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pollux::tcp

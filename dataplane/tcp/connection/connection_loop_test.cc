@@ -1,0 +1,416 @@
+// Two connections and a link between them that loses, doubles, delays and marks by seed: handshake,
+// data both ways, slow readers, ends. Whatever happens, each byte arrives once and in its place,
+// something is always armed while something is awaited, windows are kept, and both ends close.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/tcp/connection/connection.h"
+#include "dataplane/tcp/connection/connection_test_support.h"
+#include "src/base/rng.h"
+#include "src/base/seeds.h"
+
+namespace pollux::tcp {
+namespace {
+
+struct LinkSettings {
+  uint32_t loss = 0;  // of 10,000
+  uint32_t twice = 0;
+  uint32_t marks = 0;  // where ECN is in use
+  int64_t delay_ns = 50 * kMicrosecondNs;
+  int64_t jitter_ns = 0;
+};
+
+struct Settings {
+  LinkSettings link;
+  CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
+  uint32_t segmented_bytes_max = 0;
+  uint32_t buffer_bytes = 64U << 10;
+  uint8_t scale = 2;
+  bool ecn = false;
+  bool both_open = false;  // at once
+  bool slow_reader = false;
+  uint32_t bytes[2] = {100'000, 100'000};
+  uint32_t bytes_at_once = 20'000;
+};
+
+struct WireSegment {
+  TcpHeader header;
+  TcpOptions options;
+  std::vector<uint8_t> payload;
+  bool ect = false;
+  bool ce = false;
+};
+
+uint8_t byte_at(int side, uint32_t offset) {
+  return static_cast<uint8_t>((offset + static_cast<uint32_t>(side) * 77U) * 2654435761U >> 24);
+}
+
+class Loop {
+ public:
+  Loop(uint64_t seed, const Settings& settings) : settings_(settings), rng_(seed) {
+    for (int side = 0; side < 2; ++side) {
+      End& end = ends_[side];
+      end.shared.config.receive.buffer_bytes = settings.buffer_bytes;
+      end.shared.config.window_scale = settings.scale;
+      end.shared.config.ecn = settings.ecn;
+      end.shared.sender.config.congestion = settings.congestion;
+      end.isn = Seq{static_cast<uint32_t>(rng_.below(3) == 0 ? -5'000 : 77'000 * (side + 1))};
+      end.offset = static_cast<uint32_t>(rng_.below(2) == 0 ? -3 : 1'000);
+      end.to_write = settings.bytes[side];
+    }
+    open(0);
+    if (settings.both_open) {
+      open(1);
+    }
+  }
+
+  // Until both have ended; "" or what went wrong.
+  std::string run() {
+    flush(0);
+    flush(1);
+    for (int steps = 0; steps < 300'000; ++steps) {
+      if (!wrong_.empty()) {
+        return wrong_;
+      }
+      if (is_done(0) && is_done(1)) {
+        return ends_[0].got == settings_.bytes[1] && ends_[1].got == settings_.bytes[0]
+                   ? ""
+                   : "they ended, but bytes are missing: " + state();
+      }
+      Moment next = under_way_.empty() ? kNever : under_way_.begin()->first;
+      for (const End& end : ends_) {
+        if (end.connection && !end.connection->is_over()) {
+          next = std::min({next, end.connection->deadline(end.shared), end.reads_at});
+        }
+      }
+      if (next == kNever) {
+        return "nothing is armed: " + state();
+      }
+      now_ = std::max(now_, next);
+      deliver();
+      for (int side = 0; side < 2; ++side) {
+        act(side);
+      }
+    }
+    return "it does not end: " + state();
+  }
+
+  const SenderCounters& counters(int side) const { return ends_[side].shared.sender.counters; }
+  Moment now() const { return now_; }
+
+ private:
+  struct End {
+    ConnectionShared shared = make_shared_state();
+    std::optional<Connection> connection;
+    Seq isn;
+    uint32_t offset = 0;
+    uint32_t to_write = 0;
+    uint32_t got = 0;
+    bool got_fin = false;
+    bool finished = false;
+    Moment reads_at = kNever;
+    std::optional<Seq> edge;            // the highest that was offered
+    std::optional<TcpOptions> syn_ack;  // as a listener has answered
+    SynOptions agreed;
+    Seq peer_isn;
+  };
+
+  Path path() const { return {1'000, settings_.segmented_bytes_max}; }
+  void open(int side) {
+    End& end = ends_[side];
+    end.connection.emplace(end.shared, path(),
+                           ActiveOpening{.our_isn = end.isn, .timestamp_offset = end.offset}, now_);
+  }
+  bool is_done(int side) const {
+    const End& end = ends_[side];
+    return end.connection && end.connection->is_over();
+  }
+  std::string state() const {
+    std::string text;
+    for (const End& end : ends_) {
+      if (end.connection) {
+        text += std::string(name_of(end.connection->state())) + " (" +
+                std::string(name_of(end.connection->end())) + ") got " + std::to_string(end.got) +
+                " unacknowledged " + std::to_string(end.connection->unacknowledged_bytes()) +
+                " window " + std::to_string(end.connection->sender().window_bytes()) + "; ";
+      }
+    }
+    return text;
+  }
+
+  // Everything that arrives at this moment, then who waits for it.
+  void deliver() {
+    while (!under_way_.empty() && under_way_.begin()->first <= now_) {
+      const auto [side, segment] = under_way_.begin()->second;
+      under_way_.erase(under_way_.begin());
+      arrive(side, segment);
+    }
+  }
+
+  void arrive(int side, const WireSegment& segment) {
+    End& end = ends_[side];
+    if (!end.connection) {
+      listen(side, segment);
+      if (!end.connection) {
+        return;
+      }
+    }
+    if (end.connection->state() == TcpState::kTimeWait && end.connection->is_over()) {
+      answer_from_record(side, segment);
+      return;
+    }
+    if (segment.header.has(kRst)) {
+      wrong_ = "a RST: " + state();
+    }
+    Arrived arrived;
+    const auto verdict = end.connection->on_segment(
+        end.shared, {segment.header, segment.options, segment.payload, segment.ce}, now_, arrived);
+    if (verdict == Connection::Verdict::kReset) {
+      wrong_ = "a segment was refused: " + state();
+    }
+    check(side, arrived.in_frame);
+    for (const HeldBytes& piece : arrived.held) {
+      check(side, piece.view());
+    }
+    end.got_fin |= arrived.fin;
+    if (!settings_.slow_reader) {
+      end.connection->read(end.connection->receiver().unread_bytes());
+    } else if (end.reads_at == kNever && end.connection->receiver().unread_bytes() != 0) {
+      end.reads_at = now_ + static_cast<int64_t>(rng_.below(3'000'000));
+    }
+  }
+  void check(int side, Bytes bytes) {
+    End& end = ends_[side];
+    for (const uint8_t byte : bytes) {
+      if (byte != byte_at(1 - side, end.got++)) {
+        wrong_ = "a wrong byte at " + std::to_string(end.got - 1);
+      }
+    }
+  }
+
+  // What a record of TIME-WAIT does.
+  void answer_from_record(int side, const WireSegment& segment) {
+    if (!segment.header.has(kFin)) {
+      return;
+    }
+    const TimeWaitState record = ends_[side].connection->time_wait();
+    WireSegment answer;
+    answer.header.seq = record.send_next;
+    answer.header.ack = record.receive_next;
+    answer.header.flags = kAck;
+    answer.header.window = record.window;
+    answer.options.timestamps = {timestamp_at({.timestamp = ends_[side].offset}, now_),
+                                 record.peer_timestamp};
+    put(1 - side, answer);
+  }
+
+  // A listener as simple as can be: a SYN is answered, the ACK makes the connection.
+  void listen(int side, const WireSegment& segment) {
+    End& end = ends_[side];
+    if (segment.header.has(kSyn) && !segment.header.has(kAck)) {
+      end.agreed = {.mss = segment.options.mss.value(),
+                    .scale = segment.options.window_scale.value(),
+                    .sack = true,
+                    .timestamps = true,
+                    .ecn = settings_.ecn && segment.header.has(kEce | kCwr)};
+      end.peer_isn = segment.header.seq;
+      WireSegment answer;
+      answer.header.seq = end.isn;
+      answer.header.ack = segment.header.seq + 1;
+      answer.header.flags = kSyn | kAck | (end.agreed.ecn ? kEce : 0);
+      answer.header.window =
+          static_cast<uint16_t>(std::min<uint32_t>(settings_.buffer_bytes, UINT16_MAX));
+      answer.options.mss = 1'000;
+      answer.options.window_scale = settings_.scale;
+      answer.options.sack_permitted = true;
+      answer.options.timestamps = {timestamp_at({.timestamp = end.offset}, now_),
+                                   segment.options.timestamps->value};
+      put(1 - side, answer);
+      return;
+    }
+    if (segment.header.ack != end.isn + 1) {
+      return;
+    }
+    end.connection.emplace(end.shared, path(),
+                           PassiveOpening{.our_isn = end.isn,
+                                          .peer_isn = end.peer_isn,
+                                          .our_window = static_cast<uint16_t>(std::min<uint32_t>(
+                                              settings_.buffer_bytes, UINT16_MAX)),
+                                          .options = end.agreed,
+                                          .timestamp_offset = end.offset,
+                                          .peer_timestamp = segment.options.timestamps->value},
+                           now_);
+  }
+
+  // The application, timers, and what goes out.
+  void act(int side) {
+    End& end = ends_[side];
+    if (!end.connection || end.connection->is_over()) {
+      return;
+    }
+    if (end.connection->deadline(end.shared) <= now_) {
+      end.connection->on_timer(end.shared, now_);
+    }
+    if (end.reads_at <= now_) {
+      const uint32_t unread = end.connection->receiver().unread_bytes();
+      const auto bytes = static_cast<uint32_t>(rng_.below(unread) + 1);
+      end.connection->read(bytes);
+      end.reads_at =
+          bytes == unread ? kNever : now_ + static_cast<int64_t>(rng_.below(3'000'000) + 1);
+    }
+    if (end.connection->is_open()) {
+      if (end.to_write != 0 && end.connection->unacknowledged_bytes() < settings_.bytes_at_once) {
+        const auto bytes = std::min<uint32_t>(
+            end.to_write, static_cast<uint32_t>(rng_.below(settings_.bytes_at_once) + 1));
+        end.connection->write(bytes);
+        end.to_write -= bytes;
+      }
+      if (end.to_write == 0 && !end.finished && (side == 0 || end.got_fin || rng_.below(2) == 0)) {
+        end.finished = true;
+        end.connection->finish();
+      }
+    }
+    flush(side);
+    check_promises(side);
+  }
+
+  void check_promises(int side) {
+    const Connection& connection = *ends_[side].connection;
+    const Sender& sender = connection.sender();
+    const bool waits = !sender.all_acked() || sender.unsent_bytes() != 0;
+    if (connection.is_open() && waits && connection.deadline(ends_[side].shared) == kNever) {
+      wrong_ = "outstanding, but nothing is armed: " + state();
+    }
+    if (sender.una() > sender.nxt() || sender.nxt() > sender.end()) {
+      wrong_ = "sequence numbers are out of order";
+    }
+  }
+
+  void flush(int side) {
+    End& end = ends_[side];
+    if (!end.connection) {
+      return;
+    }
+    // Now and then the ring is full.
+    size_t room = rng_.below(20) == 0 ? rng_.below(3) : SIZE_MAX;
+    while (!end.connection->flush(end.shared, now_, [&](const SegmentOut& out) {
+      if (room == 0) {
+        return false;
+      }
+      --room;
+      emit(side, out);
+      return true;
+    })) {
+      room = rng_.below(4);
+    }
+  }
+
+  void emit(int side, const SegmentOut& out) {
+    End& end = ends_[side];
+    if (out.header.has(kAck) && !out.header.has(kSyn)) {
+      const Seq edge = end.connection->receiver().nxt() + end.connection->receiver().window_bytes();
+      if (end.edge && edge < *end.edge && !end.got_fin) {
+        wrong_ = "the window's edge moves left";
+      }
+      end.edge = edge;
+    }
+    const uint32_t step = out.segment_bytes != 0 ? out.segment_bytes : UINT32_MAX;
+    Seq at = out.payload.begin;
+    do {
+      WireSegment segment{.header = out.header, .options = out.options, .ect = out.ect};
+      segment.header.seq = out.header.has(kSyn) ? out.header.seq : at;
+      const Seq until = earlier(out.payload.end, at + std::min(step, out.payload.bytes()));
+      for (; at != until; at += 1) {
+        segment.payload.push_back(byte_at(side, at.value - (end.isn.value + 1)));
+      }
+      if (at != out.payload.end) {
+        segment.header.flags &= static_cast<TcpFlags>(~(kFin | kPsh));
+      }
+      check_room(side, segment);
+      put(1 - side, segment);
+    } while (at != out.payload.end);
+  }
+
+  // Not beyond the window that was offered, but for a byte.
+  void check_room(int side, const WireSegment& segment) {
+    const End& peer = ends_[1 - side];
+    const Seq end = segment.header.seq + static_cast<uint32_t>(segment.payload.size());
+    if (peer.edge && segment.payload.size() > 1 && end > *peer.edge) {
+      wrong_ = "beyond the window by " + std::to_string(end - *peer.edge) + " at " +
+               std::to_string(segment.header.seq - *peer.edge) + ": " + state();
+    }
+  }
+
+  void put(int to, WireSegment segment) {
+    const LinkSettings& link = settings_.link;
+    if (now_ < faults_end_ && rng_.below(10'000) < link.loss) {
+      return;
+    }
+    segment.ce = segment.ect && rng_.below(10'000) < link.marks;
+    const int copies = rng_.below(10'000) < link.twice ? 2 : 1;
+    for (int i = 0; i < copies; ++i) {
+      const auto jitter =
+          static_cast<int64_t>(rng_.below(static_cast<uint64_t>(link.jitter_ns) + 1));
+      under_way_.emplace(now_ + link.delay_ns + jitter, std::pair{to, segment});
+    }
+  }
+
+  const Settings settings_;
+  Rng rng_;
+  Moment now_{kSecondNs * 1'000};
+  const Moment faults_end_ = now_ + 20 * kSecondNs;  // what was lost is made good afterwards
+  End ends_[2];
+  std::multimap<Moment, std::pair<int, WireSegment>> under_way_;
+  std::string wrong_;
+};
+
+Settings drawn(Rng& rng) {
+  Settings settings;
+  settings.link = {.loss = static_cast<uint32_t>(rng.below(3) * rng.below(800)),
+                   .twice = static_cast<uint32_t>(rng.below(2) * rng.below(500)),
+                   .marks = static_cast<uint32_t>(rng.below(2) * rng.below(1'000)),
+                   .delay_ns = static_cast<int64_t>(10'000 + rng.below(200'000)),
+                   .jitter_ns = static_cast<int64_t>(rng.below(2) * rng.below(200'000))};
+  settings.congestion = static_cast<CongestionAlgorithm>(rng.below(3));
+  settings.segmented_bytes_max = rng.below(2) == 0 ? 0 : 16'000;
+  settings.buffer_bytes = static_cast<uint32_t>(1'500 + rng.below(3) * rng.below(100'000));
+  settings.scale = static_cast<uint8_t>(rng.below(8));
+  settings.ecn = rng.below(2) == 0;
+  settings.both_open = rng.below(8) == 0;
+  settings.slow_reader = rng.below(3) == 0;
+  settings.bytes[0] = static_cast<uint32_t>(rng.below(60'000));
+  settings.bytes[1] = static_cast<uint32_t>(rng.below(2) * rng.below(60'000));
+  settings.bytes_at_once = static_cast<uint32_t>(rng.below(2) == 0 ? 300 : 30'000);
+  return settings;
+}
+
+TEST(ConnectionLoopTest, EveryByteArrivesOnceAndBothEnd) {
+  const Seeds seeds = seeds_to_run(4'000);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
+    Rng rng(seed);
+    const Settings settings = drawn(rng);
+    Loop loop(seed, settings);
+    ASSERT_EQ(loop.run(), "") << "seed " << seed;
+  }
+}
+
+TEST(ConnectionLoopTest, NothingGoesTwiceWhereNothingIsLost) {
+  for (const uint32_t cut : {0U, 16'000U}) {
+    Settings settings;
+    settings.segmented_bytes_max = cut;
+    settings.bytes[0] = 1'000'000;
+    settings.bytes[1] = 1'000'000;
+    Loop loop(1, settings);
+    ASSERT_EQ(loop.run(), "");
+    EXPECT_EQ(loop.counters(0).retransmissions, 0U);
+    EXPECT_EQ(loop.counters(1).retransmissions, 0U);
+  }
+}
+
+}  // namespace
+}  // namespace pollux::tcp

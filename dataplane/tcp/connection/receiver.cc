@@ -1,0 +1,109 @@
+#include "dataplane/tcp/connection/receiver.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pollux::tcp {
+
+Receiver::Receiver(const ReceiverConfig& config, Seq next, uint8_t shift, uint32_t window)
+    : nxt_(next), window_(next + window, shift), policy_(config.ack) {}
+
+bool Receiver::is_acceptable(Seq seq, uint32_t length) const {
+  const Seq edge = later(window_.edge(), nxt_);
+  if (length == 0) {
+    return edge == nxt_ ? seq == nxt_ : nxt_ <= seq && seq < edge;
+  }
+  // Of a window that is shut nothing is: also not what begins before it and ends in it.
+  return edge != nxt_ && seq < edge && seq + length > nxt_;
+}
+
+ReceiveWindow::Room Receiver::room(const ReceiverConfig& config, uint32_t mss) const {
+  return {.free_bytes = config.buffer_bytes - std::min(unread_, config.buffer_bytes),
+          .buffer_bytes = config.buffer_bytes,
+          .mss = mss};
+}
+
+void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, uint32_t mss,
+                          Moment now, Arrived& arrived) {
+  const bool ce_changed = segment.ce != ce_;
+  ce_ = segment.ce;
+  Bytes payload = segment.payload;
+  Seq begin = segment.seq;
+  const Seq end = begin + static_cast<uint32_t>(payload.size());
+  // What lies beyond the window is cut off, and a FIN there with it.
+  const Seq edge = later(window_.edge(), nxt_);
+  bool fin = segment.fin && !fin_known_ && end < edge;
+  if (end > edge) {
+    payload = payload.first(static_cast<size_t>(std::max(edge - begin, 0)));
+  }
+  if (fin_known_ && begin + static_cast<uint32_t>(payload.size()) > fin_at_) {
+    payload = payload.first(static_cast<size_t>(std::max(fin_at_ - begin, 0)));  // behind the FIN
+  }
+  const auto bytes = static_cast<uint32_t>(payload.size());
+  if (fin) {
+    fin_at_ = end;
+    fin_known_ = true;
+  }
+  const bool had_gap = !held_.empty();
+  const bool in_order = begin <= nxt_ && begin + bytes > nxt_;
+  const bool only_fin = bytes == 0 && fin && begin == nxt_;
+  if (!had_gap && in_order) {
+    if (const std::optional<SeqRange> twice = duplicate_below(nxt_, {begin, begin + bytes})) {
+      dsack_ = twice;
+      payload = payload.subspan(twice->bytes());
+    }
+    const auto fresh = static_cast<uint32_t>(payload.size());
+    arrived.in_frame = payload;
+    nxt_ += fresh;
+    unread_ += fresh;
+  } else if (bytes != 0) {
+    const ReassemblyOutcome outcome = held_.add(nxt_, begin, HeldBytes(payload), config.reassembly);
+    if (outcome.dsack) {
+      dsack_ = outcome.dsack;
+    }
+    const uint32_t taken =
+        held_.take(nxt_, [&arrived](HeldBytes piece) { arrived.held.push_back(std::move(piece)); });
+    nxt_ += taken;
+    unread_ += taken;
+  }
+  take_fin(arrived);
+  policy_.on_segment({.bytes = bytes,
+                      .push = segment.push,
+                      .fin = segment.fin,
+                      .out_of_order = !in_order && !only_fin,
+                      .fills_gap = had_gap && in_order,
+                      .ce_changed = ce_changed},
+                     mss, now, config.ack);
+}
+
+void Receiver::take_fin(Arrived& arrived) {
+  if (fin_known_ && !fin_taken_ && nxt_ == fin_at_) {
+    fin_taken_ = true;
+    arrived.fin = true;
+    nxt_ += 1;
+  }
+}
+
+AckPolicy::Decision Receiver::decide(const ReceiverConfig& config, uint32_t mss, Moment now) const {
+  const AckPolicy::Decision decision = policy_.decide(now);
+  if (decision != AckPolicy::Decision::kNow && !fin_taken_ &&
+      window_.update_due(nxt_, room(config, mss))) {
+    return AckPolicy::Decision::kNow;
+  }
+  return decision;
+}
+
+unsigned Receiver::acks_owed(bool sack) const {
+  return sack ? 1 : std::max<unsigned>(policy_.duplicates_owed(), 1);
+}
+
+Receiver::Acknowledgement Receiver::acknowledge(const ReceiverConfig& config, uint32_t mss) {
+  return {.ack = nxt_, .window = window_.offer(nxt_, room(config, mss))};
+}
+
+uint32_t Receiver::drop_held() {
+  dsack_.reset();
+  return held_.drop_all();
+}
+
+}  // namespace pollux::tcp

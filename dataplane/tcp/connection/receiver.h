@@ -1,0 +1,116 @@
+// The receiving half of a connection: what is next, what came before its turn, the window that is
+// offered, and when the peer is to be told. It copies nothing that comes in order.
+//
+// Who reads takes what arrived at once, or lets the window fill: unread() says how much is not done
+// with.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "dataplane/tcp/connection/held_bytes.h"
+#include "dataplane/tcp/recovery/ack_policy.h"
+#include "dataplane/tcp/recovery/reassembly.h"
+#include "dataplane/tcp/recovery/receive_window.h"
+#include "dataplane/tcp/wire/bytes.h"
+#include "dataplane/tcp/wire/moment.h"
+#include "dataplane/tcp/wire/seq.h"
+
+namespace pollux::tcp {
+
+struct ReceiverConfig {
+  AckConfig ack;
+  ReassemblyLimits reassembly;
+  uint32_t buffer_bytes = 256U << 10;  // the widest window
+};
+
+// What a segment brought, in order: first what stands in its frame, then what had been held. Kept
+// by the caller and used again, so that nothing is allocated in order.
+struct Arrived {
+  Bytes in_frame;
+  std::vector<HeldBytes> held;
+  bool fin = false;  // the peer sends no more
+
+  bool empty() const { return in_frame.empty() && held.empty(); }
+  void clear() {
+    in_frame = {};
+    held.clear();
+    fin = false;
+  }
+};
+
+class Receiver {
+ public:
+  // `next`: behind the peer's SYN. `shift` as we told it in ours; `window`: as our SYN or SYN-ACK
+  // offered it, not scaled.
+  Receiver(const ReceiverConfig& config, Seq next, uint8_t shift, uint32_t window);
+
+  // RFC 9293 3.10.7.4, first step: whether any of it lies in the window.
+  bool is_acceptable(Seq seq, uint32_t length) const;
+
+  struct Segment {
+    Seq seq;  // of the payload's first byte
+    Bytes payload;
+    bool fin = false;
+    bool push = false;
+    bool ce = false;  // congestion experienced
+  };
+  // Requires that it is acceptable, and that `arrived` is empty. What it brings is unread from then
+  // on.
+  void on_segment(const ReceiverConfig& config, const Segment& segment, uint32_t mss, Moment now,
+                  Arrived& arrived);
+  // A segment that had arrived before, all of it: the peer is to know (RFC 2883 4.1.1).
+  void note_duplicate(Seq seq, uint32_t bytes) {
+    dsack_ = duplicate_below(nxt_, {seq, seq + bytes});
+  }
+  // The application is done with so much.
+  void read(uint32_t bytes) { unread_ -= bytes; }
+  uint32_t unread_bytes() const { return unread_; }
+
+  // ---- acknowledging; asked when the application has run ----
+  void want_ack() { policy_.want_now(); }
+  AckPolicy::Decision decide(const ReceiverConfig& config, uint32_t mss, Moment now) const;
+  // Of an ACK that may wait; kNever if none does.
+  Moment deadline() const { return policy_.deadline(); }
+  // How many ACKs to send, if there is one to send.
+  unsigned acks_owed(bool sack) const;
+  struct Acknowledgement {
+    Seq ack;
+    uint16_t window = 0;  // as in the header
+  };
+  // What the next segment says; it goes out now, or nothing of this is true.
+  Acknowledgement acknowledge(const ReceiverConfig& config, uint32_t mss);
+  size_t sack_blocks(std::span<SeqRange> out) const { return held_.sack_blocks(out, dsack_); }
+  bool has_sack_blocks() const { return dsack_.has_value() || !held_.empty(); }
+  // A segment with that went out.
+  void on_ack_sent() {
+    policy_.on_ack_sent();
+    dsack_.reset();
+  }
+
+  Seq nxt() const { return nxt_; }  // RCV.NXT
+  bool fin_received() const { return fin_taken_; }
+  uint32_t window_bytes() const { return window_.offered_bytes(nxt_); }
+  uint32_t held_bytes() const { return held_.bytes(); }
+  // Memory is short: what came before its turn is forgotten (RFC 2018 8). Bytes.
+  uint32_t drop_held();
+
+ private:
+  ReceiveWindow::Room room(const ReceiverConfig& config, uint32_t mss) const;
+  void take_fin(Arrived& arrived);
+
+  Seq nxt_;
+  Seq fin_at_{};  // of a FIN that came before its turn, or was taken
+  uint32_t unread_ = 0;
+  bool fin_known_ : 1 = false;
+  bool fin_taken_ : 1 = false;
+  bool ce_ : 1 = false;  // of the last segment
+  ReceiveWindow window_;
+  AckPolicy policy_;
+  Reassembly<HeldBytes> held_;
+  std::optional<SeqRange> dsack_;
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,580 @@
+#include "dataplane/tcp/connection/sender.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+
+namespace {
+
+// 128 KiB of state where one connection has that much outstanding: 6 MB in segments of 1460.
+constexpr uint16_t kSegmentsMax = 4096;
+constexpr uint8_t kFrtoSegments = 2;  // RFC 5682 2.1, step 2b
+
+}  // namespace
+
+Sender::Sender(const SenderShared& shared, Seq first, bool syn, uint16_t mss, bool sack)
+    : una_(first),
+      nxt_(first),
+      end_(syn ? first + 1 : first),
+      edge_(first),
+      cwr_end_(first),
+      mss_(mss),
+      sack_(sack),
+      is_open_(false),
+      syn_wanted_(syn),
+      queue_(mss, kSegmentsMax),
+      rack_(first),
+      congestion_(shared.config.congestion, mss, shared.config.hystart) {}
+
+// --- The opening ---------------------------------------------------------------------------------
+
+void Sender::set_window(Seq seq, Seq ack, uint32_t window_bytes) {
+  edge_ = ack + window_bytes;
+  window_max_ = std::max(window_max_, window_bytes);
+  wl1_ = seq;
+  wl2_ = ack;
+}
+
+void Sender::set_handshake_rtt(int64_t rtt_ns, Moment now) {
+  if (rtt_ns < 0) {
+    rtt_ = {};  // its backoff was of the SYN
+    rtt_.syn_was_lost();
+    congestion_.set_cwnd(mss_);  // RFC 6928 2, of a SYN that was lost: one segment
+    return;
+  }
+  rtt_.sample(rtt_ns, now);
+}
+
+void Sender::agree(SenderShared& shared, uint16_t mss, bool sack) {
+  mss_ = mss;
+  sack_ = sack;
+  queue_.set_mss(mss);
+  congestion_ = Congestion(shared.config.congestion, mss, shared.config.hystart);
+}
+
+void Sender::set_mss(uint16_t mss) {
+  mss_ = mss;
+  queue_.set_mss(mss);
+  congestion_.set_mss(mss);
+}
+
+void Sender::resend_all() {
+  if (!queue_.empty()) {
+    queue_.mark_all_lost();
+    owed_ = Owed::kFirstLost;
+  }
+}
+
+void Sender::rest() {
+  if (queue_.empty()) {
+    queue_.release();
+    episode_.reset();
+  }
+}
+
+Sender::Episode& Sender::episode() {
+  if (episode_ == nullptr) {
+    episode_ = std::make_unique<Episode>();
+  }
+  return *episode_;
+}
+
+// --- What came -----------------------------------------------------------------------------------
+
+// The byte beyond the window was taken: from now on it is one that was sent.
+bool Sender::takes_window_probe(Seq ack) {
+  if (window_probes_ == 0 || ack != nxt_ + 1 || end_ <= nxt_ || fin_sent_) {
+    return false;
+  }
+  const SeqRange range{nxt_, nxt_ + 1};
+  const bool remembered = queue_.sent(range, 0, probed_);
+  POLLUX_ASSERT(remembered);  // nothing else is outstanding
+  if (window_probes_ > 1) {
+    queue_.retransmitted(range, probed_);  // which of them arrived is not known
+  }
+  nxt_ = range.end;
+  window_probes_ = 0;
+  return true;
+}
+
+// RFC 9293 3.10.7.4: not by a segment that is older than the one which told the last.
+void Sender::note_window(const AckInput& input) {
+  if (input.ack < una_ || input.seq < wl1_ || (input.seq == wl1_ && input.ack < wl2_)) {
+    return;
+  }
+  set_window(input.seq, input.ack, input.window_bytes);
+  if (window_bytes() != 0) {
+    window_probes_ = 0;
+    if (owed_ == Owed::kWindowProbe) {
+      owed_ = Owed::kNothing;
+    }
+  }
+}
+
+Sender::AckVerdict Sender::on_syn_acked(SenderShared& shared, const AckInput& input, Moment now) {
+  int64_t again_rtt_ns = kNoRtt;
+  const AckOutcome outcome = queue_.on_ack(input.ack, {}, now, [&](const Segment& segment) {
+    if (input.ts_echo != kNever && segment.sent <= input.ts_echo) {
+      again_rtt_ns = now - segment.sent;
+    }
+  });
+  una_ = later(una_, input.ack);
+  timeouts_ = 0;
+  set_handshake_rtt(outcome.rtt_ns, now);
+  if (outcome.rtt_ns < 0 && again_rtt_ns >= 0) {
+    rtt_.sample_by_timestamps(again_rtt_ns);
+  }
+  set_window(input.seq, input.ack, input.window_bytes);
+  restart(shared, now);
+  return AckVerdict::kOk;
+}
+
+Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, Moment now) {
+  if (input.ack > nxt_ && !takes_window_probe(input.ack)) {
+    return AckVerdict::kUnsent;
+  }
+  // RFC 5961 5.2
+  if (input.ack<una_&& static_cast<uint32_t>(una_ - input.ack)> window_max_) {
+    return AckVerdict::kOld;
+  }
+  if (!is_open_) {
+    return on_syn_acked(shared, input, now);
+  }
+  const Seq edge_before = edge_;
+  note_window(input);
+  if (queue_.empty()) {
+    return AckVerdict::kOk;
+  }
+  const bool lone = queue_.size() == 1;
+  const bool was_open = phase_ == Phase::kOpen;
+  const bool limited_elsewhere = end_ == nxt_ || edge_before <= nxt_;
+  int64_t again_rtt_ns = kNoRtt;
+  const auto delivered = [&](const Segment& segment) {
+    // Beyond a gap the peer echoes what came before the gap (RFC 7323 4.3).
+    const Moment spoken_of = segment.end() <= input.ack ? input.ts_echo : kNever;
+    rack_.on_delivered(segment, now, spoken_of, rtt_.min_rtt_ns());
+    // Of one that was sent again, where the echo says that it speaks of the last time. What it
+    // echoes else may be of long ago: the ACKs of all times before may have been lost.
+    if (segment.is(Segment::kRetransmitted) && spoken_of != kNever && segment.sent <= spoken_of) {
+      again_rtt_ns = now - segment.sent;
+    }
+  };
+  AckOutcome outcome =
+      queue_.on_ack(input.ack, sack_ ? input.sacks : std::span<const SeqRange>{}, now, delivered);
+  POLLUX_ASSERT(!outcome.invalid);
+  una_ = later(una_, input.ack);
+  if (outcome.una_advanced) {
+    timeouts_ = 0;
+  }
+  if (outcome.reneged) {
+    ++shared.counters.reneged;
+    queue_.forget_sacks();
+    if (phase_ == Phase::kOpen) {
+      begin_recovery();
+    }
+  }
+  measure(outcome, lone, again_rtt_ns, now);
+  judge_past(shared, outcome, input, edge_ == edge_before);
+  if (phase_ != Phase::kOpen && una_ >= recover_) {
+    end_recovery();
+  }
+  rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
+  const uint32_t lost = detect(shared, now);
+  congestion_.on_ack(
+      {.now = now,
+       .una = una_,
+       .nxt = nxt_,
+       .delivered_bytes = outcome.delivered_bytes(),
+       .delivered_in_rtt_bytes = outcome.delivered_in_rtt_bytes,
+       .marked_bytes = input.ece ? outcome.delivered_bytes() : 0,
+       .rtt_ns = outcome.newest_rtt_ns,
+       .srtt_ns = rtt_.srtt_ns(),
+       .app_limited = limited_elsewhere,
+       .in_recovery = phase_ == Phase::kRecovery || was_open != (phase_ == Phase::kOpen)});
+  if (phase_ == Phase::kRecovery) {
+    set_window_of_recovery(episode_->prr.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
+                                                outcome.una_advanced && lost == 0, mss_));
+  }
+  react_to_marks(input);
+  if (outcome.una_advanced) {
+    restart(shared, now);
+  }
+  schedule_probe(shared, now);
+  return AckVerdict::kOk;
+}
+
+void Sender::measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now) {
+  if (outcome.rtt_ns >= 0) {
+    rtt_.sample(outcome.rtt_ns, now);
+    rtt_.sample_min(outcome.newest_rtt_ns, now);
+    probe_.on_rtt_sample();
+    if (lone) {
+      probe_.on_lone_rtt(outcome.rtt_ns, rtt_.min_rtt_ns());
+    }
+  } else if (again_rtt_ns >= 0) {
+    rtt_.sample_by_timestamps(again_rtt_ns);
+    probe_.on_rtt_sample();
+  }
+}
+
+void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInput& input,
+                        bool window_same) {
+  const std::optional<SeqRange> dsack = outcome.dsack;
+  if (probe_.claims(dsack)) {
+    outcome.dsack.reset();  // it tells of nothing but the probe
+  }
+  if (episode_ != nullptr) {
+    bool needless = episode_->undo.on_ack(outcome, input.ts_echo);
+    switch (episode_->frto.on_ack(outcome, una_)) {
+      case ForwardRto::Step::kNothing:
+        break;
+      case ForwardRto::Step::kSendNew:
+        // RFC 5682 2.1, 2b: where there is nothing new to send, as ever.
+        hold_lost_ = next_new(mss_, mss_).has_value();
+        new_left_ = hold_lost_ ? kFrtoSegments : 0;
+        if (!hold_lost_) {
+          episode_->frto.end();
+        }
+        break;
+      case ForwardRto::Step::kConventional:
+        hold_lost_ = false;
+        break;
+      case ForwardRto::Step::kSpurious:
+        needless |= phase_ == Phase::kLoss;
+        hold_lost_ = false;
+        break;
+    }
+    if (needless) {
+      ++shared.counters.undone;
+      undo();
+    }
+  }
+  const auto verdict = probe_.on_ack({
+      .ack = input.ack,
+      .dsack = dsack,
+      .echoes_before_probe = input.ts_echo < probed_,
+      .duplicate = !outcome.una_advanced && input.ack == una_ && window_same && !input.has_data &&
+                   input.sacks.empty(),
+  });
+  if (verdict == TailLossProbe::Verdict::kLossRepaired && phase_ == Phase::kOpen) {
+    ++shared.counters.repaired;
+    congestion_.on_loss(queue_.outstanding_bytes());
+  }
+}
+
+void Sender::undo() {
+  if (after_rto_ && episode_->undo.flight_bytes() < 2U * mss_) {
+    probe_.on_needless_rto();
+  }
+  queue_.unmark_lost();
+  congestion_.on_undo();
+  phase_ = Phase::kOpen;
+  hold_lost_ = false;
+  if (owed_ == Owed::kFirstLost) {
+    owed_ = Owed::kNothing;
+  }
+  episode_->undo.end();
+  episode_->frto.end();
+}
+
+// What RACK says now. Begins fast recovery if it is the first loss.
+uint32_t Sender::detect(SenderShared& shared, Moment now) {
+  const Rack::Verdict verdict = rack_.detect_loss(queue_, now, scene());
+  reorder_ = verdict.deadline;
+  if (verdict.lost_bytes != 0 && phase_ == Phase::kOpen) {
+    ++shared.counters.recoveries;
+    begin_recovery();
+  }
+  return verdict.lost_bytes;
+}
+
+void Sender::begin_recovery() {
+  phase_ = Phase::kRecovery;
+  recover_ = nxt_;
+  after_rto_ = false;
+  congestion_.on_loss(queue_.outstanding_bytes());
+  Episode& now_begins = episode();
+  now_begins.prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
+                       congestion_.ssthresh_bytes());
+  now_begins.undo.begin(una_, nxt_);
+  probe_.cancel();
+  probe_at_ = kNever;
+}
+
+void Sender::set_window_of_recovery(uint32_t cwnd_bytes) {
+  if (cwnd_bytes != 0) {  // else it stays
+    congestion_.set_cwnd(cwnd_bytes);
+  }
+}
+
+void Sender::end_recovery() {
+  if (phase_ == Phase::kRecovery) {
+    congestion_.set_cwnd(episode_->prr.end());
+  }
+  phase_ = Phase::kOpen;
+  hold_lost_ = false;
+  rack_.on_recovery_end();
+}
+
+// RFC 3168 6.1.2: once a window of data, and not beside a loss in it.
+void Sender::react_to_marks(const AckInput& input) {
+  if (!input.ece || phase_ != Phase::kOpen || una_ < cwr_end_ || queue_.empty()) {
+    return;
+  }
+  congestion_.on_ecn(queue_.outstanding_bytes());
+  cwr_end_ = nxt_;
+  cwr_owed_ = true;
+}
+
+// --- What goes out -------------------------------------------------------------------------------
+
+Sender::Next Sender::again(const SendQueue::Piece& piece) const {
+  return {.range = piece.range,
+          .syn = (piece.flags & Segment::kSyn) != 0,
+          .fin = (piece.flags & Segment::kFin) != 0,
+          .again = true,
+          .push = true};
+}
+
+std::optional<Sender::Next> Sender::next(uint32_t bytes_max, Moment now) {
+  if (owed_ != Owed::kNothing) {
+    if (const std::optional<Next> owed = next_owed()) {
+      return owed;
+    }
+    owed_ = Owed::kNothing;
+  }
+  if (!is_open_) {
+    const bool syn_is_next = syn_wanted_ && queue_.empty() && una_ == nxt_;
+    return syn_is_next ? std::optional<Next>({.range = {nxt_, nxt_ + 1}, .syn = true})
+                       : std::nullopt;
+  }
+  if (hold_lost_) {
+    return new_left_ != 0 ? next_new(mss_, mss_) : std::nullopt;
+  }
+  if (queue_.empty() && end_ != nxt_) {
+    congestion_.on_idle_end(now);
+  }
+  const uint32_t pipe = queue_.pipe_bytes();
+  const uint32_t cwnd = congestion_.cwnd_bytes();
+  const uint32_t room = cwnd > pipe ? cwnd - pipe : 0;
+  if (queue_.lost_bytes() != 0) {
+    const std::optional<SendQueue::Piece> piece = queue_.next_lost(mss_);
+    const bool may = piece && (piece->range.bytes() <= room || pipe == 0);
+    return may ? std::optional<Next>(again(*piece)) : std::nullopt;
+  }
+  return next_new(bytes_max, room);
+}
+
+// New data: whole segments, or all there is, or, of a peer who never offers more, half of the
+// widest window (RFC 9293 3.8.6.2.1). `room_bytes`: what the congestion window has left.
+std::optional<Sender::Next> Sender::next_new(uint32_t bytes_max, uint32_t room_bytes) const {
+  if (queue_.size() >= kSegmentsMax || fin_sent_) {
+    return std::nullopt;
+  }
+  const auto ready = static_cast<uint32_t>(end_ - nxt_);
+  const uint32_t usable = edge_ > nxt_ ? static_cast<uint32_t>(edge_ - nxt_) : 0;
+  uint32_t bytes = std::min({ready, usable, room_bytes});
+  if (bytes < ready) {
+    const bool is_half = usable <= room_bytes && usable >= window_max_ / 2 && usable != 0;
+    if (bytes >= mss_) {
+      bytes -= bytes % mss_;
+    } else if (!is_half) {
+      return std::nullopt;
+    }
+  } else if (bytes == 0 && !fin_wanted_) {
+    return std::nullopt;
+  }
+  if (bytes > bytes_max) {
+    bytes = std::max<uint32_t>(bytes_max - bytes_max % mss_, std::min<uint32_t>(bytes_max, mss_));
+  }
+  const bool fin = fin_wanted_ && bytes == ready;
+  return Next{.range = {nxt_, nxt_ + bytes + (fin ? 1U : 0U)},
+              .fin = fin,
+              .push = bytes == ready,
+              .cwr = cwr_owed_ && bytes != 0};
+}
+
+std::optional<Sender::Next> Sender::next_owed() {
+  switch (owed_) {
+    case Owed::kNothing:
+      break;
+    case Owed::kFirstLost:
+      if (const auto piece = queue_.next_lost(mss_)) {
+        return again(*piece);
+      }
+      break;
+    case Owed::kTailProbe:
+      if (const std::optional<Next> fresh = next_new(mss_, mss_)) {
+        return fresh;
+      }
+      if (const auto piece = queue_.tail(mss_)) {
+        return again(*piece);
+      }
+      break;
+    case Owed::kWindowProbe:
+      if (end_ != nxt_ && !fin_sent_ && queue_.empty()) {
+        return Next{.range = {nxt_, nxt_ + 1}, .window_probe = true, .push = true};
+      }
+      break;
+  }
+  return std::nullopt;
+}
+
+void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
+  const Owed owed = owed_;
+  owed_ = Owed::kNothing;
+  if (next.window_probe) {
+    window_probes_ += window_probes_ != std::numeric_limits<uint8_t>::max();
+    probed_ = now;
+    probe_at_ = now + window_probe_ns(shared);
+    ++shared.counters.window_probes;
+    return;
+  }
+  if (episode_ != nullptr) {
+    episode_->prr.on_sent(next.range.bytes());
+  }
+  if (next.again) {
+    ++shared.counters.retransmissions;
+    queue_.retransmitted(next.range, now);
+    if (episode_ != nullptr) {
+      episode_->undo.on_retransmitted(next.range.bytes(), now);
+    }
+    if (next.range.begin == una_) {
+      restart(shared, now);  // RFC 6675 6: it has its time anew
+    }
+  } else {
+    const uint8_t flags =
+        static_cast<uint8_t>((next.syn ? Segment::kSyn : 0) | (next.fin ? Segment::kFin : 0));
+    const bool remembered = queue_.sent(next.range, flags, now);
+    POLLUX_ASSERT(remembered && next.range.begin == nxt_);
+    nxt_ = next.range.end;
+    if (next.fin) {
+      fin_sent_ = true;
+      end_ = nxt_;
+    }
+    cwr_owed_ = cwr_owed_ && !next.cwr;
+    new_left_ -= new_left_ != 0;
+    // RFC 6298 5.1: what runs goes on; but a lone segment's longer time ends with the next one.
+    retransmit_at_ = std::min(retransmit_at_, now + rto_ns(shared));
+  }
+  if (owed == Owed::kTailProbe) {
+    ++shared.counters.tail_probes;
+    probe_.on_sent(nxt_, next.again);
+    probed_ = now;
+    restart(shared, now);  // RFC 8985 7.3
+  }
+  schedule_probe(shared, now);
+}
+
+void Sender::settle(SenderShared& shared, Moment now) {
+  if (!queue_.empty() || owed_ != Owed::kNothing) {
+    return;
+  }
+  const bool blocked = is_open_ && end_ != nxt_ && !next_new(mss_, mss_);
+  if (!blocked) {
+    probe_at_ = kNever;
+  } else if (probe_at_ == kNever) {
+    probe_at_ = now + window_probe_ns(shared);
+  }
+}
+
+// --- Time ----------------------------------------------------------------------------------------
+
+// Like the retransmission timer, and longer with each byte that was not taken.
+int64_t Sender::window_probe_ns(const SenderShared& shared) const {
+  const RttConfig& config = shared.config.rtt;
+  const int64_t rto_ns = std::max(rtt_.rto_ns(config), config.rto_min_ns);
+  const unsigned doublings = std::min<unsigned>(window_probes_, 16);
+  return std::min(rto_ns << doublings, config.rto_max_ns);
+}
+
+int64_t Sender::rto_ns(const SenderShared& shared) const {
+  return probe_.rto_ns(rtt_, shared.config.rtt, is_lone());
+}
+
+// RFC 6298 5.2, 5.3
+void Sender::restart(SenderShared& shared, Moment now) {
+  retransmit_at_ = queue_.empty() ? kNever : now + rto_ns(shared);
+  if (queue_.empty()) {
+    reorder_ = kNever;
+  }
+}
+
+// Of the tail, behind each transmission and each ACK.
+void Sender::schedule_probe(SenderShared& shared, Moment now) {
+  const bool wanted = sack_ && is_open_ && probe_.may_probe() && phase_ == Phase::kOpen &&
+                      !queue_.empty() && queue_.lost_bytes() == 0 && queue_.sacked_bytes() == 0;
+  probe_at_ =
+      wanted ? probe_.probe_at(now, retransmit_at_, rtt_, shared.config.rtt, is_lone()) : kNever;
+}
+
+bool Sender::on_timer(SenderShared& shared, Moment now) {
+  if (reorder_ <= now) {
+    detect(shared, now);
+    if (phase_ == Phase::kRecovery) {
+      set_window_of_recovery(episode_->prr.on_timer(queue_.pipe_bytes(), mss_));
+    }
+  }
+  if (probe_at_ <= now) {
+    return on_probe_due(shared, now);
+  }
+  if (retransmit_at_ > now) {
+    return true;
+  }
+  const SenderConfig& config = shared.config;
+  // A peer that keeps its window shut but answers is waited for (RFC 9293 3.8.6.1).
+  const bool answers = window_bytes() == 0 && heard_ + config.give_up_ns > now;
+  const int64_t patience_ns = is_open_ ? config.give_up_ns : config.syn_give_up_ns;
+  if (queue_.front().first_sent + patience_ns <= now && !answers) {
+    return false;
+  }
+  time_out(shared, now);
+  return true;
+}
+
+bool Sender::on_probe_due(SenderShared& shared, Moment now) {
+  if (!queue_.empty()) {
+    owed_ = Owed::kTailProbe;
+    probe_at_ = kNever;
+    restart(shared, now);
+    return true;
+  }
+  owed_ = Owed::kWindowProbe;
+  probe_at_ = now + window_probe_ns(shared);
+  return heard_ + shared.config.give_up_ns > now;
+}
+
+void Sender::time_out(SenderShared& shared, Moment now) {
+  ++shared.counters.timeouts;
+  timeouts_ += timeouts_ != std::numeric_limits<uint8_t>::max();
+  if (is_open_) {
+    const bool in_loss = phase_ == Phase::kLoss;
+    const bool again = in_loss && una_ == timed_out_;  // RFC 5681 3.1
+    congestion_.on_rto(queue_.outstanding_bytes(), again);
+    Episode& now_begins = episode();
+    if (!again) {
+      now_begins.undo.begin(una_, nxt_);
+      timed_out_ = una_;
+    }
+    if (in_loss || !sack_) {
+      now_begins.frto.end();  // RFC 5682 3.1, step 1
+    } else {
+      now_begins.frto.begin(nxt_);
+    }
+    after_rto_ = true;
+    phase_ = Phase::kLoss;
+    recover_ = nxt_;
+  }
+  hold_lost_ = false;
+  probe_.cancel();
+  rtt_.back_off();
+  rack_.on_rto(queue_, now, scene());
+  reorder_ = probe_at_ = kNever;
+  owed_ = Owed::kFirstLost;
+  restart(shared, now);
+}
+
+}  // namespace pollux::tcp

@@ -1,0 +1,244 @@
+// The sending half of a connection: what the application has written, what of it is outstanding,
+// what may go out now, and when to look again. It composes recovery/: windows, losses, probes and
+// timers are decided here, for SYN and FIN as for payload.
+//
+// It holds no payload. The application's bytes are named by sequence numbers: write() says that so
+// many more stand ready, next() says which to send, and what is below una() is not asked for again.
+//
+// Sending takes two steps, so that a full ring changes nothing: next() says what, sent() that it
+// went out. on_ack() and on_timer() only decide; whatever they want sent comes out of next().
+//
+// A peer's window may shrink, and may stay shut for as long as the peer answers (RFC 1122
+// 4.2.2.17); then a byte beyond it is sent now and then.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "dataplane/tcp/recovery/congestion.h"
+#include "dataplane/tcp/recovery/prr.h"
+#include "dataplane/tcp/recovery/rack.h"
+#include "dataplane/tcp/recovery/rtt.h"
+#include "dataplane/tcp/recovery/send_queue.h"
+#include "dataplane/tcp/recovery/tlp.h"
+#include "dataplane/tcp/recovery/undo.h"
+#include "dataplane/tcp/wire/moment.h"
+#include "dataplane/tcp/wire/seq.h"
+
+namespace pollux::tcp {
+
+struct SenderConfig {
+  RttConfig rtt;
+  CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
+  bool hystart = false;
+  // How long the peer may be silent while something of ours waits for it (RFC 1122 4.2.3.5, R2);
+  // the SYN has a limit of its own.
+  int64_t give_up_ns = 100 * kSecondNs;
+  int64_t syn_give_up_ns = 180 * kSecondNs;
+};
+
+// Of a core.
+struct SenderCounters {
+  uint64_t retransmissions = 0;  // segments
+  uint64_t timeouts = 0;
+  uint64_t tail_probes = 0;
+  uint64_t window_probes = 0;
+  uint64_t recoveries = 0;  // fast
+  uint64_t undone = 0;      // recoveries that were for nothing
+  uint64_t repaired = 0;    // losses that a tail probe has made good
+  uint64_t reneged = 0;
+};
+
+// What all senders of a core share.
+struct SenderShared {
+  SenderConfig config;
+  SenderCounters counters;
+};
+
+// What one acceptable ACK says.
+struct AckInput {
+  Seq seq;  // of the segment that carries it
+  Seq ack;
+  uint32_t window_bytes = 0;  // scaled
+  std::span<const SeqRange> sacks = {};
+  // The last moment of the tick of our timestamp clock that it echoes; kNever without timestamps.
+  Moment ts_echo = kNever;
+  bool has_data = false;  // or SYN or FIN, so it is no duplicate ACK (RFC 5681 2)
+  bool ece = false;       // the peer echoes congestion marks; only if ECN is in use
+};
+
+class Sender {
+ public:
+  // `mss`: payload of a full segment, options subtracted. What is sent begins with `iss`, which is
+  // the SYN's if `syn` (active open) and else the first payload's (the SYN is acknowledged).
+  Sender(const SenderShared& shared, Seq first, bool syn, uint16_t mss, bool sack);
+
+  // ---- the connection's opening ----
+  // A segment of the handshake has offered this window. A SYN's is not scaled.
+  void set_window(Seq seq, Seq ack, uint32_t window_bytes);
+  // What the SYN-ACK took, if it was sent once; else kNoRtt (RFC 6298 5.7).
+  static constexpr int64_t kNoRtt = -1;
+  void set_handshake_rtt(int64_t rtt_ns, Moment now);
+  // What the peer's SYN has told an active connection: before open().
+  void agree(SenderShared& shared, uint16_t mss, bool sack);
+  // From here on data goes out, too.
+  void open() { is_open_ = true; }
+
+  // ---- the application ----
+  void write(uint32_t bytes) { end_ += bytes; }
+  // FIN follows what was written; nothing is written afterwards.
+  void finish() { fin_wanted_ = true; }
+  bool finished() const { return fin_wanted_; }
+
+  // ---- what came ----
+  enum class AckVerdict : uint8_t {
+    kOk,
+    kUnsent,  // acknowledges what was never sent: answer by an ACK (RFC 9293 3.10.7.4)
+    kOld,     // older than anything that can be on its way (RFC 5961 5.2): likewise
+  };
+  AckVerdict on_ack(SenderShared& shared, const AckInput& input, Moment now);
+
+  // ---- what goes out ----
+  struct Next {
+    SeqRange range;  // of sequence space
+    bool syn = false;
+    bool fin = false;
+    bool again = false;         // sent before
+    bool window_probe = false;  // a byte beyond the peer's window
+    bool push = false;          // no more stands ready behind it
+    bool cwr = false;           // tells the peer that its congestion mark was heard
+    // Of the payload alone.
+    SeqRange payload() const {
+      return {range.begin + (syn ? 1U : 0U), range.end - (fin ? 1U : 0U)};
+    }
+  };
+  // The next segment: of new data at most `bytes_max`, in whole segments but for the last (for
+  // devices that segment); of what is sent again at most one. Nothing: none may go out now. It may
+  // be asked as often as one likes.
+  std::optional<Next> next(uint32_t bytes_max, Moment now);
+  // That went out, just as next() said it.
+  void sent(SenderShared& shared, const Next& next, Moment now);
+  // After the turn's last next(): sets the timer for what waits for the window.
+  void settle(SenderShared& shared, Moment now);
+
+  // ---- time ----
+  // kNever: nothing of ours waits for the peer.
+  Moment deadline() const { return std::min({reorder_, probe_at_, retransmit_at_}); }
+  // False: the peer has been silent for too long; the connection is to be given up.
+  [[nodiscard]] bool on_timer(SenderShared& shared, Moment now);
+  // Something acceptable came from the peer: it lives.
+  void heard(Moment now) { heard_ = now; }
+
+  // ---- what else the connection asks ----
+  Seq una() const { return una_; }  // SND.UNA
+  Seq nxt() const { return nxt_; }  // SND.NXT
+  // Behind the last byte that was written; behind FIN once it is sent.
+  Seq end() const { return end_; }
+  // SND.WND
+  uint32_t window_bytes() const { return edge_ > una_ ? static_cast<uint32_t>(edge_ - una_) : 0; }
+  bool fin_sent() const { return fin_sent_; }
+  bool fin_acked() const { return fin_sent_ && una_ == end_; }
+  bool all_acked() const { return una_ == nxt_; }
+  uint32_t unsent_bytes() const { return static_cast<uint32_t>(end_ - nxt_); }
+  uint16_t mss() const { return mss_; }
+  // The path has become narrower (PMTU). What is outstanding and longer is cut when it goes again.
+  void set_mss(uint16_t mss);
+  // It was told that a segment was too long for the path: what is outstanding has to go again.
+  void resend_all();
+
+  const SendQueue& queue() const { return queue_; }
+  const RttEstimator& rtt() const { return rtt_; }
+  const Congestion& congestion() const { return congestion_; }
+  const TailLossProbe& probe() const { return probe_; }
+  bool in_recovery() const { return phase_ != Phase::kOpen; }
+  // How often the timer has expired in a row without an advance.
+  unsigned timeouts() const { return timeouts_; }
+  bool waits_for_window() const { return queue_.empty() && probe_at_ != kNever; }
+  // Memory that an idle connection needs no more.
+  void rest();
+
+ private:
+  enum class Phase : uint8_t {
+    kOpen,
+    kRecovery,  // fast
+    kLoss,      // after the retransmission timer
+  };
+  // What must go out whatever the windows say.
+  enum class Owed : uint8_t { kNothing, kFirstLost, kTailProbe, kWindowProbe };
+  // From the first loss on, until the connection rests.
+  struct Episode {
+    ProportionalRate prr;
+    UndoDetector undo;
+    ForwardRto frto;
+  };
+
+  Episode& episode();
+  Rack::Scene scene() const { return {rtt_.srtt_ns(), rtt_.min_rtt_ns(), phase_ != Phase::kOpen}; }
+  bool is_lone() const { return queue_.outstanding_bytes() < 2U * mss_; }
+
+  AckVerdict on_syn_acked(SenderShared& shared, const AckInput& input, Moment now);
+  bool takes_window_probe(Seq ack);
+  void note_window(const AckInput& input);
+  void measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now);
+  void judge_past(SenderShared& shared, AckOutcome& outcome, const AckInput& input,
+                  bool window_same);
+  void undo();
+  uint32_t detect(SenderShared& shared, Moment now);
+  void begin_recovery();
+  void set_window_of_recovery(uint32_t cwnd_bytes);
+  void end_recovery();
+  void react_to_marks(const AckInput& input);
+  void time_out(SenderShared& shared, Moment now);
+
+  std::optional<Next> next_new(uint32_t bytes_max, uint32_t room_bytes) const;
+  std::optional<Next> next_owed();
+  Next again(const SendQueue::Piece& piece) const;
+  int64_t window_probe_ns(const SenderShared& shared) const;
+  void restart(SenderShared& shared, Moment now);
+  void schedule_probe(SenderShared& shared, Moment now);
+  bool on_probe_due(SenderShared& shared, Moment now);
+  int64_t rto_ns(const SenderShared& shared) const;
+
+  Seq una_;
+  Seq nxt_;
+  Seq end_;
+  // SND.UNA + SND.WND as the peer has told it. An ACK of a segment that overtook another moves
+  // SND.UNA without a word of the window; then the sum stays, and not SND.WND.
+  Seq edge_;
+  uint32_t window_max_ = 0;  // the widest that was offered
+  Seq wl1_{};                // SND.WL1, SND.WL2: of the segment that told the window
+  Seq wl2_{};
+  Seq recover_{};  // in recovery: where it ends
+  Seq timed_out_{};  // what the retransmission timer has sent again
+  Seq cwr_end_{};  // congestion marks up to here are of the window that was reacted to
+  Moment heard_{};
+  Moment reorder_ = kNever;        // RACK's
+  Moment retransmit_at_ = kNever;  // RFC 6298 5
+  Moment probe_at_ = kNever;  // of the tail; of a window that is shut, if nothing is outstanding
+  Moment probed_{};           // when that was sent last
+  uint16_t mss_;
+  uint8_t timeouts_ = 0;
+  uint8_t window_probes_ = 0;  // of this byte
+  uint8_t new_left_ = 0;       // F-RTO: segments of new data instead of retransmissions
+  Phase phase_ : 2 = Phase::kOpen;
+  Owed owed_ : 2 = Owed::kNothing;
+  bool sack_ : 1;
+  bool is_open_ : 1;
+  bool fin_wanted_ : 1 = false;
+  bool fin_sent_ : 1 = false;
+  bool syn_wanted_ : 1;
+  bool after_rto_ : 1 = false;  // the last recovery was
+  bool hold_lost_ : 1 = false;  // F-RTO: nothing goes again until it has decided
+  bool cwr_owed_ : 1 = false;
+  SendQueue queue_;
+  RttEstimator rtt_;
+  Rack rack_;
+  TailLossProbe probe_;
+  std::unique_ptr<Episode> episode_;
+  Congestion congestion_;
+};
+
+}  // namespace pollux::tcp
