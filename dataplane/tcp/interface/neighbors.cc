@@ -142,7 +142,6 @@ void Neighbors::set_mac(Entry& entry, const MacAddress& mac) {
 
 // RFC 4861 6.3.2: half to one and a half of it, so that neighbors don't probe in step.
 void Neighbors::set_reachable(Entry& entry, Moment now) {
-  entry.confirmed = true;
   const auto part = static_cast<int64_t>(rng_.below(static_cast<uint64_t>(times_.reachable_ns)));
   set_timer(entry, NeighborState::kReachable, now + times_.reachable_ns / 2 + part);
 }
@@ -174,6 +173,7 @@ const MacAddress* Neighbors::use(NeighborId id, Moment now) {
 
 void Neighbors::confirm(NeighborId id, Moment now) {
   if (has(id) && entries_[id.index].state != NeighborState::kIncomplete) {
+    entries_[id.index].confirmed = true;
     set_reachable(entries_[id.index], now);
   }
 }
@@ -217,11 +217,13 @@ bool Neighbors::on_advertisement(const Advertisement& said, Moment now) {
   if (entry == nullptr || (said.mac && said.mac->is_group())) {
     return false;
   }
+  const bool is_answer = said.solicited && entry->asked != 0;
   if (entry->state == NeighborState::kIncomplete) {
     if (!said.mac) {
       return false;
     }
     set_mac(*entry, *said.mac);
+    entry->confirmed = is_answer;
     said.solicited ? set_reachable(*entry, now) : set_stale(*entry);
     return true;
   }
@@ -236,6 +238,7 @@ bool Neighbors::on_advertisement(const Advertisement& said, Moment now) {
   if (is_new) {
     set_mac(*entry, *said.mac);
   }
+  entry->confirmed |= is_answer;
   if (said.solicited) {
     set_reachable(*entry, now);
   } else if (is_new) {

@@ -125,7 +125,8 @@ class Neighbors {
     MacAddress mac;
     NeighborState state = NeighborState::kNone;
     Kind kind = Kind::kUnconfirmed;
-    bool confirmed = false;  // at this link address, ever
+    // At this link address, ever: by an ACK, or by an answer, if it was asked.
+    bool confirmed = false;
     bool disputed = false;   // kProbe: all are asked
     uint8_t asked = 0;       // solicitations in this state
     uint32_t generation = 0;

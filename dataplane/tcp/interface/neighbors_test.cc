@@ -324,6 +324,29 @@ TEST_F(NeighborsTest, WhoWasOnlySentToDisplacesNobodyWhoWasHeardOf) {
   expect_all_there(known);
 }
 
+// He says that he was asked (RFC 4861 7.2.5), but nobody did.
+TEST_F(NeighborsTest, AnswersToNoQuestionDisplaceNobodyWhoWasHeardOf) {
+  const std::vector<NeighborId> known = in_use(12);
+  for (uint32_t i = 100; i < 1000; ++i) {
+    neighbors.on_solicited_by(host(i), kOtherMac, Moment{1000});
+    neighbors.on_advertisement({host(i), kOtherMac, /*solicited=*/true, true}, Moment{1000});
+    EXPECT_EQ(state(host(i), Moment{1000}), NeighborState::kReachable);
+  }
+  expect_all_there(known);
+}
+
+TEST_F(NeighborsTest, WhoAnswersWhenAskedWasHeardOf) {
+  Neighbors small(4, 1);
+  small.find(host(1), Moment{0});
+  std::array<Solicitation, 4> out;
+  ASSERT_EQ(small.tick(Moment{0}, out), 1U);
+  small.on_advertisement({host(1), kMac, /*solicited=*/true, true}, Moment{1});
+  for (uint32_t i = 100; i < 200; ++i) {
+    small.on_solicited_by(host(i), kOtherMac, Moment{i});
+  }
+  EXPECT_NE(small.use(small.find(host(1), Moment{200}), Moment{200}), nullptr);
+}
+
 TEST_F(NeighborsTest, WhoHasAnotherLinkAddressHasToBeHeardOfAgain) {
   const std::vector<NeighborId> known = in_use(16);
   neighbors.on_advertisement({host(9), kOtherMac, /*solicited=*/false, true}, Moment{100});
