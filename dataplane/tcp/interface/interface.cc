@@ -394,13 +394,18 @@ void Interface::start(Moment now) {
     local.announcements_left = kAnnouncements;
     local.deadline = now;
     if (local.prefix.address.is_v4()) {
-      local.state = AddressState::kUsable;
+      set_usable(local, now);
     }
   }
-  for (const std::optional<IpAddress>& gateway : {gateway_v4_, gateway_v6_}) {
-    if (gateway) {
-      neighbors_.find(*gateway, now);
-    }
+}
+
+// Now the gateway can be asked for, so that it is known when a connection wants it.
+void Interface::set_usable(Local& local, Moment now) {
+  local.state = AddressState::kUsable;
+  const std::optional<IpAddress>& gateway =
+      local.prefix.address.is_v4() ? gateway_v4_ : gateway_v6_;
+  if (gateway) {
+    neighbors_.find(*gateway, now);
   }
 }
 
@@ -503,7 +508,9 @@ void Interface::tick_address(Local& local, Moment now) {
     }
     return;
   }
-  local.state = AddressState::kUsable;
+  if (local.state == AddressState::kTentative) {
+    set_usable(local, now);
+  }
   if (announce(local)) {
     --local.announcements_left;
     local.deadline = local.announcements_left == 0 ? kNever : now + kAnnounceNs;

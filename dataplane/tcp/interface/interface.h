@@ -165,6 +165,7 @@ class Interface {
   bool send_ndp(const MacAddress& to, const NdpMessage& message, const IpAddress& source,
                 const IpAddress& destination);
   void echo(const Packet& packet, IcmpMessage message);
+  void set_usable(Local& local, Moment now);
   bool probe(const Local& local);
   bool announce(const Local& local);
   void solicit(const Solicitation& question);

@@ -103,6 +103,21 @@ TEST(InterfaceStart, WhoeverHasTheAddressKeepsIt) {
   }
 }
 
+// Three times (RFC 4861 10), from an address that may be used.
+TEST(InterfaceStart, TheGatewayIsAskedForWhenThereIsAnAddressToAskFrom) {
+  const IpAddress gateway = *IpAddress::parse("fe80::1");
+  OfAStart host({.addresses = {{kUs6, 64}}, .gateway_v6 = gateway});
+  std::vector<int64_t> asked;
+  for (const auto& [second, frame] : host.run(kStarted)) {
+    const NdpMessage message = ndp_of(frame);
+    if (message.kind == NdpKind::kNeighborSolicitation && message.target == gateway) {
+      EXPECT_EQ(parse_packet(frame).flow.remote, kUs6);
+      asked.push_back(second);
+    }
+  }
+  EXPECT_EQ(asked, (std::vector<int64_t>{1, 2, 3}));
+}
+
 // RFC 6724 5.
 TEST(InterfaceStart, AsksFromAnAddressOfTheScopeAndPrefixOfTheTarget) {
   const IpAddress link_local = *IpAddress::parse("fe80::10");
