@@ -4,6 +4,7 @@
 
 #include "dataplane/sim/net/frame_rules.h"
 #include "dataplane/sim/net/net_test_support.h"
+#include "src/base/rng.h"
 
 namespace pollux::tcp {
 namespace {

@@ -22,8 +22,13 @@ Link::Link(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, const L
            std::string name)
     : events_(events),
       trace_(trace),
-      rng_(seed),
-      jitter_rng_(~seed),
+      jitter_(seed, 0),
+      burst_(seed, 1),
+      loss_(seed, 2),
+      corruption_(seed, 3),
+      truncation_(seed, 4),
+      reordering_(seed, 5),
+      duplication_(seed, 6),
       config_(config),
       name_(std::move(name)),
       id_(id),
@@ -47,12 +52,7 @@ void Link::set_faults(LinkFaults faults) {
 
 void Link::send(Frame frame) {
   POLLUX_ASSERT(sink_ != nullptr && !frame.empty());
-  ++counters_[static_cast<size_t>(NetEvent::kOffered)];
-  // Drawn whatever becomes of the frame.
-  const int64_t jitter_ns =
-      config_.jitter_ns == 0
-          ? 0
-          : static_cast<int64_t>(jitter_rng_.below(static_cast<uint64_t>(config_.jitter_ns) + 1));
+  const uint64_t number = ++counters_[static_cast<size_t>(NetEvent::kOffered)];
   if (is_down()) {
     return note(NetEvent::kLostDown, frame);
   }
@@ -72,7 +72,7 @@ void Link::send(Frame frame) {
     return note(fate.lost_how, frame);
   }
   show(NetEvent::kOffered, frame);
-  Moment arrival = sent + (config_.delay_ns + jitter_ns);
+  Moment arrival = sent + (config_.delay_ns + jitter_.uniform(number, 0, config_.jitter_ns));
   if (fate.delay_ns != 0) {
     arrival = arrival + fate.delay_ns;
   } else {
@@ -206,30 +206,24 @@ void Link::decide_by_chance(Frame& frame, Fate& fate) {
     in_burst_ = false;
     return;
   }
-  in_burst_ = in_burst_ ? !by_chance(faults.bursts.end) : by_chance(faults.bursts.begin);
-  if (by_chance(in_burst_ ? faults.bursts.loss : faults.loss)) {
+  const uint64_t number = count(NetEvent::kOffered);
+  in_burst_ = in_burst_ ? !burst_.hits(number, faults.bursts.end)
+                        : burst_.hits(number, faults.bursts.begin);
+  if (loss_.hits(number, in_burst_ ? faults.bursts.loss : faults.loss)) {
     inflict(FaultKind::kLose, 0, in_burst_ ? NetEvent::kLostInBurst : NetEvent::kLostByChance,
             frame, fate);
   }
-  // Up to `max`, from 0 or 1.
-  const auto drawn = [this](int64_t from, int64_t max) {
-    return from + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(max - from + 1)));
+  const auto maybe = [&](const Dice& dice, uint32_t chance, FaultKind kind, int64_t min,
+                         int64_t max) {
+    if (min <= max && dice.hits(number, chance)) {
+      inflict(kind, dice.uniform(number, min, max), NetEvent::kLostByChance, frame, fate);
+    }
   };
-  const auto unless_lost = [&](FaultKind kind, int64_t value) {
-    inflict(kind, value, NetEvent::kLostByChance, frame, fate);
-  };
-  if (by_chance(faults.corrupt)) {
-    unless_lost(FaultKind::kCorrupt, drawn(0, static_cast<int64_t>(frame.size()) * 8 - 1));
-  }
-  if (by_chance(faults.truncate) && frame.size() > 1) {
-    unless_lost(FaultKind::kTruncate, drawn(1, static_cast<int64_t>(frame.size()) - 1));
-  }
-  if (by_chance(faults.reorder)) {
-    unless_lost(FaultKind::kDelay, drawn(1, faults.reorder_ns_max));
-  }
-  if (by_chance(faults.duplicate)) {
-    unless_lost(FaultKind::kDuplicate, drawn(0, faults.duplicate_ns_max));
-  }
+  const auto bytes = static_cast<int64_t>(frame.size());
+  maybe(corruption_, faults.corrupt, FaultKind::kCorrupt, 0, bytes * 8 - 1);
+  maybe(truncation_, faults.truncate, FaultKind::kTruncate, 1, bytes - 1);
+  maybe(reordering_, faults.reorder, FaultKind::kDelay, 1, faults.reorder_ns_max);
+  maybe(duplication_, faults.duplicate, FaultKind::kDuplicate, 0, faults.duplicate_ns_max);
 }
 
 void Link::inflict(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate) {

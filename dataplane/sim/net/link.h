@@ -6,8 +6,8 @@
 // chance has cost its time like any other. Frames keep their order, jitter or not, except those
 // that a fault delays and copies.
 //
-// The same seed, configuration and offered frames give the same run: jitter is drawn once per frame
-// and from its own sequence, so that frame 17's does not depend on what befell frame 16.
+// The same seed, configuration and offered frames give the same run, and each chance falls by the
+// number of the frame (chance.h).
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/sim/net/chance.h"
 #include "dataplane/sim/net/event_queue.h"
 #include "dataplane/sim/net/frame.h"
 #include "dataplane/sim/net/link_faults.h"
 #include "dataplane/sim/net/net_event.h"
 #include "dataplane/sim/net/trace.h"
-#include "src/base/rng.h"
 
 namespace pollux::tcp {
 
@@ -109,7 +109,6 @@ class Link {
     std::vector<int64_t> copies_ns;
   };
 
-  bool by_chance(uint32_t chance) { return chance != 0 && rng_.below(kChanceMax) < chance; }
   bool is_down() const;
   uint32_t mtu() const;
   void forget_begun();
@@ -128,8 +127,13 @@ class Link {
 
   EventQueue& events_;
   Trace& trace_;
-  Rng rng_;
-  Rng jitter_rng_;
+  const Dice jitter_;
+  const Dice burst_;
+  const Dice loss_;
+  const Dice corruption_;
+  const Dice truncation_;
+  const Dice reordering_;
+  const Dice duplication_;
   LinkConfig config_;
   LinkFaults faults_;
   const std::string name_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/sim/net/chance.h"
 #include "dataplane/sim/net/frame_rules.h"
 #include "dataplane/tcp/wire/moment.h"
 
@@ -51,9 +52,6 @@ inline FrameRule drop_all(FrameMatch matches) {
   return {.matches = std::move(matches), .count = FrameRule::kAll};
 }
 
-// Chances are of 10,000 frames.
-inline constexpr uint32_t kChanceMax = 10'000;
-
 // Gilbert and Elliott's two states: in a burst, frames are lost by another chance than outside,
 // which is LinkFaults::loss. Bursts last kChanceMax / end frames in the mean.
 struct LossBursts {
@@ -73,8 +71,8 @@ struct MtuChange {
 };
 
 struct LinkFaults {
-  // By chance, for frames offered in [from, until): a scenario that asks whether all recovers
-  // once faults are over sets `until`.
+  // By chance of kChanceMax, for frames offered in [from, until): a scenario that asks whether all
+  // recovers once faults are over sets `until`.
   Moment from{};
   Moment until = kNever;
   uint32_t loss = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -420,6 +421,45 @@ TEST_P(LinkChance, WhatChanceDidIsAScript) {
   OneLink by_script(config, GetParam(), {.script = by_chance.link.decided()});
   by_script.send_numbered(5'000, 1'000);
   EXPECT_EQ(arrivals(by_script), arrivals(by_chance));
+}
+
+// What was decided of this kind.
+std::vector<Fault> decided_of(const OneLink& one, FaultKind kind) {
+  std::vector<Fault> some;
+  std::ranges::copy_if(one.link.decided(), std::back_inserter(some),
+                       [kind](const Fault& fault) { return fault.kind == kind; });
+  return some;
+}
+
+// A scenario is made simpler by taking chances out: the others must hit what they hit before.
+TEST_P(LinkChance, NoChanceShiftsAnother) {
+  const LinkFaults all = {.duplicate = 300, .reorder = 300, .corrupt = 300, .truncate = 300};
+  OneLink together({}, GetParam(), all);
+  together.send_numbered(5'000, 1'000);
+  const std::vector<std::pair<FaultKind, uint32_t LinkFaults::*>> kinds = {
+      {FaultKind::kDuplicate, &LinkFaults::duplicate},
+      {FaultKind::kDelay, &LinkFaults::reorder},
+      {FaultKind::kCorrupt, &LinkFaults::corrupt},
+      {FaultKind::kTruncate, &LinkFaults::truncate}};
+  for (const auto& [kind, chance] : kinds) {
+    LinkFaults faults;
+    faults.*chance = 300;
+    OneLink alone({}, GetParam(), faults);
+    alone.send_numbered(5'000, 1'000);
+    EXPECT_GT(decided_of(alone, kind).size(), 50U);
+    EXPECT_EQ(decided_of(alone, kind), decided_of(together, kind)) << static_cast<int>(kind);
+  }
+}
+
+// Nor does one that is on for a time shift what it does later.
+TEST_P(LinkChance, ChancesDependOnTheFrameAlone) {
+  OneLink always({}, GetParam(), {.loss = 500});
+  OneLink later({}, GetParam(), {.from = Moment{2'000'000}, .loss = 500});
+  always.send_numbered(5'000, 1'000);
+  later.send_numbered(5'000, 1'000);
+  std::vector<Fault> expected = always.link.decided();
+  std::erase_if(expected, [](const Fault& fault) { return fault.frame <= 2'000; });
+  EXPECT_EQ(later.link.decided(), expected);
 }
 
 }  // namespace

@@ -13,17 +13,16 @@ namespace {
 // A host whose tick leaves its deadline where it was would be called for ever.
 constexpr uint32_t kTicksInVainMax = 100'000;
 
-int64_t uniform(Rng& rng, int64_t min, int64_t max) {
-  return min + static_cast<int64_t>(rng.below(static_cast<uint64_t>(max - min) + 1));
-}
-
 }  // namespace
 
 Machine::Machine(EventQueue& events, Trace& trace, uint64_t seed, SimHost& host,
                  const HostConfig& config, std::string name)
     : events_(events),
       trace_(trace),
-      rng_(seed),
+      stalls_(seed, 0),
+      allocations_(seed, 1),
+      rx_buffers_(seed, 2),
+      completions_(seed, 3),
       host_(host),
       config_(config),
       name_(std::move(name)),
@@ -45,9 +44,8 @@ void Machine::set_faults(HostFaults faults) {
   faults_ = std::move(faults);
 }
 
-bool Machine::by_chance(uint32_t chance) {
-  return chance != 0 && events_.now() >= faults_.from && events_.now() < faults_.until &&
-         rng_.below(kChanceMax) < chance;
+bool Machine::by_chance(const Dice& dice, uint64_t n, uint32_t chance) const {
+  return events_.now() >= faults_.from && events_.now() < faults_.until && dice.hits(n, chance);
 }
 
 void Machine::note(NetEvent event, FrameView frame) {
@@ -82,6 +80,7 @@ void Machine::stall(int64_t ns) {
 }
 
 void Machine::arrive(Frame frame, uint32_t /*port*/) {
+  ++arrived_;
   const std::optional<EtherPeek> ether = peek_ether(frame);
   if (config_.mac && ether && !ether->to.is_group() && ether->to != *config_.mac) {
     return note(NetEvent::kRxNotForUs, frame);
@@ -89,7 +88,7 @@ void Machine::arrive(Frame frame, uint32_t /*port*/) {
   if (rx_.size() >= config_.rx_ring) {
     return note(NetEvent::kRxOverflow, frame);
   }
-  if (by_chance(faults_.rx_buffers)) {
+  if (by_chance(rx_buffers_, arrived_, faults_.rx_buffers)) {
     return note(NetEvent::kRxNoBuffer, frame);
   }
   rx_.push_back(std::move(frame));
@@ -171,15 +170,15 @@ bool Machine::tick_if_due(Moment now) {
 }
 
 void Machine::maybe_stall() {
-  if (by_chance(faults_.stalls)) {
-    free_at_ = free_at_ + uniform(rng_, faults_.stall_ns_min, faults_.stall_ns_max);
+  if (by_chance(stalls_, turns_, faults_.stalls)) {
+    free_at_ = free_at_ + stalls_.uniform(turns_, faults_.stall_ns_min, faults_.stall_ns_max);
     note(NetEvent::kStalled);
   }
 }
 
 bool Machine::may_allocate() {
   const uint64_t nth = ++allocations_asked_;
-  if (by_chance(faults_.allocations) ||
+  if (by_chance(allocations_, nth, faults_.allocations) ||
       std::ranges::binary_search(faults_.failing_allocations, nth)) {
     note(NetEvent::kNoAllocation);
     return false;
@@ -219,7 +218,8 @@ void Machine::fetch() {
   Frame frame = gathered(descriptor);
   ++transmitted_;
   out_->send(std::move(frame));
-  const int64_t delay_ns = uniform(rng_, config_.completion_ns_min, config_.completion_ns_max);
+  const int64_t delay_ns =
+      completions_.uniform(transmitted_, config_.completion_ns_min, config_.completion_ns_max);
   last_completion_ =
       std::max({last_completion_, events_.now() + delay_ns, out_->free_at() + delay_ns});
   events_.schedule(last_completion_, [this] { finish(); });

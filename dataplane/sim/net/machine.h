@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/sim/net/chance.h"
 #include "dataplane/sim/net/event_queue.h"
 #include "dataplane/sim/net/frame.h"
 #include "dataplane/sim/net/host.h"
@@ -27,7 +28,6 @@
 #include "dataplane/sim/net/net_event.h"
 #include "dataplane/sim/net/trace.h"
 #include "dataplane/tcp/wire/address.h"
-#include "src/base/rng.h"
 
 namespace pollux::tcp {
 
@@ -135,7 +135,7 @@ class Machine final : public FrameSink {
     Moment ready_at;  // for the device to read
   };
 
-  bool by_chance(uint32_t chance);
+  bool by_chance(const Dice& dice, uint64_t n, uint32_t chance) const;
   Moment host_time(Moment now) const;
   Moment real_time(Moment host_time) const;
   void note(NetEvent event, FrameView frame = {});
@@ -156,7 +156,10 @@ class Machine final : public FrameSink {
 
   EventQueue& events_;
   Trace& trace_;
-  Rng rng_;
+  const Dice stalls_;       // by turn
+  const Dice allocations_;  // by number asked for
+  const Dice rx_buffers_;   // by frame that came
+  const Dice completions_;  // by frame sent
   SimHost& host_;
   const HostConfig config_;
   HostFaults faults_;
@@ -183,6 +186,7 @@ class Machine final : public FrameSink {
   Moment last_completion_{};
 
   NetCounters counters_{};
+  uint64_t arrived_ = 0;  // at the NIC, whatever became of them
   uint64_t received_ = 0;
   uint64_t transmitted_ = 0;
   uint64_t turns_ = 0;

@@ -3,17 +3,31 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/sim/net/chance.h"
 #include "src/base/assert.h"
 
 namespace pollux::tcp {
 
+namespace {
+
+// Of link or machine number `id`: of links and of machines each their own, so that one more of
+// these leaves those what they were.
+uint64_t link_seed(uint64_t seed, size_t id) {
+  return mixed_at(mixed_at(seed, 1), id);
+}
+uint64_t machine_seed(uint64_t seed, size_t id) {
+  return mixed_at(mixed_at(seed, 2), id);
+}
+
+}  // namespace
+
 Network::Network(uint64_t seed, Moment start, size_t trace_kept)
-    : seed_(seed), seeds_(seed), events_(start), trace_(trace_kept) {}
+    : seed_(seed), events_(start), trace_(trace_kept) {}
 
 Machine& Network::add_host(SimHost& host, const HostConfig& config, std::string name) {
   POLLUX_ASSERT(machines_.size() < kHostsMax);
-  machines_.push_back(
-      std::make_unique<Machine>(events_, trace_, seeds_.next(), host, config, std::move(name)));
+  machines_.push_back(std::make_unique<Machine>(
+      events_, trace_, machine_seed(seed_, machines_.size()), host, config, std::move(name)));
   return *machines_.back();
 }
 
@@ -25,7 +39,7 @@ Switch& Network::add_switch(std::string name) {
 Link& Network::add_link(std::string name, const LinkConfig& config) {
   const auto id = static_cast<uint32_t>(links_.size());
   links_.push_back(
-      std::make_unique<Link>(events_, trace_, id, seeds_.next(), config, std::move(name)));
+      std::make_unique<Link>(events_, trace_, id, link_seed(seed_, id), config, std::move(name)));
   return *links_.back();
 }
 

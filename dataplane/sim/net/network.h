@@ -20,7 +20,6 @@
 #include "dataplane/sim/net/machine.h"
 #include "dataplane/sim/net/switch.h"
 #include "dataplane/sim/net/trace.h"
-#include "src/base/rng.h"
 
 namespace pollux::tcp {
 
@@ -73,7 +72,6 @@ class Network {
   Cable add_cable(const std::string& a, const std::string& b, const LinkConfig& both);
 
   const uint64_t seed_;
-  Rng seeds_;  // of links and machines, in the order in which they are added
   EventQueue events_;
   Trace trace_;
   std::vector<std::unique_ptr<Link>> links_;

@@ -206,6 +206,23 @@ TEST(Network, TheSameSeedIsTheSameRun) {
   EXPECT_EQ(std::ranges::adjacent_find(hashes), hashes.end());
 }
 
+// A host more leaves the chances of the others what they were.
+TEST(Network, ChancesDoNotDependOnWhoElseIsThere) {
+  std::vector<std::vector<Fault>> decided;
+  for (const uint32_t hosts : {2U, 3U}) {
+    Network network(7);
+    Hosts all(network, hosts, hosts);
+    network.connect(*all.machines[0], *all.machines[1]).there->set_faults({.loss = 1'000});
+    for (uint64_t i = 1; i <= 500; ++i) {
+      all.send(0, mac_of(1), i);
+    }
+    network.run_until_idle();
+    decided.push_back(network.decided());
+  }
+  EXPECT_GT(decided[0].size(), 20U);
+  EXPECT_EQ(decided[0], decided[1]);
+}
+
 TEST(Network, ReportsTellWhatHappened) {
   Network network(4711);
   Hosts all(network, 2, 1);

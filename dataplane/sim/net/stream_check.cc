@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "dataplane/sim/net/chance.h"
+
 namespace pollux::tcp {
 
 namespace {
@@ -12,20 +14,13 @@ namespace {
 constexpr size_t kBytesToTell = 8;
 constexpr uint64_t kNearBytes = 1 << 18;
 
-// The output step of SplitMix64 (Steele, Lea, Flood 2014).
-uint64_t mixed(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
 }  // namespace
 
 StreamBytes::StreamBytes(uint64_t seed, uint64_t connection)
     : key_(mixed(mixed(seed) + connection)) {}
 
 uint64_t StreamBytes::word(uint64_t index) const {
-  return mixed(key_ + index * 0x9E3779B97F4A7C15);
+  return mixed_at(key_, index);
 }
 
 uint8_t StreamBytes::at(uint64_t offset) const {

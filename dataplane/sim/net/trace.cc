@@ -5,20 +5,10 @@
 #include <cstdio>
 #include <utility>
 
+#include "dataplane/sim/net/chance.h"
 #include "dataplane/sim/net/frame_peek.h"
 
 namespace pollux::tcp {
-
-namespace {
-
-// The last step of MurmurHash3 (Appleby): every bit of the input moves every bit of the output.
-uint64_t mixed(uint64_t x) {
-  x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
-  x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53;
-  return x ^ (x >> 33);
-}
-
-}  // namespace
 
 uint32_t Trace::add_place(std::string name) {
   places_.push_back(std::move(name));
