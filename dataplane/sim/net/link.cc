@@ -16,6 +16,11 @@ bool holds_chances(const LinkFaults& faults) {
   return std::ranges::all_of(all, [](uint32_t chance) { return chance <= kChanceMax; });
 }
 
+FaultScript script_of(std::span<const NetFault> all, uint32_t link) {
+  return {all,
+          [link](const NetFault& fault) { return is_of_link(fault.kind) && fault.place == link; }};
+}
+
 }  // namespace
 
 Link::Link(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, const LinkConfig& config,
@@ -41,13 +46,18 @@ void Link::set_sink(FrameSink& sink, uint32_t port) {
 
 void Link::set_faults(LinkFaults faults) {
   POLLUX_ASSERT(holds_chances(faults));
-  std::erase_if(faults.script, [this](const Fault& fault) { return fault.link != id_; });
-  std::ranges::stable_sort(faults.script, {}, &Fault::frame);
   std::ranges::stable_sort(faults.mtu_changes, {}, &MtuChange::at);
   faults_ = std::move(faults);
   matched_.assign(faults_.rules.size(), 0);
-  script_next_ = 0;
   in_burst_ = false;
+  if (!replays_) {
+    script_ = script_of(faults_.script, id_);
+  }
+}
+
+void Link::replay(std::span<const NetFault> script) {
+  replays_ = true;
+  script_ = script_of(script, id_);
 }
 
 void Link::send(Frame frame) {
@@ -169,21 +179,14 @@ Moment Link::put_on_wire(size_t frame_bytes) {
 
 Link::Fate Link::decide(Frame& frame) {
   Fate fate;
-  decide_by_script(frame, fate);
-  decide_by_rules(frame, fate);
-  decide_by_chance(frame, fate);
-  return fate;
-}
-
-void Link::decide_by_script(Frame& frame, Fate& fate) {
-  const uint64_t number = count(NetEvent::kOffered);
-  const std::vector<Fault>& script = faults_.script;
-  for (; script_next_ < script.size() && script[script_next_].frame <= number; ++script_next_) {
-    const Fault& fault = script[script_next_];
-    if (fault.frame == number) {
-      apply(fault.kind, fault.value, NetEvent::kLostByScript, frame, fate);
-    }
+  for (const NetFault& fault : script_.of(count(NetEvent::kOffered))) {
+    inflict(fault.kind, fault.value, NetEvent::kLostByScript, frame, fate);
   }
+  decide_by_rules(frame, fate);
+  if (!replays_) {
+    decide_by_chance(frame, fate);
+  }
+  return fate;
 }
 
 void Link::decide_by_rules(Frame& frame, Fate& fate) {
@@ -193,7 +196,7 @@ void Link::decide_by_rules(Frame& frame, Fate& fate) {
       continue;
     }
     const uint64_t nth = ++matched_[i];
-    if (nth >= rule.first && nth - rule.first < rule.count) {
+    if (!replays_ && nth >= rule.first && nth - rule.first < rule.count) {
       inflict(rule.action, rule.value, NetEvent::kLostByRule, frame, fate);
     }
   }
@@ -227,16 +230,10 @@ void Link::decide_by_chance(Frame& frame, Fate& fate) {
 }
 
 void Link::inflict(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate) {
-  if (!fate.lost) {
-    decided_.push_back({id_, count(NetEvent::kOffered), kind, value});
-    apply(kind, value, how, frame, fate);
-  }
-}
-
-void Link::apply(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate) {
   if (fate.lost) {
     return;
   }
+  decided_.push_back({id_, count(NetEvent::kOffered), kind, value});
   switch (kind) {
     case FaultKind::kLose:
       fate.lost = true;
@@ -262,6 +259,10 @@ void Link::apply(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate
         note(NetEvent::kMarkedCe, frame);
       }
       return;
+    case FaultKind::kStall:
+    case FaultKind::kNoAllocation:
+    case FaultKind::kNoRxBuffer:
+      return;  // of hosts: not in a link's script
   }
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,7 @@ class LinkTap {
 
 class Link {
  public:
-  // `id` is what Fault::link means; `name` is for people: "client > switch".
+  // `id` is what NetFault::place means; `name` is for people: "client > switch".
   Link(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, const LinkConfig& config,
        std::string name);
   Link(const Link&) = delete;
@@ -62,7 +63,10 @@ class Link {
   void set_sink(FrameSink& sink, uint32_t port);
   // All of them anew; what rules have counted begins at 0.
   void set_faults(LinkFaults faults);
-  const LinkFaults& faults() const { return faults_; }
+  // From now on these are all that goes wrong with frames, whatever set_faults says before or
+  // afterwards of chances, rules and scripts; rules still count. Jitter, and what is set for a
+  // time (down, mtu_changes), stay.
+  void replay(std::span<const NetFault> script);
   // Until a change that LinkFaults::mtu_changes tells.
   void set_mtu(uint32_t mtu) { config_.mtu = mtu; }
   // Of frames offered from now on.
@@ -91,10 +95,10 @@ class Link {
   uint64_t arrived_bytes() const { return arrived_bytes_; }
   uint64_t in_flight() const { return slots_.size() - free_slots_.size(); }
   uint32_t queued_bytes_peak() const { return queued_bytes_peak_; }
-  // How many frames have matched faults().rules[i].
+  // How many frames have matched LinkFaults::rules[i].
   uint64_t matched(size_t i) const { return matched_[i]; }
-  // All that was decided by chance or by rule, in the order of frames.
-  const std::vector<Fault>& decided() const { return decided_; }
+  // All that went wrong with frames, in their order.
+  const std::vector<NetFault>& decided() const { return decided_; }
 
  private:
   struct Queued {
@@ -115,11 +119,9 @@ class Link {
   bool enqueue(Frame& frame);
   Moment put_on_wire(size_t frame_bytes);
   Fate decide(Frame& frame);
-  void decide_by_script(Frame& frame, Fate& fate);
   void decide_by_rules(Frame& frame, Fate& fate);
   void decide_by_chance(Frame& frame, Fate& fate);
   void inflict(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate);
-  void apply(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate);
   void deliver_at(Moment at, Frame frame);
   void deliver(uint32_t slot);
   void note(NetEvent event, FrameView frame);
@@ -152,8 +154,9 @@ class Link {
   uint32_t queued_bytes_peak_ = 0;
   bool in_burst_ = false;
   std::vector<uint64_t> matched_;
-  size_t script_next_ = 0;
-  std::vector<Fault> decided_;
+  FaultScript script_;
+  bool replays_ = false;
+  std::vector<NetFault> decided_;
 
   std::vector<Frame> slots_;  // on their way
   std::vector<uint32_t> free_slots_;

@@ -1,39 +1,15 @@
-// What goes wrong on a link: by chance, by rule ("the second FIN"), or by script ("frame 17").
-//
-// However it was decided, what befalls a frame is a Fault: a kind, the number of the frame and one
-// value. Links keep the list of those decided by chance or by rule, and take one as a script. So a
-// run that failed by chance is run again from its list, and from ever shorter ones (shrink.h).
+// What goes wrong on a link: by chance, by rule, or by script (net_fault.h).
 #pragma once
 
-#include <compare>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "dataplane/sim/net/chance.h"
 #include "dataplane/sim/net/frame_rules.h"
+#include "dataplane/sim/net/net_fault.h"
 #include "dataplane/tcp/wire/moment.h"
 
 namespace pollux::tcp {
-
-enum class FaultKind : uint8_t {
-  kLose,
-  kDuplicate,  // value: how many ns after the first the copy comes
-  kDelay,      // value: ns; frames behind it overtake it
-  kCorrupt,    // value: which bit is flipped, from the frame's first; modulo its size
-  kTruncate,   // value: how many bytes stay, at least one
-  kMarkCe,     // as a congested queue would; nothing if the packet is not ECN-capable
-};
-
-struct Fault {
-  uint32_t link = 0;   // Link::id()
-  uint64_t frame = 0;  // the n-th offered to the link, from 1
-  FaultKind kind = FaultKind::kLose;
-  int64_t value = 0;
-  friend auto operator<=>(const Fault&, const Fault&) = default;
-};
-// "link 2 frame 17: delay 40000", to be read and typed in again.
-std::string text(const Fault& fault);
 
 // Hits frames number first to first + count - 1 of those that match, among those that reach the
 // wire.
@@ -93,8 +69,8 @@ struct LinkFaults {
   // Link::on_too_big.
   std::vector<MtuChange> mtu_changes;
   std::vector<FrameRule> rules;
-  // By number of frame; those of other links are ignored.
-  std::vector<Fault> script;
+  // Those of others are ignored.
+  std::vector<NetFault> script;
 };
 
 }  // namespace pollux::tcp

@@ -1,6 +1,7 @@
 #include "dataplane/sim/net/machine.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "dataplane/sim/net/frame_peek.h"
@@ -15,13 +16,14 @@ constexpr uint32_t kTicksInVainMax = 100'000;
 
 }  // namespace
 
-Machine::Machine(EventQueue& events, Trace& trace, uint64_t seed, SimHost& host,
+Machine::Machine(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, SimHost& host,
                  const HostConfig& config, std::string name)
     : events_(events),
       trace_(trace),
-      stalls_(seed, 0),
-      allocations_(seed, 1),
-      rx_buffers_(seed, 2),
+      id_(id),
+      stalls_{FaultKind::kStall, Dice(seed, 0), {}},
+      allocations_{FaultKind::kNoAllocation, Dice(seed, 1), {}},
+      rx_buffers_{FaultKind::kNoRxBuffer, Dice(seed, 2), {}},
       completions_(seed, 3),
       host_(host),
       config_(config),
@@ -42,10 +44,41 @@ void Machine::set_faults(HostFaults faults) {
     events_.schedule(stall.at, [this, ns = stall.ns] { this->stall(ns); });
   }
   faults_ = std::move(faults);
+  if (!replays_) {
+    set_script(faults_.script);
+  }
 }
 
-bool Machine::by_chance(const Dice& dice, uint64_t n, uint32_t chance) const {
-  return events_.now() >= faults_.from && events_.now() < faults_.until && dice.hits(n, chance);
+void Machine::replay(std::span<const NetFault> script) {
+  replays_ = true;
+  set_script(script);
+}
+
+void Machine::set_script(std::span<const NetFault> script) {
+  for (Peril* peril : {&stalls_, &allocations_, &rx_buffers_}) {
+    peril->script = {script, [this, peril](const NetFault& fault) {
+                       return fault.kind == peril->kind && fault.place == id_;
+                     }};
+  }
+}
+
+// The fault's value, if there is one; what several say adds up.
+std::optional<int64_t> Machine::befalls(Peril& peril, uint64_t n, uint32_t chance, int64_t min,
+                                        int64_t max) {
+  const size_t before = decided_.size();
+  std::ranges::copy(peril.script.of(n), std::back_inserter(decided_));
+  if (!replays_ && events_.now() >= faults_.from && events_.now() < faults_.until &&
+      peril.dice.hits(n, chance)) {
+    decided_.push_back({id_, n, peril.kind, peril.dice.uniform(n, min, max)});
+  }
+  if (decided_.size() == before) {
+    return std::nullopt;
+  }
+  int64_t value = 0;
+  for (const NetFault& fault : std::span(decided_).subspan(before)) {
+    value += fault.value;
+  }
+  return value;
 }
 
 void Machine::note(NetEvent event, FrameView frame) {
@@ -88,7 +121,7 @@ void Machine::arrive(Frame frame, uint32_t /*port*/) {
   if (rx_.size() >= config_.rx_ring) {
     return note(NetEvent::kRxOverflow, frame);
   }
-  if (by_chance(rx_buffers_, arrived_, faults_.rx_buffers)) {
+  if (befalls(rx_buffers_, arrived_, faults_.rx_buffers)) {
     return note(NetEvent::kRxNoBuffer, frame);
   }
   rx_.push_back(std::move(frame));
@@ -170,16 +203,15 @@ bool Machine::tick_if_due(Moment now) {
 }
 
 void Machine::maybe_stall() {
-  if (by_chance(stalls_, turns_, faults_.stalls)) {
-    free_at_ = free_at_ + stalls_.uniform(turns_, faults_.stall_ns_min, faults_.stall_ns_max);
+  if (const std::optional<int64_t> ns =
+          befalls(stalls_, turns_, faults_.stalls, faults_.stall_ns_min, faults_.stall_ns_max)) {
+    free_at_ = free_at_ + *ns;
     note(NetEvent::kStalled);
   }
 }
 
 bool Machine::may_allocate() {
-  const uint64_t nth = ++allocations_asked_;
-  if (by_chance(allocations_, nth, faults_.allocations) ||
-      std::ranges::binary_search(faults_.failing_allocations, nth)) {
+  if (befalls(allocations_, ++allocations_asked_, faults_.allocations)) {
     note(NetEvent::kNoAllocation);
     return false;
   }

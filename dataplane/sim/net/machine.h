@@ -26,6 +26,7 @@
 #include "dataplane/sim/net/host.h"
 #include "dataplane/sim/net/link.h"
 #include "dataplane/sim/net/net_event.h"
+#include "dataplane/sim/net/net_fault.h"
 #include "dataplane/sim/net/trace.h"
 #include "dataplane/tcp/wire/address.h"
 
@@ -61,7 +62,7 @@ struct Stall {
 };
 
 struct HostFaults {
-  // Of 10,000, in [from, until).
+  // Of kChanceMax, in [from, until).
   Moment from{};
   Moment until = kNever;
   uint32_t stalls = 0;  // turns after which the core stands still
@@ -71,7 +72,7 @@ struct HostFaults {
   uint32_t rx_buffers = 0;   // frames that come and find no buffer
 
   std::vector<Stall> stall_script;
-  std::vector<uint64_t> failing_allocations;  // the n-th asked for, from 1; ascending
+  std::vector<NetFault> script;  // those of others are ignored
 };
 
 class Machine final : public FrameSink {
@@ -79,9 +80,9 @@ class Machine final : public FrameSink {
   // Pieces of one frame in memory: a header, and values by reference.
   static constexpr size_t kPiecesMax = 8;
 
-  // The host outlives the machine's last event.
-  Machine(EventQueue& events, Trace& trace, uint64_t seed, SimHost& host, const HostConfig& config,
-          std::string name);
+  // `id` is what NetFault::place means. The host outlives the machine's last event.
+  Machine(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, SimHost& host,
+          const HostConfig& config, std::string name);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
@@ -105,7 +106,11 @@ class Machine final : public FrameSink {
   void post(std::function<void(Moment now)> action);
   // The core looks at the deadline again: after calls to the host from outside a turn.
   void kick() { arm(); }
+  // All of them anew.
   void set_faults(HostFaults faults);
+  // From now on these are all that goes wrong by number, whatever set_faults says before or
+  // afterwards of chances and scripts. Stalls at a moment stay.
+  void replay(std::span<const NetFault> script);
   // From now on; longer stalls swallow shorter ones.
   void stall(int64_t ns);
 
@@ -119,6 +124,9 @@ class Machine final : public FrameSink {
   uint32_t tx_under_way() const { return static_cast<uint32_t>(ring_.size()); }
   // The first send whose bytes changed under way: which, when, and what it is; "" if none did.
   const std::string& first_change() const { return first_change_; }
+  // All that went wrong by number, in the order in which it did.
+  const std::vector<NetFault>& decided() const { return decided_; }
+  uint32_t id() const { return id_; }
   const std::string& name() const { return name_; }
   SimHost& host() { return host_; }
 
@@ -135,7 +143,15 @@ class Machine final : public FrameSink {
     Moment ready_at;  // for the device to read
   };
 
-  bool by_chance(const Dice& dice, uint64_t n, uint32_t chance) const;
+  // What can go wrong with the n-th of something.
+  struct Peril {
+    FaultKind kind;
+    Dice dice;
+    FaultScript script;
+  };
+  std::optional<int64_t> befalls(Peril& peril, uint64_t n, uint32_t chance, int64_t min = 0,
+                                 int64_t max = 0);
+  void set_script(std::span<const NetFault> script);
   Moment host_time(Moment now) const;
   Moment real_time(Moment host_time) const;
   void note(NetEvent event, FrameView frame = {});
@@ -156,13 +172,16 @@ class Machine final : public FrameSink {
 
   EventQueue& events_;
   Trace& trace_;
-  const Dice stalls_;       // by turn
-  const Dice allocations_;  // by number asked for
-  const Dice rx_buffers_;   // by frame that came
+  const uint32_t id_;
+  Peril stalls_;
+  Peril allocations_;
+  Peril rx_buffers_;
   const Dice completions_;  // by frame sent
   SimHost& host_;
   const HostConfig config_;
   HostFaults faults_;
+  bool replays_ = false;
+  std::vector<NetFault> decided_;
   const std::string name_;
   const uint32_t place_;
   Link* out_ = nullptr;

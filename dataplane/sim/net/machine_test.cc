@@ -21,7 +21,7 @@ constexpr LinkConfig kShort = {.rate_bps = 0, .delay_ns = 1'000, .mtu = 9'000};
 struct Bench {
   explicit Bench(SimHost& host, const HostConfig& config = {}, const LinkConfig& cable = kShort,
                  uint64_t seed = 1)
-      : machine(events, trace, seed, host, config, "host"),
+      : machine(events, trace, 0, seed, host, config, "host"),
         in(events, trace, 0, seed + 1, cable, "test > host"),
         out(events, trace, 1, seed + 2, cable, "host > test"),
         end(events) {
@@ -181,6 +181,17 @@ TEST(Machine, StallsByScript) {
   EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
 }
 
+TEST(Machine, StallsAfterTheTurnOfTheScript) {
+  EchoHost host({.answers = false, .keeps = true});
+  Bench bench(host, {.burst_max = 1, .packet_ns = 100});
+  bench.machine.set_faults({.script = {{0, 2, FaultKind::kStall, 5'000}}});
+  bench.offer(3);
+  bench.events.run_until_idle();
+  ASSERT_EQ(host.got().size(), 3U);
+  EXPECT_EQ(host.got()[1].at, Moment{1'100});
+  EXPECT_EQ(host.got()[2].at, Moment{1'200 + 5'000});
+}
+
 TEST(Machine, StallsFromWithinATurn) {
   EchoHost host({.answers = false, .keeps = true});
   Bench bench(host);
@@ -212,7 +223,10 @@ TEST(Machine, StallsByChance) {
 TEST(Machine, AllocationsFailByNumberAndByChance) {
   EchoHost host;
   Bench bench(host);
-  bench.machine.set_faults({.failing_allocations = {2, 5}});
+  bench.machine.set_faults({.script = {{0, 5, FaultKind::kNoAllocation},
+                                       {0, 2, FaultKind::kNoAllocation},
+                                       {0, 1, FaultKind::kStall},
+                                       {1, 1, FaultKind::kNoAllocation}}});
   std::string got;
   for (int i = 0; i < 6; ++i) {
     got += bench.machine.may_allocate() ? '1' : '0';

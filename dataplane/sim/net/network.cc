@@ -26,8 +26,12 @@ Network::Network(uint64_t seed, Moment start, size_t trace_kept)
 
 Machine& Network::add_host(SimHost& host, const HostConfig& config, std::string name) {
   POLLUX_ASSERT(machines_.size() < kHostsMax);
-  machines_.push_back(std::make_unique<Machine>(
-      events_, trace_, machine_seed(seed_, machines_.size()), host, config, std::move(name)));
+  const auto id = static_cast<uint32_t>(machines_.size());
+  machines_.push_back(std::make_unique<Machine>(events_, trace_, id, machine_seed(seed_, id), host,
+                                                config, std::move(name)));
+  if (replayed_) {
+    machines_.back()->replay(*replayed_);
+  }
   return *machines_.back();
 }
 
@@ -40,6 +44,9 @@ Link& Network::add_link(std::string name, const LinkConfig& config) {
   const auto id = static_cast<uint32_t>(links_.size());
   links_.push_back(
       std::make_unique<Link>(events_, trace_, id, link_seed(seed_, id), config, std::move(name)));
+  if (replayed_) {
+    links_.back()->replay(*replayed_);
+  }
   return *links_.back();
 }
 
@@ -73,18 +80,24 @@ Cable Network::connect(Switch& a, Switch& b, const LinkConfig& both) {
   return cable;
 }
 
-std::vector<Fault> Network::decided() const {
-  std::vector<Fault> all;
+std::vector<NetFault> Network::decided() const {
+  std::vector<NetFault> all;
   for (const std::unique_ptr<Link>& link : links_) {
     all.insert(all.end(), link->decided().begin(), link->decided().end());
+  }
+  for (const std::unique_ptr<Machine>& machine : machines_) {
+    all.insert(all.end(), machine->decided().begin(), machine->decided().end());
   }
   return all;
 }
 
-void Network::replay(const std::vector<Fault>& script) {
+void Network::replay(std::vector<NetFault> script) {
+  replayed_ = std::move(script);
   for (const std::unique_ptr<Link>& link : links_) {
-    const LinkFaults& before = link->faults();
-    link->set_faults({.down = before.down, .mtu_changes = before.mtu_changes, .script = script});
+    link->replay(*replayed_);
+  }
+  for (const std::unique_ptr<Machine>& machine : machines_) {
+    machine->replay(*replayed_);
   }
 }
 

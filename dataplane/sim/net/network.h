@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,16 +52,16 @@ class Network {
   bool run_for(int64_t ns) { return events_.run_for(ns); }
   bool run_until_idle() { return events_.run_until_idle(); }
 
-  // By id, which is that of Fault::link.
+  // By id.
   Link& link(uint32_t id) { return *links_[id]; }
   size_t links() const { return links_.size(); }
   Machine& machine(size_t i) { return *machines_[i]; }
   size_t machines() const { return machines_.size(); }
 
-  // What chance and rules did on all links, by link and frame; and the same run without chances,
-  // of links as they are: replay() removes their chances and rules and keeps the rest.
-  std::vector<Fault> decided() const;
-  void replay(const std::vector<Fault>& script);
+  // What went wrong on all links and hosts; and the same run from such a list, without chances:
+  // Link::replay and Machine::replay of all that are here or come later.
+  std::vector<NetFault> decided() const;
+  void replay(std::vector<NetFault> script);
 
   // What no run may have: sends whose bytes changed under way. "" if all is well.
   std::string violations() const;
@@ -77,6 +78,7 @@ class Network {
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Switch>> switches_;
+  std::optional<std::vector<NetFault>> replayed_;
 };
 
 // All at one switch.

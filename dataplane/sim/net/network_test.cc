@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,8 @@ struct Hosts {
     for (uint32_t i = 0; i < count; ++i) {
       HostConfig own = config;
       own.mac = mac_of(i);
-      EchoHost& host =
-          hosts.emplace_back(EchoHost::Options{.mac = mac_of(i), .answers = i >= first_echo});
+      EchoHost& host = hosts.emplace_back(
+          EchoHost::Options{.mac = mac_of(i), .answers = i >= first_echo, .keeps = true});
       machines.push_back(&network.add_host(host, own, "host " + std::to_string(i)));
     }
   }
@@ -164,7 +166,12 @@ TEST(Network, PartitionsHaveADirection) {
 
 // Forty hosts ask each other, and much goes wrong.
 struct Turmoil {
-  explicit Turmoil(uint64_t seed) : network(seed), all(network, 40, 20) {
+  explicit Turmoil(uint64_t seed, const std::optional<std::vector<NetFault>>& script = {})
+      : network(seed) {
+    if (script) {
+      network.replay(*script);
+    }
+    Hosts& all = *(hosts = std::make_unique<Hosts>(network, 40, 20));
     const Star star = connect_star(network, all.machines, {.jitter_ns = 3'000});
     for (const Cable& cable : star.cables) {
       for (Link* link : {cable.there, cable.back}) {
@@ -187,9 +194,46 @@ struct Turmoil {
     }
     network.run_until_idle();
   }
+  // All that a host could tell.
+  std::string experience() const {
+    std::string all;
+    for (size_t i = 0; i < hosts->hosts.size(); ++i) {
+      const EchoHost& host = hosts->hosts[i];
+      for (const EchoHost::Got& got : host.got()) {
+        all += std::to_string(got.at.ns) + ":" + std::to_string(hash_of(got.frame)) + " ";
+      }
+      all += std::to_string(hosts->machines[i]->turns()) + " turns, busy " +
+             std::to_string(hosts->machines[i]->busy_ns()) + "\n";
+    }
+    return all;
+  }
   Network network;
-  Hosts all;
+  std::unique_ptr<Hosts> hosts;
 };
+
+// Chances of links and hosts that are set afterwards, on links and hosts that come afterwards.
+TEST(Network, WhatWentWrongIsAScript) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const Turmoil by_chance(seed);
+    const std::vector<NetFault> all = by_chance.network.decided();
+    for (const FaultKind kind : {FaultKind::kLose, FaultKind::kStall, FaultKind::kNoRxBuffer}) {
+      EXPECT_NE(std::ranges::find(all, kind, &NetFault::kind), all.end());
+    }
+    const Turmoil again(seed, all);
+    EXPECT_EQ(again.experience(), by_chance.experience());
+    EXPECT_EQ(again.network.decided(), all);
+  }
+}
+
+TEST(Network, WithoutFaultsAReplayIsAQuietRun) {
+  const Turmoil quiet(1, std::vector<NetFault>{});
+  EXPECT_TRUE(quiet.network.decided().empty());
+  uint64_t received = 0;
+  for (const EchoHost& host : quiet.hosts->hosts) {
+    received += host.received();
+  }
+  EXPECT_EQ(received, 2'000U);
+}
 
 TEST(Network, TheSameSeedIsTheSameRun) {
   std::vector<uint64_t> hashes;
@@ -208,7 +252,7 @@ TEST(Network, TheSameSeedIsTheSameRun) {
 
 // A host more leaves the chances of the others what they were.
 TEST(Network, ChancesDoNotDependOnWhoElseIsThere) {
-  std::vector<std::vector<Fault>> decided;
+  std::vector<std::vector<NetFault>> decided;
   for (const uint32_t hosts : {2U, 3U}) {
     Network network(7);
     Hosts all(network, hosts, hosts);
@@ -269,6 +313,31 @@ struct Exchange {
   Tap tap;
 };
 
+// What a host's own faults do stands in the list, too: without them there would be nothing to
+// shrink to.
+TEST(Network, FailuresShrinkToFaultsOfHosts) {
+  Exchange by_chance(1);
+  by_chance.all.machines[1]->set_faults({.rx_buffers = 3'000});
+  by_chance.network.link(0).set_faults({.duplicate = 1'000});
+  const auto lost = [](Exchange& exchange) {
+    exchange.fails();
+    return exchange.all.hosts[1].received() < 60;
+  };
+  ASSERT_TRUE(lost(by_chance));
+  const std::vector<NetFault> all = by_chance.network.decided();
+  const Shrunk shrunk = shrink(all.size(), [&](const std::vector<size_t>& kept) {
+    Exchange exchange(1);
+    exchange.network.replay(pick(all, kept));
+    exchange.all.machines[1]->set_faults({.rx_buffers = 3'000});
+    return lost(exchange);
+  });
+  EXPECT_TRUE(shrunk.reproduced && shrunk.minimal);
+  const std::vector<NetFault> some = pick(all, shrunk.kept);
+  ASSERT_EQ(some.size(), 1U);
+  EXPECT_EQ(some[0].kind, FaultKind::kNoRxBuffer);
+  EXPECT_EQ(text(some[0]), "host 1 frame " + std::to_string(some[0].number) + ": no buffer 0");
+}
+
 TEST(Network, AFailureShrinksToItsFaults) {
   constexpr LinkFaults kNoFaults;
   LinkFaults faults = kNoFaults;
@@ -281,7 +350,7 @@ TEST(Network, AFailureShrinksToItsFaults) {
     if (!by_chance.fails()) {
       continue;
     }
-    const std::vector<Fault> all = by_chance.network.decided();
+    const std::vector<NetFault> all = by_chance.network.decided();
     const Shrunk shrunk = shrink(all.size(), [&](const std::vector<size_t>& kept) {
       Exchange exchange(seed);
       exchange.network.replay(pick(all, kept));
@@ -290,7 +359,7 @@ TEST(Network, AFailureShrinksToItsFaults) {
     EXPECT_TRUE(shrunk.reproduced && shrunk.minimal);
     EXPECT_GT(all.size(), 20U);
     EXPECT_EQ(pick(all, shrunk.kept),
-              (std::vector<Fault>{{0, 30, FaultKind::kLose, 0}, {0, 40, FaultKind::kLose, 0}}));
+              (std::vector<NetFault>{{0, 30, FaultKind::kLose, 0}, {0, 40, FaultKind::kLose, 0}}));
     return;
   }
   FAIL() << "no seed fails";

@@ -34,7 +34,7 @@ struct DeviceHost final : SimHost {
 struct Bench {
   explicit Bench(const SimDeviceConfig& config = {}, const HostConfig& host_config = {})
       : host(config),
-        machine(events, trace, 1, host, host_config, "host"),
+        machine(events, trace, 0, 1, host, host_config, "host"),
         in(events, trace, 0, 2, kShort, "test > host"),
         out(events, trace, 1, 3, kShort, "host > test"),
         end(events) {
@@ -201,7 +201,7 @@ TEST(SimDevice, AFullRingLeavesTheRestWithTheStack) {
 
 TEST(SimDevice, AllocationsFail) {
   Bench bench;
-  bench.machine.set_faults({.failing_allocations = {3}});
+  bench.machine.set_faults({.script = {{0, 3, FaultKind::kNoAllocation}}});
   std::array<TxHead, 4> heads;
   EXPECT_EQ(bench.device().allocate(heads, TxUse::kControl), 2U);
   EXPECT_EQ(bench.device().allocate(std::span(heads).subspan(2), TxUse::kControl), 2U);
