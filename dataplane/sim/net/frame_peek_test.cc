@@ -9,6 +9,8 @@
 namespace pollux::tcp {
 namespace {
 
+using namespace flag;
+
 TEST(FramePeek, ReadsASegment) {
   for (const bool v6 : {false, true}) {
     for (const bool vlan : {false, true}) {

@@ -15,6 +15,8 @@
 namespace pollux::tcp {
 namespace {
 
+using namespace flag;
+
 // A byte takes 1 ns, and nothing comes on top.
 constexpr LinkConfig kByteANanosecond = {
     .rate_bps = 8'000'000'000, .delay_ns = 10'000, .overhead_bytes = 0};

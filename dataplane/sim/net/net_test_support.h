@@ -14,16 +14,19 @@
 
 namespace pollux::tcp {
 
+// Of TCP; a namespace, so that a test may include the stack, which has its own.
+namespace flag {
 inline constexpr uint8_t kFin = 0x01;
 inline constexpr uint8_t kSyn = 0x02;
 inline constexpr uint8_t kRst = 0x04;
 inline constexpr uint8_t kPsh = 0x08;
 inline constexpr uint8_t kAck = 0x10;
+}  // namespace flag
 
 struct SegmentOf {
   bool v6 = false;
   bool vlan = false;
-  uint8_t flags = kAck;
+  uint8_t flags = flag::kAck;
   uint32_t seq = 1000;
   uint32_t ack = 2000;
   uint16_t window = 512;
