@@ -11,7 +11,8 @@ namespace pollux::tcp {
 
 namespace {
 
-// A host whose tick leaves its deadline where it was would be called for ever.
+// A host whose tick leaves its deadline where it was, and which waits for nothing, would be called
+// for ever.
 constexpr uint32_t kTicksInVainMax = 100'000;
 
 }  // namespace
@@ -135,7 +136,8 @@ void Machine::arm() {
   if (in_turn_) {
     return;  // its end arms
   }
-  const bool has_work = !rx_.empty() || !posted_.empty() || !given_back_.empty();
+  const bool has_work =
+      !rx_.empty() || !posted_.empty() || !given_back_.empty() || host_.wants_turn();
   Moment at = has_work ? events_.now() : real_time(host_.next_deadline());
   if (at == kNever) {
     return;
@@ -168,7 +170,10 @@ void Machine::turn() {
 
 // False if there was nothing to do.
 bool Machine::run_host(Moment now) {
-  bool has_run = !given_back_.empty() || !posted_.empty() || !rx_.empty();
+  const bool has_input = !given_back_.empty() || !posted_.empty() || !rx_.empty();
+  if (!has_input && !host_.wants_turn() && host_.next_deadline() > now) {
+    return false;
+  }
   while (!given_back_.empty()) {
     const uint64_t token = given_back_.front();
     given_back_.pop_front();
@@ -184,20 +189,32 @@ bool Machine::run_host(Moment now) {
     charge(config_.packet_ns);
     host_.receive(frame, now);
   }
-  has_run |= tick_if_due(now);
-  if (has_run) {
-    host_.flush(now);
+  host_.received(now);
+  const bool has_ticked = tick_if_due(now);
+  if (!has_input && !has_ticked) {
+    charge(config_.poll_ns);
   }
-  return has_run;
+  host_.flush(now);
+  return true;
 }
 
 bool Machine::tick_if_due(Moment now) {
   if (host_.next_deadline() > now) {
+    tick_behind_.reset();
     return false;
   }
+  if (!tick_behind_) {
+    tick_behind_ = received_ + rx_.size();
+  }
+  if (received_ < *tick_behind_) {
+    return false;
+  }
+  tick_behind_.reset();
   charge(config_.timer_ns);
   host_.tick(now);
-  ticks_in_vain_ = host_.next_deadline() > now ? 0 : ticks_in_vain_ + 1;
+  const bool is_under_way = finished_ < ring_.size();
+  const bool may_wait = is_under_way || std::exchange(lacked_memory_, false);
+  ticks_in_vain_ = host_.next_deadline() > now || may_wait ? 0 : ticks_in_vain_ + 1;
   POLLUX_ASSERT(ticks_in_vain_ < kTicksInVainMax);
   return true;
 }
@@ -213,6 +230,7 @@ void Machine::maybe_stall() {
 bool Machine::may_allocate() {
   if (befalls(allocations_, ++allocations_asked_, faults_.allocations)) {
     note(NetEvent::kNoAllocation);
+    lacked_memory_ = true;
     return false;
   }
   return true;
@@ -225,6 +243,9 @@ bool Machine::send(std::span<const FrameView> pieces, uint64_t token) {
   if (ring_.size() >= config_.tx_ring) {
     note(NetEvent::kTxRefused);
     return false;
+  }
+  if (in_turn_) {
+    charge(config_.send_ns);
   }
   Descriptor& descriptor = ring_.emplace_back();
   std::ranges::copy(pieces, descriptor.pieces.begin());

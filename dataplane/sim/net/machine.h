@@ -40,8 +40,10 @@ struct HostConfig {
   uint32_t burst_max = 32;  // frames of one turn
 
   // What the core is charged with. A turn takes at least 1 ns.
-  int64_t packet_ns = 500;
-  int64_t timer_ns = 200;
+  int64_t packet_ns = 500;  // that was received
+  int64_t send_ns = 200;    // a frame
+  int64_t timer_ns = 200;   // a tick
+  int64_t poll_ns = 100;    // a turn that the host wanted and that found nothing
 
   int64_t dma_ns = 500;  // from the send to the earliest read
   // After the last byte is on the wire: uniform from min to max, in order.
@@ -104,7 +106,8 @@ class Machine final : public FrameSink {
   // --- what the test does ---
   // Runs on the core, in its next turn. The way to let an application do something.
   void post(std::function<void(Moment now)> action);
-  // The core looks at the deadline again: after calls to the host from outside a turn.
+  // The core looks at the deadline and wants_turn again: after calls to the host from outside a
+  // turn.
   void kick() { arm(); }
   // All of them anew.
   void set_faults(HostFaults faults);
@@ -192,7 +195,9 @@ class Machine final : public FrameSink {
   Moment free_at_{};  // neither busy nor stalled from then on
   bool in_turn_ = false;
   int64_t turn_ns_ = 0;
+  std::optional<uint64_t> tick_behind_;  // of frames received: those before a tick that is due
   uint32_t ticks_in_vain_ = 0;
+  bool lacked_memory_ = false;  // since the last tick
   std::deque<Frame> rx_;
   std::vector<std::function<void(Moment)>> posted_;
   std::deque<uint64_t> given_back_;  // tokens

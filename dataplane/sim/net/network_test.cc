@@ -40,15 +40,15 @@ struct Hosts {
 
 TEST(Network, TwoHostsBackToBack) {
   Network network(1);
-  Hosts all(network, 2, 1, {.packet_ns = 300, .dma_ns = 100});
+  Hosts all(network, 2, 1, {.packet_ns = 300, .send_ns = 20, .dma_ns = 100});
   const Cable cable =
       network.connect(*all.machines[0], *all.machines[1],
                       {.rate_bps = 8'000'000'000, .delay_ns = 10'000, .overhead_bytes = 0});
   all.send(0, mac_of(1), 0, /*bytes=*/1'000);
   EXPECT_TRUE(
       network.events().run_until([&] { return all.hosts[0].received() == 1; }, Moment{kSecondNs}));
-  // There 100 + 1000 + 10000, the turn 300, back the same.
-  EXPECT_EQ(network.now(), Moment{2 * 11'100 + 300});
+  // There 20 + 100 + 1000 + 10000, the turn 300, back the same.
+  EXPECT_EQ(network.now(), Moment{2 * 11'120 + 300});
   EXPECT_EQ(cable.there->count(NetEvent::kArrived), 1U);
   EXPECT_EQ(cable.back->arrived_bytes(), 1'000U);
   EXPECT_EQ(cable.there->name(), "host 0 > host 1");
@@ -277,7 +277,7 @@ TEST(Network, ReportsTellWhatHappened) {
   const std::string report = network.report();
   EXPECT_NE(report.find("seed 4711"), std::string::npos);
   EXPECT_NE(report.find("host 0 > host 1: offered 1; lost by rule 1;"), std::string::npos);
-  EXPECT_NE(report.find("0.000000500 host 0 > host 1: lost by rule, 100 bytes, 02:00:00:00:00:00 "
+  EXPECT_NE(report.find("0.000000700 host 0 > host 1: lost by rule, 100 bytes, 02:00:00:00:00:00 "
                         "> 02:00:00:00:00:01 type 88b5"),
             std::string::npos)
       << report;

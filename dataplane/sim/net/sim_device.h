@@ -1,6 +1,6 @@
 // The NIC of a simulated machine as the stack's port (dataplane/tcp/interface/device.h). Whoever
 // wraps a stack in a SimHost passes on what the machine tells it: frames that arrive, and sends
-// that are done.
+// that are done. The stack polls it in SimHost::received, ahead of its timers.
 //
 // It keeps what a real driver keeps, and no more: so many buffers for frames that the stack has not
 // released, so many heads, some of them for control alone. Memory that is given back is filled with
