@@ -11,6 +11,8 @@ namespace pollux::tcp {
 
 using Frame = std::vector<uint8_t>;
 using FrameView = std::span<const uint8_t>;
+// Shorter ones do not go onto a wire: a NIC fills them up with zeros.
+inline constexpr size_t kFrameBytesMin = 60;
 
 // 64 bits, the same in every run and on every machine. Not against enemies.
 uint64_t hash_of(FrameView bytes);

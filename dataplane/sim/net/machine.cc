@@ -269,6 +269,7 @@ void Machine::fetch() {
   const Descriptor& descriptor = ring_[fetched_++];
   verify(descriptor, "when the device read it");
   Frame frame = gathered(descriptor);
+  frame.resize(std::max(frame.size(), kFrameBytesMin));
   ++transmitted_;
   out_->send(std::move(frame));
   const int64_t delay_ns =

@@ -90,7 +90,7 @@ class Machine final : public FrameSink {
 
   // --- what the host calls ---
   // False if the ring is full: nothing is sent, and sent() will not come. Otherwise the bytes stay
-  // where and as they are until sent(token).
+  // where and as they are until sent(token). The device pads frames to kFrameBytesMin.
   bool send(std::span<const FrameView> pieces, uint64_t token);
   bool send(FrameView frame, uint64_t token) { return send({&frame, 1}, token); }
   uint32_t tx_room() const { return config_.tx_ring - static_cast<uint32_t>(ring_.size()); }
@@ -98,6 +98,8 @@ class Machine final : public FrameSink {
   void reap();
   // Asked before each allocation; false: behave as if there was no memory.
   bool may_allocate();
+  // The host had no buffer for a frame that it was given: for counters and trace.
+  void no_rx_buffer(FrameView frame) { note(NetEvent::kRxNoBuffer, frame); }
   // More that the turn costs.
   void charge(int64_t ns) { turn_ns_ += ns; }
   // What the host's clock says.

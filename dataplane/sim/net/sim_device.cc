@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 
+#include "dataplane/sim/net/frame_peek.h"
 #include "src/base/assert.h"
 
 namespace pollux::tcp {
@@ -40,8 +42,7 @@ SimDevice::SimDevice(const SimDeviceConfig& config)
 
 void SimDevice::arrived(Frame&& frame) {
   if (rx_buffers_out() == config_.rx_buffers) {
-    ++rx_lost_;
-    return;
+    return machine_->no_rx_buffer(frame);
   }
   waiting_.push_back(std::move(frame));
 }
@@ -111,15 +112,26 @@ size_t SimDevice::send(std::span<const TxFrame> frames) {
     static_assert(Machine::kPiecesMax >= 1 + kTxPiecesMax);
     pieces[0] = {frame.head.bytes, frame.head_bytes};
     std::copy_n(frame.pieces.begin(), frame.piece_count, pieces.begin() + 1);
+    const std::span<const FrameView> all = std::span(pieces).first(1 + frame.piece_count);
+    POLLUX_ASSERT(fits_mtu(all));
     head.has_pieces = frame.piece_count != 0;
     head.token = frame.token;
-    if (!machine_->send(std::span(pieces).first(1 + frame.piece_count), frame.head.buffer)) {
+    if (!machine_->send(all, frame.head.buffer)) {
       break;
     }
     head.state = HeadState::kUnderWay;
     ++count;
   }
   return count;
+}
+
+bool SimDevice::fits_mtu(std::span<const FrameView> pieces) const {
+  const std::optional<EtherPeek> ether = peek_ether(pieces[0]);
+  size_t bytes = 0;
+  for (const FrameView& piece : pieces) {
+    bytes += piece.size();
+  }
+  return ether && bytes - ether->header_bytes <= config_.caps.mtu;
 }
 
 void SimDevice::sent(uint64_t token) {

@@ -5,7 +5,8 @@
 // It keeps what a real driver keeps, and no more: so many buffers for frames that the stack has not
 // released, so many heads, some of them for control alone. Memory that is given back is filled with
 // garbage, so that who still reads it is found; the machine finds who writes into what is under
-// way.
+// way. A packet beyond caps.mtu is the stack's bug: there are NICs that send it, and it is lost
+// elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ namespace pollux::tcp {
 
 struct SimDeviceConfig {
   DeviceCaps caps;
-  uint32_t rx_buffers = 1024;  // a frame that comes when all are out is lost
+  // A frame that comes when all are out is lost, and counted by the machine (kRxNoBuffer).
+  uint32_t rx_buffers = 1024;
   uint32_t heads = 1024;
   uint32_t control_heads = 128;  // of these
 };
@@ -43,7 +45,6 @@ class SimDevice final : public Device {
     return static_cast<uint32_t>(waiting_.size() + rx_.size() - free_rx_.size());
   }
   uint32_t heads_out() const { return config_.heads - static_cast<uint32_t>(free_heads_.size()); }
-  uint64_t rx_lost() const { return rx_lost_; }
 
   const DeviceCaps& caps() const override { return config_.caps; }
   size_t receive(std::span<RxFrame> frames) override;
@@ -66,6 +67,7 @@ class SimDevice final : public Device {
     uint64_t token = 0;
   };
 
+  bool fits_mtu(std::span<const FrameView> pieces) const;
   void free_head(uint64_t buffer, HeadState state);
 
   const SimDeviceConfig config_;
@@ -73,7 +75,6 @@ class SimDevice final : public Device {
   std::deque<Frame> waiting_;
   std::vector<RxBuffer> rx_;
   std::vector<uint64_t> free_rx_;
-  uint64_t rx_lost_ = 0;
   std::vector<Head> heads_;
   std::vector<uint64_t> free_heads_;
   std::deque<uint64_t> done_;  // tokens

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <numeric>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -117,13 +118,15 @@ TEST(SimDevice, AnEmptyFrameIsAFrame) {
 TEST(SimDevice, WithoutBuffersFramesAreLost) {
   Bench bench({.rx_buffers = 4});
   bench.offer(1, 6);
-  EXPECT_EQ(bench.device().rx_lost(), 2U);
+  EXPECT_EQ(bench.machine.count(NetEvent::kRxNoBuffer), 2U);
+  EXPECT_NE(bench.trace.text().find("host: dropped, no receive buffer, 100 bytes"),
+            std::string::npos);
   std::array<RxFrame, 8> frames;
   ASSERT_EQ(bench.device().receive(frames), 4U);
   EXPECT_EQ(bench.device().rx_buffers_out(), 4U);
   bench.device().release(std::span(frames).first(2));
   bench.offer(7, 9);
-  EXPECT_EQ(bench.device().rx_lost(), 3U);
+  EXPECT_EQ(bench.machine.count(NetEvent::kRxNoBuffer), 3U);
   std::array<RxFrame, 8> later;
   ASSERT_EQ(bench.device().receive(later), 2U);
   EXPECT_EQ(number_of({later[1].bytes, later[1].size}), 8U);
@@ -223,6 +226,41 @@ TEST(SimDevice, GivesBackLazilyUnlessAsked) {
   bench.act([&] { EXPECT_TRUE(bench.reaped(/*eager=*/true).empty()) << "in a turn to come"; });
   EXPECT_EQ(bench.reaped(), std::vector<uint64_t>{5});
   EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+TEST(SimDevice, ShortFramesArePadded) {
+  Bench bench;
+  bench.act([&] {
+    TxFrame frame = bench.numbered(7);
+    frame.head_bytes = 54;
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+  });
+  ASSERT_EQ(bench.end.got.size(), 1U);
+  const Frame& got = bench.end.got[0].frame;
+  EXPECT_EQ(number_of(got), 7U);
+  EXPECT_EQ(got.size(), kFrameBytesMin);
+  EXPECT_EQ(std::count(got.begin() + 54, got.end(), 0), 6);
+}
+
+TEST(SimDeviceDeathTest, SendsWhatTheMtuAllows) {
+  Bench bench({.caps = {.mtu = 1'400}});
+  const std::string value(1'400 + 14 - 60, 'v');
+  const auto send = [&](std::string_view piece, bool vlan) {
+    TxFrame frame = bench.numbered(1);
+    if (vlan) {
+      frame.head.bytes[12] = 0x81;
+      frame.head.bytes[13] = 0;
+    }
+    frame.piece_count = 1;
+    frame.pieces[0] = bytes_of(piece);
+    return bench.device().send({&frame, 1});
+  };
+  bench.act([&] {
+    EXPECT_EQ(send(value, false), 1U);
+    EXPECT_EQ(send(value + "tags", true), 1U) << "the tag is not the packet's";
+    EXPECT_DEATH(send(value + "1", false), "mtu");
+  });
+  EXPECT_EQ(bench.end.got.size(), 2U);
 }
 
 // The bugs that it is there to find.
