@@ -62,7 +62,8 @@ void Link::replay(std::span<const NetFault> script) {
 
 void Link::send(Frame frame) {
   POLLUX_ASSERT(sink_ != nullptr && !frame.empty());
-  const uint64_t number = ++counters_[static_cast<size_t>(NetEvent::kOffered)];
+  count_and_show(NetEvent::kOffered, frame);
+  const uint64_t number = count(NetEvent::kOffered);
   if (is_down()) {
     return note(NetEvent::kLostDown, frame);
   }
@@ -81,7 +82,7 @@ void Link::send(Frame frame) {
   if (fate.lost) {
     return note(fate.lost_how, frame);
   }
-  show(NetEvent::kOffered, frame);
+  count_and_show(NetEvent::kOnItsWay, frame);
   Moment arrival = sent + (config_.delay_ns + jitter_.uniform(number, 0, config_.jitter_ns));
   if (fate.delay_ns != 0) {
     arrival = arrival + fate.delay_ns;
@@ -290,12 +291,12 @@ void Link::deliver(uint32_t slot) {
 }
 
 void Link::note(NetEvent event, FrameView frame) {
-  ++counters_[static_cast<size_t>(event)];
   trace_.record(events_.now(), place_, event, frame);
-  show(event, frame);
+  count_and_show(event, frame);
 }
 
-void Link::show(NetEvent event, FrameView frame) {
+void Link::count_and_show(NetEvent event, FrameView frame) {
+  ++counters_[static_cast<size_t>(event)];
   for (LinkTap* tap : taps_) {
     tap->see(events_.now(), event, frame);
   }

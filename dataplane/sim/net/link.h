@@ -45,9 +45,9 @@ struct LinkConfig {
 class LinkTap {
  public:
   virtual ~LinkTap() = default;
-  // For each frame offered: what changed it (kMarkedCe, kCorrupted, kDuplicated, ...), if anything,
-  // then kOffered if it goes its way, or how it was lost. At the other end kArrived or
-  // kLostUnderWay.
+  // For each frame: kOffered, with the bytes of its sender; then, all at that moment, what befell
+  // it (kMarkedCe, kCorrupted, kDuplicated, ...), with what it became, and kOnItsWay or how it was
+  // lost. At the other end kArrived or kLostUnderWay.
   virtual void see(Moment now, NetEvent event, FrameView frame) = 0;
 };
 
@@ -125,7 +125,7 @@ class Link {
   void deliver_at(Moment at, Frame frame);
   void deliver(uint32_t slot);
   void note(NetEvent event, FrameView frame);
-  void show(NetEvent event, FrameView frame);
+  void count_and_show(NetEvent event, FrameView frame);
 
   EventQueue& events_;
   Trace& trace_;

@@ -344,6 +344,41 @@ TEST(Link, LostFramesTakeTheirTime) {
   EXPECT_EQ(one.end.got[0].at, Moment{12'000});
 }
 
+// ---- taps ----
+
+// A checker of what a host sends must not blame it for what the link did.
+TEST(Link, TapsSeeFramesAsTheyWereSent) {
+  struct Tap final : LinkTap {
+    void see(Moment, NetEvent event, FrameView frame) override {
+      seen.emplace_back(event, Frame(frame.begin(), frame.end()));
+    }
+    std::vector<std::pair<NetEvent, Frame>> seen;
+  } tap;
+  OneLink one({}, 1,
+              {.script = {{0, 1, FaultKind::kCorrupt, 99 * 8},
+                          {0, 1, FaultKind::kTruncate, 50},
+                          {0, 2, FaultKind::kCorrupt, 0},
+                          {0, 2, FaultKind::kLose}}});
+  one.link.add_tap(tap);
+  one.send_numbered(2, 10'000);
+  const Frame first = frame_of(100, 1);
+  Frame flipped = first;
+  flipped[99] ^= 1;
+  const Frame cut(first.begin(), first.begin() + 50);
+  const Frame second = frame_of(100, 2);
+  Frame damaged = second;
+  damaged[0] ^= 1;
+  EXPECT_EQ(tap.seen,
+            (std::vector<std::pair<NetEvent, Frame>>{{NetEvent::kOffered, first},
+                                                     {NetEvent::kCorrupted, flipped},
+                                                     {NetEvent::kTruncated, cut},
+                                                     {NetEvent::kOnItsWay, cut},
+                                                     {NetEvent::kArrived, cut},
+                                                     {NetEvent::kOffered, second},
+                                                     {NetEvent::kCorrupted, damaged},
+                                                     {NetEvent::kLostByScript, damaged}}));
+}
+
 // ---- rules and scripts ----
 
 TEST(Link, DropsExactlyTheOneMeant) {

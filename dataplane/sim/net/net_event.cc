@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::array<std::string_view, kNetEvents> kNames = {
     "offered",
+    "on its way",
     "arrived",
     "lost by chance",
     "lost in a burst",

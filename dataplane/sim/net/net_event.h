@@ -12,7 +12,8 @@ namespace pollux::tcp {
 enum class NetEvent : uint8_t {
   // Of a link. Each frame offered ends in exactly one of arrived and lost_*, but for duplicates,
   // which end once more.
-  kOffered,
+  kOffered,   // as its sender sent it
+  kOnItsWay,  // not lost at once, and as the link made it; not in the trace, nor is the above
   kArrived,
   kLostByChance,
   kLostInBurst,

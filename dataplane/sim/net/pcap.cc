@@ -97,32 +97,41 @@ void PcapWriter::write(uint32_t interface, Moment at, FrameView frame, std::stri
 
 void PcapWriter::tap(Link& link, Where where) {
   if (where != Where::kEnd) {
-    taps_.emplace_back(*this, add_interface(link.name() + ", sent"), /*at_end=*/false);
+    taps_.emplace_back(*this, add_interface(link.name() + ", sent"), where);
     link.add_tap(taps_.back());
   }
   if (where != Where::kBegin) {
-    taps_.emplace_back(*this, add_interface(link.name() + ", arrived"), /*at_end=*/true);
+    taps_.emplace_back(*this, add_interface(link.name() + ", arrived"), Where::kEnd);
     link.add_tap(taps_.back());
   }
 }
 
 void PcapWriter::Tap::see(Moment now, NetEvent event, FrameView frame) {
-  if (event == NetEvent::kArrived || event == NetEvent::kLostUnderWay) {
-    if (at_end_ && event == NetEvent::kArrived) {
+  if (event == NetEvent::kArrived) {
+    if (where_ == Where::kEnd) {
       writer_.write(interface_, now, frame);
     }
+  } else if (event == NetEvent::kLostUnderWay) {
+    if (where_ != Where::kBoth) {
+      writer_.write(interface_, now, frame, name_of(event));
+    }
+  } else if (where_ != Where::kEnd) {
+    see_offered(now, event, frame);
+  }
+}
+
+void PcapWriter::Tap::see_offered(Moment now, NetEvent event, FrameView frame) {
+  if (event == NetEvent::kOffered) {
+    offered_.assign(frame.begin(), frame.end());
+    comment_.clear();
     return;
   }
-  if (at_end_) {
-    return;
-  }
-  if (event != NetEvent::kOffered) {
+  if (event != NetEvent::kOnItsWay) {
     comment_ += comment_.empty() ? "" : ", ";
     comment_ += name_of(event);
   }
-  if (event == NetEvent::kOffered || is_loss(event)) {
-    writer_.write(interface_, now, frame, comment_);
-    comment_.clear();
+  if (event == NetEvent::kOnItsWay || is_loss(event)) {
+    writer_.write(interface_, now, offered_, comment_);
   }
 }
 

@@ -23,8 +23,9 @@ class PcapWriter {
   // Captured bytes of a frame; longer ones are cut.
   explicit PcapWriter(uint32_t snap_bytes = 65'535);
 
-  // kBegin: what the sender puts on the link and, with comments, what became of it there at once
-  // (queue full, lost, changed); kEnd: what the receiver gets; kBoth: two interfaces.
+  // kBegin: what the sender puts on the link, with comments on what became of it there at once
+  // (queue full, lost, changed); kEnd: what the receiver gets; kBoth: two interfaces. What is lost
+  // under way stands at the end, with a comment, or, without an end, once more at the begin.
   enum class Where : uint8_t { kBegin, kEnd, kBoth };
   // The writer outlives the link's last frame.
   void tap(Link& link, Where where = Where::kBegin);
@@ -41,15 +42,18 @@ class PcapWriter {
  private:
   class Tap final : public LinkTap {
    public:
-    Tap(PcapWriter& writer, uint32_t interface, bool at_end)
-        : writer_(writer), interface_(interface), at_end_(at_end) {}
+    Tap(PcapWriter& writer, uint32_t interface, Where where)
+        : writer_(writer), interface_(interface), where_(where) {}
     void see(Moment now, NetEvent event, FrameView frame) override;
 
    private:
+    void see_offered(Moment now, NetEvent event, FrameView frame);
+
     PcapWriter& writer_;
     const uint32_t interface_;
-    const bool at_end_;
-    std::string comment_;  // on the frame that is being offered
+    const Where where_;    // kBoth: at the begin, and there is another at the end
+    Frame offered_;        // what is being offered, as it was sent
+    std::string comment_;  // on it
   };
 
   const uint32_t snap_bytes_;

@@ -117,7 +117,7 @@ TEST(Pcap, WritesWhatItIsGiven) {
 }
 
 // Four frames: one goes, one is cut and doubled, one is lost, one is lost under way.
-void fill(PcapWriter& writer) {
+void fill(PcapWriter& writer, PcapWriter::Where where = PcapWriter::Where::kBoth) {
   OneLink one(
       {.rate_bps = 0, .delay_ns = 5'000}, 1,
       {.down = {{Moment{33'000}, Moment{40'000}}},
@@ -125,7 +125,7 @@ void fill(PcapWriter& writer) {
            {.matches = match::any(), .first = 2, .action = FaultKind::kTruncate, .value = 70},
            {.matches = match::any(), .first = 2, .action = FaultKind::kDuplicate, .value = 10},
            drop_nth(3, match::any())}});
-  writer.tap(one.link, PcapWriter::Where::kBoth);
+  writer.tap(one.link, where);
   for (int64_t i = 0; i < 4; ++i) {
     one.events.run_until(Moment{i * 10'000});
     one.link.send(segment({.seq = static_cast<uint32_t>(i), .payload = "some bytes of payload"}));
@@ -140,18 +140,28 @@ TEST(Pcap, TapsBothEndsOfALink) {
   ASSERT_TRUE(capture);
   EXPECT_EQ(capture->interfaces, (std::vector<std::string>{"a > b, sent", "a > b, arrived"}));
   std::vector<std::string> sent;
-  std::vector<int64_t> arrived;
+  std::vector<std::string> arrived;
   for (const Packet& packet : capture->packets) {
-    if (packet.interface == 0) {
-      sent.push_back(std::to_string(packet.ns) + " " + std::to_string(packet.frame.size()) + " " +
-                     packet.comment);
-    } else {
-      arrived.push_back(packet.ns);
-    }
+    (packet.interface == 0 ? sent : arrived)
+        .push_back(std::to_string(packet.ns) + " " + std::to_string(packet.frame.size()) + " " +
+                   packet.comment);
   }
-  EXPECT_EQ(sent, (std::vector<std::string>{"0 75 ", "10000 70 truncated, duplicated",
+  EXPECT_EQ(sent, (std::vector<std::string>{"0 75 ", "10000 75 truncated, duplicated",
                                             "20000 75 lost by rule", "30000 75 "}));
-  EXPECT_EQ(arrived, (std::vector<int64_t>{5'000, 15'000, 15'010}));
+  EXPECT_EQ(arrived, (std::vector<std::string>{"5000 75 ", "15000 70 ", "15010 70 ",
+                                               "35000 75 lost under way, link down"}));
+}
+
+// Who looks at the begin alone reads there what became of a frame later.
+TEST(Pcap, TheBeginAloneTellsWhatWasLostUnderWay) {
+  PcapWriter writer;
+  fill(writer, PcapWriter::Where::kBegin);
+  const std::optional<Capture> capture = parse(writer.bytes());
+  ASSERT_TRUE(capture);
+  ASSERT_EQ(capture->packets.size(), 5U);
+  EXPECT_EQ(capture->packets[3].comment, "");
+  EXPECT_EQ(capture->packets[4].comment, "lost under way, link down");
+  EXPECT_EQ(capture->packets[4].ns, 35'000);
 }
 
 // The judge of a format is who reads it.
@@ -179,7 +189,7 @@ TEST(Pcap, TcpdumpReadsIt) {
   }
   EXPECT_EQ(pclose(pipe), 0);
   unlink(path);
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 8);
   EXPECT_NE(text.find("0.000005000 IP 10.0.0.1.4000 > 10.0.0.2.6379: Flags [.], seq 0:21"),
             std::string::npos)
       << text;
