@@ -16,6 +16,20 @@ bool holds_chances(const LinkFaults& faults) {
   return std::ranges::all_of(all, [](uint32_t chance) { return chance <= kChanceMax; });
 }
 
+struct BitRange {
+  int64_t first = 0;
+  int64_t last = -1;
+};
+
+BitRange corruptible(FrameView frame, bool anywhere) {
+  if (anywhere) {
+    return {0, static_cast<int64_t>(frame.size()) * 8 - 1};
+  }
+  const std::optional<IpPeek> ip = peek_ip(frame);
+  return ip ? BitRange{ip->offset * 8LL, (ip->payload_offset + ip->payload_bytes) * 8LL - 1}
+            : BitRange{};
+}
+
 FaultScript script_of(std::span<const NetFault> all, uint32_t link) {
   return {all,
           [link](const NetFault& fault) { return is_of_link(fault.kind) && fault.place == link; }};
@@ -224,7 +238,10 @@ void Link::decide_by_chance(Frame& frame, Fate& fate) {
     }
   };
   const auto bytes = static_cast<int64_t>(frame.size());
-  maybe(corruption_, faults.corrupt, FaultKind::kCorrupt, 0, bytes * 8 - 1);
+  if (faults.corrupt != 0) {  // a look into the frame costs
+    const BitRange bits = corruptible(frame, faults.corrupt_anywhere);
+    maybe(corruption_, faults.corrupt, FaultKind::kCorrupt, bits.first, bits.last);
+  }
   maybe(truncation_, faults.truncate, FaultKind::kTruncate, 1, bytes - 1);
   maybe(reordering_, faults.reorder, FaultKind::kDelay, 1, faults.reorder_ns_max);
   maybe(duplication_, faults.duplicate, FaultKind::kDuplicate, 0, faults.duplicate_ns_max);

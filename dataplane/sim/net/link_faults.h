@@ -57,9 +57,14 @@ struct LinkFaults {
   int64_t duplicate_ns_max = 100 * kMicrosecondNs;  // uniform from 0
   uint32_t reorder = 0;
   int64_t reorder_ns_max = kMillisecondNs;  // uniform from 1
-  // One bit, which the checksums of IP and TCP always notice where they cover it. They don't
-  // notice every two flips, so a second one needs a test that knows.
+  // One bit of an IP packet, which the checksums of IP and TCP always notice where they cover it:
+  // everywhere but in IPv6's traffic class, flow label and hop limit. They don't notice every two
+  // flips, so a second one needs a test that knows.
   uint32_t corrupt = 0;
+  // One bit of the whole frame instead, and of frames that are no IP. On a wire Ethernet's checksum
+  // guards these, and nothing else does: ARP believes what it is told until that expires, and a
+  // switch learns any address. Not for scenarios in which all must be well soon afterwards.
+  bool corrupt_anywhere = false;
   uint32_t truncate = 0;
 
   // Lost is what is sent, or would arrive, while the link is down. It is one direction: the other

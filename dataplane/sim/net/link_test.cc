@@ -268,7 +268,7 @@ TEST_P(LinkChance, LetsFramesOvertake) {
 }
 
 TEST_P(LinkChance, FlipsOneBitOfItsShare) {
-  OneLink one({}, GetParam(), {.corrupt = 1'000});
+  OneLink one({}, GetParam(), {.corrupt = 1'000, .corrupt_anywhere = true});
   one.send_numbered(kFrames, 1'000);
   uint64_t changed = 0;
   std::vector<bool> bytes_hit(100);
@@ -287,6 +287,40 @@ TEST_P(LinkChance, FlipsOneBitOfItsShare) {
   EXPECT_NEAR(static_cast<double>(changed), 2'000, 250);
   EXPECT_EQ(std::ranges::count(bytes_hit, true), 100);
   expect_balance(one);
+}
+
+// By default only where a stack can know: in the IP packet, not in the Ethernet header, not in the
+// padding behind the packet, and not in ARP.
+TEST_P(LinkChance, FlipsBitsOfPacketsAlone) {
+  for (const bool v6 : {false, true}) {
+    OneLink one({}, GetParam(), {.corrupt = kChanceMax});
+    Frame sent = segment({.v6 = v6, .vlan = true, .payload = "some bytes"});
+    const size_t end = sent.size();
+    sent.resize(end + 10);
+    for (int i = 0; i < 4'000; ++i) {
+      one.link.send(sent);
+      one.events.run_until_idle();
+    }
+    std::vector<bool> bytes_hit(sent.size());
+    for (const Collector::Got& got : one.end.got) {
+      for (size_t k = 0; k < sent.size(); ++k) {
+        bytes_hit[k] = bytes_hit[k] || sent[k] != got.frame[k];
+      }
+    }
+    const size_t begin = 14 + 4;
+    EXPECT_EQ(std::find(bytes_hit.begin(), bytes_hit.end(), true) - bytes_hit.begin(), begin);
+    EXPECT_EQ(std::count(bytes_hit.begin(), bytes_hit.end(), true), end - begin);
+    EXPECT_FALSE(bytes_hit[end]);
+    EXPECT_EQ(one.count(NetEvent::kCorrupted), 4'000U);
+  }
+  OneLink one({}, GetParam(), {.corrupt = kChanceMax});
+  Frame arp = frame_of(60);
+  arp[12] = 0x08;
+  arp[13] = 0x06;
+  one.link.send(arp);
+  one.events.run_until_idle();
+  EXPECT_EQ(one.end.got[0].frame, arp);
+  EXPECT_EQ(one.count(NetEvent::kCorrupted), 0U);
 }
 
 TEST_P(LinkChance, CutsItsShare) {
@@ -314,6 +348,7 @@ TEST_P(LinkChance, AllAtOnceAndAccountedFor) {
                .duplicate = 300,
                .reorder = 300,
                .corrupt = 300,
+               .corrupt_anywhere = true,
                .truncate = 300,
                .down = {{Moment{1'000'000}, Moment{1'200'000}}}});
   one.send_numbered(kFrames, 900);  // a little more than the link carries
@@ -451,6 +486,7 @@ TEST_P(LinkChance, WhatChanceDidIsAScript) {
                              .duplicate = 300,
                              .reorder = 300,
                              .corrupt = 300,
+                             .corrupt_anywhere = true,
                              .truncate = 300,
                              .rules = {{.matches = match::any(), .first = 7, .count = 3}}};
   OneLink by_chance(config, GetParam(), faults);
@@ -471,7 +507,8 @@ std::vector<NetFault> decided_of(const OneLink& one, FaultKind kind) {
 
 // A scenario is made simpler by taking chances out: the others must hit what they hit before.
 TEST_P(LinkChance, NoChanceShiftsAnother) {
-  const LinkFaults all = {.duplicate = 300, .reorder = 300, .corrupt = 300, .truncate = 300};
+  const LinkFaults all = {
+      .duplicate = 300, .reorder = 300, .corrupt = 300, .corrupt_anywhere = true, .truncate = 300};
   OneLink together({}, GetParam(), all);
   together.send_numbered(5'000, 1'000);
   const std::vector<std::pair<FaultKind, uint32_t LinkFaults::*>> kinds = {
@@ -481,6 +518,7 @@ TEST_P(LinkChance, NoChanceShiftsAnother) {
       {FaultKind::kTruncate, &LinkFaults::truncate}};
   for (const auto& [kind, chance] : kinds) {
     LinkFaults faults;
+    faults.corrupt_anywhere = true;
     faults.*chance = 300;
     OneLink alone({}, GetParam(), faults);
     alone.send_numbered(5'000, 1'000);

@@ -180,6 +180,7 @@ struct Turmoil {
                           .duplicate = 200,
                           .reorder = 200,
                           .corrupt = 200,
+                          .corrupt_anywhere = true,
                           .truncate = 200});
       }
     }
