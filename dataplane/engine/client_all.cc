@@ -179,7 +179,7 @@ void client_pause(Context& ctx) {
 
 void client_unpause_visit(Worker& worker, Tour&) {
   if (worker.id().value == 0) {
-    worker.engine().config().change([](Config& config) { config.pause = {}; });
+    worker.engine().config().change([](Config& config) { config.pause.end(); });
   }
   worker.refresh_config();
   worker.note_pause();

@@ -102,7 +102,7 @@ struct Config {
   AddressList allow_from;      // who else may connect; empty: everybody
   WatchConfig watch;
   bool active_expiry = true;   // DEBUG SET-ACTIVE-EXPIRE
-  Pause pause;                 // CLIENT PAUSE
+  Pause pause;                 // CLIENT PAUSE, SHUTDOWN
   int64_t tracking_keys_max = 0;  // over all shards; 0: no limit
   bool pipeline_order_relaxed = false;
   std::string compat_redis_version = "7.4.0";

@@ -127,6 +127,9 @@ class Engine {
   bool shutting_down() const {
     return shutdown_.load(std::memory_order_acquire) != Shutdown::kNone;
   }
+  bool shutdown_is_waiting() const {
+    return shutdown_.load(std::memory_order_acquire) == Shutdown::kWaiting;
+  }
   bool shutdown_is_aborted() const {
     return shutdown_.load(std::memory_order_acquire) == Shutdown::kAborted;
   }

@@ -63,8 +63,9 @@ std::map<std::string, int64_t> read_file(const std::string& bytes) {
 // Scheduler, saver and disk.
 class House {
  public:
-  House(int workers, uint64_t seed, const std::string& config = {})
-      : scheduler({.workers = workers, .seed = seed, .config = config, .saves = true}),
+  House(int workers, uint64_t seed, const std::string& config = {}, bool loads = false)
+      : scheduler(
+            {.workers = workers, .seed = seed, .config = config, .loads = loads, .saves = true}),
         clock(Instant{kSchedulerStartMs * 1000}),
         disk(seed, clock) {
     log_open("/dev/null");
@@ -453,6 +454,20 @@ TEST(SaveTest, WhileTheFirstHistoryIsWrittenOnlyForceEnds) {
   EXPECT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
 }
 
+TEST(SaveTest, ForceGoesBeforeAnEndThatWaitsForTheHistory) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN", "SAVE"});
+  MemoryClient other = house.scheduler.connect(2);
+  other.send_whole(encode({"SHUTDOWN", "SAVE", "FORCE"}));
+  std::string refused;
+  EXPECT_TRUE(house.run_until([&] {
+    refused += house.client.take();
+    return house.engine().stopping();
+  }));
+  EXPECT_EQ(refused.find("-ERR a shutdown that saves is in progress"), 0U) << refused;
+  EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
+}
+
 TEST(SaveTest, WhatWaitsForTheHistorySeesAnotherEnd) {
   HistoryHouse house;
   house.ask_for_the_end({"SHUTDOWN"});
@@ -460,6 +475,87 @@ TEST(SaveTest, WhatWaitsForTheHistorySeesAnotherEnd) {
   EXPECT_EQ(house.soon(other, {"SHUTDOWN", "FORCE", "NOSAVE"}), "");
   EXPECT_TRUE(house.engine().stopping());
   EXPECT_EQ(house.client.take(), "");
+}
+
+// It holds writes back whatever clients ask for: else what is acknowledged would be in no file.
+TEST(SaveTest, UnpauseDoesNotLetWritesRunDuringTheLastSave) {
+  House house(3, 13, "save 900 1\n");
+  MemoryClient client = house.scheduler.connect(0);
+  MemoryClient other = house.scheduler.connect(1);
+  fill_lanes(house, client);
+  client.send_whole(encode({"SHUTDOWN"}));
+  ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+  other.send_whole(encode({"CLIENT", "UNPAUSE"}));
+  other.send_whole(encode({"SET", "late", "1"}));
+  std::string replies;
+  ASSERT_TRUE(house.run_until([&] {
+    replies += other.take();
+    return house.scheduler.engine().stopping();
+  }));
+  house.run_until([&, i = 0]() mutable { return ++i > 2'000; });
+  EXPECT_EQ(replies + other.take(), kOk);
+  EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 201U);
+}
+
+// A pause that a client makes or ends while a shutdown saves is as it says, behind that too.
+TEST(SaveTest, PausesOfClientsOutliveAnAbortedShutdown) {
+  for (const bool pauses : {false, true}) {
+    House house(3, 14, "save 900 1\n");
+    MemoryClient client = house.scheduler.connect(0);
+    MemoryClient other = house.scheduler.connect(1);
+    fill_lanes(house, client);
+    if (!pauses) {
+      EXPECT_EQ(house.ask(other, {"CLIENT", "PAUSE", "60000", "WRITE"}), kOk);
+    }
+    client.send_whole(encode({"SHUTDOWN"}));
+    ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+    house.saver_rests = true;  // a disk that hangs: nobody waits for it
+    const Request changes =
+        pauses ? Request{"CLIENT", "PAUSE", "60000", "WRITE"} : Request{"CLIENT", "UNPAUSE"};
+    const auto soon = [&](MemoryClient& who, const Request& request) {
+      who.send_whole(encode(request));
+      house.run_until([i = 0]() mutable { return ++i > 3'000; });
+      return who.take();
+    };
+    EXPECT_EQ(soon(other, changes), kOk);
+    EXPECT_EQ(soon(other, {"SHUTDOWN", "ABORT"}), kOk);
+    EXPECT_EQ(client.take(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    EXPECT_FALSE(house.scheduler.engine().shutting_down());
+    EXPECT_EQ(soon(other, {"SHUTDOWN", "ABORT"}), "-ERR No shutdown in progress.\r\n");
+    EXPECT_EQ(soon(other, {"SET", "a", "1"}), pauses ? "" : kOk);
+    house.saver_rests = false;
+  }
+}
+
+// The worker that looks at SHUTDOWN has not seen yet that the load is over, another one has, and
+// has acknowledged a write: that is saved.
+TEST(SaveTest, AWriteRightBehindALoadIsSavedByTheEnd) {
+  House house(2, 15, "save 900 1\n", /*loads=*/true);
+  SimEngine& sim = house.scheduler.sim();
+  MemoryClient client = house.scheduler.connect(1);
+  house.run_until([i = 0]() mutable { return ++i > 500; });
+  const auto turn = [&](int worker) {
+    for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+      sim.engine().worker(worker).step(static_cast<Phase>(phase));
+    }
+  };
+  sim.engine().worker(0).step(Phase::kPoll);
+  sim.engine().load_desk().finish();
+  std::string reply;
+  client.send_whole(encode({"SET", sim.key_on(1, "a"), "1"}));
+  for (int i = 0; i < 50 && reply.empty(); ++i) {
+    turn(1);
+    reply = client.take();
+  }
+  EXPECT_EQ(reply, kOk);
+  client.send_whole(encode({"SHUTDOWN"}));
+  for (int i = 0; i < 50; ++i) {
+    turn(1);
+  }
+  sim.engine().worker(0).step(Phase::kMailbox);
+  EXPECT_FALSE(sim.engine().stopping());
+  ASSERT_TRUE(house.run_until([&] { return sim.engine().stopping(); }));
+  EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 1U);
 }
 
 // One that is in the middle of a long command does not keep the others from their shards.

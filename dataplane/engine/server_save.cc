@@ -93,6 +93,7 @@ struct ShutdownWords {
   bool no_save = false;
   bool force = false;
   bool abort = false;
+  bool now = false;
 };
 
 bool read_shutdown(Args args, ShutdownWords& words) {
@@ -105,18 +106,20 @@ bool read_shutdown(Args args, ShutdownWords& words) {
       words.abort = true;
     } else if (is_word(word, "force")) {
       words.force = true;
-    } else if (!is_word(word, "now")) {
+    } else if (is_word(word, "now")) {
+      words.now = true;
+    } else {
       return false;
     }
   }
-  return !(words.save && words.no_save) && !(words.abort && args.size() > 2);
+  const bool any = words.save || words.no_save || words.force || words.now;
+  return !(words.save && words.no_save) && !(words.abort && any);
 }
 
 struct ShutdownLuggage final : TourLuggage {
   enum class Step : uint8_t { kBegin, kWaiting, kPausing, kSaving } step = Step::kBegin;
   int64_t wait_end_ms = 0;  // kWaiting
   OrderedSave save;
-  Pause pause_before;  // CLIENT PAUSE
   bool pauses = false;
 };
 
@@ -125,8 +128,7 @@ void end_pause(Worker& worker, ShutdownLuggage& luggage) {
     return;
   }
   luggage.pauses = false;
-  worker.engine().config().change(
-      [before = luggage.pause_before](Config& config) { config.pause = before; });
+  worker.engine().config().change([](Config& config) { config.pause.for_end = false; });
   worker.refresh_config();
   worker.note_pause();
 }
@@ -139,12 +141,16 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
   tour.text = kCantShutDown;
 }
 
+// Asked of the desk: another worker may have served writes since the load ended, though this one
+// has yet to see in its next turn that it did.
+bool is_loading(Worker& worker) { return !worker.engine().load_desk().over(); }
+
 // What is in memory is in no file yet, though there is to be a history, and soon will be: not while
 // a disk that is broken is left alone for some time.
 bool is_without_history(Worker& worker) {
   const AofBlock& aof = worker.engine().page().aof;
   const bool will_be = aof.rewriting.get() != 0 || aof.rewrite_failures.get() == 0;
-  return worker.config().append_only && !worker.loading() && aof.in_force.get() == 0 && will_be;
+  return worker.config().append_only && !is_loading(worker) && aof.in_force.get() == 0 && will_be;
 }
 
 // False if the end must wait until the append-only history is one again (the tour stays), or can't
@@ -160,6 +166,10 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
   }
   if (engine.stopping() || words.force || !is_without_history(worker)) {
     return true;
+  }
+  if (waits && !engine.shutdown_is_waiting()) {
+    tour.text = kShuttingDown;  // another has gone before it
+    return false;
   }
   const bool is_written = engine.page().aof.rewriting.get() != 0;
   if (is_written || (waits && worker.now().ms() >= luggage.wait_end_ms)) {
@@ -193,14 +203,17 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
   const bool has_waited = luggage.step == ShutdownLuggage::Step::kWaiting;
   // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
-  const bool whole = !worker.loading() || engine.load_desk().is_whole();
+  const bool whole = !is_loading(worker) || engine.load_desk().is_whole();
   const bool saves = engine.save_desk() != nullptr && whole && !words.no_save &&
                      (words.save || !worker.config().save_points.empty());
   if (!saves && (!has_waited || engine.complete_shutdown())) {
     engine.stop(kStopGraceMs);
     return false;
   }
-  if (!saves || !engine.begin_shutdown(has_waited)) {
+  // FORCE goes before an end that waits for the history.
+  const bool begins = saves && (engine.begin_shutdown(has_waited) ||
+                                (words.force && engine.begin_shutdown(/*has_waited=*/true)));
+  if (!begins) {
     if (has_waited) {
       end_shutdown(worker, tour, /*aborted=*/true);
     } else {
@@ -211,11 +224,7 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
   luggage.step = ShutdownLuggage::Step::kPausing;
   luggage.pauses = true;
-  engine.config().change([&luggage, now_ms = worker.now().ms()](Config& config) {
-    luggage.pause_before = config.pause;
-    config.pause.mode = std::max(config.pause.at(now_ms), PauseMode::kWrite);
-    config.pause.end_ms = INT64_MAX;
-  });
+  engine.config().change([](Config& config) { config.pause.for_end = true; });
   return true;
 }
 
@@ -223,16 +232,15 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
 bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
-  const bool aborted = engine.shutdown_is_aborted();
-  if (aborted) {
-    end_pause(worker, luggage);  // whatever the save still waits for
-  }
-  if (aborted && luggage.save.number == 0) {
-    end_shutdown(worker, tour, aborted);
+  if (engine.shutdown_is_aborted()) {
+    // Whatever the save still waits for: a disk that hangs must not keep the server between two
+    // states.
+    engine.save_desk()->give_up();
+    end_shutdown(worker, tour, /*aborted=*/true);
     return true;
   }
-  if (aborted || luggage.save.number == 0) {
-    engine.save_desk()->give_up();  // this one, or one that began before the writes had stopped
+  if (luggage.save.number == 0) {
+    engine.save_desk()->give_up();  // one that began before the writes had stopped
   }
   if (!luggage.save.is_over(worker)) {
     return false;

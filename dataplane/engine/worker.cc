@@ -413,7 +413,7 @@ void Worker::idle(bool worked) {
   int64_t wake_ms =
       std::min(next_cron_ms_, may_expire ? shard_.next_expiry_ms() : INT64_MAX);
   if (paused()) {
-    wake_ms = std::min(wake_ms, config_->pause.end_ms);
+    wake_ms = std::min(wake_ms, config_->pause.next_end_ms(now_.ms()));
   } else if (!parked_) {
     wake_ms = std::min(wake_ms, side_.next_again_ms());
   }

@@ -197,7 +197,8 @@ Bar Worker::disk_bar(const Session& session, const CommandRow& row) const {
   }
   const bool writes = (flags_of(session, row) & kWrite) != 0;
   if (writes || (row.flags & kTellsOfDisk) != 0) {
-    if (saves_fail_) {
+    // It is noted ten times a second; who was told that a save has succeeded goes on at once.
+    if (saves_fail_ && engine_.page().save.last_failed.get() != 0) {
       return Bar::kSavesFail;
     }
     if (changes_.enabled() && disk_fails()) {

@@ -536,19 +536,23 @@ void Boot::look_at_load() {
 // SHUTDOWN comes as a notification.
 void Boot::wait_for_end() {
   bool told = false;
+  bool signalled = false;  // and that is not over
   while (running_.load() > 0) {
     const StopSignal signal = signals_.wait();
     look_at_load();
-    if (signal == StopSignal::kInterrupt &&
-        (engine_->shutdown_is_asked() || engine_->shutting_down() || engine_->stopping())) {
+    signalled = signalled && (engine_->shutdown_is_asked() || engine_->shutting_down() ||
+                              engine_->stopping());
+    if (signal == StopSignal::kInterrupt && signalled) {
       log_line(LogLevel::kWarning, "You insist... exiting now.");
       remove_files();
+      unlink(temporary_rdb().c_str());  // the save that is not waited for
       _exit(1);
     }
     if (signal != StopSignal::kNone && !engine_->stopping()) {
       log_line(LogLevel::kNotice, "Received %s scheduling shutdown...",
                signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
       engine_->ask_shutdown(signal == StopSignal::kInterrupt);
+      signalled = true;
     }
     if (engine_->stopping()) {
       rdb_->stop();

@@ -19,17 +19,21 @@ namespace {
 // So often at least it publishes how far it is.
 constexpr int64_t kWaitMaxUs = 1'000'000;
 
+// In the directory as it is now.
+std::string here() {
+  char path[PATH_MAX];
+  return getcwd(path, sizeof path) != nullptr ? std::string(path) + "/" : "";
+}
+
 // Names are of the directory as it is now, whatever CONFIG SET dir does meanwhile.
 RdbSaver::Options options_of(const SaveDesk::Order& order) {
-  char here[PATH_MAX];
-  const std::string directory = getcwd(here, sizeof here) != nullptr ? std::string(here) + "/" : "";
   RdbSaver::Options options;
   if (order.aof_base) {
     options.temporary = order.file;  // of the history's directory, whole
     options.aof_base = true;
   } else {
-    options.temporary = directory + "temp-" + std::to_string(getpid()) + ".rdb";
-    options.name = directory + order.file;
+    options.temporary = temporary_rdb();
+    options.name = here() + order.file;
   }
   options.awaited = order.awaited;
   options.redis_version = order.redis_version;
@@ -39,6 +43,10 @@ RdbSaver::Options options_of(const SaveDesk::Order& order) {
 }
 
 }  // namespace
+
+std::string temporary_rdb() {
+  return here() + "temp-" + std::to_string(getpid()) + ".rdb";
+}
 
 SaveThread::SaveThread(SaveDesk& desk, SaveBlock& figures, std::string& error)
     : desk_(desk), figures_(figures), disk_(UringDisk::create(error)) {

@@ -15,6 +15,9 @@
 
 namespace pollux {
 
+// What a dump.rdb is called until it is whole, in the directory as it is now.
+std::string temporary_rdb();
+
 class SaveThread {
  public:
   // `error`: what the system refuses; then it must not be started.

@@ -267,7 +267,8 @@ class TheColdestFirst(Loaded):
             pipe.exists("{one}new%d" % i)
         there = sum(pipe.execute())
         self.assertGreater(client.info("stats")["evicted_keys"], count / 16)
-        self.assertGreater(there, fewer(39250, by=2))
+        # Were all that went of the one shard that grows, a sixteenth would be missing.
+        self.assertGreater(there, count * 0.95)
 
 
 class Figures(Loaded):
