@@ -27,10 +27,6 @@ uint32_t length_of(const Connection::Segment& segment) {
          (segment.header.has(kFin) ? 1 : 0);
 }
 
-uint16_t window_of_syn(const ConnectionConfig& config) {
-  return static_cast<uint16_t>(std::min<uint32_t>(config.receive.buffer_bytes, UINT16_MAX));
-}
-
 }  // namespace
 
 std::string_view name_of(TcpState state) {

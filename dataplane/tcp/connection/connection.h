@@ -11,6 +11,7 @@
 // go, and how it ended.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -46,6 +47,11 @@ struct ConnectionShared {
   ConnectionLimiter out_of_window_acks;  // so that two stacks can't acknowledge each other for ever
 };
 
+// What a SYN or SYN-ACK offers: windows there are not scaled.
+inline uint16_t window_of_syn(const ConnectionConfig& config) {
+  return static_cast<uint16_t>(std::min<uint32_t>(config.receive.buffer_bytes, UINT16_MAX));
+}
+
 // The path to the peer, as far as it shapes segments.
 struct Path {
   uint16_t mss = 536;                // MTU less the headers of IP and TCP, options not subtracted
@@ -56,11 +62,11 @@ struct Path {
 struct PassiveOpening {
   Seq our_isn;
   Seq peer_isn;
-  uint16_t our_window = 0;          // of our SYN-ACK
-  SynOptions options;               // agreed
-  uint32_t timestamp_offset = 0;    // ours (flow_offsets)
-  uint32_t peer_timestamp = 0;      // the newest that was seen
-  int64_t rtt_ns = Sender::kNoRtt;  // SYN-ACK to ACK; kNoRtt: sent again, or not known
+  uint16_t our_window = 0;               // of our SYN-ACK
+  SynOptions options;                    // agreed
+  uint32_t timestamp_offset = 0;         // ours (flow_offsets)
+  uint32_t peer_timestamp = 0;           // the newest that was seen
+  int64_t rtt_ns = Sender::kRttUnknown;  // SYN-ACK to ACK; kNoRtt: it was sent again
 };
 
 struct ActiveOpening {

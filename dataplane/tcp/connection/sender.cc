@@ -39,6 +39,9 @@ void Sender::set_window(Seq seq, Seq ack, uint32_t window_bytes) {
 }
 
 void Sender::set_handshake_rtt(int64_t rtt_ns, Moment now) {
+  if (rtt_ns == kRttUnknown) {
+    return;
+  }
   if (rtt_ns < 0) {
     rtt_ = {};  // its backoff was of the SYN
     rtt_.syn_was_lost();

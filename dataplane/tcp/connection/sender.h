@@ -79,8 +79,9 @@ class Sender {
   // ---- the connection's opening ----
   // A segment of the handshake has offered this window. A SYN's is not scaled.
   void set_window(Seq seq, Seq ack, uint32_t window_bytes);
-  // What the SYN-ACK took, if it was sent once; else kNoRtt (RFC 6298 5.7).
+  // What the SYN or SYN-ACK took. kNoRtt: it was sent again (RFC 6298 5.7, 6928 2).
   static constexpr int64_t kNoRtt = -1;
+  static constexpr int64_t kRttUnknown = -2;
   void set_handshake_rtt(int64_t rtt_ns, Moment now);
   // What the peer's SYN has told an active connection: before open().
   void agree(SenderShared& shared, uint16_t mss, bool sack);
@@ -211,9 +212,9 @@ class Sender {
   uint32_t window_max_ = 0;  // the widest that was offered
   Seq wl1_{};                // SND.WL1, SND.WL2: of the segment that told the window
   Seq wl2_{};
-  Seq recover_{};  // in recovery: where it ends
+  Seq recover_{};    // in recovery: where it ends
   Seq timed_out_{};  // what the retransmission timer has sent again
-  Seq cwr_end_{};  // congestion marks up to here are of the window that was reacted to
+  Seq cwr_end_{};    // congestion marks up to here are of the window that was reacted to
   Moment heard_{};
   Moment reorder_ = kNever;        // RACK's
   Moment retransmit_at_ = kNever;  // RFC 6298 5

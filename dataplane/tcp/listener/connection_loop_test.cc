@@ -1,6 +1,7 @@
-// Two connections and a link between them that loses, doubles, delays and marks by seed: handshake,
-// data both ways, slow readers, ends. Whatever happens, each byte arrives once and in its place,
-// something is always armed while something is awaited, windows are kept, and both ends close.
+// Two connections, a listener and a link between them that loses, doubles, delays and marks by
+// seed: handshakes with records and cookies, data both ways, slow readers, ends, TIME-WAIT.
+// Whatever happens, each byte arrives once and in its place, something is always armed while
+// something is awaited, windows are kept, and both ends close.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "dataplane/tcp/connection/connection.h"
 #include "dataplane/tcp/connection/connection_test_support.h"
+#include "dataplane/tcp/listener/listener.h"
 #include "src/base/rng.h"
 #include "src/base/seeds.h"
 
@@ -34,6 +36,7 @@ struct Settings {
   bool ecn = false;
   bool both_open = false;  // at once
   bool slow_reader = false;
+  bool cookies = false;  // no record is to be had
   uint32_t bytes[2] = {100'000, 100'000};
   uint32_t bytes_at_once = 20'000;
 };
@@ -59,6 +62,18 @@ class Loop {
       end.shared.config.window_scale = settings.scale;
       end.shared.config.ecn = settings.ecn;
       end.shared.sender.config.congestion = settings.congestion;
+      end.flow = {.local = IpAddress::v4(0x0a000001U + static_cast<uint32_t>(side)),
+                  .remote = IpAddress::v4(0x0a000002U - static_cast<uint32_t>(side)),
+                  .local_port = static_cast<uint16_t>(1'000 + side),
+                  .remote_port = static_cast<uint16_t>(1'001 - side)};
+      end.listener.emplace(ListenerConfig{.half_open = {.capacity = settings.cookies ? 1U : 64U}},
+                           ListenerKeys{.offsets = {seed, 1},
+                                        .cookie_flow = {seed, 2},
+                                        .cookie_period = {seed, 3},
+                                        .limits = {seed, 4}});
+      if (settings.cookies) {
+        crowd(end);
+      }
       end.isn = Seq{static_cast<uint32_t>(rng_.below(3) == 0 ? -5'000 : 77'000 * (side + 1))};
       end.offset = static_cast<uint32_t>(rng_.below(2) == 0 ? -3 : 1'000);
       end.to_write = settings.bytes[side];
@@ -84,6 +99,7 @@ class Loop {
       }
       Moment next = under_way_.empty() ? kNever : under_way_.begin()->first;
       for (const End& end : ends_) {
+        next = std::min(next, end.connection ? kNever : end.listener->next_deadline());
         if (end.connection && !end.connection->is_over()) {
           next = std::min({next, end.connection->deadline(end.shared), end.reads_at});
         }
@@ -114,10 +130,10 @@ class Loop {
     bool got_fin = false;
     bool finished = false;
     Moment reads_at = kNever;
-    std::optional<Seq> edge;            // the highest that was offered
-    std::optional<TcpOptions> syn_ack;  // as a listener has answered
-    SynOptions agreed;
-    Seq peer_isn;
+    std::optional<Seq> edge;  // the highest that was offered
+    std::optional<Listener> listener;
+    bool ended_late = false;
+    Flow flow;
   };
 
   Path path() const { return {1'000, settings_.segmented_bytes_max}; }
@@ -128,7 +144,7 @@ class Loop {
   }
   bool is_done(int side) const {
     const End& end = ends_[side];
-    return end.connection && end.connection->is_over();
+    return end.connection && (end.connection->is_over() || end.ended_late);
   }
   std::string state() const {
     std::string text;
@@ -154,16 +170,14 @@ class Loop {
 
   void arrive(int side, const WireSegment& segment) {
     End& end = ends_[side];
-    if (!end.connection) {
-      listen(side, segment);
-      if (!end.connection) {
-        return;
-      }
-    }
-    if (end.connection->state() == TcpState::kTimeWait && end.connection->is_over()) {
-      answer_from_record(side, segment);
+    if (!end.connection || end.connection->is_over()) {
+      meet(side, segment);
       return;
     }
+    give(side, segment);
+  }
+  void give(int side, const WireSegment& segment) {
+    End& end = ends_[side];
     if (segment.header.has(kRst)) {
       wrong_ = "a RST: " + state();
     }
@@ -193,63 +207,66 @@ class Loop {
     }
   }
 
-  // What a record of TIME-WAIT does.
-  void answer_from_record(int side, const WireSegment& segment) {
-    if (!segment.header.has(kFin)) {
-      return;
-    }
-    const TimeWaitState record = ends_[side].connection->time_wait();
-    WireSegment answer;
-    answer.header.seq = record.send_next;
-    answer.header.ack = record.receive_next;
-    answer.header.flags = kAck;
-    answer.header.window = record.window;
-    answer.options.timestamps = {timestamp_at({.timestamp = ends_[side].offset}, now_),
-                                 record.peer_timestamp};
-    put(1 - side, answer);
+  // Takes the listener's only record.
+  void crowd(End& end) {
+    Flow flow = end.flow;
+    flow.remote_port = 9;
+    const TcpHeader header{.flags = kSyn};
+    end.listener->on_segment(end.shared.config,
+                             {.hash = flow_hash({}, flow),
+                              .flow = flow,
+                              .header = header,
+                              .options = {},
+                              .listens = true,
+                              .has_room = true},
+                             now_);
   }
 
-  // A listener as simple as can be: a SYN is answered, the ACK makes the connection.
-  void listen(int side, const WireSegment& segment) {
+  // A segment of no connection.
+  void meet(int side, const WireSegment& segment) {
     End& end = ends_[side];
-    if (segment.header.has(kSyn) && !segment.header.has(kAck)) {
-      end.agreed = {.mss = segment.options.mss.value(),
-                    .scale = segment.options.window_scale.value(),
-                    .sack = true,
-                    .timestamps = true,
-                    .ecn = settings_.ecn && segment.header.has(kEce | kCwr)};
-      end.peer_isn = segment.header.seq;
-      WireSegment answer;
-      answer.header.seq = end.isn;
-      answer.header.ack = segment.header.seq + 1;
-      answer.header.flags = kSyn | kAck | (end.agreed.ecn ? kEce : 0);
-      answer.header.window =
-          static_cast<uint16_t>(std::min<uint32_t>(settings_.buffer_bytes, UINT16_MAX));
-      answer.options.mss = 1'000;
-      answer.options.window_scale = settings_.scale;
-      answer.options.sack_permitted = true;
-      answer.options.timestamps = {timestamp_at({.timestamp = end.offset}, now_),
-                                   segment.options.timestamps->value};
-      put(1 - side, answer);
-      return;
+    const auto action =
+        end.listener->on_segment(end.shared.config,
+                                 {.hash = flow_hash({}, end.flow),
+                                  .flow = end.flow,
+                                  .header = segment.header,
+                                  .options = segment.options,
+                                  .payload_bytes = static_cast<uint32_t>(segment.payload.size()),
+                                  .listens = !end.connection,
+                                  .has_room = rng_.below(10) != 0,
+                                  .path_mss = 1'000},
+                                 now_);
+    if (action == Listener::Action::kOpen) {
+      const PassiveOpening& opening = end.listener->opening();
+      end.isn = opening.our_isn;
+      end.connection.emplace(end.shared, path(), opening, now_);
+      give(side, segment);
+    } else if (action == Listener::Action::kAnswer) {
+      const SegmentOut& answer = end.listener->answer();
+      if (answer.header.has(kRst) && end.connection) {
+        // Two MSL are over, and the peer still asks for the last ACK: it has all, and ends so.
+        ends_[1 - side].ended_late = true;
+        return;
+      }
+      if (answer.header.has(kRst)) {
+        wrong_ = "a RST for a stranger: " + state();
+      }
+      put(1 - side, {.header = answer.header, .options = answer.options});
     }
-    if (segment.header.ack != end.isn + 1) {
-      return;
-    }
-    end.connection.emplace(end.shared, path(),
-                           PassiveOpening{.our_isn = end.isn,
-                                          .peer_isn = end.peer_isn,
-                                          .our_window = static_cast<uint16_t>(std::min<uint32_t>(
-                                              settings_.buffer_bytes, UINT16_MAX)),
-                                          .options = end.agreed,
-                                          .timestamp_offset = end.offset,
-                                          .peer_timestamp = segment.options.timestamps->value},
-                           now_);
   }
 
   // The application, timers, and what goes out.
   void act(int side) {
     End& end = ends_[side];
+    if (!end.connection) {
+      end.listener->advance(
+          end.shared.config, now_, 10, [](const Flow&) { return uint16_t{1'000}; },
+          [&](const Flow& flow, const SegmentOut& answer) {
+            if (flow == end.flow) {
+              put(1 - side, {.header = answer.header, .options = answer.options});
+            }
+          });
+    }
     if (!end.connection || end.connection->is_over()) {
       return;
     }
@@ -277,6 +294,10 @@ class Loop {
     }
     flush(side);
     check_promises(side);
+    if (end.connection->is_over() && end.connection->state() == TcpState::kTimeWait) {
+      end.listener->enter_time_wait(flow_hash({}, end.flow), end.flow, end.connection->time_wait(),
+                                    now_);
+    }
   }
 
   void check_promises(int side) {
@@ -383,6 +404,7 @@ Settings drawn(Rng& rng) {
   settings.ecn = rng.below(2) == 0;
   settings.both_open = rng.below(8) == 0;
   settings.slow_reader = rng.below(3) == 0;
+  settings.cookies = rng.below(3) == 0;
   settings.bytes[0] = static_cast<uint32_t>(rng.below(60'000));
   settings.bytes[1] = static_cast<uint32_t>(rng.below(2) * rng.below(60'000));
   settings.bytes_at_once = static_cast<uint32_t>(rng.below(2) == 0 ? 300 : 30'000);
