@@ -53,18 +53,18 @@ class EventQueue {
   // False as above, and now is where it stopped.
   bool run_until(Moment moment, uint64_t events_max = kEventsMax);
   bool run_for(int64_t ns) { return run_until(now_ + ns); }
-  // Until done() holds, which is asked before each event; false if `deadline` comes first, or if
-  // there is no deadline and nothing left to happen. It ends at the moment of the last event, or
-  // at the deadline.
+  // Until done() holds, which is asked before each event; false if `deadline` comes first, or
+  // events_max events, or if there is no deadline and nothing left to happen. It ends at the moment
+  // of the last event, or at the deadline.
   template <typename Done>
-  bool run_until(Done done, Moment deadline) {
-    while (!done()) {
+  bool run_until(Done done, Moment deadline, uint64_t events_max = kEventsMax) {
+    for (uint64_t i = 0; !done(); ++i) {
       if (next() > deadline) {
         run_until(deadline);
         return done();
       }
-      if (!step()) {
-        return false;  // nothing more will happen
+      if (i == events_max || !step()) {
+        return false;
       }
     }
     return true;

@@ -99,6 +99,9 @@ TEST(EventQueue, WhoGoesInCirclesIsStopped) {
   again();
   EXPECT_FALSE(events.run_until_idle(1000));
   EXPECT_FALSE(events.run_until(Moment{5}, 1000));
+  const uint64_t before = events.happened();
+  EXPECT_FALSE(events.run_until([] { return false; }, Moment{5}, 1000));
+  EXPECT_EQ(events.happened() - before, 1000U);
   EXPECT_EQ(events.now(), Moment{0});
 }
 
