@@ -10,10 +10,21 @@ namespace pollux::tcp {
 
 namespace {
 
-bool holds_chances(const LinkFaults& faults) {
-  const auto all = {faults.loss,    faults.bursts.begin, faults.bursts.end, faults.bursts.loss,
-                    faults.corrupt, faults.duplicate,    faults.reorder,    faults.truncate};
-  return std::ranges::all_of(all, [](uint32_t chance) { return chance <= kChanceMax; });
+void check(const LinkFaults& faults) {
+  for (const uint32_t chance :
+       {faults.loss, faults.bursts.begin, faults.bursts.end, faults.bursts.loss, faults.corrupt,
+        faults.duplicate, faults.reorder, faults.truncate}) {
+    POLLUX_ASSERT(chance <= kChanceMax);
+  }
+  POLLUX_ASSERT(faults.duplicate_ns_max >= 0);
+  POLLUX_ASSERT(faults.reorder_ns_max >= 1);
+  for (const DownTime& down : faults.down) {
+    POLLUX_ASSERT(down.from <= down.until);
+  }
+  for (const FrameRule& rule : faults.rules) {
+    POLLUX_ASSERT(is_of_link(rule.action));
+    POLLUX_ASSERT(rule.value >= 0);
+  }
 }
 
 struct BitRange {
@@ -51,7 +62,10 @@ Link::Link(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, const L
       config_(config),
       name_(std::move(name)),
       id_(id),
-      place_(trace.add_place(name_)) {}
+      place_(trace.add_place(name_)) {
+  POLLUX_ASSERT(config.delay_ns >= 0);
+  POLLUX_ASSERT(config.jitter_ns >= 0);
+}
 
 void Link::set_sink(FrameSink& sink, uint32_t port) {
   sink_ = &sink;
@@ -59,7 +73,7 @@ void Link::set_sink(FrameSink& sink, uint32_t port) {
 }
 
 void Link::set_faults(LinkFaults faults) {
-  POLLUX_ASSERT(holds_chances(faults));
+  check(faults);
   std::ranges::stable_sort(faults.mtu_changes, {}, &MtuChange::at);
   faults_ = std::move(faults);
   matched_.assign(faults_.rules.size(), 0);
@@ -72,6 +86,16 @@ void Link::set_faults(LinkFaults faults) {
 void Link::replay(std::span<const NetFault> script) {
   replays_ = true;
   script_ = script_of(script, id_);
+}
+
+void Link::set_rate(uint64_t bps) {
+  config_.rate_bps = bps;
+  carry_ = 0;  // parts of the old rate
+}
+
+void Link::set_delay(int64_t ns) {
+  POLLUX_ASSERT(ns >= 0);
+  config_.delay_ns = ns;
 }
 
 void Link::send(Frame frame) {

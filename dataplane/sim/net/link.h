@@ -1,6 +1,10 @@
 // One direction of a cable, with the queue before it: rate, propagation delay, a drop-tail queue
 // that may mark congestion, and all that goes wrong (link_faults.h).
 //
+// Machines offer a frame when the wire is free, so that a link that begins at one neither queues
+// nor marks: what waits there waits in the machine's transmit ring. Queues are those of links that
+// leave a switch.
+//
 // A frame passes in this order: the link is up? not too big? room in the queue (and mark)? Then it
 // takes its time on the wire, and there may be lost, changed, doubled and delayed: what is lost by
 // chance has cost its time like any other. Frames keep their order, jitter or not, except those
@@ -70,8 +74,8 @@ class Link {
   // Until a change that LinkFaults::mtu_changes tells.
   void set_mtu(uint32_t mtu) { config_.mtu = mtu; }
   // Of frames offered from now on.
-  void set_rate(uint64_t bps) { config_.rate_bps = bps; }
-  void set_delay(int64_t ns) { config_.delay_ns = ns; }
+  void set_rate(uint64_t bps);
+  void set_delay(int64_t ns);
   // Who is told of a packet over the MTU, as a router would (RFC 1191); the frame is lost still.
   void on_too_big(std::function<void(FrameView frame, uint32_t mtu)> told) {
     too_big_ = std::move(told);

@@ -67,6 +67,15 @@ TEST(Link, IdleLinksBeginAnew) {
   }
 }
 
+// What was left of the division by the old rate is no part of the one by the new.
+TEST(Link, RatesChange) {
+  OneLink one({.rate_bps = 10'000'000'000, .delay_ns = 0});
+  one.link.send(frame_of(60));
+  one.link.set_rate(1'000);
+  one.link.send(frame_of(101));
+  EXPECT_EQ(one.link.free_at(), Moment{67 + kSecondNs});
+}
+
 TEST(Link, WithoutRateNothingTakesTime) {
   OneLink one({.rate_bps = 0, .delay_ns = 7});
   one.link.send(frame_of(1000));
@@ -377,6 +386,22 @@ TEST(Link, LostFramesTakeTheirTime) {
   one.events.run_until_idle();
   ASSERT_EQ(one.end.got.size(), 1U);
   EXPECT_EQ(one.end.got[0].at, Moment{12'000});
+}
+
+TEST(LinkDeathTest, RangesAreChecked) {
+  OneLink one;
+  EXPECT_DEATH(one.link.set_faults({.loss = kChanceMax + 1}), "kChanceMax");
+  EXPECT_DEATH(one.link.set_faults({.duplicate_ns_max = -1}), "duplicate_ns_max");
+  EXPECT_DEATH(one.link.set_faults({.reorder_ns_max = 0}), "reorder_ns_max");
+  EXPECT_DEATH(one.link.set_faults({.down = {{Moment{5}, Moment{4}}}}), "until");
+  EXPECT_DEATH(one.link.set_faults({.script = {{0, 1, FaultKind::kDelay, -1}}}), "value");
+  EXPECT_DEATH(one.link.set_faults({.rules = {{.matches = match::any(), .value = -1}}}), "value");
+  EXPECT_DEATH(
+      one.link.set_faults({.rules = {{.matches = match::any(), .action = FaultKind::kStall}}}),
+      "is_of_link");
+  EXPECT_DEATH(one.link.set_delay(-1), "ns");
+  EXPECT_DEATH(OneLink({.jitter_ns = -1}), "jitter_ns");
+  EXPECT_DEATH(OneLink({.delay_ns = -1}), "delay_ns");
 }
 
 // ---- taps ----

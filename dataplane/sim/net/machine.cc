@@ -15,6 +15,27 @@ namespace {
 // for ever.
 constexpr uint32_t kTicksInVainMax = 100'000;
 
+void check(const HostConfig& config) {
+  POLLUX_ASSERT(config.completion_batch >= 1 && config.completion_batch <= config.tx_ring);
+  POLLUX_ASSERT(config.burst_max >= 1);
+  POLLUX_ASSERT(config.packet_ns >= 0 && config.send_ns >= 0);
+  POLLUX_ASSERT(config.timer_ns >= 0 && config.poll_ns >= 0);
+  POLLUX_ASSERT(config.dma_ns >= 0);
+  POLLUX_ASSERT(config.completion_ns_min >= 0 &&
+                config.completion_ns_min <= config.completion_ns_max);
+  POLLUX_ASSERT(config.clock_offset_ns >= 0 && config.clock_granularity_ns >= 1);
+}
+
+void check(const HostFaults& faults) {
+  POLLUX_ASSERT(faults.stalls <= kChanceMax);
+  POLLUX_ASSERT(faults.allocations <= kChanceMax);
+  POLLUX_ASSERT(faults.rx_buffers <= kChanceMax);
+  POLLUX_ASSERT(faults.stall_ns_min >= 0 && faults.stall_ns_min <= faults.stall_ns_max);
+  for (const Stall& stall : faults.stall_script) {
+    POLLUX_ASSERT(stall.ns >= 0);
+  }
+}
+
 }  // namespace
 
 Machine::Machine(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, SimHost& host,
@@ -30,8 +51,7 @@ Machine::Machine(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, S
       config_(config),
       name_(std::move(name)),
       place_(trace.add_place(name_)) {
-  POLLUX_ASSERT(config.completion_batch >= 1 && config.completion_batch <= config.tx_ring);
-  POLLUX_ASSERT(config.burst_max >= 1 && config.clock_granularity_ns >= 1);
+  check(config);
   host_.attached(*this);
 }
 
@@ -41,8 +61,15 @@ void Machine::plug_in(Link& out) {
 }
 
 void Machine::set_faults(HostFaults faults) {
+  check(faults);
+  for (const EventQueue::EventId id : std::exchange(stalls_to_come_, {})) {
+    events_.cancel(id);
+  }
   for (const Stall& stall : faults.stall_script) {
-    events_.schedule(stall.at, [this, ns = stall.ns] { this->stall(ns); });
+    if (stall.at >= events_.now()) {
+      stalls_to_come_.push_back(
+          events_.schedule(stall.at, [this, ns = stall.ns] { this->stall(ns); }));
+    }
   }
   faults_ = std::move(faults);
   if (!replays_) {
@@ -96,10 +123,10 @@ Moment Machine::host_time(Moment now) const {
 
 // The first moment at which the host's clock says so.
 Moment Machine::real_time(Moment host_time) const {
-  if (host_time == kNever) {
+  const int64_t step = config_.clock_granularity_ns;
+  if (host_time > kNever - step) {
     return kNever;
   }
-  const int64_t step = config_.clock_granularity_ns;
   return Moment{(host_time.ns + step - 1) / step * step} - config_.clock_offset_ns;
 }
 

@@ -73,8 +73,8 @@ struct HostFaults {
   uint32_t allocations = 0;  // of those asked for (Machine::may_allocate) that fail
   uint32_t rx_buffers = 0;   // frames that come and find no buffer
 
-  std::vector<Stall> stall_script;
-  std::vector<NetFault> script;  // those of others are ignored
+  std::vector<Stall> stall_script;  // those in the past don't come
+  std::vector<NetFault> script;     // those of others are ignored
 };
 
 class Machine final : public FrameSink {
@@ -185,6 +185,7 @@ class Machine final : public FrameSink {
   SimHost& host_;
   const HostConfig config_;
   HostFaults faults_;
+  std::vector<EventQueue::EventId> stalls_to_come_;
   bool replays_ = false;
   std::vector<NetFault> decided_;
   const std::string name_;

@@ -298,6 +298,49 @@ TEST(Machine, StallsByScript) {
   EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
 }
 
+// All anew: what an earlier script had in store does not come any more, and what lies in the past
+// does not come now.
+TEST(Machine, StallScriptsReplaceEachOther) {
+  EchoHost host;
+  Bench bench(host);
+  const HostFaults faults = {.stall_script = {{Moment{10'000}, 5'000}, {Moment{50'000}, 5'000}}};
+  bench.machine.set_faults(faults);
+  bench.machine.set_faults(faults);
+  bench.events.run_until(Moment{20'000});
+  EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
+  bench.machine.set_faults(faults);
+  bench.events.run_until(Moment{40'000});
+  EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
+  bench.machine.set_faults({});
+  bench.events.run_until_idle();
+  EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 1U);
+}
+
+TEST(MachineDeathTest, RangesAreChecked) {
+  EchoHost host;
+  Bench bench(host);
+  EXPECT_DEATH(bench.machine.set_faults({.stalls = kChanceMax + 1}), "stalls");
+  EXPECT_DEATH(bench.machine.set_faults({.allocations = kChanceMax + 1}), "allocations");
+  EXPECT_DEATH(bench.machine.set_faults({.rx_buffers = kChanceMax + 1}), "rx_buffers");
+  EXPECT_DEATH(bench.machine.set_faults({.stall_ns_min = 2, .stall_ns_max = 1}), "stall_ns");
+  EXPECT_DEATH(bench.machine.set_faults({.stall_ns_min = -1}), "stall_ns");
+  EXPECT_DEATH(bench.machine.set_faults({.stall_script = {{Moment{1}, -1}}}), "ns");
+  EXPECT_DEATH(Bench(host, {.completion_ns_min = 2, .completion_ns_max = 1}), "completion_ns");
+  EXPECT_DEATH(Bench(host, {.completion_ns_min = -1}), "completion_ns");
+  EXPECT_DEATH(Bench(host, {.tx_ring = 0, .completion_batch = 0}), "completion_batch");
+  EXPECT_DEATH(Bench(host, {.packet_ns = -1}), "packet_ns");
+  EXPECT_DEATH(Bench(host, {.dma_ns = -1}), "dma_ns");
+  EXPECT_DEATH(Bench(host, {.clock_offset_ns = -1}), "clock_offset_ns");
+}
+
+TEST(Machine, DeadlinesFarAwayNeverCome) {
+  Scripted host;
+  Bench bench(host, {.clock_offset_ns = 5, .clock_granularity_ns = 1'000});
+  host.deadline = Moment{kNever.ns - 1};
+  bench.machine.kick();
+  EXPECT_EQ(bench.events.next(), kNever);
+}
+
 TEST(Machine, StallsAfterTheTurnOfTheScript) {
   EchoHost host({.answers = false, .keeps = true});
   Bench bench(host, {.burst_max = 1, .packet_ns = 100});
