@@ -494,6 +494,22 @@ TEST(Link, ScriptsHitByNumber) {
   EXPECT_EQ(text(script[0]), "link 0 frame 5: delay 25000");
 }
 
+TEST(Link, AReplayOutlivesWhatIsSetLater) {
+  OneLink one;
+  const std::vector<NetFault> script = {{0, 3, FaultKind::kLose, 0},
+                                        {0, 4, FaultKind::kStall, 7},  // of host 0
+                                        {1, 5, FaultKind::kLose, 0}};
+  one.link.replay(script);
+  one.link.set_faults({.loss = kChanceMax,
+                       .down = {{Moment{50'000}, Moment{60'000}}},
+                       .rules = {drop_all(match::any())},
+                       .script = {{0, 1, FaultKind::kLose, 0}}});
+  one.send_numbered(8, 10'000);
+  EXPECT_EQ(numbers_of(one.end.got), (std::vector<uint64_t>{1, 2, 4, 5, 7, 8}));
+  EXPECT_EQ(one.link.decided(), (std::vector<NetFault>{script[0]}));
+  EXPECT_EQ(one.link.matched(0), 7U) << "rules count all the same";
+}
+
 using Arrivals = std::vector<std::pair<int64_t, Frame>>;
 Arrivals arrivals(const OneLink& one) {
   Arrivals all;

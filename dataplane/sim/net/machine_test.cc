@@ -410,6 +410,28 @@ TEST(Machine, FramesFindNoBuffer) {
   EXPECT_EQ(host.received() + lost, 1'000U);
 }
 
+// Stalls, lack of memory and sends take nothing from the chances of buffers.
+TEST(Machine, NoChanceShiftsAnother) {
+  std::vector<std::vector<NetFault>> decided;
+  for (const bool others : {false, true}) {
+    EchoHost host({.answers = others});
+    Bench bench(host, {.rx_ring = 2'000});
+    bench.machine.set_faults(
+        {.stalls = others ? 1'000U : 0U, .allocations = others ? 1'000U : 0U, .rx_buffers = 1'000});
+    for (int i = 0; i < 50; ++i) {
+      bench.offer(10);
+      bench.machine.may_allocate();
+      bench.events.run_until_idle();
+    }
+    decided.push_back(bench.machine.decided());
+    const size_t erased = std::erase_if(
+        decided.back(), [](const NetFault& fault) { return fault.kind != FaultKind::kNoRxBuffer; });
+    EXPECT_EQ(erased != 0, others);
+  }
+  EXPECT_GT(decided[0].size(), 20U);
+  EXPECT_EQ(decided[0], decided[1]);
+}
+
 TEST(Machine, TakesOnlyWhatIsForIt) {
   EchoHost host({.answers = false});
   Bench bench(host, {.mac = mac_of(2)});
