@@ -45,7 +45,7 @@ struct LinkConfig {
   uint32_t overhead_bytes = 24;
 };
 
-// Sees the frames of a link: a capture, a checker.
+// Sees the frames of a link: a capture, a checker. From within it nobody changes the link's faults.
 class LinkTap {
  public:
   virtual ~LinkTap() = default;

@@ -208,6 +208,8 @@ constexpr uint64_t kFrames = 20'000;
 void expect_balance(const OneLink& one) {
   EXPECT_EQ(one.count(NetEvent::kOffered) + one.count(NetEvent::kDuplicated),
             one.count(NetEvent::kArrived) + one.link.lost());
+  EXPECT_EQ(one.count(NetEvent::kOffered),
+            one.count(NetEvent::kOnItsWay) + one.link.lost() - one.count(NetEvent::kLostUnderWay));
   EXPECT_EQ(one.link.in_flight(), 0U);
   EXPECT_EQ(one.end.got.size(), one.count(NetEvent::kArrived));
 }

@@ -181,25 +181,26 @@ void Machine::turn() {
   wake_at_ = kNever;
   if (free_at_ <= events_.now()) {
     in_turn_ = true;
-    const bool has_run = run_host(host_time(events_.now()));
+    const Did did = run_host(host_time(events_.now()));
     in_turn_ = false;
-    if (has_run) {
-      ++turns_;
+    if (did != Did::kNothing) {
       const int64_t ns = std::max<int64_t>(std::exchange(turn_ns_, 0), 1);
       busy_ns_ += ns;
       // A test may have stalled the core from within.
       free_at_ = std::max(free_at_, events_.now() + ns);
+    }
+    if (did == Did::kWork) {
+      ++turns_;
       maybe_stall();
     }
   }
   arm();
 }
 
-// False if there was nothing to do.
-bool Machine::run_host(Moment now) {
+Machine::Did Machine::run_host(Moment now) {
   const bool has_input = !given_back_.empty() || !posted_.empty() || !rx_.empty();
   if (!has_input && !host_.wants_turn() && host_.next_deadline() > now) {
-    return false;
+    return Did::kNothing;
   }
   while (!given_back_.empty()) {
     const uint64_t token = given_back_.front();
@@ -217,12 +218,12 @@ bool Machine::run_host(Moment now) {
     host_.receive(frame, now);
   }
   host_.received(now);
-  const bool has_ticked = tick_if_due(now);
-  if (!has_input && !has_ticked) {
+  const Did did = tick_if_due(now) || has_input ? Did::kWork : Did::kPoll;
+  if (did == Did::kPoll) {
     charge(config_.poll_ns);
   }
   host_.flush(now);
-  return true;
+  return did;
 }
 
 bool Machine::tick_if_due(Moment now) {

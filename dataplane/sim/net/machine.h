@@ -67,7 +67,7 @@ struct HostFaults {
   // Of kChanceMax, in [from, until).
   Moment from{};
   Moment until = kNever;
-  uint32_t stalls = 0;  // turns after which the core stands still
+  uint32_t stalls = 0;  // turns after which the core stands still; not those that found nothing
   int64_t stall_ns_min = 1 * kMillisecondNs;
   int64_t stall_ns_max = 50 * kMillisecondNs;
   uint32_t allocations = 0;  // of those asked for (Machine::may_allocate) that fail
@@ -122,7 +122,7 @@ class Machine final : public FrameSink {
   uint64_t count(NetEvent event) const { return counters_[static_cast<size_t>(event)]; }
   uint64_t received() const { return received_; }  // given to the host
   uint64_t transmitted() const { return transmitted_; }
-  uint64_t turns() const { return turns_; }
+  uint64_t turns() const { return turns_; }  // without those that found nothing
   int64_t busy_ns() const { return busy_ns_; }
   uint64_t allocations_asked() const { return allocations_asked_; }
   uint32_t rx_waiting() const { return static_cast<uint32_t>(rx_.size()); }
@@ -163,7 +163,8 @@ class Machine final : public FrameSink {
 
   void arm();
   void turn();
-  bool run_host(Moment now);
+  enum class Did : uint8_t { kNothing, kPoll, kWork };
+  Did run_host(Moment now);
   bool tick_if_due(Moment now);
   void maybe_stall();
 

@@ -212,6 +212,24 @@ TEST(Machine, PollsWhileTheHostWantsTo) {
   EXPECT_EQ(nows.size(), 4U);
 }
 
+// Or a core that polls would stand still all the time: it does so a million times between frames.
+TEST(Machine, CoresStallBehindWorkNotBehindPolls) {
+  Scripted host;
+  Bench bench(host);
+  bench.machine.set_faults({.stalls = kChanceMax, .stall_ns_min = 7'000, .stall_ns_max = 7'000});
+  int polls = 0;
+  host.on_received = [&](Moment) { ++polls; };
+  host.on_wants_turn = [&] { return polls < 1'000; };
+  bench.machine.kick();
+  bench.events.run_until(Moment{50'000});
+  EXPECT_EQ(bench.machine.count(NetEvent::kStalled), 0U);
+  EXPECT_EQ(bench.machine.turns(), 0U);
+  bench.offer(1);
+  bench.events.run_until_idle();
+  EXPECT_EQ(bench.machine.decided(), (std::vector<NetFault>{{0, 1, FaultKind::kStall, 7'000}}));
+  EXPECT_EQ(polls, 1'000);
+}
+
 // 1,500 bytes take 48 ms: 240,000 ticks that can do nothing.
 TEST(Machine, TicksMayWaitForRoom) {
   Scripted host;

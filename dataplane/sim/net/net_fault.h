@@ -23,7 +23,7 @@ enum class FaultKind : uint8_t {
   kTruncate,   // value: how many bytes stay, at least one
   kMarkCe,     // as a congested queue would; nothing if the packet is not ECN-capable
   // Of a host.
-  kStall,         // after turn number n the core stands still; value: ns
+  kStall,         // after turn number n (Machine::turns) the core stands still; value: ns
   kNoAllocation,  // the n-th asked for is refused
   kNoRxBuffer,    // the n-th frame that comes to its NIC is lost
 };
