@@ -1,6 +1,6 @@
-// CLIENT PAUSE, and SHUTDOWN's, on one worker. The pause itself is a part of the configuration; here it is noted at
-// the top of each turn, sessions whose next command it holds back wait in a list, and the end of it
-// lets them go in the order they came.
+// CLIENT PAUSE, and SHUTDOWN's, on one worker. The pause itself is a part of the configuration;
+// here it is noted at the top of each turn, sessions whose next command it holds back wait in a
+// list, and the end of it lets them go in the order they came.
 #include "dataplane/engine/worker.h"
 
 namespace pollux {

@@ -35,6 +35,7 @@ class EchoHost final : public SimHost {
   // False if the ring is full. Within a turn of the machine or outside.
   bool send(Frame frame);
 
+  using SimHost::received;
   uint64_t received() const { return received_; }
   uint64_t received_bytes() const { return received_bytes_; }
   uint64_t completed() const { return completed_; }

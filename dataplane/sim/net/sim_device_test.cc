@@ -245,6 +245,7 @@ TEST(SimDevice, ShortFramesArePadded) {
 TEST(SimDeviceDeathTest, SendsWhatTheMtuAllows) {
   Bench bench({.caps = {.mtu = 1'400}});
   const std::string value(1'400 + 14 - 60, 'v');
+  const std::string longer = value + "tags";
   const auto send = [&](std::string_view piece, bool vlan) {
     TxFrame frame = bench.numbered(1);
     if (vlan) {
@@ -257,8 +258,8 @@ TEST(SimDeviceDeathTest, SendsWhatTheMtuAllows) {
   };
   bench.act([&] {
     EXPECT_EQ(send(value, false), 1U);
-    EXPECT_EQ(send(value + "tags", true), 1U) << "the tag is not the packet's";
-    EXPECT_DEATH(send(value + "1", false), "mtu");
+    EXPECT_EQ(send(longer, true), 1U) << "the tag is not the packet's";
+    EXPECT_DEATH(send(longer, false), "mtu");
   });
   EXPECT_EQ(bench.end.got.size(), 2U);
 }

@@ -1,0 +1,278 @@
+// The end of whole engines that save: workers, the saver and the disk are stepped while SHUTDOWN,
+// ABORT, pauses and loads meet.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <climits>
+#include <string>
+#include <vector>
+
+#include "dataplane/engine/save_test_support.h"
+
+namespace pollux {
+namespace {
+
+TEST(ShutdownTest, AShutdownIsAborted) {
+  for (const char* force : {"NOW", "FORCE"}) {
+    House house(3, 11);
+    MemoryClient client = house.scheduler.connect(0);
+    MemoryClient other = house.scheduler.connect(1);
+    fill_lanes(house, client);
+    EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), "-ERR No shutdown in progress.\r\n");
+    client.send_whole(encode({"SHUTDOWN", "SAVE", force}));
+    ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+    other.send_whole(encode({"BGSAVE", "CANCEL"}));
+    other.send_whole(encode({"SHUTDOWN", "ABORT"}));
+    std::string replies;
+    ASSERT_TRUE(house.run_until([&] {
+      replies += other.take();
+      return replies.find("+OK") != std::string::npos && house.desk().ended() == 1;
+    }));
+    EXPECT_EQ(replies.find("-ERR a shutdown that saves is in progress"), 0U) << replies;
+    std::string refused;
+    ASSERT_TRUE(house.run_until([&] {
+      refused += client.take();
+      return !refused.empty();
+    }));
+    EXPECT_EQ(refused, "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    EXPECT_FALSE(house.scheduler.engine().stopping());
+    EXPECT_EQ(house.ask(client, {"SET", "a", "1"}), kOk);
+  }
+}
+
+// With an append-only history that is not there yet. Nobody serves one here: its figures are set by
+// hand.
+class HistoryHouse : public House {
+ public:
+  HistoryHouse() : House(3, 12) {
+    scheduler.sim().config().change([](Config& config) { config.append_only = true; });
+  }
+
+  AofBlock& aof() { return scheduler.engine().page().aof; }
+  Engine& engine() { return scheduler.engine(); }
+  void pass(int64_t us = 0) {
+    scheduler.clock().advance_us(us);
+    run_until([i = 0]() mutable { return ++i > 2'000; });
+  }
+  std::string soon(MemoryClient& who, const Request& request) {
+    who.send_whole(encode(request));
+    pass();
+    return who.take();
+  }
+  // A SHUTDOWN that is under way, but neither answered nor the end.
+  void ask_for_the_end(const Request& request) {
+    EXPECT_EQ(soon(client, request), "");
+    EXPECT_TRUE(engine().shutting_down());
+    EXPECT_FALSE(engine().stopping());
+  }
+  void expect_refused() {
+    EXPECT_EQ(client.take(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    EXPECT_FALSE(engine().shutting_down());
+    EXPECT_FALSE(engine().stopping());
+  }
+
+  MemoryClient client = scheduler.connect(1);
+};
+
+TEST(ShutdownTest, TheEndWaitsUntilTheHistoryIsTakenUp) {
+  for (const Request& request : {Request{"SHUTDOWN"}, {"SHUTDOWN", "NOSAVE"}}) {
+    HistoryHouse house;
+    house.ask_for_the_end(request);
+    house.aof().in_force.set(1);
+    house.pass();
+    EXPECT_TRUE(house.engine().stopping());
+  }
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN", "SAVE"});
+  house.aof().in_force.set(1);
+  ASSERT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
+  EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
+}
+
+TEST(ShutdownTest, AnEndThatWaitsForTheHistoryIsAborted) {
+  HistoryHouse house;
+  MemoryClient other = house.scheduler.connect(2);
+  house.ask_for_the_end({"SHUTDOWN"});
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "SAVE"}),
+            "-ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it\r\n");
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "ABORT"}), kOk);
+  house.expect_refused();
+  house.aof().in_force.set(1);
+  house.pass();
+  EXPECT_FALSE(house.engine().stopping());
+  EXPECT_EQ(house.ask(house.client, {"SET", "a", "1"}), kOk);
+}
+
+TEST(ShutdownTest, AnEndDoesNotWaitForTheHistoryForEver) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN"});
+  house.pass(9'000'000);
+  EXPECT_EQ(house.client.take(), "");
+  house.pass(2'000'000);
+  house.expect_refused();
+  // Nor for one whose disk is broken, as is known.
+  house.aof().rewrite_failures.set(1);
+  house.client.send_whole(encode({"SHUTDOWN"}));
+  EXPECT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
+}
+
+TEST(ShutdownTest, WhileTheFirstHistoryIsWrittenOnlyForceEnds) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN"});
+  house.aof().rewriting.set(1);
+  house.pass();
+  house.expect_refused();
+  for (const char* word : {"NOW", "SAVE", "NOSAVE"}) {
+    house.client.send_whole(encode({"SHUTDOWN", word}));
+    house.pass();
+    house.expect_refused();
+  }
+  house.client.send_whole(encode({"SHUTDOWN", "FORCE"}));
+  EXPECT_TRUE(house.run_until([&] { return house.engine().stopping(); }));
+}
+
+TEST(ShutdownTest, ForceGoesBeforeAnEndThatWaitsForTheHistory) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN", "SAVE"});
+  MemoryClient other = house.scheduler.connect(2);
+  other.send_whole(encode({"SHUTDOWN", "SAVE", "FORCE"}));
+  std::string refused;
+  EXPECT_TRUE(house.run_until([&] {
+    refused += house.client.take();
+    return house.engine().stopping();
+  }));
+  EXPECT_EQ(refused.find("-ERR a shutdown that saves is in progress"), 0U) << refused;
+  EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
+}
+
+TEST(ShutdownTest, WhatWaitsForTheHistorySeesAnotherEnd) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN"});
+  MemoryClient other = house.scheduler.connect(2);
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "FORCE", "NOSAVE"}), "");
+  EXPECT_TRUE(house.engine().stopping());
+  EXPECT_EQ(house.client.take(), "");
+}
+
+// It holds writes back whatever clients ask for: else what is acknowledged would be in no file.
+TEST(ShutdownTest, UnpauseDoesNotLetWritesRunDuringTheLastSave) {
+  House house(3, 13, "save 900 1\n");
+  MemoryClient client = house.scheduler.connect(0);
+  MemoryClient other = house.scheduler.connect(1);
+  fill_lanes(house, client);
+  client.send_whole(encode({"SHUTDOWN"}));
+  ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+  other.send_whole(encode({"CLIENT", "UNPAUSE"}));
+  other.send_whole(encode({"SET", "late", "1"}));
+  std::string replies;
+  ASSERT_TRUE(house.run_until([&] {
+    replies += other.take();
+    return house.scheduler.engine().stopping();
+  }));
+  house.run_until([&, i = 0]() mutable { return ++i > 2'000; });
+  EXPECT_EQ(replies + other.take(), kOk);
+  EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 201U);
+}
+
+// A pause that a client makes or ends while a shutdown saves is as it says, behind that too.
+TEST(ShutdownTest, PausesOfClientsOutliveAnAbortedShutdown) {
+  for (const bool pauses : {false, true}) {
+    House house(3, 14, "save 900 1\n");
+    MemoryClient client = house.scheduler.connect(0);
+    MemoryClient other = house.scheduler.connect(1);
+    fill_lanes(house, client);
+    if (!pauses) {
+      EXPECT_EQ(house.ask(other, {"CLIENT", "PAUSE", "60000", "WRITE"}), kOk);
+    }
+    client.send_whole(encode({"SHUTDOWN"}));
+    ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+    house.saver_rests = true;  // a disk that hangs: nobody waits for it
+    const Request changes =
+        pauses ? Request{"CLIENT", "PAUSE", "60000", "WRITE"} : Request{"CLIENT", "UNPAUSE"};
+    const auto soon = [&](MemoryClient& who, const Request& request) {
+      who.send_whole(encode(request));
+      house.run_until([i = 0]() mutable { return ++i > 3'000; });
+      return who.take();
+    };
+    EXPECT_EQ(soon(other, changes), kOk);
+    EXPECT_EQ(soon(other, {"SHUTDOWN", "ABORT"}), kOk);
+    EXPECT_EQ(client.take(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    EXPECT_FALSE(house.scheduler.engine().shutting_down());
+    EXPECT_EQ(soon(other, {"SHUTDOWN", "ABORT"}), "-ERR No shutdown in progress.\r\n");
+    EXPECT_EQ(soon(other, {"SET", "a", "1"}), pauses ? "" : kOk);
+    house.saver_rests = false;
+  }
+}
+
+// The worker that looks at SHUTDOWN has not seen yet that the load is over, another one has, and
+// has acknowledged a write: that is saved.
+TEST(ShutdownTest, AWriteRightBehindALoadIsSavedByTheEnd) {
+  House house(2, 15, "save 900 1\n", /*loads=*/true);
+  SimEngine& sim = house.scheduler.sim();
+  MemoryClient client = house.scheduler.connect(1);
+  house.run_until([i = 0]() mutable { return ++i > 500; });
+  const auto turn = [&](int worker) {
+    for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+      sim.engine().worker(worker).step(static_cast<Phase>(phase));
+    }
+  };
+  sim.engine().worker(0).step(Phase::kPoll);
+  sim.engine().load_desk().finish();
+  std::string reply;
+  client.send_whole(encode({"SET", sim.key_on(1, "a"), "1"}));
+  for (int i = 0; i < 50 && reply.empty(); ++i) {
+    turn(1);
+    reply = client.take();
+  }
+  EXPECT_EQ(reply, kOk);
+  client.send_whole(encode({"SHUTDOWN"}));
+  for (int i = 0; i < 50; ++i) {
+    turn(1);
+  }
+  sim.engine().worker(0).step(Phase::kMailbox);
+  EXPECT_FALSE(sim.engine().stopping());
+  ASSERT_TRUE(house.run_until([&] { return sim.engine().stopping(); }));
+  EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 1U);
+}
+
+// What was acknowledged before the end is in the file, whoever wrote meanwhile.
+TEST(ShutdownTest, ShutdownSavesAllThatWasAcknowledged) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    House house(3, seed, "save 3600 1\n");
+    std::vector<MemoryClient> writers;
+    std::vector<int64_t> acknowledged(4);
+    std::vector<std::string> replies(4);
+    for (int i = 0; i < 4; ++i) {
+      writers.push_back(house.scheduler.connect(i % 3));
+    }
+    int acts = 0;
+    house.scheduler.engine().set_stop_listener([] {});
+    int64_t answers_left = 5'000;  // on their way when the server has ended its service
+    ASSERT_TRUE(house.run_until([&] {
+      if (++acts > 400 && *std::min_element(acknowledged.begin(), acknowledged.end()) > 2) {
+        acts = INT_MIN;
+        house.scheduler.engine().ask_shutdown(/*interrupt=*/false);
+      }
+      for (size_t i = 0; i < writers.size(); ++i) {
+        replies[i] += writers[i].take();
+        for (size_t end = replies[i].find("\r\n"); end != std::string::npos;
+             end = replies[i].find("\r\n")) {
+          acknowledged[i] = std::strtoll(replies[i].c_str() + 1, nullptr, 10);
+          replies[i].erase(0, end + 2);
+        }
+        if (!writers[i].closed() && house.rng().below(8) == 0) {
+          writers[i].send_whole(encode({"INCR", "n:" + std::to_string(i)}));
+        }
+      }
+      return house.scheduler.engine().stopping() && --answers_left < 0;
+    })) << seed;
+    std::map<std::string, int64_t> keys = read_file(house.disk.seen().files.at(kFile));
+    for (size_t i = 0; i < writers.size(); ++i) {
+      ASSERT_GT(acknowledged[i], 0);
+      ASSERT_GE(keys["n:" + std::to_string(i)], acknowledged[i]) << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pollux
