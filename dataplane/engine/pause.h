@@ -1,5 +1,6 @@
-// CLIENT PAUSE, and the end of the server: who may not run commands, and until when. A part of the configuration's versions,
-// so that worker 0 makes it and every core picks it up in one order (config.h).
+// CLIENT PAUSE, and the end of the server: who may not run commands, and until when. A part of the
+// configuration's versions, so that worker 0 makes it and every core picks it up in one order
+// (config.h).
 #pragma once
 
 #include <algorithm>
