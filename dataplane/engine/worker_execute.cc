@@ -281,6 +281,10 @@ void Worker::refuse(Session& session, const BurstItem& item, Bar bar, Args args)
   count_error(reply.error_code());
   if (item.row != nullptr) {
     counters_of(*item.row).rejected.add(1);
+    if (item.row->route == Route::kExec && engine_.monitors().any() && !loading()) {
+      host_.session = &session;
+      tell_monitors(*item.row, args, session.db);  // who saw MULTI sees that it is over
+    }
   }
   used_caching(session, item.row);
   end_command(session, muted);

@@ -360,6 +360,18 @@ class Monitoring(ServerCase):
         self.assertNotIn(b"secret", seen)
         self.assertEqual(seen.count(b'"(redacted)"'), 3)
 
+    def test_an_exec_that_is_refused_is_shown_too(self):
+        """Who has seen MULTI sees that it is over."""
+        with Raw(self.server) as raw, Raw(self.server) as other:
+            raw.send(b"MONITOR\r\n")
+            raw.read_exactly(b"+OK\r\n")
+            other.send(b"MULTI\r\nEXEC x\r\nECHO end\r\n")
+            seen = b""
+            while b"end" not in seen:
+                seen += raw.socket.recv(65536)
+        self.assertEqual(re.findall(rb'\] "(\w+)"', seen), [b"MULTI", b"EXEC", b"ECHO"])
+        self.assertIn(b'"EXEC" "x"', seen)
+
     def test_has_no_keys_and_shows_in_the_list(self):
         with Raw(self.server) as raw:
             raw.send(b"MONITOR\r\n")

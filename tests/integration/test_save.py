@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -347,6 +348,21 @@ class TheEnd(SaveCase):
         server = self.saving(save=["3600", "1000"])
         last = self.count_until_it_ends(server, lambda: self.ended_by(server, signal.SIGTERM))
         self.counted(self.saving(), last)
+
+    @only_once
+    def test_the_first_interrupt_does_not_insist(self):
+        """Somebody's SHUTDOWN saves; one interrupt beside it is no second one."""
+        server = self.saving(save=["3600", "1000"], enable_debug_command="yes")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", "200000")
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            other.sendall(b"SHUTDOWN\r\n")
+            self.eventually(lambda: "saving first" in server.log(), what="it saves")
+            os.kill(server.pid, signal.SIGINT)
+            self.assertEqual(server.wait(20), 0, server.log())
+        self.assertTrue(os.path.exists(self.path))
+        self.assertEqual([name for name in os.listdir(os.path.dirname(self.path))
+                          if name.startswith("temp-")], [])
 
     @only_once
     def test_the_end_is_refused_if_it_can_not_save(self):
