@@ -80,6 +80,7 @@ void BM_Link(benchmark::State& state) {
                      .duplicate = 100,
                      .reorder = 100,
                      .corrupt = 100,
+                     .corrupt_anywhere = true,  // the frames here are no IP
                      .rules = {drop_nth(5, match::fin()), drop_nth(2, match::syn())}});
   }
   const Frame frame = plain_frame(mac_of(1), mac_of(2), static_cast<size_t>(state.range(0)));
