@@ -412,7 +412,7 @@ Settings drawn(Rng& rng) {
 }
 
 TEST(ConnectionLoopTest, EveryByteArrivesOnceAndBothEnd) {
-  const Seeds seeds = seeds_to_run(4'000);
+  const Seeds seeds = seeds_to_run(1'500);
   for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     Rng rng(seed);
     const Settings settings = drawn(rng);
