@@ -200,7 +200,8 @@ Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segme
     }
     if (is_one_below(segment)) {
       take_ack(shared, segment, now);
-      return answer_out_of_window(shared, segment, now);
+      return state_ >= TcpState::kTimeWait ? Verdict::kTaken
+                                           : answer_out_of_window(shared, segment, now);
     }
     if (receiver_->window_bytes() != 0 || header.seq != receiver_->nxt()) {
       return answer_out_of_window(shared, segment, now);

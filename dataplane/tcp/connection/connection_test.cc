@@ -320,6 +320,18 @@ TEST(Rfc9293_3_6_Closing, FinComesAgain) {
   EXPECT_EQ(t.state(), TcpState::kCloseWait);
 }
 
+// Taken or not: nothing is owed behind the end.
+TEST(Rfc9293_3_6_Closing, AnAckOneBelowEndsItToo) {
+  Script t;
+  t.open_passive();
+  t.come("F. 1:1(0) ack 1");
+  t.connection->finish();
+  EXPECT_EQ(t.go(), "F. 1:2(0) ack 2");
+  t.come(". 1:1(0) ack 2");
+  EXPECT_EQ(t.state(), TcpState::kClosed);
+  EXPECT_TRUE(t.connection->is_over());
+}
+
 TEST(Rfc9293_3_6_Closing, HalfClosedMayLastButAfterCloseItMayNot) {
   Script t;
   t.open_passive();
