@@ -184,11 +184,11 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
     tour.text = kCantShutDown;
     return false;
   }
-  if (!waits && !engine.wait_with_shutdown()) {
-    tour.text = kShuttingDown;
-    return false;
-  }
   if (!waits) {
+    if (!engine.wait_with_shutdown()) {
+      tour.text = kShuttingDown;
+      return false;
+    }
     log_line(LogLevel::kNotice, "The end waits until the append-only file is taken up");
     luggage.step = ShutdownLuggage::Step::kWaiting;
     luggage.wait_end_ms = worker.now().ms() + kHistoryWaitMs;

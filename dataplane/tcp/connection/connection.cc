@@ -53,8 +53,7 @@ Connection::Connection(ConnectionShared& shared, const Path& path, const Passive
       ecn_(opening.options.ecn),
       timestamp_offset_(opening.timestamp_offset),
       ts_recent_(opening.peer_timestamp),
-      last_ack_sent_(opening.peer_isn + 1),
-      heard_(now) {
+      last_ack_sent_(opening.peer_isn + 1) {
   if (opening.options.scale != SynOptions::kNoScale) {
     our_shift_ = shared.config.window_scale;
     peer_shift_ = opening.options.scale;
@@ -72,8 +71,7 @@ Connection::Connection(ConnectionShared& shared, const Path& path, const ActiveO
     : sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true),
       path_(path),
       state_(TcpState::kSynSent),
-      timestamp_offset_(opening.timestamp_offset),
-      heard_(now) {
+      timestamp_offset_(opening.timestamp_offset) {
   sender_.heard(now);
 }
 
@@ -123,14 +121,14 @@ TimeWaitState Connection::time_wait() const {
 // RFC 7323 5.3, R1.
 bool Connection::passes_paws(const Segment& segment, Moment now) const {
   return !is_newer(ts_recent_, segment.options.timestamps->value) ||
-         now - heard_ > kTimestampsAgeNs;
+         now - sender_.heard_at() > kTimestampsAgeNs;
 }
 
 // RFC 7323 4.3: of the segment that the next ACK answers.
 void Connection::note_timestamp(const Segment& segment, Moment now) {
   const uint32_t value = segment.options.timestamps->value;
   if (segment.header.seq <= last_ack_sent_ &&
-      (!is_newer(ts_recent_, value) || now - heard_ > kTimestampsAgeNs)) {
+      (!is_newer(ts_recent_, value) || now - sender_.heard_at() > kTimestampsAgeNs)) {
     ts_recent_ = value;
   }
 }
@@ -226,7 +224,6 @@ Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segme
   if (timestamps_) {
     note_timestamp(segment, now);
   }
-  heard_ = now;
   keepalives_sent_ = 0;
   sender_.heard(now);
   if (state_ >= TcpState::kTimeWait) {
@@ -351,9 +348,8 @@ Connection::Verdict Connection::on_syn_sent(ConnectionShared& shared, const Segm
   if (!header.has(kSyn)) {
     return Verdict::kDropped;
   }
-  heard_ = now;
   sender_.heard(now);
-  take_syn(shared, segment, now);
+  take_syn(shared, segment);
   if (!acks) {  // both at once: our SYN goes again, with an ACK
     state_ = TcpState::kSynReceived;
     sender_.set_window(header.seq, sender_.una(), header.window);
@@ -374,7 +370,7 @@ Connection::Verdict Connection::on_syn_sent(ConnectionShared& shared, const Segm
 }
 
 // What the two have agreed to. Data beside the SYN is not taken; it comes again.
-void Connection::take_syn(ConnectionShared& shared, const Segment& segment, Moment now) {
+void Connection::take_syn(ConnectionShared& shared, const Segment& segment) {
   const TcpOptions& options = segment.options;
   const TcpHeader& header = segment.header;
   peer_mss_ = options.mss.value_or(peer_mss_);
@@ -393,7 +389,6 @@ void Connection::take_syn(ConnectionShared& shared, const Segment& segment, Mome
                     window_of_syn(shared.config));
   last_ack_sent_ = header.seq + 1;
   sender_.agree(shared.sender, payload_mss(), sack_);
-  heard_ = now;
 }
 
 void Connection::on_path_mss(uint16_t mss) {
@@ -554,7 +549,12 @@ void Connection::note_ack_rode() {
   if (sack_ && receiver_->has_sack_blocks()) {
     return;
   }
+  note_ack_sent();
+}
+
+void Connection::note_ack_sent() {
   receiver_->on_ack_sent();
+  last_ack_sent_ = receiver_->nxt();
   challenge_owed_ = keepalive_owed_ = false;
 }
 
@@ -573,7 +573,8 @@ Moment Connection::keepalive_at(const ConnectionShared& shared) const {
   const ConnectionConfig& config = shared.config;
   const bool needs = config.keepalive_idle_ns != 0 && is_open() && sender_.all_acked() &&
                      !sender_.waits_for_window();
-  return needs ? heard_ + config.keepalive_idle_ns + keepalives_sent_ * config.keepalive_interval_ns
+  return needs ? sender_.heard_at() + config.keepalive_idle_ns +
+                     keepalives_sent_ * config.keepalive_interval_ns
                : kNever;
 }
 

@@ -193,7 +193,7 @@ class Connection {
   Moment echoed_moment(uint32_t echo, Moment now) const;
   void end_as(TcpState state, TcpEnd end);
   Verdict on_syn_sent(ConnectionShared& shared, const Segment& segment, Moment now);
-  void take_syn(ConnectionShared& shared, const Segment& segment, Moment now);
+  void take_syn(ConnectionShared& shared, const Segment& segment);
   bool passes_paws(const Segment& segment, Moment now) const;
   void note_timestamp(const Segment& segment, Moment now);
   bool is_one_below(const Segment& segment) const;
@@ -207,6 +207,7 @@ class Connection {
   void note_ce(const Segment& segment);
 
   void note_ack_rode();
+  void note_ack_sent();
   SegmentOut bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now);
   SegmentOut ack_segment(ConnectionShared& shared, Moment now);
   SegmentOut syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const;
@@ -235,7 +236,6 @@ class Connection {
   uint32_t timestamp_offset_ = 0;
   uint32_t ts_recent_ = 0;
   Seq last_ack_sent_{};
-  Moment heard_{};           // the last segment of the peer's
   Moment ends_at_ = kNever;  // FIN-WAIT-2
   TokenBucket challenge_bucket_;
   TokenBucket out_of_window_bucket_;
@@ -268,9 +268,7 @@ bool Connection::flush(ConnectionShared& shared, Moment now, Emit&& emit) {
         return false;
       }
     }
-    receiver_->on_ack_sent();
-    last_ack_sent_ = receiver_->nxt();
-    challenge_owed_ = keepalive_owed_ = false;
+    note_ack_sent();
   }
   return true;
 }

@@ -117,7 +117,7 @@ void Sender::note_window(const AckInput& input) {
   }
 }
 
-Sender::AckVerdict Sender::on_syn_acked(SenderShared& shared, const AckInput& input, Moment now) {
+void Sender::on_syn_acked(SenderShared& shared, const AckInput& input, Moment now) {
   int64_t again_rtt_ns = kNoRtt;
   const AckOutcome outcome = queue_.on_ack(input.ack, {}, now, [&](const Segment& segment) {
     if (input.ts_echo != kNever && segment.sent <= input.ts_echo) {
@@ -132,19 +132,19 @@ Sender::AckVerdict Sender::on_syn_acked(SenderShared& shared, const AckInput& in
   }
   set_window(input.seq, input.ack, input.window_bytes);
   restart(shared, now);
-  return AckVerdict::kOk;
 }
 
 Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, Moment now) {
   if (input.ack > nxt_ && !takes_window_probe(input.ack)) {
     return AckVerdict::kUnsent;
   }
-  // RFC 5961 5.2
-  if (input.ack<una_&& static_cast<uint32_t>(una_ - input.ack)> window_max_) {
+  const int32_t behind = una_ - input.ack;
+  if (behind > 0 && static_cast<uint32_t>(behind) > window_max_) {  // RFC 5961 5.2
     return AckVerdict::kOld;
   }
   if (!is_open_) {
-    return on_syn_acked(shared, input, now);
+    on_syn_acked(shared, input, now);
+    return AckVerdict::kOk;
   }
   const Seq edge_before = edge_;
   note_window(input);

@@ -132,6 +132,7 @@ class Sender {
   [[nodiscard]] bool on_timer(SenderShared& shared, Moment now);
   // Something acceptable came from the peer: it lives.
   void heard(Moment now) { heard_ = now; }
+  Moment heard_at() const { return heard_; }
 
   // ---- what else the connection asks ----
   Seq una() const { return una_; }  // SND.UNA
@@ -180,7 +181,7 @@ class Sender {
   Rack::Scene scene() const { return {rtt_.srtt_ns(), rtt_.min_rtt_ns(), phase_ != Phase::kOpen}; }
   bool is_lone() const { return queue_.outstanding_bytes() < 2U * mss_; }
 
-  AckVerdict on_syn_acked(SenderShared& shared, const AckInput& input, Moment now);
+  void on_syn_acked(SenderShared& shared, const AckInput& input, Moment now);
   bool takes_window_probe(Seq ack);
   void note_window(const AckInput& input);
   void measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now);
