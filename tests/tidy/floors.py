@@ -38,8 +38,14 @@ FLOORS = {
     "dataplane/tcp/interface": ["src/base", "dataplane/tcp/wire"],
     "dataplane/tcp": ENGINE + ["dataplane/tcp/wire", "dataplane/tcp/tables",
                                "dataplane/tcp/recovery", "dataplane/tcp/interface"],
+    # What has it all and knows no wire but a Device.
+    "dataplane/tcp/stack": ["src/base", "dataplane/tcp", "dataplane/tcp/wire",
+                            "dataplane/tcp/tables", "dataplane/tcp/interface"],
     # The network that stacks are tried on.
     "dataplane/sim/net": ["src/base", "dataplane/tcp/wire", "dataplane/tcp/interface"],
+    "dataplane/sim/stack": ["src/base", "dataplane/tcp", "dataplane/tcp/wire",
+                            "dataplane/tcp/tables", "dataplane/tcp/interface",
+                            "dataplane/tcp/stack", "dataplane/sim/net"],
     "dataplane/dpdk": ENGINE + ["dataplane/tcp"],
     # The only room that knows everything.
     "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",

@@ -10,6 +10,12 @@
 #include "src/base/leading_bits.h"
 
 namespace pollux::tcp {
+bool is_within(const IpAddress& address, const LinkPrefix& prefix) {
+  const unsigned bits = prefix.bits + (address.is_v4() ? 96U : 0);  // kept as ::ffff:a.b.c.d
+  return address.is_v4() == prefix.address.is_v4() &&
+         same_leading_bits(address.bytes, prefix.address.bytes, bits);
+}
+
 namespace {
 
 constexpr uint8_t kHopLimit = 64;
@@ -22,12 +28,6 @@ constexpr int64_t kDefendNs = 10 * kSecondNs;
 constexpr size_t kSolicitationsMax = 32;  // a tick
 
 constexpr IpAddress kAllNodes = {{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-
-bool is_within(const IpAddress& address, const LinkPrefix& prefix) {
-  const unsigned bits = prefix.bits + (address.is_v4() ? 96U : 0);  // kept as ::ffff:a.b.c.d
-  return address.is_v4() == prefix.address.is_v4() &&
-         same_leading_bits(address.bytes, prefix.address.bytes, bits);
-}
 
 EtherType ether_type(const IpAddress& address) {
   return address.is_v4() ? EtherType::kIpv4 : EtherType::kIpv6;

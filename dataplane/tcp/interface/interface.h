@@ -37,6 +37,8 @@ struct LinkPrefix {
   uint8_t bits = 0;  // of its version: 24 of 32, 64 of 128
 };
 
+bool is_within(const IpAddress& address, const LinkPrefix& prefix);
+
 struct InterfaceConfig {
   std::vector<LinkPrefix> addresses;  // ours, with what is on the link beside them
   // On the link. Without, peers elsewhere are not reached.
@@ -98,6 +100,11 @@ class Interface {
   // ---- for connections ----
   // Whether it is one of our addresses, and may be used.
   bool is_ours(const IpAddress& address) const;
+  // What to send from to there: one of ours that may be used, or none.
+  std::optional<IpAddress> source_address(const IpAddress& remote) const {
+    const Local* local = source_for(remote);
+    return local == nullptr ? std::nullopt : std::optional(local->prefix.address);
+  }
   // Who frames for `remote` go to: itself or a gateway; none if there is no way, or if that is no
   // other host. Remember it, and ask again when neighbors().use() says nullptr.
   NeighborId next_hop(const IpAddress& remote, Moment now);

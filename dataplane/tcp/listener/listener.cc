@@ -61,7 +61,13 @@ Listener::Listener(const ListenerConfig& config, const ListenerKeys& keys)
 Listener::Action Listener::on_segment(const ConnectionConfig& connections, const Stranger& stranger,
                                       Moment now) {
   if (TimeWaitRecord* const record = time_wait_.find(stranger.hash, stranger.flow)) {
-    return on_time_wait(connections, stranger, *record, now);
+    if (!record->spent_cookie) {
+      return on_time_wait(connections, stranger, *record, now);
+    }
+    if (stranger.header.has(kAck) && stranger.header.seq == record->receive_next &&
+        stranger.header.ack == record->send_next) {
+      return refuse(stranger, now);
+    }
   }
   if (SynEntry* const entry = half_open_.find(stranger.hash, stranger.flow)) {
     return on_half_open(connections, stranger, *entry, now);
@@ -257,6 +263,9 @@ Listener::Action Listener::on_stray_ack(const ConnectionConfig& connections,
   if (SynEntry* const entry = half_open_.find(stranger.hash, stranger.flow)) {
     half_open_.erase(*entry);
   }
+  enter_time_wait(
+      stranger.hash, stranger.flow,
+      {.send_next = header.ack, .receive_next = header.seq, .spent_cookie = true}, now);
   ++counters_.cookies_taken;
   ++counters_.opened;
   return Action::kOpen;

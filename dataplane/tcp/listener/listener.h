@@ -86,6 +86,10 @@ class Listener {
   // A connection has ended in TIME-WAIT.
   void enter_time_wait(uint64_t hash, const Flow& flow, const TimeWaitState& state, Moment now);
 
+  // Whether one is being opened, or was there a moment ago.
+  bool knows(uint64_t hash, const Flow& flow) {
+    return half_open_.find(hash, flow) != nullptr || time_wait_.find(hash, flow) != nullptr;
+  }
   // What a connection of ours to there begins with.
   FlowOffsets offsets(const Flow& flow) const { return flow_offsets(keys_.offsets, flow); }
 

@@ -222,6 +222,20 @@ TEST(Rfc4987_3_6_Cookies, WhatCannotProveOneIsDroppedAndComesAgain) {
   EXPECT_EQ(bench.come(kAck, kPeerIsn + 1, ack, options, 100), Action::kOpen);
 }
 
+// Once: what completed the handshake comes late, or again, when that connection is over.
+TEST(Rfc4987_3_6_Cookies, OpenOneConnection) {
+  Bench bench({.half_open = {.capacity = 8}});
+  bench.crowd();
+  bench.syn();
+  ASSERT_EQ(bench.ack(100), Action::kOpen);
+  ASSERT_EQ(bench.ack(100), Action::kAnswer);
+  EXPECT_EQ(bench.answer().header.flags, kRst);
+  // Another handshake of the flow, by a cookie too.
+  bench.syn(kPeerIsn + 100'000);
+  ASSERT_EQ(bench.ack(100), Action::kOpen);
+  EXPECT_EQ(bench.opening().peer_isn, kPeerIsn + 100'000);
+}
+
 TEST(Rfc4987_3_6_Cookies, NobodyGuessesOne) {
   Bench bench({.half_open = {.capacity = 8}});
   bench.crowd();

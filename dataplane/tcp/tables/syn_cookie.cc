@@ -22,7 +22,7 @@ uint32_t mss_code(uint16_t mss) {
 Seq SynCookies::make(const Flow& flow, Seq peer_isn, uint16_t mss, Moment now) {
   last_made_ = now;
   const uint32_t period = period_of(now);
-  const uint32_t code = (period_part(flow, period) + mss_code(mss)) & kCodeMask;
+  const uint32_t code = (period_part(flow, peer_isn, period) + mss_code(mss)) & kCodeMask;
   return {flow_part(flow) + peer_isn.value + (period << kCodeBits) + code};
 }
 
@@ -37,7 +37,7 @@ SynCookies::Check SynCookies::check(const Flow& flow, Seq peer_isn, Seq cookie,
   if (age >= kPeriodsGood) {
     return {Verdict::kTooOld, {}};
   }
-  const uint32_t code = (said - period_part(flow, period_of(now) - age)) & kCodeMask;
+  const uint32_t code = (said - period_part(flow, peer_isn, period_of(now) - age)) & kCodeMask;
   if (code >= kMss.size()) {
     return {Verdict::kForged, {}};
   }

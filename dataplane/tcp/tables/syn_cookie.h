@@ -1,13 +1,16 @@
 // SYN cookies (RFC 4987 3.6): while SYNs come faster than entries for them last, the sequence
 // number of the SYN-ACK says all that an entry would, and the ACK brings it back.
 //
-//   cookie = F(flow) + ISN of the peer + period * 2^24 + (H(flow, period) + MSS code) mod 2^24
+//   cookie = F(flow) + ISN of the peer + period * 2^24
+//            + (H(flow, ISN of the peer, period) + MSS code) mod 2^24
 //
 // A period is 2^36 ns, 68.7 s, in which the clock of ordinary ISNs (isn.h) goes on by 2^24 too. So
-// cookies of a flow grow from period to period and, with the ISN of the peer, within one; they are
-// good for the period they were made in and the next one. The MSS is one of 8, 3 bits. Of the 2^32
-// numbers that somebody may guess who saw no cookie of this flow, 16 are good (2^-28); and none is
-// unless some cookie was made within two periods.
+// cookies of a flow grow from period to period, but for what H takes back; they are good for the
+// period they were made in and the next one. H takes the ISN, too, which RFC 4987 leaves out: else
+// each segment of the connection passes that has acknowledged as many bytes as were sent before it,
+// and one that comes behind a RST would open a connection in the middle of the stream. The MSS is
+// one of 8, 3 bits. Of the 2^32 numbers that somebody may guess who saw no cookie of this flow, 16
+// are good (2^-28); and none is unless some cookie was made within two periods.
 //
 // With timestamps the low 6 bits of the SYN-ACK's TSval carry the other options; without them there
 // is no place, and the connection goes without. Belongs to one core; only cores with the same keys
@@ -68,8 +71,9 @@ class SynCookies {
   uint32_t flow_part(const Flow& flow) const {
     return static_cast<uint32_t>(flow_secret(flow_key_, flow));
   }
-  uint32_t period_part(const Flow& flow, uint32_t period) const {
-    return static_cast<uint32_t>(flow_secret(period_key_, flow, uint64_t{period}));
+  uint32_t period_part(const Flow& flow, Seq peer_isn, uint32_t period) const {
+    return static_cast<uint32_t>(
+        flow_secret(period_key_, flow, uint64_t{period} << 32 | peer_isn.value));
   }
 
   const SipKey flow_key_;

@@ -1,0 +1,227 @@
+#include "dataplane/sim/stack/stack_play.h"
+
+#include "dataplane/sim/net/echo_host.h"
+#include "src/base/rng.h"
+
+namespace pollux::tcp {
+namespace {
+
+// Addresses of IPv6 are usable a second after the start.
+constexpr int64_t kFirstConnectNs = 1'500 * kMillisecondNs;
+constexpr int64_t kConnectsNs = 500 * kMillisecondNs;
+// Behind the last fault: backoff of retransmissions, and the wait for a peer that went silent.
+constexpr int64_t kRecoverNs = 300 * kSecondNs;
+
+StackKeys keys_of(uint64_t seed) {
+  const auto key = [seed](uint64_t purpose) { return SipKey{seed * 31 + purpose, seed ^ purpose}; };
+  return {.listener = {.table = key(1),
+                       .offsets = key(2),
+                       .cookie_flow = key(3),
+                       .cookie_period = key(4),
+                       .limits = key(5)},
+          .limits = key(6),
+          .ports = key(7),
+          .seed = seed};
+}
+
+}  // namespace
+
+PlaySettings drawn_settings(uint64_t seed) {
+  Rng rng(seed ^ 0x5851f42d4c957f2d);
+  const auto maybe = [&rng](uint32_t max) {  // in half of all runs nothing
+    return rng.below(2) == 0 ? 0 : static_cast<uint32_t>(rng.below(max + uint64_t{1}));
+  };
+  PlaySettings play;
+  play.clients = static_cast<uint32_t>(rng.below(3) + 1);
+  play.connections = static_cast<uint32_t>(rng.below(8) + 1);
+  play.v6 = rng.below(2) == 0;
+  const uint32_t mtus[] = {1500, 1500, 9000, 1280};
+  play.mtu = mtus[rng.below(4)];
+  play.link = {.rate_bps = rng.below(2) == 0 ? 10'000'000'000U : 200'000'000U,
+               .delay_ns = static_cast<int64_t>(rng.below(200'000) + 1'000),
+               .jitter_ns = maybe(100'000),
+               .queue_bytes_max = static_cast<uint32_t>(rng.below(400'000) + 20'000),
+               .queue_frames_max = static_cast<uint32_t>(rng.below(500) + 20),
+               .ecn_threshold_bytes = maybe(60'000),
+               .mtu = play.mtu};
+  play.faults_end = Moment{static_cast<int64_t>(rng.below(6) + 2) * kSecondNs};
+  play.link_faults = {.until = play.faults_end,
+                      .loss = maybe(500),
+                      .bursts = {.begin = maybe(50)},
+                      .duplicate = maybe(300),
+                      .reorder = maybe(500),
+                      .corrupt = maybe(200),
+                      .truncate = maybe(100)};
+  if (rng.below(4) == 0) {
+    const Moment from{kFirstConnectNs + static_cast<int64_t>(rng.below(kSecondNs))};
+    play.link_faults.down.push_back(
+        {from, from + static_cast<int64_t>(rng.below(2 * kSecondNs) + 1)});
+  }
+  play.host_faults = {.until = play.faults_end,
+                      .stalls = maybe(20),
+                      .allocations = maybe(300),
+                      .rx_buffers = maybe(200)};
+  play.host.rx_ring = static_cast<uint32_t>(rng.below(500) + 8);
+  play.host.tx_ring = static_cast<uint32_t>(rng.below(500) + 8);
+  play.host.completion_batch = rng.below(2) == 0 ? 1 : std::min(32U, play.host.tx_ring);
+  play.device.caps.mtu = play.mtu;
+  play.device.heads = 600;
+  play.device.control_heads = 64;
+  play.stack.connection.receive.buffer_bytes = static_cast<uint32_t>(rng.below(256'000) + 4'000);
+  play.stack.connection.window_scale = static_cast<uint8_t>(rng.below(8));
+  play.stack.connection.ecn = rng.below(2) == 0;
+  play.stack.sender.congestion = static_cast<CongestionAlgorithm>(rng.below(3));
+  play.stack.copy_bytes_max = static_cast<uint32_t>(rng.below(1'500));
+  play.stack.tx_frames_max = static_cast<uint32_t>(rng.below(300) + 16);
+  play.stack.listener.time_wait.capacity = 200;
+  play.stack.listener.half_open.capacity = rng.below(4) == 0 ? 1 : 64;
+  play.streams.bytes_max = rng.below(300'000);
+  play.streams.pauses = maybe(5);
+  play.streams.aborts = rng.below(8) == 0 ? 5 : 0;
+  play.hard = play.streams.aborts != 0;
+  return play;
+}
+
+IpAddress StackPlay::address(uint32_t i) const {
+  if (settings_.v6) {
+    IpAddress address = *IpAddress::parse("fd00::");
+    address.bytes[15] = static_cast<uint8_t>(i + 1);
+    return address;
+  }
+  return IpAddress::v4(0x0a000001 + i);
+}
+
+StackPlay::StackPlay(uint64_t seed, const PlaySettings& settings)
+    : seed_(seed), settings_(settings), network_(seed) {
+  Switch& hub = network_.add_switch("hub");
+  for (uint32_t i = 0; i <= settings.clients; ++i) {
+    add_host(i);
+    const Cable cable = network_.connect(network_.machine(i), hub, settings.link);
+    cable.there->set_faults(settings.link_faults);
+    // Once on its way: checksums don't notice every two flips of bits.
+    LinkFaults back = settings.link_faults;
+    back.corrupt = 0;
+    cable.back->set_faults(back);
+    network_.machine(i).kick();
+  }
+  Rng rng(seed);
+  for (uint32_t i = 1; i <= settings.clients; ++i) {
+    for (uint32_t n = 0; n < settings.connections; ++n) {
+      const Moment at{kFirstConnectNs + static_cast<int64_t>(rng.below(kConnectsNs))};
+      network_.at(at, [this, i] { connect(i); });
+    }
+  }
+}
+
+// Again a little later, while its address or its memory is not there.
+void StackPlay::connect(uint32_t i) {
+  network_.machine(i).post([this, i](Moment now) {
+    if (apps_[i]->connect(address(0), kPort, now)) {
+      ++connects_;
+    } else {
+      network_.events().schedule_in(kConnectsNs / 10, [this, i] { connect(i); });
+    }
+  });
+}
+
+void StackPlay::add_host(uint32_t i) {
+  SimDeviceConfig device = settings_.device;
+  device.caps.mac = mac_of(i + 1);
+  StackConfig config = settings_.stack;
+  config.interface.addresses = {{address(i), static_cast<uint8_t>(settings_.v6 ? 64 : 24)}};
+  const uint64_t seed = seed_ * 1'000 + i;
+  hosts_.push_back(std::make_unique<StackHost>(device, config, keys_of(seed), network_.now()));
+  Stack& stack = hosts_[i]->stack();
+  apps_.push_back(std::make_unique<StreamApp>(stack, seed_, seed, settings_.streams));
+  hosts_[i]->set_app(*apps_[i]);
+  if (i == 0) {
+    stack.listen({{.address = std::nullopt, .port = kPort}});
+  }
+  HostConfig host = settings_.host;
+  host.mac = device.caps.mac;
+  Machine& machine =
+      network_.add_host(*hosts_[i], host, i == 0 ? "server" : "client" + std::to_string(i));
+  machine.set_faults(settings_.host_faults);
+}
+
+std::string StackPlay::wrong() const {
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    const std::string who = "host " + std::to_string(i) + ": ";
+    if (!hosts_[i]->violation().empty()) {
+      return who + hosts_[i]->violation();
+    }
+    if (!apps_[i]->error().empty()) {
+      return who + apps_[i]->error();
+    }
+  }
+  return network_.violations();
+}
+
+bool StackPlay::is_done() const {
+  if (connects_ < settings_.clients * settings_.connections) {
+    return false;
+  }
+  for (const std::unique_ptr<StackHost>& host : hosts_) {
+    if (host->stack().connections() != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// What is still held when all is over.
+std::string StackPlay::leftover() {
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    Stack& stack = hosts_[i]->stack();
+    const std::string who = "host " + std::to_string(i) + ": ";
+    if (stack.memory_bytes() != 0) {
+      return who + std::to_string(stack.memory_bytes()) + " bytes are kept for nobody";
+    }
+    if (hosts_[i]->device().heads_out() != 0) {
+      return who + std::to_string(hosts_[i]->device().heads_out()) + " heads are out";
+    }
+    if (apps_[i]->open() != 0) {
+      return who + "streams without a connection";
+    }
+  }
+  return "";
+}
+
+std::string StackPlay::run() {
+  const Moment deadline = settings_.faults_end + kRecoverNs;
+  const auto state = [this] {
+    std::string text;
+    for (size_t i = 0; i < apps_.size(); ++i) {
+      text += "host " + std::to_string(i) + ": " + apps_[i]->state();
+    }
+    return text;
+  };
+  const bool ended =
+      network_.events().run_until([this] { return !wrong().empty() || is_done(); }, deadline);
+  if (const std::string what = wrong(); !what.empty()) {
+    return what + "\n" + state();
+  }
+  if (!ended) {
+    return "it does not end\n" + state();
+  }
+  // What is with the devices comes back. (Announcements of addresses may be on their way.)
+  network_.run_for(4 * kSecondNs);
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    Machine& machine = network_.machine(i);
+    machine.post([&machine](Moment) { machine.reap(); });
+  }
+  network_.run_for(kMillisecondNs);
+  if (const std::string what = leftover(); !what.empty()) {
+    return what + "\n" + state();
+  }
+  uint64_t complete = 0;
+  uint64_t broken = 0;
+  for (const std::unique_ptr<StreamApp>& app : apps_) {
+    complete += app->complete();
+    broken += app->broken();
+  }
+  const bool all = broken == 0 && complete == 2 * uint64_t{connects_};
+  return all || settings_.hard ? "" : "not all is complete\n" + state();
+}
+
+}  // namespace pollux::tcp

@@ -1,0 +1,63 @@
+// A whole scenario of stacks by one seed: hosts at a switch, what goes wrong between them, and
+// streams from each client to the server. run() says what did not hold, or "".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/sim/net/network.h"
+#include "dataplane/sim/stack/stack_host.h"
+#include "dataplane/sim/stack/stream_app.h"
+
+namespace pollux::tcp {
+
+struct PlaySettings {
+  uint32_t clients = 2;
+  uint32_t connections = 5;  // of each client
+  bool v6 = false;
+  uint32_t mtu = 1500;
+  LinkConfig link;
+  LinkFaults link_faults;  // of each direction of each cable
+  HostFaults host_faults;
+  HostConfig host;
+  SimDeviceConfig device;
+  StackConfig stack;
+  StreamOptions streams;
+  // When faults end; from then on all must end well.
+  Moment faults_end{20 * kSecondNs};
+  bool hard = false;  // connections may break: RSTs and timeouts are no failure
+};
+
+PlaySettings drawn_settings(uint64_t seed);
+
+class StackPlay {
+ public:
+  StackPlay(uint64_t seed, const PlaySettings& settings);
+
+  std::string run();
+
+  Network& network() { return network_; }
+  StackHost& host(size_t i) { return *hosts_[i]; }  // 0: the server
+  StreamApp& app(size_t i) { return *apps_[i]; }
+
+ private:
+  static constexpr uint16_t kPort = 6379;
+
+  IpAddress address(uint32_t i) const;
+  void add_host(uint32_t i);
+  void connect(uint32_t i);
+  std::string wrong() const;
+  bool is_done() const;
+  std::string leftover();
+
+  const uint64_t seed_;
+  const PlaySettings settings_;
+  std::vector<std::unique_ptr<StackHost>> hosts_;
+  std::vector<std::unique_ptr<StreamApp>> apps_;
+  Network network_;
+  uint32_t connects_ = 0;
+};
+
+}  // namespace pollux::tcp

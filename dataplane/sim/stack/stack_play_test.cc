@@ -1,0 +1,69 @@
+// Whole stacks against each other, everything by seed. POLLUX_SEED=n: one; POLLUX_SEEDS=n: many.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "dataplane/sim/net/pcap.h"
+#include "dataplane/sim/net/shrink.h"
+#include "dataplane/sim/stack/stack_play.h"
+#include "src/base/seeds.h"
+
+namespace pollux::tcp {
+namespace {
+
+// What a failed seed leaves for whoever looks: the few faults that it takes, and a capture of all
+// links with these alone.
+std::string explain(uint64_t seed, const PlaySettings& settings) {
+  std::vector<NetFault> faults;
+  {
+    StackPlay play(seed, settings);
+    play.run();
+    faults = play.network().decided();
+  }
+  const Shrunk shrunk = shrink(
+      faults.size(),
+      [&](const std::vector<size_t>& kept) {
+        StackPlay again(seed, settings);
+        again.network().replay(pick(faults, kept));
+        return !again.run().empty();
+      },
+      /*tries_max=*/200);
+  std::string text =
+      "faults that it takes" + std::string(shrunk.minimal ? "" : ", or fewer") + ":\n";
+  const std::vector<NetFault> few = pick(faults, shrunk.kept);
+  for (const NetFault& fault : few) {
+    text += "  " + pollux::tcp::text(fault) + "\n";
+  }
+  StackPlay last(seed, settings);
+  last.network().replay(few);
+  PcapWriter writer;
+  for (uint32_t i = 0; i < last.network().links(); ++i) {
+    writer.tap(last.network().link(i));
+  }
+  text += "with these: " + last.run();
+  const std::string path = testing::TempDir() + "stack_play_" + std::to_string(seed) + ".pcapng";
+  return text + (writer.save(path) ? "capture: " : "no capture: ") + path + "\n";
+}
+
+TEST(StackPlay, AllIsDeliveredWhateverGoesWrong) {
+  const Seeds seeds = seeds_to_run(300);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
+    StackPlay play(seed, drawn_settings(seed));
+    const std::string wrong = play.run();
+    ASSERT_EQ(wrong, "") << "seed " << seed << "\n"
+                         << play.network().report() << "\n"
+                         << explain(seed, drawn_settings(seed));
+  }
+}
+
+TEST(StackPlay, ASeedIsTheSameRunAgain) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    StackPlay one(seed, drawn_settings(seed));
+    StackPlay other(seed, drawn_settings(seed));
+    EXPECT_EQ(one.run(), other.run());
+    EXPECT_EQ(one.network().trace().hash(), other.network().trace().hash());
+  }
+}
+
+}  // namespace
+}  // namespace pollux::tcp

@@ -1,0 +1,116 @@
+// The connections of a core and what the stack keeps beside each, by index: the same for as long as
+// the connection lives, used again afterwards. They stand in pages, which are not given back, so
+// that nothing moves. What tables and timers look at is in the first cache lines.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dataplane/tcp/connection/connection.h"
+#include "dataplane/tcp/interface/neighbors.h"
+#include "dataplane/tcp/stack/send_buffer.h"
+#include "dataplane/tcp/tables/siphash.h"
+#include "dataplane/tcp/tables/timer_wheel.h"
+#include "src/base/assert.h"
+#include "src/base/prefetch.h"
+#include "src/base/types.h"
+
+namespace pollux::tcp {
+
+// What came while nobody wanted it.
+struct Unread {
+  std::deque<HeldBytes> bytes;
+  uint32_t size = 0;
+  bool fin = false;  // and the end behind it
+};
+
+struct Slot {
+  Flow flow;
+  uint32_t generation = 0;
+  TimerNode timer;
+  NeighborId hop;
+  bool used : 1 = false;
+  bool dirty : 1 = false;     // has to be asked what it has to send
+  bool unresolved : 1 = false;  // waits for its neighbor
+  bool paused : 1 = false;    // the application takes nothing
+  bool resumed : 1 = false;   // it does again, and something waits for it
+  bool pinned : 1 = false;    // bytes of the application's are not given back yet
+  bool end_told : 1 = false;  // kEnd
+  bool closed : 1 = false;    // by the application, which hears of kUnpinned and kClosed alone
+  bool closed_told : 1 = false;
+  uint8_t unresolved_tries = 0;
+  SendBuffer sending;
+  std::unique_ptr<Unread> unread;
+  std::optional<Connection> connection;  // none: it is over
+};
+
+class Slots {
+ public:
+  // `key`: of flow_hash.
+  Slots(SipKey key, uint32_t capacity) : key_(key), capacity_(capacity) {}
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+
+  // kNoIndex if all are taken.
+  uint32_t take() {
+    if (free_.empty()) {
+      if (made_ == capacity_) {
+        return kNoIndex;
+      }
+      if (made_ % kPage == 0) {
+        pages_.push_back(std::make_unique<Slot[]>(kPage));
+      }
+      free_.push_back(made_++);
+    }
+    const uint32_t index = free_.back();
+    free_.pop_back();
+    at(index).used = true;
+    ++size_;
+    return index;
+  }
+  void give_back(uint32_t index) {
+    Slot& slot = at(index);
+    POLLUX_ASSERT(slot.used && !slot.connection && slot.sending.empty());
+    const uint32_t generation = slot.generation + 1;
+    std::destroy_at(&slot);
+    std::construct_at(&slot)->generation = generation;
+    free_.push_back(index);
+    --size_;
+  }
+
+  Slot& at(uint32_t index) { return pages_[index / kPage][index % kPage]; }
+  const Slot& at(uint32_t index) const { return pages_[index / kPage][index % kPage]; }
+  // Null if that one is gone.
+  Slot* find(ConnId id) {
+    const bool is_there =
+        id.index < made_ && at(id.index).used && at(id.index).generation == id.generation;
+    return is_there ? &at(id.index) : nullptr;
+  }
+  ConnId id(uint32_t index) const { return {index, at(index).generation}; }
+
+  uint32_t size() const { return size_; }
+  uint32_t made() const { return made_; }  // indices are below
+  bool has_room() const { return size_ < capacity_; }
+
+  // ---- FlowKeys ----
+  bool is(uint32_t index, const Flow& flow) const { return same_flow(at(index).flow, flow); }
+  uint64_t hash(uint32_t index) const { return flow_hash(key_, at(index).flow); }
+  void prefetch(uint32_t index) const { pollux::prefetch(&at(index)); }
+  // ---- TimerNodes ----
+  TimerNode& timer(uint32_t index) { return at(index).timer; }
+
+ private:
+  static constexpr uint32_t kPage = 64;
+
+  const SipKey key_;
+  const uint32_t capacity_;
+  std::vector<std::unique_ptr<Slot[]>> pages_;
+  std::vector<uint32_t> free_;
+  uint32_t made_ = 0;
+  uint32_t size_ = 0;
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,43 @@
+// What must hold of all connections between turns.
+#include <string>
+
+#include "dataplane/tcp/stack/stack.h"
+
+namespace pollux::tcp {
+
+std::string Stack::check() const {
+  size_t held = 0;
+  for (uint32_t i = 0; i < slots_.made(); ++i) {
+    const Slot& slot = slots_.at(i);
+    const std::string who = "connection " + std::to_string(i) + ": ";
+    if (slot.unread != nullptr) {
+      held += slot.unread->size;
+    }
+    if (!slot.used || !slot.connection) {
+      continue;
+    }
+    const Connection& connection = *slot.connection;
+    const Sender& sender = connection.sender();
+    held += connection.held_bytes();
+    if (sender.una() > sender.nxt() || sender.nxt() > sender.end()) {
+      return who + "sequence numbers are out of order";
+    }
+    const Seq written = sender.end() - (sender.fin_sent() ? 1U : 0U);
+    if (slot.sending.end() != written && !slot.sending.empty()) {
+      return who + "the buffer ends " + std::to_string(slot.sending.end() - written) +
+             " bytes from what was written";
+    }
+    const bool waits = !sender.all_acked() || sender.unsent_bytes() != 0;
+    if (waits && !slot.dirty && !slot.unresolved && connection.deadline(shared_) == kNever) {
+      return who + "something is outstanding, and nothing is armed";
+    }
+    if (table_.find(slots_.hash(i), slot.flow) != i) {
+      return who + "is not found by its flow";
+    }
+  }
+  return held == held_bytes_ ? ""
+                             : "held bytes are " + std::to_string(held) + ", counted are " +
+                                   std::to_string(held_bytes_);
+}
+
+}  // namespace pollux::tcp
