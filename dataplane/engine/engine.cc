@@ -74,19 +74,26 @@ Engine::~Engine() {
 
 void Engine::ask_shutdown(bool interrupt) {
   interrupted_.store(interrupt, std::memory_order_relaxed);
+  set_signal_served(true);
   shutdown_asked_.store(true, std::memory_order_seq_cst);
   Worker::wake_if_asleep(*workers_.front());
 }
 
 bool Engine::abort_shutdown() {
-  if (!move_shutdown(Shutdown::kWaiting, Shutdown::kAborted) &&
-      !move_shutdown(Shutdown::kSaving, Shutdown::kAborted)) {
+  if (stopping() || !end_.abort()) {
     return false;
   }
   for (auto& worker : workers_) {
     Worker::wake_if_asleep(*worker);
   }
   return true;
+}
+
+void Engine::end_shutdown(uint64_t number) {
+  if (end_.is(number)) {
+    end_.end(number);
+    set_signal_served(false);
+  }
 }
 
 void Engine::disk_moved() {

@@ -14,6 +14,7 @@
 #include "dataplane/engine/aof_desk.h"
 #include "dataplane/engine/command_watch.h"
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/end_under_way.h"
 #include "dataplane/engine/errands.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/load_desk.h"
@@ -102,7 +103,6 @@ class Engine {
   int64_t grace_ms() const { return grace_ms_.load(std::memory_order_relaxed); }
   // SHUTDOWN, as SIGINT (`interrupt`) or SIGTERM asks for it. Any thread.
   void ask_shutdown(bool interrupt);
-  bool shutdown_is_asked() const { return shutdown_asked_.load(std::memory_order_acquire); }
   bool shutdown_is_interrupt() const { return interrupted_.load(std::memory_order_relaxed); }
   bool shutdown_waits(WorkerId worker) const {
     return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst);
@@ -110,29 +110,17 @@ class Engine {
   bool take_shutdown(WorkerId worker) {
     return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
   }
-  // One that will save waits for what it needs, or saves; false if another is under way, or, for
-  // one that has waited, if it was aborted. Any worker.
-  bool wait_with_shutdown() { return move_shutdown(Shutdown::kNone, Shutdown::kWaiting); }
-  bool begin_shutdown(bool has_waited) {
-    return move_shutdown(has_waited ? Shutdown::kWaiting : Shutdown::kNone, Shutdown::kSaving);
-  }
-  // Nobody can abort it any more; false if somebody has.
-  bool complete_shutdown() {
-    return move_shutdown(Shutdown::kSaving, Shutdown::kEnding) ||
-           move_shutdown(Shutdown::kWaiting, Shutdown::kEnding);
-  }
-  void end_shutdown() { shutdown_.store(Shutdown::kNone, std::memory_order_release); }
-  // False if none is under way that may be aborted.
+  // A signal has come, and the end that it asked for, or found under way, still is. Any thread.
+  bool signal_is_served() const { return signal_served_.load(std::memory_order_acquire); }
+  // By the first worker.
+  void set_signal_served(bool served) { signal_served_.store(served, std::memory_order_release); }
+  // Of SHUTDOWN.
+  EndUnderWay& end() { return end_; }
+  bool shutting_down() const { return end_.is_any(); }
+  // Whoever brings it about has to look at once. False if there is none.
   bool abort_shutdown();
-  bool shutting_down() const {
-    return shutdown_.load(std::memory_order_acquire) != Shutdown::kNone;
-  }
-  bool shutdown_is_waiting() const {
-    return shutdown_.load(std::memory_order_acquire) == Shutdown::kWaiting;
-  }
-  bool shutdown_is_aborted() const {
-    return shutdown_.load(std::memory_order_acquire) == Shutdown::kAborted;
-  }
+  // The server goes on; nothing, if that end is another's by now.
+  void end_shutdown(uint64_t number);
   // What else must happen when SHUTDOWN asks for the end (main waits for it); set before start.
   void set_stop_listener(std::function<void()> listener) { stop_listener_ = std::move(listener); }
 
@@ -159,11 +147,8 @@ class Engine {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> shutdown_asked_{false};
   std::atomic<bool> interrupted_{false};
-  enum class Shutdown : uint8_t { kNone, kWaiting, kSaving, kAborted, kEnding };
-  bool move_shutdown(Shutdown from, Shutdown to) {
-    return shutdown_.compare_exchange_strong(from, to, std::memory_order_seq_cst);
-  }
-  std::atomic<Shutdown> shutdown_{Shutdown::kNone};
+  std::atomic<bool> signal_served_{false};
+  EndUnderWay end_;
   std::atomic<int> done_{0};
   std::atomic<int64_t> grace_ms_{0};
   std::function<void()> stop_listener_;

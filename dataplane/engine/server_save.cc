@@ -67,7 +67,7 @@ void bgsave(Context& ctx) {
   } else if (host.engine->shutting_down()) {
     ctx.reply.error(kShuttingDown);
   } else if (cancels) {
-    if (desk->give_up()) {
+    if (!desk->is_aof_base() && desk->give_up()) {
       ctx.reply.simple("Background saving cancelled");
     } else if (desk->unschedule()) {
       ctx.reply.simple("Scheduled background saving cancelled");
@@ -118,27 +118,36 @@ bool read_shutdown(Args args, ShutdownWords& words) {
 
 struct ShutdownLuggage final : TourLuggage {
   enum class Step : uint8_t { kBegin, kWaiting, kPausing, kSaving } step = Step::kBegin;
+  uint64_t number = 0;      // of the end (EndUnderWay); 0: it has none yet
   int64_t wait_end_ms = 0;  // kWaiting
   OrderedSave save;
-  bool pauses = false;
 };
 
-void end_pause(Worker& worker, ShutdownLuggage& luggage) {
-  if (!luggage.pauses) {
-    return;
-  }
-  luggage.pauses = false;
+// Clients may write again. By the first worker, who makes versions of the configuration.
+void lift_pause(Worker& worker) {
   worker.engine().config().change([](Config& config) { config.pause.for_end = false; });
   worker.refresh_config();
   worker.note_pause();
 }
 
 void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
-  end_pause(worker, tour.luggage_of<ShutdownLuggage>());
-  worker.engine().end_shutdown();
+  const auto& luggage = tour.luggage_of<ShutdownLuggage>();
+  if (luggage.step == ShutdownLuggage::Step::kSaving) {
+    lift_pause(worker);
+  }
+  worker.engine().end_shutdown(luggage.number);
   log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
                                        : "Error trying to save the DB, can't exit.");
   tour.text = kCantShutDown;
+}
+
+// Writes go on at once: whoever brings the end about may have to wait for a worker that is busy.
+void abort_shutdown(Worker& worker, Tour& tour) {
+  if (worker.engine().abort_shutdown()) {
+    lift_pause(worker);
+  } else {
+    tour.text = "ERR No shutdown in progress.";
+  }
 }
 
 // Asked of the desk: another worker may have served writes since the load ended, though this one
@@ -153,24 +162,31 @@ bool is_without_history(Worker& worker) {
   return worker.config().append_only && !is_loading(worker) && aof.in_force.get() == 0 && will_be;
 }
 
+// Of one that has waited: whether it is still to go on. Else the tour says why not.
+bool may_go_on(Worker& worker, Tour& tour) {
+  EndUnderWay& end = worker.engine().end();
+  const uint64_t number = tour.luggage_of<ShutdownLuggage>().number;
+  if (end.is_aborted(number)) {
+    end_shutdown(worker, tour, /*aborted=*/true);
+    return false;
+  }
+  if (!end.is(number)) {
+    tour.text = kShuttingDown;  // another has gone before it
+    return false;
+  }
+  return true;
+}
+
 // False if the end must wait until the append-only history is one again (the tour stays), or can't
 // come: then the tour says why. After a load it is a moment until what was loaded is taken up, or
 // the first file begun.
 bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
-  const bool waits = luggage.step == ShutdownLuggage::Step::kWaiting;
-  if (waits && engine.shutdown_is_aborted()) {
-    end_shutdown(worker, tour, /*aborted=*/true);
-    return false;
-  }
-  if (engine.stopping() || words.force || !is_without_history(worker)) {
+  if (words.force || !is_without_history(worker)) {
     return true;
   }
-  if (waits && !engine.shutdown_is_waiting()) {
-    tour.text = kShuttingDown;  // another has gone before it
-    return false;
-  }
+  const bool waits = luggage.step == ShutdownLuggage::Step::kWaiting;
   const bool is_written = engine.page().aof.rewriting.get() != 0;
   if (is_written || (waits && worker.now().ms() >= luggage.wait_end_ms)) {
     log_line(LogLevel::kWarning,
@@ -178,19 +194,18 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
                           "can't exit. Try again later; SHUTDOWN FORCE loses what is in memory"
                         : "The append-only file has not been taken up for 10 seconds, can't exit. "
                           "Is its disk well? SHUTDOWN FORCE loses what is in memory");
-    if (waits) {
-      engine.end_shutdown();
-    }
+    engine.end_shutdown(luggage.number);
     tour.text = kCantShutDown;
     return false;
   }
   if (!waits) {
-    if (!engine.wait_with_shutdown()) {
+    if (engine.end().is_any()) {
       tour.text = kShuttingDown;
       return false;
     }
     log_line(LogLevel::kNotice, "The end waits until the append-only file is taken up");
     luggage.step = ShutdownLuggage::Step::kWaiting;
+    luggage.number = engine.end().begin(EndUnderWay::Step::kWaits);
     luggage.wait_end_ms = worker.now().ms() + kHistoryWaitMs;
   }
   tour.stay = true;
@@ -200,30 +215,27 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
 // Whether it begins to save; else it has ended the server, or says why not.
 bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
+  EndUnderWay& end = engine.end();
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
-  const bool has_waited = luggage.step == ShutdownLuggage::Step::kWaiting;
   // While it loads, a server ends without saving, whatever it is asked for, as Redis does.
   const bool whole = !is_loading(worker) || engine.load_desk().is_whole();
   const bool saves = engine.save_desk() != nullptr && whole && !words.no_save &&
                      (words.save || !worker.config().save_points.empty());
-  if (!saves && (!has_waited || engine.complete_shutdown())) {
+  if (!saves) {
     engine.stop(kStopGraceMs);
     return false;
   }
-  // FORCE goes before an end that waits for the history.
-  const bool begins = saves && (engine.begin_shutdown(has_waited) ||
-                                (words.force && engine.begin_shutdown(/*has_waited=*/true)));
-  if (!begins) {
-    if (has_waited) {
-      end_shutdown(worker, tour, /*aborted=*/true);
-    } else {
-      tour.text = kShuttingDown;
-    }
+  if (luggage.number != 0) {
+    end.save(luggage.number);
+  } else if (!end.is_any() || (words.force && end.step() == EndUnderWay::Step::kWaits)) {
+    // FORCE goes before an end that waits for the history.
+    luggage.number = end.begin(EndUnderWay::Step::kSaves);
+  } else {
+    tour.text = kShuttingDown;
     return false;
   }
   log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
   luggage.step = ShutdownLuggage::Step::kPausing;
-  luggage.pauses = true;
   engine.config().change([](Config& config) { config.pause.for_end = true; });
   return true;
 }
@@ -232,7 +244,7 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
 bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
   Engine& engine = worker.engine();
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
-  if (engine.shutdown_is_aborted()) {
+  if (engine.end().is_aborted(luggage.number)) {
     // Whatever the save still waits for: a disk that hangs must not keep the server between two
     // states.
     engine.save_desk()->give_up();
@@ -245,12 +257,26 @@ bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
   if (!luggage.save.is_over(worker)) {
     return false;
   }
-  if ((luggage.save.saved || words.force) && engine.complete_shutdown()) {
+  if (luggage.save.saved || words.force) {
     engine.stop(kStopGraceMs);
   } else {
-    end_shutdown(worker, tour, engine.shutdown_is_aborted());
+    end_shutdown(worker, tour, /*aborted=*/false);
   }
   return true;
+}
+
+// Worker after worker; one that was aborted goes to the first at once, to end there.
+void pause_visit(Worker& worker, Tour& tour) {
+  auto& luggage = tour.luggage_of<ShutdownLuggage>();
+  const bool aborted = worker.engine().end().is_aborted(luggage.number);
+  worker.refresh_config();
+  worker.note_pause();
+  tour.stay = !aborted && !worker.pause_settled();
+  const bool is_last = worker.id().value + 1 == worker.engine().worker_count();
+  if (aborted || (!tour.stay && is_last)) {
+    luggage.step = ShutdownLuggage::Step::kSaving;
+    tour.again = true;
+  }
 }
 
 // First nobody writes any more (as CLIENT PAUSE WRITE), worker after worker; then the first one,
@@ -262,36 +288,30 @@ void shutdown_visit(Worker& worker, Tour& tour) {
   auto& luggage = tour.luggage_of<ShutdownLuggage>();
   switch (luggage.step) {
     case ShutdownLuggage::Step::kBegin:
-      if (!is_right) {
-        tour.text = error_text::kSyntax;
-        tour.done_early = true;
-        return;
-      }
-      if (words.abort) {
-        tour.text = worker.engine().abort_shutdown() ? "" : "ERR No shutdown in progress.";
+      if (!is_right || words.abort) {
+        if (is_right) {
+          abort_shutdown(worker, tour);
+        } else {
+          tour.text = error_text::kSyntax;
+        }
         tour.done_early = true;
         return;
       }
       [[fallthrough]];
-    case ShutdownLuggage::Step::kWaiting:
-      if (!history_allows(worker, tour, words)) {
+    case ShutdownLuggage::Step::kWaiting: {
+      // One that has brought the end about meanwhile has done so for all.
+      const bool goes_on = !worker.engine().stopping() &&
+                           (luggage.number == 0 || may_go_on(worker, tour)) &&
+                           history_allows(worker, tour, words) &&
+                           starts_to_save(worker, tour, words);
+      if (!goes_on) {
         tour.done_early = !tour.stay;
         return;
       }
-      if (!starts_to_save(worker, tour, words)) {
-        tour.done_early = true;
-        return;
-      }
-      [[fallthrough]];
+      return pause_visit(worker, tour);
+    }
     case ShutdownLuggage::Step::kPausing:
-      worker.refresh_config();
-      worker.note_pause();
-      tour.stay = !worker.pause_settled();
-      if (!tour.stay && worker.id().value + 1 == worker.engine().worker_count()) {
-        luggage.step = ShutdownLuggage::Step::kSaving;
-        tour.again = true;
-      }
-      return;
+      return pause_visit(worker, tour);
     case ShutdownLuggage::Step::kSaving:
       tour.stay = !is_over(worker, tour, words);
       tour.done_early = !tour.stay;

@@ -145,6 +145,113 @@ TEST(ShutdownTest, ForceGoesBeforeAnEndThatWaitsForTheHistory) {
   EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
 }
 
+// The history is there before the one that waited for it looks again: FORCE's end stays FORCE's.
+TEST(ShutdownTest, AnEndThatWaitedLeavesTheOneThatWentBeforeItAlone) {
+  for (const bool aborts : {false, true}) {
+    HistoryHouse house;
+    house.ask_for_the_end({"SHUTDOWN", "SAVE"});
+    house.saver_rests = true;
+    MemoryClient other = house.scheduler.connect(2);
+    MemoryClient third = house.scheduler.connect(2);
+    // The first worker takes its mail; what waits there it looks at later.
+    const auto send = [&](MemoryClient& who, const Request& request) {
+      who.send_whole(encode(request));
+      for (int i = 0; i < 50; ++i) {
+        for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+          house.engine().worker(2).step(static_cast<Phase>(phase));
+        }
+      }
+      house.engine().worker(0).step(Phase::kMailbox);
+    };
+    send(other, {"SHUTDOWN", "SAVE", "FORCE"});
+    if (aborts) {
+      send(third, {"SHUTDOWN", "ABORT"});
+    }
+    house.aof().in_force.set(1);
+    house.pass();
+    EXPECT_EQ(house.client.take(),
+              "-ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it\r\n");
+    EXPECT_EQ(house.engine().shutting_down(), !aborts);
+    EXPECT_EQ(third.take(), aborts ? kOk : "");
+    EXPECT_EQ(other.take(), aborts ? "-ERR Errors trying to SHUTDOWN. Check logs.\r\n" : "");
+    house.saver_rests = false;
+    house.run_until([&, i = 0]() mutable { return house.engine().stopping() || ++i > 20'000; });
+    EXPECT_EQ(house.engine().stopping(), !aborts);
+  }
+}
+
+// A worker that is busy keeps the end from going on, and an abort from being seen; writes of the
+// others go on at once.
+TEST(ShutdownTest, AnAbortLetsWritesGoOnThoughAWorkerIsBusy) {
+  House house(2, 16, "save 900 1\n");
+  Engine& engine = house.scheduler.engine();
+  MemoryClient client = house.scheduler.connect(0);
+  MemoryClient other = house.scheduler.connect(0);
+  const std::string key = house.scheduler.sim().key_on(0, "k");
+  EXPECT_EQ(house.ask(client, {"SET", key, "1"}), kOk);
+  const auto turns_of_the_first = [&] {
+    for (int i = 0; i < 200; ++i) {
+      for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+        engine.worker(0).step(static_cast<Phase>(phase));
+      }
+    }
+  };
+  client.send_whole(encode({"SHUTDOWN"}));
+  turns_of_the_first();
+  ASSERT_TRUE(engine.shutting_down());
+  other.send_whole(encode({"SET", key, "2"}));
+  turns_of_the_first();
+  EXPECT_EQ(other.take(), "");
+  MemoryClient third = house.scheduler.connect(0);
+  third.send_whole(encode({"SHUTDOWN", "ABORT"}));
+  turns_of_the_first();
+  EXPECT_EQ(third.take(), kOk);
+  EXPECT_EQ(other.take(), kOk);
+  ASSERT_TRUE(house.run_until([&] { return !engine.shutting_down(); }));
+  house.run_until([i = 0]() mutable { return ++i > 500; });
+  EXPECT_EQ(client.take(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+}
+
+// The server ends already: one that waited for the history begins no save.
+TEST(ShutdownTest, AnEndThatWaitedEndsWithTheServer) {
+  HistoryHouse house;
+  house.ask_for_the_end({"SHUTDOWN", "SAVE"});
+  MemoryClient other = house.scheduler.connect(2);
+  EXPECT_EQ(house.soon(other, {"SHUTDOWN", "NOSAVE", "FORCE"}), "");
+  EXPECT_TRUE(house.engine().stopping());
+  EXPECT_FALSE(house.scheduler.sim().config().current()->pause.for_end);
+  EXPECT_EQ(house.desk().ended(), 0U);
+}
+
+// What a signal has asked for is over when that end is, or could not come; then the next one is a
+// first one again.
+TEST(ShutdownTest, ASignalIsServedAsLongAsItsEndIsUnderWay) {
+  House house(2, 17, "save 900 1\n");
+  Engine& engine = house.scheduler.engine();
+  MemoryClient client = house.scheduler.connect(1);
+  MemoryClient other = house.scheduler.connect(0);
+  const auto pass = [&] { house.run_until([i = 0]() mutable { return ++i > 1'000; }); };
+  fill_lanes(house, client);
+  house.saver_rests = true;
+  engine.ask_shutdown(/*interrupt=*/true);
+  pass();
+  EXPECT_TRUE(engine.signal_is_served());
+  EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), kOk);
+  pass();
+  EXPECT_FALSE(engine.signal_is_served());
+  // Beside somebody's SHUTDOWN: as long as that one.
+  client.send_whole(encode({"SHUTDOWN"}));
+  pass();
+  EXPECT_FALSE(engine.signal_is_served());
+  engine.ask_shutdown(/*interrupt=*/true);
+  pass();
+  EXPECT_TRUE(engine.signal_is_served());
+  EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), kOk);
+  pass();
+  EXPECT_FALSE(engine.signal_is_served());
+  house.saver_rests = false;
+}
+
 TEST(ShutdownTest, WhatWaitsForTheHistorySeesAnotherEnd) {
   HistoryHouse house;
   house.ask_for_the_end({"SHUTDOWN"});

@@ -586,6 +586,10 @@ void Worker::finish_tour(Tour& tour_at_end) {
   Session* session = tour->session;
   if (session == nullptr) {
     tour->body.set_pool(chunks_);
+    // A signal's, as nobody else asks without a session.
+    if (tour->session_id == 0 && !engine_.stopping() && !engine_.shutting_down()) {
+      engine_.set_signal_served(false);
+    }
     return;
   }
   session->tour = nullptr;

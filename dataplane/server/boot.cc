@@ -54,6 +54,8 @@ constexpr size_t kFilesReserved = 64;
 constexpr size_t kFilesPerWorker = 8;
 // How long clients get to take the replies that are under way when the server ends.
 // How often, and how long apart, a taken address is tried at the start: half a second in all.
+constexpr int kRemoveTries = 20;
+constexpr unsigned kRemoveStepUs = 10'000;
 constexpr int kAddressTries = 25;
 constexpr std::chrono::milliseconds kAddressPause{20};
 
@@ -141,6 +143,8 @@ class Boot {
   void join_threads();
   void work(int index);
   void wait_for_end();
+  void take_signal();
+  [[noreturn]] void end_at_once();
   void remove_files();
   UringOptions transport_options() const;
 
@@ -532,28 +536,14 @@ void Boot::look_at_load() {
 }
 
 // The first signal ends cleanly. A second SIGINT, from somebody who waits at a terminal, ends at
-// once; a second SIGTERM does not, because supervisors send it to the process and to its group.
-// SHUTDOWN comes as a notification.
+// once, also when all that is waited for is a disk; a second SIGTERM does not, because supervisors
+// send it to the process and to its group. One that was aborted, or could not end the server, is no
+// first one. SHUTDOWN comes as a notification.
 void Boot::wait_for_end() {
   bool told = false;
-  bool signalled = false;  // and that is not over
   while (running_.load() > 0) {
-    const StopSignal signal = signals_.wait();
+    take_signal();
     look_at_load();
-    signalled = signalled && (engine_->shutdown_is_asked() || engine_->shutting_down() ||
-                              engine_->stopping());
-    if (signal == StopSignal::kInterrupt && signalled) {
-      log_line(LogLevel::kWarning, "You insist... exiting now.");
-      remove_files();
-      unlink(temporary_rdb().c_str());  // the save that is not waited for
-      _exit(1);
-    }
-    if (signal != StopSignal::kNone && !engine_->stopping()) {
-      log_line(LogLevel::kNotice, "Received %s scheduling shutdown...",
-               signal == StopSignal::kInterrupt ? "SIGINT" : "SIGTERM");
-      engine_->ask_shutdown(signal == StopSignal::kInterrupt);
-      signalled = true;
-    }
     if (engine_->stopping()) {
       rdb_->stop();
       aof_->stop();
@@ -567,7 +557,54 @@ void Boot::wait_for_end() {
       }
     }
   }
-  join_threads();
+  std::atomic<bool> joined = false;
+  Thread joiner;
+  const int error = joiner.start([&] {
+    join_threads();
+    joined.store(true);
+    signals_.notify();
+  });
+  if (error != 0) {
+    join_threads();
+    return;
+  }
+  while (!joined.load()) {
+    take_signal();
+  }
+  joiner.join();
+}
+
+// Waits for one, or for a notification.
+void Boot::take_signal() {
+  const StopSignal signal = signals_.wait();
+  if (signal == StopSignal::kNone) {
+    return;
+  }
+  const bool interrupts = signal == StopSignal::kInterrupt;
+  if (interrupts && engine_->signal_is_served()) {
+    end_at_once();
+  }
+  log_line(LogLevel::kNotice,
+           engine_->stopping() ? "Received %s, the server ends; another SIGINT ends it at once"
+                               : "Received %s scheduling shutdown...",
+           interrupts ? "SIGINT" : "SIGTERM");
+  engine_->ask_shutdown(interrupts);
+}
+
+// Files go by a thread of their own, for a moment: a disk that hangs may be the reason.
+void Boot::end_at_once() {
+  log_line(LogLevel::kWarning, "You insist... exiting now.");
+  static std::atomic<bool> removed{false};
+  Thread remover;
+  remover.start([this] {
+    remove_files();
+    unlink(temporary_rdb().c_str());  // the save that is not waited for
+    removed.store(true);
+  });
+  for (int i = 0; i < kRemoveTries && !removed.load(); ++i) {
+    usleep(kRemoveStepUs);
+  }
+  _exit(1);
 }
 
 void Boot::remove_files() {

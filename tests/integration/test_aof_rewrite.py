@@ -98,6 +98,17 @@ class Rewrites(RewriteCase):
             again.stop()
 
     @pollux_only
+    def test_bgsave_cancel_leaves_a_rewrite_alone(self):
+        server = self.serve(enable_debug_command="yes")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", "200000")
+        client.bgrewriteaof()
+        with self.assertRaisesRegex(redis.ResponseError, "not in progress or scheduled"):
+            client.execute_command("BGSAVE", "CANCEL")
+        self.eventually(lambda: self.info(server)["aof_rewrites"] == 1, what="rewritten")
+        self.assertEqual(self.info(server)["aof_last_bgrewrite_status"], "ok")
+
+    @pollux_only
     def test_when_it_has_grown(self):
         server = self.serve(auto_aof_rewrite_min_size=100_000, auto_aof_rewrite_percentage=100)
         client = server.redis()

@@ -365,6 +365,24 @@ class TheEnd(SaveCase):
                           if name.startswith("temp-")], [])
 
     @only_once
+    def test_a_signal_that_is_over_is_no_first_one(self):
+        """One that was aborted, however long ago; the next interrupt beside a SHUTDOWN waits."""
+        server = self.saving(save=["3600", "1000"], enable_debug_command="yes")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", "300000")
+        os.kill(server.pid, signal.SIGTERM)
+        self.eventually(lambda: "saving first" in server.log(), what="it saves")
+        client.execute_command("SHUTDOWN", "ABORT")
+        self.eventually(lambda: "Shutdown was aborted" in server.log(), what="it is aborted")
+        self.assertTrue(client.set("acknowledged", "1"))
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            other.sendall(b"SHUTDOWN\r\n")
+            self.eventually(lambda: server.log().count("saving first") == 2, what="it saves")
+            os.kill(server.pid, signal.SIGINT)
+            self.assertEqual(server.wait(20), 0, server.log())
+        self.assertEqual(self.saving().redis().get("acknowledged"), b"1")
+
+    @only_once
     def test_the_end_is_refused_if_it_can_not_save(self):
         server = self.saving(save=["3600", "1000"])
         client = server.redis()

@@ -41,11 +41,18 @@ FLOORS = {
     # What has it all and knows no wire but a Device.
     "dataplane/tcp/stack": ["src/base", "dataplane/tcp", "dataplane/tcp/wire",
                             "dataplane/tcp/tables", "dataplane/tcp/interface"],
+    # The engine's port over it.
+    "dataplane/tcp/transport": ENGINE + ["dataplane/tcp", "dataplane/tcp/wire",
+                                         "dataplane/tcp/interface", "dataplane/tcp/stack"],
     # The network that stacks are tried on.
     "dataplane/sim/net": ["src/base", "dataplane/tcp/wire", "dataplane/tcp/interface"],
     "dataplane/sim/stack": ["src/base", "dataplane/tcp", "dataplane/tcp/wire",
                             "dataplane/tcp/tables", "dataplane/tcp/interface",
                             "dataplane/tcp/stack", "dataplane/sim/net"],
+    "dataplane/sim/whole": ENGINE + ["dataplane/tcp", "dataplane/tcp/wire", "dataplane/tcp/tables",
+                                     "dataplane/tcp/interface", "dataplane/tcp/stack",
+                                     "dataplane/tcp/transport", "dataplane/sim",
+                                     "dataplane/sim/net", "dataplane/sim/stack"],
     "dataplane/dpdk": ENGINE + ["dataplane/tcp"],
     # The only room that knows everything.
     "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",
@@ -63,6 +70,7 @@ ATOMIC_FILES = {
     "dataplane/engine/cell": "requests between workers",
     "dataplane/engine/mailbox": "requests between workers",
     "dataplane/engine/lease": "the hold of several shards",
+    "dataplane/engine/end_under_way": "the first worker moves it, all look at it",
     "dataplane/engine/engine": "what all workers share",
     "dataplane/engine/command_watch": "numbers of the entries of command logs",
     "dataplane/engine/config": "published versions of the configuration",

@@ -1,0 +1,73 @@
+// The end of the server that saves, or waits until it can: at most one is under way. Whoever brings
+// it about (a tour of SHUTDOWN's) knows it by its number and asks, each time, whether it is still
+// his: FORCE goes before one that waits, and what is another's must be neither moved nor ended.
+//
+// Moved by the first worker alone; read by any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "src/base/assert.h"
+
+namespace pollux {
+
+class EndUnderWay {
+ public:
+  enum class Step : uint8_t {
+    kNone,
+    kWaits,    // for the history
+    kSaves,    // or is about to
+    kAborted,  // and whose it is has yet to see that
+  };
+
+  Step step() const { return step_of(word_.load(std::memory_order_acquire)); }
+  bool is_any() const { return step() != Step::kNone; }
+  // Whether that one is under way, aborted or not.
+  bool is(uint64_t number) const {
+    const uint64_t word = word_.load(std::memory_order_acquire);
+    return step_of(word) != Step::kNone && word >> kStepBits == number;
+  }
+  bool is_aborted(uint64_t number) const { return is(number) && step() == Step::kAborted; }
+
+  // ---- the first worker ----
+  // A new one, never 0. One that waited is another's affair from then on, and gone.
+  uint64_t begin(Step step) {
+    POLLUX_ASSERT(step == Step::kWaits || step == Step::kSaves);
+    ++last_;
+    set(last_, step);
+    return last_;
+  }
+  // Requires that it is under way, and not aborted.
+  void save(uint64_t number) {
+    POLLUX_ASSERT(is(number) && step() != Step::kAborted);
+    set(number, Step::kSaves);
+  }
+  // False if there is none, or it is aborted already.
+  bool abort() {
+    const Step now = step();
+    if (now != Step::kWaits && now != Step::kSaves) {
+      return false;
+    }
+    set(last_, Step::kAborted);
+    return true;
+  }
+  // The server goes on. Nothing, if that one is not under way.
+  void end(uint64_t number) {
+    if (is(number)) {
+      set(0, Step::kNone);
+    }
+  }
+
+ private:
+  static constexpr unsigned kStepBits = 2;
+  static Step step_of(uint64_t word) { return static_cast<Step>(word & ((1U << kStepBits) - 1)); }
+  void set(uint64_t number, Step step) {
+    word_.store(number << kStepBits | static_cast<uint64_t>(step), std::memory_order_seq_cst);
+  }
+
+  std::atomic<uint64_t> word_{0};
+  uint64_t last_ = 0;
+};
+
+}  // namespace pollux
