@@ -28,6 +28,24 @@ CommandTable& sim_commands() {
 }
 
 SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Clock& clock) {
+  std::vector<std::unique_ptr<Transport>> transports;
+  for (int i = 0; i < options.workers; ++i) {
+    auto transport = std::make_unique<MemoryTransport>(
+        options.seed * 1000003 + static_cast<uint64_t>(i), mode);
+    transport->set_client_host("127.0.0." + std::to_string(1 + i));  // so addresses are unique
+    transports_.push_back(transport.get());
+    transports.push_back(std::move(transport));
+  }
+  build(options, std::move(transports), clock);
+}
+
+SimEngine::SimEngine(const SimOptions& options, std::vector<std::unique_ptr<Transport>> transports,
+                     Clock& clock) {
+  build(options, std::move(transports), clock);
+}
+
+void SimEngine::build(const SimOptions& options,
+                      std::vector<std::unique_ptr<Transport>> transports, Clock& clock) {
   ConfigProblem problem;
   const bool understood = config_.load(options.config, problem);
   POLLUX_ASSERT(understood);
@@ -44,14 +62,6 @@ SimEngine::SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Cloc
   page_->workers = static_cast<uint32_t>(options.workers);
   page_->started_ms = clock.now().ms();
   page_->tsc_per_us = tsc_per_us();
-  std::vector<std::unique_ptr<Transport>> transports;
-  for (int i = 0; i < options.workers; ++i) {
-    auto transport = std::make_unique<MemoryTransport>(
-        options.seed * 1000003 + static_cast<uint64_t>(i), mode);
-    transport->set_client_host("127.0.0." + std::to_string(1 + i));  // so addresses are unique
-    transports_.push_back(transport.get());
-    transports.push_back(std::move(transport));
-  }
   config_.change([&options](Config& config) { config.append_only = options.journal != nullptr; });
   engine_ = std::make_unique<Engine>(EngineParts{.workers = options.workers,
                                                  .seed = options.seed,

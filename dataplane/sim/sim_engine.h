@@ -35,6 +35,9 @@ class SimEngine {
  public:
   // `clock` is not owned.
   SimEngine(const SimOptions& options, MemoryTransport::Mode mode, Clock& clock);
+  // Over other transports, one for each worker; transport() has none then.
+  SimEngine(const SimOptions& options, std::vector<std::unique_ptr<Transport>> transports,
+            Clock& clock);
   ~SimEngine();
   SimEngine(const SimEngine&) = delete;
   SimEngine& operator=(const SimEngine&) = delete;
@@ -58,6 +61,9 @@ class SimEngine {
     size_t bytes;
     void operator()(ControlPage* page) const { munmap(page, bytes); }
   };
+
+  void build(const SimOptions& options, std::vector<std::unique_ptr<Transport>> transports,
+             Clock& clock);
 
   ConfigStore config_;
   std::unique_ptr<ControlPage, Unmap> page_{nullptr, Unmap{0}};

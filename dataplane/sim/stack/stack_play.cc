@@ -4,15 +4,7 @@
 #include "src/base/rng.h"
 
 namespace pollux::tcp {
-namespace {
-
-// Addresses of IPv6 are usable a second after the start.
-constexpr int64_t kFirstConnectNs = 1'500 * kMillisecondNs;
-constexpr int64_t kConnectsNs = 500 * kMillisecondNs;
-// Behind the last fault: backoff of retransmissions, and the wait for a peer that went silent.
-constexpr int64_t kRecoverNs = 300 * kSecondNs;
-
-StackKeys keys_of(uint64_t seed) {
+StackKeys play_keys(uint64_t seed) {
   const auto key = [seed](uint64_t purpose) { return SipKey{seed * 31 + purpose, seed ^ purpose}; };
   return {.listener = {.table = key(1),
                        .offsets = key(2),
@@ -24,7 +16,34 @@ StackKeys keys_of(uint64_t seed) {
           .seed = seed};
 }
 
-}  // namespace
+LinkPrefix play_address(const PlaySettings& settings, uint32_t host) {
+  if (settings.v6) {
+    IpAddress address = *IpAddress::parse("fd00::");
+    address.bytes[15] = static_cast<uint8_t>(host + 1);
+    return {address, 64};
+  }
+  return {IpAddress::v4(0x0a000001 + host), 24};
+}
+
+void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings) {
+  const Cable cable = network.connect(machine, hub, settings.link);
+  cable.there->set_faults(settings.link_faults);
+  // Once on its way: checksums don't notice every two flips of bits.
+  LinkFaults back = settings.link_faults;
+  back.corrupt = 0;
+  cable.back->set_faults(back);
+  machine.set_faults(settings.host_faults);
+  machine.kick();
+}
+
+void bring_back(Network& network) {
+  network.run_for(4 * kSecondNs);  // announcements of addresses, too
+  for (size_t i = 0; i < network.machines(); ++i) {
+    Machine& machine = network.machine(i);
+    machine.post([&machine](Moment) { machine.reap(); });
+  }
+  network.run_for(kMillisecondNs);
+}
 
 PlaySettings drawn_settings(uint64_t seed) {
   Rng rng(seed ^ 0x5851f42d4c957f2d);
@@ -82,27 +101,12 @@ PlaySettings drawn_settings(uint64_t seed) {
   return play;
 }
 
-IpAddress StackPlay::address(uint32_t i) const {
-  if (settings_.v6) {
-    IpAddress address = *IpAddress::parse("fd00::");
-    address.bytes[15] = static_cast<uint8_t>(i + 1);
-    return address;
-  }
-  return IpAddress::v4(0x0a000001 + i);
-}
-
 StackPlay::StackPlay(uint64_t seed, const PlaySettings& settings)
     : seed_(seed), settings_(settings), network_(seed) {
   Switch& hub = network_.add_switch("hub");
   for (uint32_t i = 0; i <= settings.clients; ++i) {
     add_host(i);
-    const Cable cable = network_.connect(network_.machine(i), hub, settings.link);
-    cable.there->set_faults(settings.link_faults);
-    // Once on its way: checksums don't notice every two flips of bits.
-    LinkFaults back = settings.link_faults;
-    back.corrupt = 0;
-    cable.back->set_faults(back);
-    network_.machine(i).kick();
+    connect_to_hub(network_, network_.machine(i), hub, settings);
   }
   Rng rng(seed);
   for (uint32_t i = 1; i <= settings.clients; ++i) {
@@ -116,7 +120,7 @@ StackPlay::StackPlay(uint64_t seed, const PlaySettings& settings)
 // Again a little later, while its address or its memory is not there.
 void StackPlay::connect(uint32_t i) {
   network_.machine(i).post([this, i](Moment now) {
-    if (apps_[i]->connect(address(0), kPort, now)) {
+    if (apps_[i]->connect(play_address(settings_, 0).address, kPort, now)) {
       ++connects_;
     } else {
       network_.events().schedule_in(kConnectsNs / 10, [this, i] { connect(i); });
@@ -128,9 +132,9 @@ void StackPlay::add_host(uint32_t i) {
   SimDeviceConfig device = settings_.device;
   device.caps.mac = mac_of(i + 1);
   StackConfig config = settings_.stack;
-  config.interface.addresses = {{address(i), static_cast<uint8_t>(settings_.v6 ? 64 : 24)}};
+  config.interface.addresses = {play_address(settings_, i)};
   const uint64_t seed = seed_ * 1'000 + i;
-  hosts_.push_back(std::make_unique<StackHost>(device, config, keys_of(seed), network_.now()));
+  hosts_.push_back(std::make_unique<StackHost>(device, config, play_keys(seed), network_.now()));
   Stack& stack = hosts_[i]->stack();
   apps_.push_back(std::make_unique<StreamApp>(stack, seed_, seed, settings_.streams));
   hosts_[i]->set_app(*apps_[i]);
@@ -139,9 +143,7 @@ void StackPlay::add_host(uint32_t i) {
   }
   HostConfig host = settings_.host;
   host.mac = device.caps.mac;
-  Machine& machine =
-      network_.add_host(*hosts_[i], host, i == 0 ? "server" : "client" + std::to_string(i));
-  machine.set_faults(settings_.host_faults);
+  network_.add_host(*hosts_[i], host, i == 0 ? "server" : "client" + std::to_string(i));
 }
 
 std::string StackPlay::wrong() const {
@@ -204,13 +206,7 @@ std::string StackPlay::run() {
   if (!ended) {
     return "it does not end\n" + state();
   }
-  // What is with the devices comes back. (Announcements of addresses may be on their way.)
-  network_.run_for(4 * kSecondNs);
-  for (size_t i = 0; i < hosts_.size(); ++i) {
-    Machine& machine = network_.machine(i);
-    machine.post([&machine](Moment) { machine.reap(); });
-  }
-  network_.run_for(kMillisecondNs);
+  bring_back(network_);
   if (const std::string what = leftover(); !what.empty()) {
     return what + "\n" + state();
   }

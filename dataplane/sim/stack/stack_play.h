@@ -32,6 +32,18 @@ struct PlaySettings {
 
 PlaySettings drawn_settings(uint64_t seed);
 
+// What plays have in common: secrets of a host, its address and what is beside it, its cable.
+StackKeys play_keys(uint64_t seed);
+LinkPrefix play_address(const PlaySettings& settings, uint32_t host);
+void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings);
+// What is with the devices comes back to their stacks, at the end.
+void bring_back(Network& network);
+// Addresses of IPv6 are usable a second after the start.
+inline constexpr int64_t kFirstConnectNs = 1'500 * kMillisecondNs;
+inline constexpr int64_t kConnectsNs = 500 * kMillisecondNs;
+// Behind the last fault: backoff of retransmissions, and the wait for a peer that went silent.
+inline constexpr int64_t kRecoverNs = 300 * kSecondNs;
+
 class StackPlay {
  public:
   StackPlay(uint64_t seed, const PlaySettings& settings);
@@ -45,7 +57,6 @@ class StackPlay {
  private:
   static constexpr uint16_t kPort = 6379;
 
-  IpAddress address(uint32_t i) const;
   void add_host(uint32_t i);
   void connect(uint32_t i);
   std::string wrong() const;

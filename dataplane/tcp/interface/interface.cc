@@ -98,6 +98,11 @@ Interface::Local* Interface::local_of(const IpAddress& address) {
   return found == locals_.end() ? nullptr : &*found;
 }
 
+bool Interface::has_address(const IpAddress& address) const {
+  return std::ranges::any_of(
+      locals_, [&](const Local& local) { return local.prefix.address == address; });
+}
+
 bool Interface::is_ours(const IpAddress& address) const {
   return std::ranges::any_of(locals_, [&](const Local& local) {
     return local.state == AddressState::kUsable && local.prefix.address == address;

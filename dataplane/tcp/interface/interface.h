@@ -98,7 +98,8 @@ class Interface {
   bool take_resolved() { return std::exchange(resolved_, false); }
 
   // ---- for connections ----
-  // Whether it is one of our addresses, and may be used.
+  // Whether it is one of our addresses; whether it may be used, too.
+  bool has_address(const IpAddress& address) const;
   bool is_ours(const IpAddress& address) const;
   // What to send from to there: one of ours that may be used, or none.
   std::optional<IpAddress> source_address(const IpAddress& remote) const {

@@ -111,6 +111,9 @@ class Stack {
     uint16_t port = 0;
   };
   void listen(std::vector<Endpoint> endpoints) { endpoints_ = std::move(endpoints); }
+  // Of all connections, from now on: after so long without a word the peer is asked, three times a
+  // third of it. 0: never.
+  void set_keepalive(int64_t idle_ns);
 
   // ---- a turn ----
   static constexpr size_t kBurst = 32;
@@ -120,6 +123,7 @@ class Stack {
   void tick(Moment now);
   // Null: there are no more.
   const StackEvent* next_event();
+  bool has_event() const { return next_event_ < events_.size(); }
   void flush(Moment now);
 
   // When it wants a turn without a frame; kNever: not at all.
@@ -179,7 +183,6 @@ class Stack {
   static constexpr uint8_t kConnectTriesMax = 10;
   static constexpr uint8_t kTriesMax = 100;
 
-  bool has_event() const { return next_event_ < events_.size(); }
   void tell(StackEvent::Kind kind, uint32_t index, Bytes bytes = {}, TcpEnd end = TcpEnd::kNone) {
     events_.push_back({.kind = kind, .conn = slots_.id(index), .bytes = bytes, .end = end});
   }

@@ -8,6 +8,11 @@
 
 namespace pollux::tcp {
 
+void Stack::set_keepalive(int64_t idle_ns) {
+  shared_.config.keepalive_idle_ns = idle_ns;
+  shared_.config.keepalive_interval_ns = idle_ns / 3;
+}
+
 std::optional<ConnId> Stack::connect(const IpAddress& remote, uint16_t port, Moment now) {
   const std::optional<IpAddress> local = interface_.source_address(remote);
   const NeighborId hop = interface_.next_hop(remote, now);

@@ -1,0 +1,52 @@
+// A whole Pollux server in the simulated network, by one seed: an engine whose workers stand on
+// machines of their own, clients that ask and know each answer, and all that goes wrong between
+// them. run() says what did not hold, or "".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/sim/sim_engine.h"
+#include "dataplane/sim/stack/stack_host.h"
+#include "dataplane/sim/stack/stack_play.h"
+#include "dataplane/sim/whole/resp_app.h"
+#include "dataplane/sim/whole/worker_host.h"
+
+namespace pollux::tcp {
+
+class ServerPlay {
+ public:
+  // Of the settings the streams are not used.
+  ServerPlay(uint64_t seed, int workers, const PlaySettings& settings, const RespOptions& requests);
+  ~ServerPlay();
+
+  std::string run();
+  Network& network() { return network_; }
+  uint64_t answers() const;
+
+ private:
+  static constexpr uint16_t kPort = 6379;
+
+  void add_worker(uint32_t i);
+  void add_client(uint32_t i);
+  void connect(uint32_t client, uint32_t worker);
+  std::string wrong() const;
+  std::string state() const;
+  bool is_done() const;
+
+  const uint64_t seed_;
+  const uint32_t workers_;
+  const PlaySettings settings_;
+  const RespOptions requests_;
+  std::vector<std::unique_ptr<WorkerHost>> servers_;
+  std::vector<std::unique_ptr<StackHost>> clients_;
+  std::vector<std::unique_ptr<RespApp>> apps_;
+  Network network_;
+  NetworkClock clock_;
+  std::unique_ptr<SimEngine> engine_;
+  uint32_t connects_ = 0;
+};
+
+}  // namespace pollux::tcp

@@ -1,0 +1,37 @@
+#include "dataplane/sim/whole/worker_host.h"
+
+#include <algorithm>
+
+namespace pollux::tcp {
+
+WorkerHost::WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
+                       const StackKeys& keys)
+    : device_(device),
+      now_(network.now()),
+      owned_(std::make_unique<TcpTransport>(
+          config, keys, device_,
+          TcpSurroundings{.now = [this] { return now_; }, .wait = [](Moment) {}, .wake = [] {}})),
+      transport_(owned_.get()) {}
+
+void WorkerHost::attached(Machine& machine) {
+  device_.attached(machine);
+}
+
+void WorkerHost::flush(Moment now) {
+  now_ = now;
+  for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+    worker_->step(static_cast<Phase>(phase));
+  }
+  next_cron_ = now + (worker_->quiet() ? kCronNs : kBusyNs);
+  if (violation_.empty()) {
+    violation_ = transport_->stack().check();
+  }
+}
+
+Moment WorkerHost::next_deadline() const {
+  return std::min(transport_->stack().next_deadline(), next_cron_);
+}
+
+bool WorkerHost::wants_turn() const { return transport_->wants_turn(); }
+
+}  // namespace pollux::tcp

@@ -1,0 +1,169 @@
+#include "dataplane/tcp/transport/tcp_transport.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+namespace {
+
+std::string text_of(const IpAddress& address, uint16_t port) {
+  const std::string port_text = ":" + std::to_string(port);
+  return address.is_v4() ? address.text() + port_text : "[" + address.text() + "]" + port_text;
+}
+
+Bytes bytes_of(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+TcpTransport::TcpTransport(const StackConfig& config, const StackKeys& keys, Device& device,
+                           TcpSurroundings surroundings)
+    : surroundings_(std::move(surroundings)),
+      now_(surroundings_.now()),
+      stack_(config, keys, device, now_) {}
+
+TcpTransport::Conn& TcpTransport::at(ConnId conn) {
+  POLLUX_ASSERT(conn.index < conns_.size());
+  return conns_[conn.index];
+}
+
+// What is left of before comes first: its bytes live until the next burst.
+size_t TcpTransport::poll(std::span<TransportEvent> events) {
+  now_ = surroundings_.now();
+  size_t count = 0;
+  if (!stack_.has_event() && stack_.receive(now_) < Stack::kBurst &&
+      stack_.next_deadline() <= now_) {
+    stack_.tick(now_);
+  }
+  while (count < events.size() && next_sent_ < sent_.size()) {
+    const Sent& sent = sent_[next_sent_++];
+    const Conn& conn = at(sent.conn);
+    if (!conn.closed && conn.generation == sent.conn.generation) {
+      events[count++] = {
+          .kind = TransportEvent::Kind::kSent, .conn = sent.conn, .sent = sent.bytes};
+    }
+  }
+  if (next_sent_ == sent_.size()) {
+    sent_.clear();
+    next_sent_ = 0;
+  }
+  while (count < events.size()) {
+    const StackEvent* event = stack_.next_event();
+    if (event == nullptr) {
+      break;
+    }
+    count += take(*event, events[count]) ? 1 : 0;
+  }
+  return count;
+}
+
+// False: nothing that the engine has to hear.
+bool TcpTransport::take(const StackEvent& event, TransportEvent& out) {
+  out = {.conn = event.conn};
+  switch (event.kind) {
+    case StackEvent::Kind::kOpened:
+      open(event.conn);
+      out.kind = TransportEvent::Kind::kOpen;
+      return true;
+    case StackEvent::Kind::kConnected:
+      return false;
+    case StackEvent::Kind::kData:
+      out.kind = TransportEvent::Kind::kData;
+      out.bytes = {reinterpret_cast<const char*>(event.bytes.data()), event.bytes.size()};
+      return true;
+    case StackEvent::Kind::kEnd:
+      out.kind = TransportEvent::Kind::kEnd;
+      return true;
+    case StackEvent::Kind::kUnpinned: {
+      Conn& conn = at(event.conn);
+      out.kind = TransportEvent::Kind::kSent;
+      const size_t bytes = std::exchange(conn.pinned_bytes, 0);
+      out.sent = stack_.connection(event.conn) == nullptr ? 0 : bytes;
+      return !conn.closed;
+    }
+    case StackEvent::Kind::kClosed:
+      out.kind = TransportEvent::Kind::kClosed;
+      return true;
+  }
+  return false;
+}
+
+void TcpTransport::open(ConnId id) {
+  if (id.index >= conns_.size()) {
+    conns_.resize(id.index + 1);
+  }
+  const Flow& flow = *stack_.flow(id);
+  conns_[id.index] = {.generation = id.generation, .peer = std::make_unique<PeerInfo>()};
+  *conns_[id.index].peer = {.address = text_of(flow.remote, flow.remote_port),
+                            .local_address = text_of(flow.local, flow.local_port)};
+}
+
+const PeerInfo& TcpTransport::peer(ConnId conn) {
+  return *at(conn).peer;
+}
+
+void TcpTransport::send(ConnId id, std::span<const TxSlice> slices) {
+  POLLUX_ASSERT(slices.size() <= kTxSlicesMax);
+  std::array<Bytes, kTxSlicesMax> pieces;
+  size_t bytes = 0;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    pieces[i] = bytes_of(slices[i].bytes);
+    bytes += pieces[i].size();
+  }
+  const std::span<const Bytes> all = std::span(pieces).first(slices.size());
+  if (bytes <= kCopyMax && stack_.write(id, all, kOnItsWayMax)) {
+    sent_.push_back({id, bytes});
+    return;
+  }
+  at(id).pinned_bytes = bytes;
+  stack_.write_pinned(id, all);
+}
+
+void TcpTransport::close(ConnId id) {
+  at(id).closed = true;
+  stack_.close(id, now_);
+}
+
+std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/) {
+  std::vector<Stack::Endpoint> endpoints;
+  const auto port = static_cast<uint16_t>(where.port);
+  for (const std::string& bind : where.bind) {
+    // "-" before an address: no matter if it is not ours (redis.conf, bind).
+    const bool optional = bind.starts_with('-');
+    const std::string name = optional ? bind.substr(1) : bind;
+    if (name == "*" || name == "::*" || name.empty()) {
+      endpoints.push_back({.address = std::nullopt, .port = port});
+      continue;
+    }
+    const std::optional<IpAddress> address = IpAddress::parse(name);
+    if (!address) {
+      return "bind " + bind + ": not an address; of names nothing is known here, give the address";
+    }
+    if (!address->is_loopback() && !optional && !stack_.interface().has_address(*address)) {
+      return "bind " + bind + ": no address of this interface; see its addresses in the options";
+    }
+    endpoints.push_back({.address = *address, .port = port});
+  }
+  if (where.port == 0) {
+    endpoints.clear();
+  }
+  stack_.listen(std::move(endpoints));
+  stack_.set_keepalive(where.keepalive_s * kSecondNs);
+  return {};
+}
+
+void TcpTransport::sleep(int64_t timeout_us) {
+  flush();
+  if (wants_turn()) {
+    return;
+  }
+  const Moment deadline = stack_.next_deadline();
+  surroundings_.wait(timeout_us < 0 ? deadline
+                                    : std::min(deadline, now_ + timeout_us * kMicrosecondNs));
+}
+
+}  // namespace pollux::tcp

@@ -1,0 +1,79 @@
+// The engine's transport over our own TCP: what a stack tells becomes TransportEvents, what a
+// worker sends is written to it. One of these belongs to one worker, with one device.
+//
+// Short sends are copied and end at once, so that a reply never waits for the acknowledgement of
+// the one before. Long ones, and those of a peer that has much unacknowledged, stay where they are
+// until the peer has them and the device has returned its frames: a slow reader's output then
+// counts against its limits in the engine, as over kernel sockets.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/engine/transport.h"
+#include "dataplane/tcp/stack/stack.h"
+
+namespace pollux::tcp {
+
+// What a stack must not know: time, and how a core waits.
+struct TcpSurroundings {
+  std::function<Moment()> now;
+  // Until there may be frames, `deadline`, or a wake; may return at any time.
+  std::function<void(Moment deadline)> wait;
+  std::function<void()> wake;  // any thread
+};
+
+class TcpTransport final : public Transport {
+ public:
+  TcpTransport(const StackConfig& config, const StackKeys& keys, Device& device,
+               TcpSurroundings surroundings);
+
+  Stack& stack() { return stack_; }
+  // There is something to be polled for, or to be sent, without waiting.
+  bool wants_turn() const { return stack_.wants_turn() || next_sent_ < sent_.size(); }
+
+  // --- Transport ---
+  size_t poll(std::span<TransportEvent> events) override;
+  const PeerInfo& peer(ConnId conn) override;
+  void send(ConnId conn, std::span<const TxSlice> slices) override;
+  void pause(ConnId conn) override { stack_.pause(conn); }
+  void resume(ConnId conn) override { stack_.resume(conn); }
+  void close(ConnId conn) override;
+  std::string listen(const ListenOn& where, bool taken_is_error) override;
+  void stop_accepting() override { stack_.listen({}); }
+  void flush() override { stack_.flush(now_); }
+  void sleep(int64_t timeout_us) override;
+  void wake() override { surroundings_.wake(); }
+
+ private:
+  // A send up to this is copied, while no more than the second is on its way.
+  static constexpr size_t kCopyMax = 16U << 10;
+  static constexpr uint32_t kOnItsWayMax = 64U << 10;
+
+  struct Conn {
+    uint32_t generation = 0;
+    bool closed = false;
+    size_t pinned_bytes = 0;  // of the send under way
+    std::unique_ptr<PeerInfo> peer;
+  };
+  struct Sent {
+    ConnId conn;
+    size_t bytes = 0;
+  };
+
+  Conn& at(ConnId conn);
+  bool take(const StackEvent& event, TransportEvent& out);
+  void open(ConnId conn);
+
+  TcpSurroundings surroundings_;
+  Moment now_;
+  Stack stack_;
+  std::vector<Conn> conns_;  // by index
+  std::vector<Sent> sent_;   // copied sends, of which kSent is to be told
+  size_t next_sent_ = 0;
+};
+
+}  // namespace pollux::tcp
