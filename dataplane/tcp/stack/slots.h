@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "dataplane/tcp/connection/connection.h"
 #include "dataplane/tcp/interface/neighbors.h"
 #include "dataplane/tcp/stack/send_buffer.h"
+#include "dataplane/tcp/stack/unread.h"
 #include "dataplane/tcp/tables/siphash.h"
 #include "dataplane/tcp/tables/timer_wheel.h"
 #include "src/base/assert.h"
@@ -20,26 +20,19 @@
 
 namespace pollux::tcp {
 
-// What came while nobody wanted it.
-struct Unread {
-  std::deque<HeldBytes> bytes;
-  uint32_t size = 0;
-  bool fin = false;  // and the end behind it
-};
-
 struct Slot {
   Flow flow;
   uint32_t generation = 0;
   TimerNode timer;
   NeighborId hop;
   bool used : 1 = false;
-  bool dirty : 1 = false;     // has to be asked what it has to send
+  bool dirty : 1 = false;       // has to be asked what it has to send
   bool unresolved : 1 = false;  // waits for its neighbor
-  bool paused : 1 = false;    // the application takes nothing
-  bool resumed : 1 = false;   // it does again, and something waits for it
-  bool pinned : 1 = false;    // bytes of the application's are not given back yet
-  bool end_told : 1 = false;  // kEnd
-  bool closed : 1 = false;    // by the application, which hears of kUnpinned and kClosed alone
+  bool paused : 1 = false;      // the application takes nothing
+  bool resumed : 1 = false;     // it does again, and something waits for it
+  bool pinned : 1 = false;      // bytes of the application's are not given back yet
+  bool end_told : 1 = false;    // kEnd
+  bool closed : 1 = false;      // by the application, which hears of kUnpinned and kClosed alone
   bool closed_told : 1 = false;
   uint8_t unresolved_tries = 0;
   SendBuffer sending;

@@ -68,6 +68,7 @@ const StackEvent* Stack::next_event() {
 size_t Stack::receive(Moment now) {
   device_.release(std::span(frames_).first(frame_count_));
   told_.clear();
+  told_blocks_.clear();
   reap(tx_memory_.pins_linger());
   frame_count_ = device_.receive(frames_);
   counters_.frames += frame_count_;
@@ -235,19 +236,18 @@ void Stack::deliver(uint32_t index, bool fin) {
   if (slot.paused || slot.unread != nullptr) {
     if (slot.unread == nullptr) {
       slot.unread = std::make_unique<Unread>();
+      held_bytes_ += slot.unread->memory_bytes();
     }
     Unread& unread = *slot.unread;
-    const uint32_t before = unread.size;
-    if (!arrived_.in_frame.empty()) {
-      unread.size += static_cast<uint32_t>(arrived_.in_frame.size());
-      unread.bytes.emplace_back(arrived_.in_frame);
+    held_bytes_ -= unread.memory_bytes();
+    unread.append(arrived_.in_frame);
+    for (const HeldBytes& bytes : arrived_.held) {
+      unread.append(bytes.view());
     }
-    for (HeldBytes& bytes : arrived_.held) {
-      unread.size += static_cast<uint32_t>(bytes.size());
-      unread.bytes.push_back(std::move(bytes));
+    if (fin) {
+      unread.set_end();
     }
-    unread.fin |= fin;
-    held_bytes_ += unread.size - before;
+    held_bytes_ += unread.memory_bytes();
     return;
   }
   uint32_t bytes = static_cast<uint32_t>(arrived_.in_frame.size());
@@ -277,16 +277,16 @@ void Stack::give_unread(uint32_t index) {
     return;
   }
   const std::unique_ptr<Unread> unread = std::move(slot.unread);
-  for (HeldBytes& bytes : unread->bytes) {
-    told_.push_back(std::move(bytes));
-    tell(StackEvent::Kind::kData, index, told_.back().view());
+  held_bytes_ -= unread->memory_bytes();
+  for (Unread::Block& block : std::move(*unread).take()) {
+    told_blocks_.push_back(std::move(block));
+    tell(StackEvent::Kind::kData, index, told_blocks_.back());
   }
-  held_bytes_ -= unread->size;
   if (slot.connection) {
-    slot.connection->read(unread->size);
+    slot.connection->read(unread->size());
     touch(index);
   }
-  if (unread->fin && !slot.end_told) {
+  if (unread->ends() && !slot.end_told) {
     slot.end_told = true;
     tell(StackEvent::Kind::kEnd, index);
   }
@@ -294,7 +294,7 @@ void Stack::give_unread(uint32_t index) {
 
 void Stack::drop_unread(Slot& slot) {
   if (slot.unread != nullptr) {
-    held_bytes_ -= slot.unread->size;
+    held_bytes_ -= slot.unread->memory_bytes();
     slot.unread.reset();
   }
 }
@@ -550,7 +550,7 @@ void Stack::relieve() {
     held_bytes_ -= dropped;
     counters_.held_dropped += dropped;
     const size_t bytes = slot.sending.size() - slot.sending.pinned_bytes() +
-                         (slot.unread == nullptr ? 0 : slot.unread->size);
+                         (slot.unread == nullptr ? 0 : slot.unread->memory_bytes());
     if (bytes > largest_bytes) {
       largest = relief_at_;
       largest_bytes = bytes;

@@ -242,7 +242,9 @@ class Stack {
   std::vector<StackEvent> events_;
   size_t next_event_ = 0;
   Arrived arrived_;
-  std::vector<HeldBytes> told_;  // events look at them
+  // Events look at them.
+  std::vector<HeldBytes> told_;
+  std::vector<Unread::Block> told_blocks_;
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> unresolved_;  // their neighbor is not known yet
   Moment retry_at_ = kNever;

@@ -11,7 +11,7 @@ std::string Stack::check() const {
     const Slot& slot = slots_.at(i);
     const std::string who = "connection " + std::to_string(i) + ": ";
     if (slot.unread != nullptr) {
-      held += slot.unread->size;
+      held += slot.unread->memory_bytes();
     }
     if (!slot.used || !slot.connection) {
       continue;
