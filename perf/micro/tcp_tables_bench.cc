@@ -8,12 +8,9 @@
 // stamp counter, "tsc_GHz" its rate. Packets come in random order, so at a million connections each
 // touches lines that no cache has; the hash of the flow is part of a find.
 #include <benchmark/benchmark.h>
-#include <time.h>
-#include <x86intrin.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,6 +19,7 @@
 #include "dataplane/tcp/tables/siphash.h"
 #include "dataplane/tcp/tables/syn_cookie.h"
 #include "dataplane/tcp/tables/timer_wheel.h"
+#include "perf/micro/meter.h"
 #include "src/base/rng.h"
 
 namespace pollux::tcp {
@@ -29,48 +27,6 @@ namespace {
 
 constexpr SipKey kKey{0x1234, 0x5678};
 constexpr size_t kBurst = 32;
-
-// CPU time of this thread: the machine may have others to serve.
-double thread_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-// Of the time stamp counter, against the steady clock.
-double tsc_ghz() {
-  static const double ghz = [] {
-    const auto start = std::chrono::steady_clock::now();
-    const uint64_t cycles = __rdtsc();
-    std::chrono::duration<double, std::nano> ns{};
-    while (ns.count() < 5e7) {
-      ns = std::chrono::steady_clock::now() - start;
-    }
-    return static_cast<double>(__rdtsc() - cycles) / ns.count();
-  }();
-  return ghz;
-}
-
-// Counts time and items from here to its end.
-class Meter {
- public:
-  explicit Meter(benchmark::State& state) : state_(state) {
-    tsc_ghz();
-    start_ns_ = thread_ns();
-  }
-  void items(uint64_t count) { items_ += count; }
-  ~Meter() {
-    const double ns = (thread_ns() - start_ns_) / static_cast<double>(items_);
-    state_.counters["ns"] = ns;
-    state_.counters["tsc"] = ns * tsc_ghz();
-    state_.counters["tsc_GHz"] = tsc_ghz();
-  }
-
- private:
-  benchmark::State& state_;
-  double start_ns_ = 0;
-  uint64_t items_ = 0;
-};
 
 Flow flow_of(uint32_t number) {
   return {IpAddress::v4(0x0a000001), IpAddress::v4(0x0a010000 + (number >> 14)), 6379,

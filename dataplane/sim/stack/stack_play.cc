@@ -42,7 +42,7 @@ void bring_back(Network& network) {
     Machine& machine = network.machine(i);
     machine.post([&machine](Moment) { machine.reap(); });
   }
-  network.run_for(kMillisecondNs);
+  network.run_for(200 * kMillisecondNs);  // a core may stand still
 }
 
 PlaySettings drawn_settings(uint64_t seed) {
