@@ -17,20 +17,22 @@ int64_t Jitter::around(int64_t ns) {
 }
 
 bool ConnectionLimiter::allow(TokenBucket& connection, Moment now) {
-  // From both buckets or from none: an answer that the core refuses is not the peer's loss.
-  if (!connection.may_take(config_.connection, now) || !core_.may_take(config_.core, now)) {
+  if (!connection.may_take(limit_, now)) {
     return false;
   }
-  connection.take(config_.connection, now, jitter_);
-  core_.take(config_.core, now, jitter_);
+  connection.take(limit_, now, jitter_);
   return true;
 }
 
-bool AddressLimiter::allow(const IpAddress& remote, Moment now) {
+size_t AddressLimiter::bucket_of(const IpAddress& remote) const {
   const bool v4 = remote.is_v4();
   SipHasher13 hasher(key_);
   hasher.add(v4 ? remote.v4() : internal::load64(remote.bytes.data()));
-  TokenBucket& own = addresses_[hasher.finish(v4 ? 0 : kV6, 9) % kBuckets];
+  return hasher.finish(v4 ? 0 : kV6, 9) % kBuckets;
+}
+
+bool AddressLimiter::allow(const IpAddress& remote, Moment now) {
+  TokenBucket& own = addresses_[bucket_of(remote)];
   if (!own.may_take(limit_, now)) {
     return false;
   }

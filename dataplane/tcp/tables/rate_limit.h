@@ -3,10 +3,10 @@
 //
 // A limit that many share is a channel: who uses it up learns from his own answers whether somebody
 // else was answered, and so what a foreign connection expects (CVE-2016-5696: challenge ACKs;
-// CVE-2020-25705: ICMP). So the limits that answer are those of one connection or of one group of
-// addresses by keyed hash; that of all connections of a core stands far above them, for its own
-// protection; and all intervals are random about their mean, so that the number of answers in a
-// time is not known.
+// CVE-2020-25705: ICMP). Random intervals are noise upon that, and some twenty trials average it
+// away. So there is no limit that all share: each is one connection's, or that of one group of
+// addresses by keyed hash, and a core has so many of these. Intervals are random about their mean,
+// so that the number of answers in a time is not known.
 //
 // A bucket is a virtual schedule (GCRA, ITU-T I.371): one moment, at which it will be full again.
 // Belongs to one core.
@@ -60,45 +60,50 @@ static_assert(sizeof(TokenBucket) == 8);
 // Answers to segments of connections, each of which has a bucket of its own.
 class ConnectionLimiter {
  public:
-  struct Config {
-    RateLimit connection;
-    RateLimit core;
-  };
   // RFC 5961 7 suggests 10 in 5 s.
-  static constexpr Config kChallengeAcks = {{500 * kMillisecondNs, 10},
-                                            {100 * kMicrosecondNs, 1000}};
+  static constexpr RateLimit kChallengeAcks{500 * kMillisecondNs, 10};
   // Two peers who both think the other is out of the window would go on for ever; half a second is
   // more than any good reason for such an ACK needs.
-  static constexpr Config kOutOfWindowAcks = {{500 * kMillisecondNs, 1},
-                                              {100 * kMicrosecondNs, 1000}};
+  static constexpr RateLimit kOutOfWindowAcks{500 * kMillisecondNs, 1};
 
-  ConnectionLimiter(SipKey key, const Config& config) : config_(config), jitter_(key) {}
+  ConnectionLimiter(SipKey key, const RateLimit& limit) : limit_(limit), jitter_(key) {}
 
   // Whether to answer; then it is counted.
   bool allow(TokenBucket& connection, Moment now);
 
  private:
-  const Config config_;
+  const RateLimit limit_;
   Jitter jitter_;
-  TokenBucket core_;
 };
 
-// Answers where there is no connection: by the address they go to, of IPv6 by its /64, of which one
-// host has all. Addresses share 1024 buckets by keyed hash, so a core sends at most 1024 times what
-// one address gets, and needs no limit of its own, which a few addresses could use up for all.
+// Where there is no connection: by the address, of IPv6 by its /64, of which one host has all.
+// Addresses share 1024 buckets by keyed hash, so a core sends at most 1024 times what one address
+// gets, and needs no limit of its own, which a few addresses could use up for all.
 class AddressLimiter {
  public:
   static constexpr RateLimit kResets{10 * kMillisecondNs, 100};
   static constexpr RateLimit kIcmp{100 * kMillisecondNs, 10};
+  // Of cookies that are none (syn_cookie.h): nobody brings so many, but who guesses.
+  static constexpr RateLimit kCookieGuesses{10 * kMillisecondNs, 100};
 
   AddressLimiter(SipKey key, const RateLimit& limit) : limit_(limit), key_(key), jitter_(key) {}
 
   // Whether to answer; then it is counted.
   bool allow(const IpAddress& remote, Moment now);
+  // The same in two steps: what is counted shows only behind it.
+  bool may(const IpAddress& remote, Moment now) const {
+    return addresses_[bucket_of(remote)].may_take(limit_, now);
+  }
+  // Requires may().
+  void count(const IpAddress& remote, Moment now) {
+    addresses_[bucket_of(remote)].take(limit_, now, jitter_);
+  }
 
   static constexpr size_t kBuckets = 1024;
 
  private:
+  size_t bucket_of(const IpAddress& remote) const;
+
   const RateLimit limit_;
   const SipKey key_;
   Jitter jitter_;
