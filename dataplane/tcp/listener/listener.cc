@@ -145,7 +145,8 @@ Listener::Action Listener::on_half_open(const ConnectionConfig& connections,
     if (header.has(kAck)) {
       return Action::kDrop;
     }
-    if (!SynTable::is_repeated(entry, header.seq, timestamp_of(stranger))) {
+    if (!half_open_.take_repeated(entry, header.seq, agreed(connections, stranger),
+                                  timestamp_of(stranger).value_or(0), now)) {
       return answer_by_cookie(connections, stranger, now);
     }
     write_syn_ack(connections, entry, stranger.path_mss, now);

@@ -1,6 +1,7 @@
 // What a SYN offered and a SYN-ACK agreed to, as far as a connection begins with it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "dataplane/tcp/wire/address.h"
@@ -21,6 +22,17 @@ struct SynOptions {
   bool timestamps = false;   // RFC 7323
   bool ecn = false;          // RFC 3168
   friend bool operator==(const SynOptions&, const SynOptions&) = default;
+
+  // Of a SYN and the same one come again: what stands in both. Who gets no answer asks for less
+  // (RFC 3168 6.1.1.1), and what the last one does not ask for must not be granted.
+  friend constexpr SynOptions common(const SynOptions& first, const SynOptions& again) {
+    const bool scales = first.scale != kNoScale && again.scale != kNoScale;
+    return {.mss = std::min(first.mss, again.mss),
+            .scale = scales ? again.scale : kNoScale,
+            .sack = first.sack && again.sack,
+            .timestamps = first.timestamps && again.timestamps,
+            .ecn = first.ecn && again.ecn};
+  }
 };
 
 }  // namespace pollux::tcp

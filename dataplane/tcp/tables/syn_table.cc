@@ -1,5 +1,7 @@
 #include "dataplane/tcp/tables/syn_table.h"
 
+#include <algorithm>
+
 #include "src/base/assert.h"
 
 namespace pollux::tcp {
@@ -35,15 +37,28 @@ void SynTable::erase(SynEntry& entry) {
   entries_.release(index);
 }
 
-bool SynTable::is_repeated(SynEntry& entry, Seq isn, std::optional<uint32_t> timestamp) {
+bool SynTable::take_repeated(SynEntry& entry, Seq isn, const SynOptions& options,
+                             uint32_t peer_timestamp, Moment now) {
   if (isn != entry.peer_isn) {
     return false;
   }
+  entry.set_options(common(entry.options(), options));
   // They wrap as sequence numbers do (RFC 7323 5.2).
-  if (entry.timestamps && timestamp && Seq{*timestamp} > Seq{entry.peer_timestamp}) {
-    entry.peer_timestamp = *timestamp;
+  if (entry.timestamps && Seq{peer_timestamp} > Seq{entry.peer_timestamp}) {
+    entry.peer_timestamp = peer_timestamp;
   }
+  const uint32_t index = entries_.index_of(entry);
+  queues_[entry.retransmits].remove(index, entries_.at());
+  wait(index, now);
   return true;
+}
+
+unsigned SynTable::retransmits_max() const {
+  const size_t eighths = size() * 8;
+  if (eighths > capacity() * 3) {
+    return std::min(config_.retransmits, 1U);
+  }
+  return eighths > capacity() * 2 ? std::min(config_.retransmits, 2U) : config_.retransmits;
 }
 
 void SynTable::wait(uint32_t index, Moment now) {
