@@ -225,23 +225,22 @@ class Loop {
   // A segment of no connection.
   void meet(int side, const WireSegment& segment) {
     End& end = ends_[side];
-    const auto action =
-        end.listener->on_segment(end.shared.config,
-                                 {.hash = flow_hash({}, end.flow),
-                                  .flow = end.flow,
-                                  .header = segment.header,
-                                  .options = segment.options,
-                                  .payload_bytes = static_cast<uint32_t>(segment.payload.size()),
-                                  .listens = !end.connection,
-                                  .has_room = rng_.below(10) != 0,
-                                  .path_mss = 1'000},
-                                 now_);
+    const Stranger stranger{.hash = flow_hash({}, end.flow),
+                            .flow = end.flow,
+                            .header = segment.header,
+                            .options = segment.options,
+                            .payload_bytes = static_cast<uint32_t>(segment.payload.size()),
+                            .listens = !end.connection,
+                            .has_room = rng_.below(10) != 0,
+                            .path_mss = 1'000};
+    const auto action = end.listener->on_segment(end.shared.config, stranger, now_);
     if (action == Listener::Action::kOpen) {
+      end.listener->opened(stranger);
       const PassiveOpening& opening = end.listener->opening();
       end.isn = opening.our_isn;
       end.connection.emplace(end.shared, path(), opening, now_);
       give(side, segment);
-    } else if (action == Listener::Action::kAnswer) {
+    } else if (action != Listener::Action::kDrop) {
       const SegmentOut& answer = end.listener->answer();
       if (answer.header.has(kRst) && end.connection) {
         // Two MSL are over, and the peer still asks for the last ACK: it has all, and ends so.

@@ -26,10 +26,12 @@ std::optional<uint32_t> timestamp_of(const Stranger& stranger) {
   return timestamps ? std::optional(timestamps->value) : std::nullopt;
 }
 
-// As coarse as the clock of timestamps, and rather too long.
-int64_t rtt_by_echo(uint32_t offset, uint32_t echo, Moment now) {
+// As coarse as the clock of timestamps, and rather too long. What is longer than `longest_ns` is no
+// echo of ours.
+int64_t rtt_by_echo(uint32_t offset, uint32_t echo, int64_t longest_ns, Moment now) {
   const auto ticks = static_cast<int32_t>(timestamp_at({.timestamp = offset}, now) - echo);
-  return ticks < 0 ? Sender::kRttUnknown : (int64_t{ticks} + 1) * kTimestampTickNs;
+  const int64_t rtt_ns = (int64_t{ticks} + 1) * kTimestampTickNs;
+  return ticks < 0 || rtt_ns > longest_ns ? Sender::kRttUnknown : rtt_ns;
 }
 
 SegmentOut syn_ack(const ConnectionConfig& connections, const SynOptions& options, Seq our_isn,
@@ -56,18 +58,13 @@ Listener::Listener(const ListenerConfig& config, const ListenerKeys& keys)
       half_open_(keys.table, config.half_open),
       cookies_(keys.cookie_flow, keys.cookie_period),
       time_wait_(keys.table, config.time_wait),
-      resets_(keys.limits, config.resets) {}
+      resets_(keys.limits, config.resets),
+      cookie_guesses_(keys.limits, config.cookie_guesses) {}
 
 Listener::Action Listener::on_segment(const ConnectionConfig& connections, const Stranger& stranger,
                                       Moment now) {
   if (TimeWaitRecord* const record = time_wait_.find(stranger.hash, stranger.flow)) {
-    if (!record->spent_cookie) {
-      return on_time_wait(connections, stranger, *record, now);
-    }
-    if (stranger.header.has(kAck) && stranger.header.seq == record->receive_next &&
-        stranger.header.ack == record->send_next) {
-      return refuse(stranger, now);
-    }
+    return on_time_wait(connections, stranger, *record, now);
   }
   if (SynEntry* const entry = half_open_.find(stranger.hash, stranger.flow)) {
     return on_half_open(connections, stranger, *entry, now);
@@ -80,10 +77,15 @@ Listener::Action Listener::on_segment(const ConnectionConfig& connections, const
   if (!stranger.listens) {
     return refuse(stranger, now);
   }
-  if (header.has(kAck)) {
-    return header.has(kSyn) ? refuse(stranger, now) : on_stray_ack(connections, stranger, now);
+  if (!header.has(kAck)) {
+    return header.has(kSyn) ? on_syn(connections, stranger, std::nullopt, now) : Action::kDrop;
   }
-  return header.has(kSyn) ? on_syn(connections, stranger, std::nullopt, now) : Action::kDrop;
+  if (!header.has(kSyn)) {
+    if (const std::optional<Action> action = on_cookie(connections, stranger, now)) {
+      return *action;
+    }
+  }
+  return refuse(stranger, now);
 }
 
 Listener::Action Listener::on_time_wait(const ConnectionConfig& connections,
@@ -123,14 +125,16 @@ Listener::Action Listener::on_time_wait(const ConnectionConfig& connections,
   }
   const Seq isn_min = TimeWaitTable::isn_min(record);
   const Action action = on_syn(connections, stranger, isn_min, now);
-  if (action == Action::kAnswer) {
+  if (action == Action::kAnswerPeer) {
     ++counters_.reopened;
     time_wait_.erase(record);
   }
   return action;
 }
 
-// SYN-RECEIVED, of a passive open.
+// SYN-RECEIVED, of a passive open: RFC 9293 3.10.7.4 in its order. Where that asks for an ACK (what
+// is not acceptable; RFC 5961: a RST in the window that is not exact, a SYN with ACK) there is
+// silence: the SYN-ACK says as much, and goes again.
 Listener::Action Listener::on_half_open(const ConnectionConfig& connections,
                                         const Stranger& stranger, SynEntry& entry, Moment now) {
   const TcpHeader& header = stranger.header;
@@ -150,23 +154,27 @@ Listener::Action Listener::on_half_open(const ConnectionConfig& connections,
       return answer_by_cookie(connections, stranger, now);
     }
     write_syn_ack(connections, entry, stranger.path_mss, now);
-    return Action::kAnswer;
+    return Action::kAnswerPeer;
   }
   if (!header.has(kAck)) {
     return Action::kDrop;
   }
-  if (!SynTable::is_acknowledged(entry, header.ack)) {
-    return on_stray_ack(connections, stranger, now);
-  }
-  // The rest is the connection's to look at; but one is only made for what lies in the window.
-  const bool in_window =
-      header.seq >= next && header.seq - next <= static_cast<int32_t>(window_of_syn(connections));
+  const SeqRange window{next, next + window_of_syn(connections)};
   const std::optional<uint32_t> timestamp = timestamp_of(stranger);
-  const bool passes =
+  const bool passes =  // RFC 7323 3.2, and 5.3 R1
       !entry.timestamps || (timestamp && Seq{*timestamp} >= Seq{entry.peer_timestamp});
-  if (!in_window || !passes) {
+  const bool acceptable = window.contains(header.seq) && passes;
+  if (!SynTable::is_acknowledged(entry, header.ack)) {
+    // Perhaps that of a cookie, which another SYN of the flow has got.
+    if (const std::optional<Action> action = on_cookie(connections, stranger, now)) {
+      return *action;
+    }
+    return acceptable ? refuse(stranger, now) : Action::kDrop;
+  }
+  if (!acceptable) {
     return Action::kDrop;
   }
+  // The rest is the connection's to look at.
   if (!stranger.has_room) {
     ++counters_.no_room;  // the peer sends it again
     return Action::kDrop;
@@ -179,12 +187,22 @@ Listener::Action Listener::on_half_open(const ConnectionConfig& connections,
               .peer_timestamp = entry.peer_timestamp,
               .rtt_ns = entry.retransmits != 0 ? Sender::kNoRtt : Sender::kRttUnknown};
   if (entry.timestamps && entry.retransmits == 0) {
-    opening_.rtt_ns =
-        rtt_by_echo(opening_.timestamp_offset, stranger.options.timestamps->echo, now);
+    opening_.rtt_ns = rtt_by_echo(opening_.timestamp_offset, stranger.options.timestamps->echo,
+                                  half_open_.timeout_ns(), now);
   }
-  half_open_.erase(entry);
-  ++counters_.opened;
+  opening_cookie_.reset();
   return Action::kOpen;
+}
+
+void Listener::opened(const Stranger& stranger) {
+  if (SynEntry* const entry = half_open_.find(stranger.hash, stranger.flow)) {
+    half_open_.erase(*entry);
+  }
+  if (opening_cookie_) {
+    cookies_.spend(*opening_cookie_);
+    ++counters_.cookies_taken;
+  }
+  ++counters_.opened;
 }
 
 Listener::Action Listener::on_syn(const ConnectionConfig& connections, const Stranger& stranger,
@@ -201,7 +219,7 @@ Listener::Action Listener::on_syn(const ConnectionConfig& connections, const Str
     if (entry != nullptr) {
       ++counters_.syns;
       write_syn_ack(connections, *entry, stranger.path_mss, now);
-      return Action::kAnswer;
+      return Action::kAnswerPeer;
     }
   }
   // A cookie can't promise to lie above what the last connection used: that SYN comes again.
@@ -234,20 +252,35 @@ Listener::Action Listener::answer_by_cookie(const ConnectionConfig& connections,
   return Action::kAnswer;
 }
 
-// An ACK that no connection knows: perhaps it brings a cookie back.
-Listener::Action Listener::on_stray_ack(const ConnectionConfig& connections,
-                                        const Stranger& stranger, Moment now) {
-  const TcpHeader& header = stranger.header;
+// Those that are none are counted, and an address that brings many is not listened to: else who
+// forges as many as he likes in its name opens a connection sooner or later, with a request in it.
+SynCookies::Check Listener::check_cookie(const Stranger& stranger, Moment now) {
+  if (!cookie_guesses_.may(stranger.flow.remote, now)) {
+    return {};
+  }
   const std::optional<Timestamps>& timestamps = stranger.options.timestamps;
   const SynCookies::Check check =
-      cookies_.check(stranger.flow, header.seq - 1, header.ack - 1,
+      cookies_.check(stranger.flow, stranger.header.seq - 1, stranger.header.ack - 1,
                      timestamps ? std::optional(timestamps->echo) : std::nullopt, now);
-  if (check.verdict == SynCookies::Verdict::kNoneMade) {
-    return refuse(stranger, now);
+  if (check.verdict == SynCookies::Verdict::kForged ||
+      check.verdict == SynCookies::Verdict::kTooOld) {
+    cookie_guesses_.count(stranger.flow.remote, now);
   }
+  return check;
+}
+
+// An ACK that no connection knows: perhaps it brings a cookie back. If not, nothing is said of it.
+std::optional<Listener::Action> Listener::on_cookie(const ConnectionConfig& connections,
+                                                    const Stranger& stranger, Moment now) {
+  const SynCookies::Check check = check_cookie(stranger, now);
   if (check.verdict != SynCookies::Verdict::kGood) {
-    // Perhaps of a handshake by cookie whose last ACK was lost: only what begins where that began
-    // proves it, and comes again. A RST would end what the peer thinks is open.
+    // Spent: what completed the handshake came twice, or late. Its sender may be in TIME-WAIT,
+    // which a RST could end (RFC 1337). Else perhaps of a handshake by cookie whose last ACK was
+    // lost: only what begins where that began proves it, and comes again. A RST would end what the
+    // peer thinks is open.
+    if (check.verdict != SynCookies::Verdict::kSpent && !cookies_.awaits_ack(stranger.flow, now)) {
+      return std::nullopt;
+    }
     ++counters_.cookies_refused;
     return Action::kDrop;
   }
@@ -255,20 +288,17 @@ Listener::Action Listener::on_stray_ack(const ConnectionConfig& connections,
     ++counters_.no_room;
     return Action::kDrop;
   }
+  const TcpHeader& header = stranger.header;
+  const std::optional<uint32_t> timestamp = timestamp_of(stranger);
   opening_ = {.our_isn = header.ack - 1,
               .peer_isn = header.seq - 1,
               .our_window = window_of_syn(connections),
               .options = check.options,
               .timestamp_offset = offsets(stranger.flow).timestamp,
-              .peer_timestamp = timestamps ? timestamps->value : 0};
-  if (SynEntry* const entry = half_open_.find(stranger.hash, stranger.flow)) {
-    half_open_.erase(*entry);
-  }
-  enter_time_wait(
-      stranger.hash, stranger.flow,
-      {.send_next = header.ack, .receive_next = header.seq, .spent_cookie = true}, now);
-  ++counters_.cookies_taken;
-  ++counters_.opened;
+              .peer_timestamp = timestamp.value_or(0)};
+  // The echo that says so is the peer's to choose.
+  opening_.options.ecn &= connections.ecn;
+  opening_cookie_ = check.id;
   return Action::kOpen;
 }
 

@@ -3,8 +3,9 @@
 //
 // A SYN costs a record of a cache line, and where these become few, nothing: then the SYN-ACK is a
 // cookie. A connection is made when the handshake is complete, by whoever calls: kOpen says how it
-// begins, and the segment that completed it is then given to it. What is refused is answered by a
-// RST, in limits; what only can't be served now is dropped, since it comes again.
+// begins, and opened() that it was made; the segment that completed it is then given to it. What is
+// refused is answered by a RST, in limits; what only can't be served now is dropped, since it comes
+// again.
 //
 // Whoever calls looks the flow up among connections first. No packets, no clock; belongs to a core.
 #pragma once
@@ -28,6 +29,7 @@ struct ListenerConfig {
   SynTable::Config half_open;
   TimeWaitTable::Config time_wait;
   RateLimit resets = AddressLimiter::kResets;
+  RateLimit cookie_guesses = AddressLimiter::kCookieGuesses;
 };
 
 // Secrets of the process, each for one purpose. Cores that are to take each other's cookies share
@@ -44,7 +46,8 @@ struct ListenerCounters {
   uint64_t syns = 0;  // taken, with a record
   uint64_t cookies_sent = 0;
   uint64_t cookies_taken = 0;
-  uint64_t cookies_refused = 0;  // ACKs of no connection, while there are cookies, that bring none
+  // ACKs that were dropped: they bring none, but one was made for the flow, or one that is spent.
+  uint64_t cookies_refused = 0;
   uint64_t opened = 0;
   uint64_t no_room = 0;  // dropped: there is no room for another connection
   uint64_t syn_acks_again = 0;
@@ -73,12 +76,16 @@ class Listener {
 
   enum class Action : uint8_t {
     kDrop,
-    kAnswer,  // by answer(): back to the frame's sender
-    kOpen,    // a connection as opening() says; then give it this segment
+    kAnswer,      // by answer(): back to the frame's sender
+    kAnswerPeer,  // likewise, to one who has a record: the answer may have to go again, unasked
+    kOpen,        // a connection as opening() says
   };
   Action on_segment(const ConnectionConfig& connections, const Stranger& stranger, Moment now);
   const SegmentOut& answer() const { return answer_; }
   const PassiveOpening& opening() const { return opening_; }
+  // The connection of kOpen was made: before the next segment, that of kOpen is then given to it.
+  // Without this call nothing has happened, and the segment comes again.
+  void opened(const Stranger& stranger);
 
   // A connection does not know a segment of its flow (Connection::Verdict::kReset): the same RST,
   // within the same limits.
@@ -112,7 +119,9 @@ class Listener {
                       SynEntry& entry, Moment now);
   Action on_syn(const ConnectionConfig& connections, const Stranger& stranger,
                 std::optional<Seq> isn_min, Moment now);
-  Action on_stray_ack(const ConnectionConfig& connections, const Stranger& stranger, Moment now);
+  std::optional<Action> on_cookie(const ConnectionConfig& connections, const Stranger& stranger,
+                                  Moment now);
+  SynCookies::Check check_cookie(const Stranger& stranger, Moment now);
   Action answer_by_cookie(const ConnectionConfig& connections, const Stranger& stranger,
                           Moment now);
   void write_syn_ack(const ConnectionConfig& connections, const SynEntry& entry, uint16_t path_mss,
@@ -123,9 +132,11 @@ class Listener {
   SynCookies cookies_;
   TimeWaitTable time_wait_;
   AddressLimiter resets_;
+  AddressLimiter cookie_guesses_;
   ListenerCounters counters_;
   SegmentOut answer_;
   PassiveOpening opening_;
+  std::optional<uint64_t> opening_cookie_;  // what it spends
 };
 
 template <typename MssOf, typename Send>

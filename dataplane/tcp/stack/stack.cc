@@ -174,14 +174,13 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
   if (!allowed) {
     return;  // not even told that nobody listens
   }
-  const uint64_t records = listener_.counters().syns;
   switch (listener_.on_segment(shared_.config, stranger, now)) {
     case Listener::Action::kDrop:
       return;
+    case Listener::Action::kAnswerPeer:
+      interface_.learn_sender(packet, now);  // the SYN-ACK may have to go again
+      [[fallthrough]];
     case Listener::Action::kAnswer:
-      if (listener_.counters().syns != records) {
-        interface_.learn_sender(packet, now);  // the SYN-ACK may have to go again
-      }
       answer(packet, listener_.answer());
       return;
     case Listener::Action::kOpen:
@@ -191,6 +190,7 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
   if (index == kNoIndex) {
     return;  // it comes again
   }
+  listener_.opened(stranger);
   interface_.learn_sender(packet, now);
   Slot& slot = slots_.at(index);
   slot.hop = interface_.next_hop(packet.flow.remote, now);

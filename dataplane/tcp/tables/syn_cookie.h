@@ -10,7 +10,10 @@
 // each segment of the connection passes that has acknowledged as many bytes as were sent before it,
 // and one that comes behind a RST would open a connection in the middle of the stream. The MSS is
 // one of 8, 3 bits. Of the 2^32 numbers that somebody may guess who saw no cookie of this flow, 16
-// are good (2^-28); and none is unless some cookie was made within two periods.
+// are good (2^-28); and none is unless some cookie was made within two periods. Whoever asks limits
+// how many may be tried (AddressLimiter::kCookieGuesses).
+//
+// A cookie opens one connection (spent_cookies.h).
 //
 // With timestamps the low 6 bits of the SYN-ACK's TSval carry the other options; without them there
 // is no place, and the connection goes without. Belongs to one core; only cores with the same keys
@@ -22,6 +25,7 @@
 #include <optional>
 
 #include "dataplane/tcp/tables/siphash.h"
+#include "dataplane/tcp/tables/spent_cookies.h"
 #include "dataplane/tcp/tables/syn_options.h"
 #include "dataplane/tcp/wire/address.h"
 #include "dataplane/tcp/wire/moment.h"
@@ -42,14 +46,16 @@ class SynCookies {
     kNoneMade,  // none was made for as long as it could be good
     kTooOld,    // its period is neither this nor the last one; or it is none
     kForged,    // it is none of this flow and this ISN of the peer
+    kSpent,     // it was good, and has opened a connection
   };
   struct Check {
     Verdict verdict = Verdict::kForged;
     SynOptions options;  // if it is good
+    uint64_t id = 0;     // likewise, for spend()
   };
 
   // Two keys: what is common to all cookies of a flow must not help with the rest.
-  SynCookies(SipKey flow_key, SipKey period_key) : flow_key_(flow_key), period_key_(period_key) {}
+  SynCookies(SipKey flow_key, SipKey period_key);
 
   // The sequence number of the SYN-ACK. `mss` is the peer's.
   Seq make(const Flow& flow, Seq peer_isn, uint16_t mss, Moment now);
@@ -58,6 +64,16 @@ class SynCookies {
   // that it echoes (TSecr), if it has one.
   Check check(const Flow& flow, Seq peer_isn, Seq cookie, std::optional<uint32_t> echoed,
               Moment now) const;
+  // A connection was opened by the cookie of this Check::id.
+  void spend(uint64_t id) { spent_.add(id); }
+
+  // Whether a cookie was made for this flow (or one that shares its mark, in 4096) so lately that
+  // the ACK of its SYN-ACK may still be lost: for four retransmissions of what begins there, after
+  // 1, 2, 4 and 8 s.
+  bool awaits_ack(const Flow& flow, Moment now) const {
+    return now < awaited_until_[mark_of(flow_hash_of(flow))];
+  }
+  static constexpr int64_t kAckAwaitedNs = 16 * kSecondNs;
 
   // TSval of a SYN-ACK with a cookie: at most 63 ticks before `timestamp`, the true one.
   static uint32_t timestamp_with(uint32_t timestamp, const SynOptions& options);
@@ -68,17 +84,21 @@ class SynCookies {
   static constexpr uint32_t kPeriodsGood = 2;
 
   static uint32_t period_of(Moment now) { return static_cast<uint32_t>(now.ns >> kPeriodShift); }
-  uint32_t flow_part(const Flow& flow) const {
-    return static_cast<uint32_t>(flow_secret(flow_key_, flow));
-  }
-  uint32_t period_part(const Flow& flow, Seq peer_isn, uint32_t period) const {
-    return static_cast<uint32_t>(
-        flow_secret(period_key_, flow, uint64_t{period} << 32 | peer_isn.value));
+  static constexpr unsigned kMarkBits = 12;
+
+  // F is the lower half; the mark stands in the upper one.
+  uint64_t flow_hash_of(const Flow& flow) const { return flow_secret(flow_key_, flow); }
+  static size_t mark_of(uint64_t hash) { return hash >> (64 - kMarkBits); }
+  // H is its low bits. One of all cookies that answer this SYN in this period.
+  uint64_t id_of(const Flow& flow, Seq peer_isn, uint32_t period) const {
+    return flow_secret(period_key_, flow, uint64_t{period} << 32 | peer_isn.value);
   }
 
   const SipKey flow_key_;
   const SipKey period_key_;
   std::optional<Moment> last_made_;
+  SpentCookies spent_;
+  std::array<Moment, size_t{1} << kMarkBits> awaited_until_;
 };
 
 }  // namespace pollux::tcp

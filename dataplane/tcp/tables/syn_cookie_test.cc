@@ -101,6 +101,26 @@ TEST(SynCookieTest, NoSegmentOfLaterIsTakenForTheHandshake) {
   EXPECT_LE(good, 2);  // by chance 0.05
 }
 
+// Once: for as long as it is good, whatever was spent meanwhile at a rate that is foreseen.
+TEST(SynCookieTest, OpensOneConnection) {
+  SynCookies made = cookies();
+  const Seq cookie = made.make(kFlow, kPeerIsn, 1460, kStart);
+  const SynCookies::Check check = made.check(kFlow, kPeerIsn, cookie, {}, kStart);
+  ASSERT_EQ(check.verdict, Verdict::kGood);
+  EXPECT_EQ(made.check(kFlow, kPeerIsn, cookie, {}, kStart).verdict, Verdict::kGood)
+      << "it is spent by the connection, not by the question";
+  made.spend(check.id);
+  for (int64_t at = 0; at < 2 * SynCookies::kPeriodNs; at += kSecondNs) {
+    const Moment now = kStart + at;
+    const Seq isn{static_cast<uint32_t>(at / kSecondNs)};
+    const Seq other = made.make(kFlow, isn, 1460, now);  // cookies are in use
+    ASSERT_EQ(made.check(kFlow, kPeerIsn, cookie, {}, now).verdict, Verdict::kSpent);
+    const SynCookies::Check next = made.check(kFlow, isn, other, {}, now);
+    ASSERT_EQ(next.verdict, Verdict::kGood) << "of another SYN of the flow";
+    made.spend(next.id);
+  }
+}
+
 // RFC 4987 3.6: "the ISNs grow": from period to period.
 TEST(SynCookieTest, Grow) {
   SynCookies made = cookies();
@@ -125,8 +145,26 @@ TEST(SynCookieTest, EightNumbersOfAPeriodAreGood) {
   EXPECT_EQ(good, 8);
 }
 
+// Of one flow, not of all: or any two SYNs would speak for everybody.
+TEST(SynCookieTest, AnAckIsAwaitedOfWhomItWasMadeFor) {
+  SynCookies made = cookies();
+  EXPECT_FALSE(made.awaits_ack(kFlow, kStart));
+  made.make(kFlow, kPeerIsn, 1460, kStart);
+  EXPECT_TRUE(made.awaits_ack(kFlow, kStart));
+  EXPECT_TRUE(made.awaits_ack(kFlow, kStart + SynCookies::kAckAwaitedNs - 1));
+  EXPECT_FALSE(made.awaits_ack(kFlow, kStart + SynCookies::kAckAwaitedNs));
+  int others = 0;
+  Flow other = kFlow;
+  for (uint16_t port = 1; port <= 20'000; ++port) {
+    other.remote_port = port;
+    others += made.awaits_ack(other, kStart);
+  }
+  EXPECT_LE(others, 20);  // 5 share its mark, on average
+}
+
 TEST(SynCookieTest, TimestampsCarryTheOptions) {
   Rng rng(4);
+  SynCookies made = cookies();
   for (int i = 0; i < 10'000; ++i) {
     const SynOptions options{.mss = 1460,
                              .scale = static_cast<uint8_t>(rng.below(16)),
@@ -136,7 +174,6 @@ TEST(SynCookieTest, TimestampsCarryTheOptions) {
     const auto timestamp = static_cast<uint32_t>(i < 100 ? i : rng.next());
     const uint32_t sent = SynCookies::timestamp_with(timestamp, options);
     ASSERT_LT(timestamp - sent, 64U);  // never ahead of the clock, modulo 2^32
-    SynCookies made = cookies();
     const Seq cookie = made.make(kFlow, kPeerIsn, 1460, kStart);
     const SynCookies::Check check = made.check(kFlow, kPeerIsn, cookie, sent, kStart);
     ASSERT_EQ(check.verdict, Verdict::kGood);

@@ -39,7 +39,6 @@ bool TimeWaitTable::insert(uint64_t hash, const Flow& flow, const TimeWaitState&
   record.peer_timestamp = state.peer_timestamp;
   record.window = state.window;
   record.timestamps = state.timestamps;
-  record.spent_cookie = state.spent_cookie;
   wait(index, now);
   return full;
 }

@@ -27,10 +27,6 @@ struct TimeWaitState {
   uint32_t peer_timestamp = 0;  // TS.Recent
   uint16_t window = 0;          // as in the header
   bool timestamps = false;      // they were in use
-  // No TIME-WAIT: the connection was opened by a cookie, and what begins where it began has to open
-  // no other one, should it come late (Listener). The two numbers are those of the handshake's last
-  // ACK.
-  bool spent_cookie = false;
 };
 
 // A segment that came for a flow in TIME-WAIT.
@@ -55,11 +51,10 @@ struct alignas(64) TimeWaitRecord {
   uint16_t window = 0;
   bool timestamps : 1 = false;
   bool acked : 1 = false;
-  bool spent_cookie : 1 = false;
   uint8_t acked_at = 0;  // when, in units of kAckGapNs
 
   TimeWaitState state() const {
-    return {send_next, receive_next, peer_timestamp, window, timestamps, spent_cookie};
+    return {send_next, receive_next, peer_timestamp, window, timestamps};
   }
 };
 static_assert(sizeof(TimeWaitRecord) == 64);
