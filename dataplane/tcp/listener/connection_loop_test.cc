@@ -37,6 +37,7 @@ struct Settings {
   bool both_open = false;  // at once
   bool slow_reader = false;
   bool cookies = false;  // no record is to be had
+  uint32_t no_room = 0;  // of 10, for a connection
   uint32_t bytes[2] = {100'000, 100'000};
   uint32_t bytes_at_once = 20'000;
 };
@@ -66,16 +67,18 @@ class Loop {
                   .remote = IpAddress::v4(0x0a000002U - static_cast<uint32_t>(side)),
                   .local_port = static_cast<uint16_t>(1'000 + side),
                   .remote_port = static_cast<uint16_t>(1'001 - side)};
-      end.listener.emplace(ListenerConfig{.half_open = {.capacity = settings.cookies ? 1U : 64U}},
-                           ListenerKeys{.offsets = {seed, 1},
-                                        .cookie_flow = {seed, 2},
-                                        .cookie_period = {seed, 3},
-                                        .limits = {seed, 4}});
+      ListenerConfig config{.half_open = {.capacity = 64}, .time_wait = {.capacity = 16}};
+      if (settings.cookies) {
+        config.half_open = {.capacity = 1, .timeout_ns = 1'000 * kSecondNs};
+      }
+      end.listener.emplace(config, ListenerKeys{.offsets = {seed, 1},
+                                                .cookie_flow = {seed, 2},
+                                                .cookie_period = {seed, 3},
+                                                .limits = {seed, 4}});
       if (settings.cookies) {
         crowd(end);
       }
       end.isn = Seq{static_cast<uint32_t>(rng_.below(3) == 0 ? -5'000 : 77'000 * (side + 1))};
-      end.offset = static_cast<uint32_t>(rng_.below(2) == 0 ? -3 : 1'000);
       end.to_write = settings.bytes[side];
     }
     open(0);
@@ -93,9 +96,7 @@ class Loop {
         return wrong_;
       }
       if (is_done(0) && is_done(1)) {
-        return ends_[0].got == settings_.bytes[1] && ends_[1].got == settings_.bytes[0]
-                   ? ""
-                   : "they ended, but bytes are missing: " + state();
+        return how_it_ended();
       }
       Moment next = under_way_.empty() ? kNever : under_way_.begin()->first;
       for (const End& end : ends_) {
@@ -117,21 +118,31 @@ class Loop {
   }
 
   const SenderCounters& counters(int side) const { return ends_[side].shared.sender.counters; }
-  Moment now() const { return now_; }
+  // RFC 3168, of segments behind the handshake.
+  struct Ecn {
+    uint32_t marks = 0;    // that arrived, CE
+    uint32_t echoes = 0;   // that went out, ECE
+    uint32_t reduced = 0;  // likewise, CWR
+  };
+  const Ecn& ecn(int side) const { return ends_[side].ecn; }
 
  private:
   struct End {
     ConnectionShared shared = make_shared_state();
     std::optional<Connection> connection;
     Seq isn;
-    uint32_t offset = 0;
     uint32_t to_write = 0;
     uint32_t got = 0;
     bool got_fin = false;
     bool finished = false;
     Moment reads_at = kNever;
-    std::optional<Seq> edge;  // the highest that was offered
+    // What this side has said: the edge of its window, what it acknowledged last.
+    std::optional<Seq> edge;
+    Seq acked{};
+    std::optional<Seq> sent_until;
+    Ecn ecn;
     std::optional<Listener> listener;
+    bool was_closing = false;
     bool ended_late = false;
     Flow flow;
   };
@@ -139,12 +150,24 @@ class Loop {
   Path path() const { return {1'000, settings_.segmented_bytes_max}; }
   void open(int side) {
     End& end = ends_[side];
+    // Timestamps as TIME-WAIT will go on with them, or its ACKs are old ones to the peer.
+    const uint32_t offset = end.listener->offsets(end.flow).timestamp;
     end.connection.emplace(end.shared, path(),
-                           ActiveOpening{.our_isn = end.isn, .timestamp_offset = end.offset}, now_);
+                           ActiveOpening{.our_isn = end.isn, .timestamp_offset = offset}, now_);
   }
   bool is_done(int side) const {
     const End& end = ends_[side];
     return end.connection && (end.connection->is_over() || end.ended_late);
+  }
+  std::string how_it_ended() const {
+    for (const End& end : ends_) {
+      if (!end.ended_late && end.connection->end() != TcpEnd::kClosed) {
+        return "not as it should: " + state();
+      }
+    }
+    return ends_[0].got == settings_.bytes[1] && ends_[1].got == settings_.bytes[0]
+               ? ""
+               : "they ended, but bytes are missing: " + state();
   }
   std::string state() const {
     std::string text;
@@ -187,6 +210,8 @@ class Loop {
     if (verdict == Connection::Verdict::kReset) {
       wrong_ = "a segment was refused: " + state();
     }
+    end.ecn.marks += segment.ce;
+    end.was_closing |= end.connection->state() == TcpState::kClosing;
     check(side, arrived.in_frame);
     for (const HeldBytes& piece : arrived.held) {
       check(side, piece.view());
@@ -231,10 +256,13 @@ class Loop {
                             .options = segment.options,
                             .payload_bytes = static_cast<uint32_t>(segment.payload.size()),
                             .listens = !end.connection,
-                            .has_room = rng_.below(10) != 0,
+                            .has_room = rng_.below(10) >= settings_.no_room,
                             .path_mss = 1'000};
     const auto action = end.listener->on_segment(end.shared.config, stranger, now_);
     if (action == Listener::Action::kOpen) {
+      if (rng_.below(10) < settings_.no_room) {
+        return;  // there is no memory for it, say
+      }
       end.listener->opened(stranger);
       const PassiveOpening& opening = end.listener->opening();
       end.isn = opening.our_isn;
@@ -250,6 +278,7 @@ class Loop {
       if (answer.header.has(kRst)) {
         wrong_ = "a RST for a stranger: " + state();
       }
+      note_said(end, answer.header);
       put(1 - side, {.header = answer.header, .options = answer.options});
     }
   }
@@ -262,6 +291,7 @@ class Loop {
           end.shared.config, now_, 10, [](const Flow&) { return uint16_t{1'000}; },
           [&](const Flow& flow, const SegmentOut& answer) {
             if (flow == end.flow) {
+              note_said(end, answer.header);
               put(1 - side, {.header = answer.header, .options = answer.options});
             }
           });
@@ -294,8 +324,13 @@ class Loop {
     flush(side);
     check_promises(side);
     if (end.connection->is_over() && end.connection->state() == TcpState::kTimeWait) {
-      end.listener->enter_time_wait(flow_hash({}, end.flow), end.flow, end.connection->time_wait(),
-                                    now_);
+      const TimeWaitState over = end.connection->time_wait();
+      // RFC 9293 3.10.7.4, eighth. Out of CLOSING within a turn it is TIME-WAIT that acknowledges
+      // the peer's FIN, when that comes again.
+      if (end.acked != over.receive_next && !end.was_closing) {
+        wrong_ = "it is over, and the peer's end not acknowledged: " + state();
+      }
+      end.listener->enter_time_wait(flow_hash({}, end.flow), end.flow, over, now_);
     }
   }
 
@@ -332,12 +367,15 @@ class Loop {
 
   void emit(int side, const SegmentOut& out) {
     End& end = ends_[side];
-    if (out.header.has(kAck) && !out.header.has(kSyn)) {
-      const Seq edge = end.connection->receiver().nxt() + end.connection->receiver().window_bytes();
-      if (end.edge && edge < *end.edge && !end.got_fin) {
-        wrong_ = "the window's edge moves left";
+    note_said(end, out.header);
+    if (out.ect) {  // RFC 3168 6.1.4, 6.1.5: data that goes for the first time
+      if (!settings_.ecn || out.payload.empty() ||
+          (end.sent_until && out.payload.begin < *end.sent_until)) {
+        wrong_ = "what goes again, or without data, may be marked: " + state();
       }
-      end.edge = edge;
+    }
+    if (out.payload.bytes() > 1) {  // a window's probe goes again as what it is a part of
+      end.sent_until = end.sent_until ? later(*end.sent_until, out.payload.end) : out.payload.end;
     }
     const uint32_t step = out.segment_bytes != 0 ? out.segment_bytes : UINT32_MAX;
     Seq at = out.payload.begin;
@@ -348,12 +386,34 @@ class Loop {
       for (; at != until; at += 1) {
         segment.payload.push_back(byte_at(side, at.value - (end.isn.value + 1)));
       }
+      if (segment.header.seq != out.header.seq) {
+        segment.header.flags &= static_cast<TcpFlags>(~kCwr);  // it is new data's first (RFC 3168)
+      }
       if (at != out.payload.end) {
         segment.header.flags &= static_cast<TcpFlags>(~(kFin | kPsh));
       }
       check_room(side, segment);
       put(1 - side, segment);
     } while (at != out.payload.end);
+  }
+
+  // As the peer reads it: windows are scaled, but a SYN's (RFC 7323 2.2); both offer to.
+  void note_said(End& end, const TcpHeader& header) {
+    if (!header.has(kSyn)) {
+      end.ecn.echoes += header.has(kEce);
+      end.ecn.reduced += header.has(kCwr);
+    }
+    if (!header.has(kAck) || header.has(kRst)) {
+      return;
+    }
+    const Seq edge =
+        header.ack + (uint32_t{header.window} << (header.has(kSyn) ? 0 : settings_.scale));
+    // A SYN that goes again says what it said.
+    if (end.edge && edge < *end.edge && !end.got_fin && !header.has(kSyn)) {
+      wrong_ = "the window's edge moves left: " + state();
+    }
+    end.edge = end.edge ? later(*end.edge, edge) : edge;
+    end.acked = header.ack;
   }
 
   // Not beyond the window that was offered, but for a byte.
@@ -404,6 +464,7 @@ Settings drawn(Rng& rng) {
   settings.both_open = rng.below(8) == 0;
   settings.slow_reader = rng.below(3) == 0;
   settings.cookies = rng.below(3) == 0;
+  settings.no_room = 1;
   settings.bytes[0] = static_cast<uint32_t>(rng.below(60'000));
   settings.bytes[1] = static_cast<uint32_t>(rng.below(2) * rng.below(60'000));
   settings.bytes_at_once = static_cast<uint32_t>(rng.below(2) == 0 ? 300 : 30'000);
@@ -430,6 +491,37 @@ TEST(ConnectionLoopTest, NothingGoesTwiceWhereNothingIsLost) {
     ASSERT_EQ(loop.run(), "");
     EXPECT_EQ(loop.counters(0).retransmissions, 0U);
     EXPECT_EQ(loop.counters(1).retransmissions, 0U);
+  }
+}
+
+// RFC 3168 6.1.2, 6.1.3: a mark comes back as ECE and is answered by less and CWR, not by loss.
+TEST(ConnectionLoopTest, MarksAreHeard) {
+  for (const CongestionAlgorithm algorithm :
+       {CongestionAlgorithm::kNewReno, CongestionAlgorithm::kCubic, CongestionAlgorithm::kDctcp}) {
+    Settings settings;
+    settings.congestion = algorithm;
+    settings.ecn = true;
+    settings.bytes[0] = 1'000'000;
+    settings.bytes[1] = 0;
+    for (const uint32_t marks : {0U, 500U}) {
+      settings.link.marks = marks;
+      Loop loop(1, settings);
+      ASSERT_EQ(loop.run(), "");
+      EXPECT_EQ(loop.counters(0).retransmissions, 0U);
+      const Loop::Ecn& sender = loop.ecn(0);
+      const Loop::Ecn& receiver = loop.ecn(1);
+      EXPECT_EQ(sender.echoes, 0U);
+      if (marks == 0) {
+        EXPECT_EQ(receiver.marks + receiver.echoes + sender.reduced, 0U);
+        continue;
+      }
+      EXPECT_GT(receiver.marks, 10U);
+      // DCTCP's echo is that of the last segment of a burst (connection/README, Deviations).
+      const bool says_all = algorithm != CongestionAlgorithm::kDctcp;
+      EXPECT_GE(receiver.echoes, says_all ? receiver.marks / 4 : 1);
+      EXPECT_GT(sender.reduced, 2U);
+      EXPECT_LE(sender.reduced, receiver.marks);  // once a window
+    }
   }
 }
 
