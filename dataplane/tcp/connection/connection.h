@@ -180,8 +180,8 @@ class Connection {
   const Sender& sender() const { return sender_; }
   const Receiver& receiver() const { return *receiver_; }
   Receiver& receiver() { return *receiver_; }
-  // What came before its turn, in memory of its own; with little of that it is forgotten, and comes
-  // again (RFC 2018 8). Bytes.
+  // The memory that what came before its turn takes; with little of that it is forgotten, and comes
+  // again (RFC 2018 8).
   uint32_t held_bytes() const { return receiver_ ? receiver_->held_bytes() : 0; }
   uint32_t drop_held() { return receiver_ ? receiver_->drop_held() : 0; }
   bool uses_timestamps() const { return timestamps_; }

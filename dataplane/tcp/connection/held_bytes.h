@@ -13,27 +13,25 @@ namespace pollux::tcp {
 
 class HeldBytes {
  public:
-  HeldBytes() = default;
   explicit HeldBytes(Bytes bytes)
       : memory_(new uint8_t[bytes.size()]), size_(static_cast<uint32_t>(bytes.size())) {
     std::copy(bytes.begin(), bytes.end(), memory_.get());
   }
 
-  Bytes view() const { return {memory_.get() + begin_, size()}; }
-  size_t size() const { return size_ - begin_; }
-
-  // As Reassembly wants its pieces.
-  void drop_front(size_t bytes) { begin_ += static_cast<uint32_t>(bytes); }
-  HeldBytes split(size_t bytes) {
-    HeldBytes rest(view().subspan(bytes));
-    size_ = begin_ + static_cast<uint32_t>(bytes);
-    return rest;
+  Bytes view() const { return {memory_.get(), size_}; }
+  size_t size() const { return size_; }
+  // What it takes, all told: what small pieces are charged by, or a peer that sends byte by byte
+  // would fill the memory unseen.
+  size_t memory_bytes() const { return memory_of(size_); }
+  static constexpr size_t memory_of(size_t bytes) {
+    constexpr size_t kStep = 16;  // of malloc, with 8 bytes of its own and 32 at least
+    const size_t allocated = (bytes + 8 + kStep - 1) / kStep * kStep;
+    return sizeof(HeldBytes) + std::max(allocated, 2 * kStep);
   }
 
  private:
   std::unique_ptr<uint8_t[]> memory_;
-  uint32_t begin_ = 0;
-  uint32_t size_ = 0;  // from the memory's begin
+  uint32_t size_ = 0;
 };
 
 }  // namespace pollux::tcp

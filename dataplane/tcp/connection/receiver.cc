@@ -49,7 +49,7 @@ void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, 
   const bool only_fin = bytes == 0 && fin && begin == nxt_;
   if (!had_gap && in_order) {
     if (const std::optional<SeqRange> twice = duplicate_below(nxt_, {begin, begin + bytes})) {
-      dsack_ = twice;
+      dsack_ = *twice;
       payload = payload.subspan(twice->bytes());
     }
     const auto fresh = static_cast<uint32_t>(payload.size());
@@ -57,10 +57,8 @@ void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, 
     nxt_ += fresh;
     unread_ += fresh;
   } else if (bytes != 0) {
-    const ReassemblyOutcome outcome = held_.add(nxt_, begin, HeldBytes(payload), config.reassembly);
-    if (outcome.dsack) {
-      dsack_ = outcome.dsack;
-    }
+    const ReassemblyOutcome outcome = held_.add(nxt_, begin, payload, config.reassembly);
+    dsack_ = outcome.dsack.value_or(dsack_);
     const uint32_t taken =
         held_.take(nxt_, [&arrived](HeldBytes piece) { arrived.held.push_back(std::move(piece)); });
     nxt_ += taken;
@@ -102,7 +100,7 @@ Receiver::Acknowledgement Receiver::acknowledge(const ReceiverConfig& config, ui
 }
 
 uint32_t Receiver::drop_held() {
-  dsack_.reset();
+  dsack_ = {};
   return held_.drop_all();
 }
 

@@ -63,7 +63,7 @@ class Receiver {
                   Arrived& arrived);
   // A segment that had arrived before, all of it: the peer is to know (RFC 2883 4.1.1).
   void note_duplicate(Seq seq, uint32_t bytes) {
-    dsack_ = duplicate_below(nxt_, {seq, seq + bytes});
+    dsack_ = duplicate_below(nxt_, {seq, seq + bytes}).value_or(dsack_);
   }
   // The application is done with so much.
   void read(uint32_t bytes) { unread_ -= bytes; }
@@ -82,19 +82,23 @@ class Receiver {
   };
   // What the next segment says; it goes out now, or nothing of this is true.
   Acknowledgement acknowledge(const ReceiverConfig& config, uint32_t mss);
-  size_t sack_blocks(std::span<SeqRange> out) const { return held_.sack_blocks(out, dsack_); }
-  bool has_sack_blocks() const { return dsack_.has_value() || !held_.empty(); }
+  size_t sack_blocks(std::span<SeqRange> out) const {
+    return held_.sack_blocks(out, dsack_.empty() ? std::nullopt : std::optional(dsack_));
+  }
+  bool has_sack_blocks() const { return !dsack_.empty() || !held_.empty(); }
   // A segment with that went out.
   void on_ack_sent() {
     policy_.on_ack_sent();
-    dsack_.reset();
+    dsack_ = {};
   }
 
   Seq nxt() const { return nxt_; }  // RCV.NXT
   bool fin_received() const { return fin_taken_; }
   uint32_t window_bytes() const { return window_.offered_bytes(nxt_); }
-  uint32_t held_bytes() const { return held_.bytes(); }
-  // Memory is short: what came before its turn is forgotten (RFC 2018 8). Bytes.
+  bool last_was_marked() const { return ce_; }
+  // Of what came before its turn: the memory that it takes.
+  uint32_t held_bytes() const { return held_.memory_bytes(); }
+  // Memory is short: it is forgotten (RFC 2018 8). How much that was.
   uint32_t drop_held();
 
  private:
@@ -110,7 +114,7 @@ class Receiver {
   ReceiveWindow window_;
   AckPolicy policy_;
   Reassembly<HeldBytes> held_;
-  std::optional<SeqRange> dsack_;
+  SeqRange dsack_{};  // empty: none
 };
 
 }  // namespace pollux::tcp

@@ -1,11 +1,10 @@
 // What came before its turn: payload of segments beyond a gap, in pieces that the queue owns, until
 // the gap fills; and the SACK blocks that tell the peer of it (RFC 2018, 2883).
 //
-// A Piece is a movable owner of bytes with size(), drop_front(n) and split(n), which keeps the
-// first n bytes and returns the rest. The NIC's frame is meant to be one: a handle of {frame,
-// offset, length}, whose split() copies the rest to a small frame of its own (it happens only when
-// a peer cuts its retransmissions otherwise), so nothing is copied on the usual way. The limits
-// keep a connection from holding the receive pool: a queue at its limit refuses what comes.
+// A Piece owns a copy of bytes: Piece(Bytes), movable, size(), memory_bytes() and, of one that is
+// not made yet, memory_of(bytes). Only what is new is copied, each piece to memory of its own, so
+// that no byte keeps more alive than it is charged for. The limits count what a piece costs and not
+// what it brings: 512 single bytes cost 53 KB. A queue at a limit refuses what comes.
 //
 // Of bytes that came twice the first ones stay. An idle connection holds a pointer.
 #pragma once
@@ -19,13 +18,18 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/seq.h"
 
 namespace pollux::tcp {
 
 struct ReassemblyLimits {
-  uint32_t bytes_max = 1U << 20;
+  uint32_t memory_bytes_max = 1U << 20;
   uint32_t segments_max = 512;
+  // So many pieces may stand alone, with gaps between them; at least 1. That also bounds what one
+  // segment over all of them costs. A window of 256 KiB whose every second segment of 1460 bytes
+  // was lost has 90.
+  uint32_t ranges_max = 128;
 };
 
 struct ReassemblyOutcome {
@@ -39,7 +43,7 @@ class Reassembly {
  public:
   // A segment that is not in order, or any as long as the queue is not empty: what is in order
   // leaves with take(), and no limit refuses it. Requires that it lies in the receive window.
-  ReassemblyOutcome add(Seq rcv_nxt, Seq begin, Piece piece, const ReassemblyLimits& limits);
+  ReassemblyOutcome add(Seq rcv_nxt, Seq begin, Bytes bytes, const ReassemblyLimits& limits);
 
   // Gives what follows `rcv_nxt` without a gap to sink(Piece), in order; how many bytes.
   template <typename Sink>
@@ -51,12 +55,18 @@ class Reassembly {
   size_t sack_blocks(std::span<SeqRange> out, const std::optional<SeqRange>& dsack) const;
 
   // Memory is short: all goes, and no block tells of it any more (RFC 2018 8 allows it; the peer
-  // learns by its timer). Bytes dropped.
+  // learns by its timer). How much memory that was.
   uint32_t drop_all();
 
   bool empty() const { return state_ == nullptr; }
-  uint32_t bytes() const { return state_ ? state_->bytes : 0; }
+  // All that the pieces take, and their places here.
+  uint32_t memory_bytes() const { return state_ ? state_->memory_bytes : 0; }
   size_t segments() const { return state_ ? state_->items.size() : 0; }
+  // What a piece costs beside its own memory: an item, and at worst a range, in vectors that are
+  // half full.
+  static constexpr size_t place_bytes() {
+    return 2 * (sizeof(Item) + sizeof(Range)) - sizeof(Piece);
+  }
 
  private:
   struct Item {
@@ -71,10 +81,23 @@ class Reassembly {
   struct State {
     std::vector<Item> items;    // by rising begin, without overlap
     std::vector<Range> ranges;  // what they cover, by rising begin; none touch
-    uint32_t bytes = 0;
+    uint32_t memory_bytes = 0;
     uint32_t stamp = 0;
   };
 
+  static uint32_t cost_of(size_t piece_bytes) {
+    return static_cast<uint32_t>(piece_bytes + place_bytes());
+  }
+  // The first range that ends at `begin` or behind it.
+  auto first_range_to(Seq begin) {
+    std::vector<Range>& ranges = state_->ranges;
+    return std::partition_point(ranges.begin(), ranges.end(),
+                                [begin](const Range& old) { return old.range.end < begin; });
+  }
+  bool touches(SeqRange range) {
+    const auto nearest = first_range_to(range.begin);
+    return nearest != state_->ranges.end() && nearest->range.begin <= range.end;
+  }
   void cover(SeqRange range);
 
   std::unique_ptr<State> state_;
@@ -90,23 +113,27 @@ constexpr std::optional<SeqRange> duplicate_below(Seq rcv_nxt, SeqRange segment)
 }
 
 template <typename Piece>
-ReassemblyOutcome Reassembly<Piece>::add(Seq rcv_nxt, Seq begin, Piece piece,
+ReassemblyOutcome Reassembly<Piece>::add(Seq rcv_nxt, Seq begin, Bytes bytes,
                                          const ReassemblyLimits& limits) {
   ReassemblyOutcome outcome;
-  outcome.dsack = duplicate_below(
-      rcv_nxt, {begin, begin + static_cast<uint32_t>(piece.size())});
+  const Seq end = begin + static_cast<uint32_t>(bytes.size());
+  outcome.dsack = duplicate_below(rcv_nxt, {begin, end});
   if (outcome.dsack) {
-    piece.drop_front(outcome.dsack->bytes());
+    bytes = bytes.subspan(outcome.dsack->bytes());
     begin = outcome.dsack->end;
   }
-  if (piece.size() == 0) {
+  if (bytes.empty()) {
     return outcome;
   }
   if (state_ == nullptr) {
     state_ = std::make_unique<State>();
   }
   std::vector<Item>& items = state_->items;
-  const Seq end = begin + static_cast<uint32_t>(piece.size());
+  const bool in_order = begin == rcv_nxt;
+  if (!in_order && state_->ranges.size() >= limits.ranges_max && !touches({begin, end})) {
+    outcome.full = true;
+    return outcome;
+  }
   Seq cursor = begin;
   // Most come behind all others, so that is looked at first.
   size_t index = items.size();
@@ -116,7 +143,6 @@ ReassemblyOutcome Reassembly<Piece>::add(Seq rcv_nxt, Seq begin, Piece piece,
                              [begin](const Item& item) { return item.end() <= begin; }) -
         items.begin());
   }
-  const bool in_order = begin == rcv_nxt;
   while (cursor < end) {
     if (index < items.size() && items[index].begin <= cursor) {
       const Seq known = earlier(end, items[index].end());
@@ -125,26 +151,24 @@ ReassemblyOutcome Reassembly<Piece>::add(Seq rcv_nxt, Seq begin, Piece piece,
       } else if (outcome.dsack->end == cursor) {
         outcome.dsack->end = known;
       }
-      piece.drop_front(static_cast<size_t>(known - cursor));
       cursor = known;
       ++index;
       continue;
     }
     const Seq gap_end = index < items.size() ? earlier(end, items[index].begin) : end;
-    const auto fresh = static_cast<uint32_t>(gap_end - cursor);
-    if (!in_order && (items.size() >= limits.segments_max ||
-                      fresh > limits.bytes_max - std::min(limits.bytes_max, state_->bytes))) {
+    const SeqRange fresh{cursor, gap_end};
+    const uint32_t cost = cost_of(Piece::memory_of(fresh.bytes()));
+    if (!in_order &&
+        (items.size() >= limits.segments_max ||
+         cost > limits.memory_bytes_max - std::min(limits.memory_bytes_max, memory_bytes()))) {
       outcome.full = true;
       break;
     }
-    Piece rest{};
-    if (fresh < piece.size()) {
-      rest = piece.split(fresh);
-    }
-    items.insert(items.begin() + static_cast<ptrdiff_t>(index), Item{cursor, std::move(piece)});
-    piece = std::move(rest);
-    state_->bytes += fresh;
-    outcome.queued_bytes += fresh;
+    const auto offset = static_cast<size_t>(cursor - begin);
+    items.insert(items.begin() + static_cast<ptrdiff_t>(index),
+                 Item{cursor, Piece(bytes.subspan(offset, fresh.bytes()))});
+    state_->memory_bytes += cost;
+    outcome.queued_bytes += fresh.bytes();
     cursor = gap_end;
     ++index;
   }
@@ -160,8 +184,7 @@ ReassemblyOutcome Reassembly<Piece>::add(Seq rcv_nxt, Seq begin, Piece piece,
 template <typename Piece>
 void Reassembly<Piece>::cover(SeqRange range) {
   std::vector<Range>& ranges = state_->ranges;
-  const auto first = std::partition_point(
-      ranges.begin(), ranges.end(), [&](const Range& old) { return old.range.end < range.begin; });
+  const auto first = first_range_to(range.begin);
   auto last = first;
   for (; last != ranges.end() && last->range.begin <= range.end; ++last) {
     range = {earlier(range.begin, last->range.begin), later(range.end, last->range.end)};
@@ -185,11 +208,11 @@ uint32_t Reassembly<Piece>::take(Seq rcv_nxt, Sink&& sink) {
   state_->ranges.erase(state_->ranges.begin());
   std::vector<Item>& items = state_->items;
   size_t count = 0;
-  while (count < items.size() && items[count].begin < ready.end) {
-    sink(std::move(items[count++].piece));
+  for (; count < items.size() && items[count].begin < ready.end; ++count) {
+    state_->memory_bytes -= cost_of(items[count].piece.memory_bytes());
+    sink(std::move(items[count].piece));
   }
   items.erase(items.begin(), items.begin() + static_cast<ptrdiff_t>(count));
-  state_->bytes -= ready.bytes();
   if (items.empty()) {
     state_.reset();
   }
@@ -232,7 +255,7 @@ size_t Reassembly<Piece>::sack_blocks(std::span<SeqRange> out,
 
 template <typename Piece>
 uint32_t Reassembly<Piece>::drop_all() {
-  const uint32_t dropped = bytes();
+  const uint32_t dropped = memory_bytes();
   state_.reset();
   return dropped;
 }

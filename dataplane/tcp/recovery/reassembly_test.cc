@@ -15,22 +15,26 @@
 namespace pollux::tcp {
 namespace {
 
-// Bytes in a string; cannot be copied, as a frame cannot.
+// Bytes in a string; cannot be copied.
 struct Piece {
   std::string text;
 
-  Piece() = default;
-  explicit Piece(std::string bytes) : text(std::move(bytes)) {}
+  explicit Piece(Bytes bytes) : text(bytes.begin(), bytes.end()) {}
   Piece(Piece&&) = default;
   Piece& operator=(Piece&&) = default;
   size_t size() const { return text.size(); }
-  void drop_front(size_t n) { text.erase(0, n); }
-  Piece split(size_t n) {
-    Piece rest(text.substr(n));
-    text.resize(n);
-    return rest;
-  }
+  size_t memory_bytes() const { return text.size(); }
+  static size_t memory_of(size_t bytes) { return bytes; }
 };
+
+Bytes bytes_of(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// What pieces of so many bytes in all cost.
+uint32_t cost(uint32_t pieces, uint32_t bytes) {
+  return bytes + pieces * static_cast<uint32_t>(Reassembly<Piece>::place_bytes());
+}
 
 constexpr ReassemblyLimits kLimits{};
 constexpr Seq kStarts[] = {{0}, {0xfffffffa}, {0x7ffffffa}};
@@ -40,8 +44,8 @@ struct Receiver {
   Reassembly<Piece> queue;
 
   SeqRange range(uint32_t from, uint32_t to) const { return {nxt + from, nxt + to}; }
-  ReassemblyOutcome add(uint32_t at, std::string text) {
-    return queue.add(nxt, nxt + at, Piece(std::move(text)), kLimits);
+  ReassemblyOutcome add(uint32_t at, const std::string& text) {
+    return queue.add(nxt, nxt + at, bytes_of(text), kLimits);
   }
   std::vector<SeqRange> blocks(size_t most = 4, std::optional<SeqRange> dsack = {}) const {
     std::vector<SeqRange> out(most);
@@ -66,7 +70,7 @@ TEST(ReassemblyTest, TheGapFillsAndAllComesInOrder) {
     EXPECT_EQ(receiver.take(start), "");
     EXPECT_EQ(receiver.take(start + 4), "efghij");
     EXPECT_TRUE(receiver.queue.empty());
-    EXPECT_EQ(receiver.queue.bytes(), 0U);
+    EXPECT_EQ(receiver.queue.memory_bytes(), 0U);
   }
 }
 
@@ -86,34 +90,62 @@ TEST(ReassemblyTest, OfWhatCameTwiceTheFirstStays) {
 
 TEST(ReassemblyTest, InOrderDataPassesThroughWithoutLimit) {
   Receiver receiver{Seq{0xfffffffe}, {}};
-  const ReassemblyLimits tight{.bytes_max = 4, .segments_max = 1};
-  EXPECT_FALSE(receiver.queue.add(receiver.nxt, receiver.nxt + 3, Piece("defg"), tight).full);
-  EXPECT_TRUE(receiver.queue.add(receiver.nxt, receiver.nxt + 9, Piece("j"), tight).full);
-  const auto outcome = receiver.queue.add(receiver.nxt, receiver.nxt, Piece("ABCDEFGHI"), tight);
+  const ReassemblyLimits tight{.memory_bytes_max = cost(1, 4), .segments_max = 1, .ranges_max = 1};
+  const auto add = [&](uint32_t at, const std::string& text) {
+    return receiver.queue.add(receiver.nxt, receiver.nxt + at, bytes_of(text), tight);
+  };
+  EXPECT_FALSE(add(3, "defg").full);
+  EXPECT_TRUE(add(9, "j").full);
+  const auto outcome = add(0, "ABCDEFGHI");
   EXPECT_FALSE(outcome.full);
   EXPECT_EQ(outcome.queued_bytes, 5U);
   EXPECT_EQ(receiver.take(receiver.nxt), "ABCdefgHI");
 }
 
-TEST(ReassemblyTest, LimitsOfBytesAndSegmentsRefuseTheNew) {
+TEST(ReassemblyTest, LimitsOfMemoryAndSegmentsRefuseTheNew) {
   Receiver receiver{Seq{0}, {}};
-  const auto add = [&](uint32_t at, std::string text, ReassemblyLimits limits) {
-    return receiver.queue.add(Seq{0}, Seq{at}, Piece(std::move(text)), limits);
+  const auto add = [&](uint32_t at, const std::string& text, ReassemblyLimits limits) {
+    return receiver.queue.add(Seq{0}, Seq{at}, bytes_of(text), limits);
   };
-  EXPECT_FALSE(add(10, "abcd", {.bytes_max = 6, .segments_max = 9}).full);
-  EXPECT_TRUE(add(20, "abc", {.bytes_max = 6, .segments_max = 9}).full);
-  EXPECT_TRUE(add(20, "ab", {.bytes_max = 6, .segments_max = 1}).full);
-  EXPECT_EQ(receiver.queue.bytes(), 4U);
+  const uint32_t six = cost(2, 6);  // in two pieces
+  EXPECT_FALSE(add(10, "abcd", {.memory_bytes_max = six, .segments_max = 9}).full);
+  EXPECT_TRUE(add(20, "abc", {.memory_bytes_max = six, .segments_max = 9}).full);
+  EXPECT_TRUE(add(20, "ab", {.memory_bytes_max = six, .segments_max = 1}).full);
+  EXPECT_EQ(receiver.queue.memory_bytes(), cost(1, 4));
   EXPECT_EQ(receiver.blocks(), (std::vector{SeqRange{Seq{10}, Seq{14}}}));
   // A part that fits stays.
-  const auto outcome = add(8, "ABCDEFGH", {.bytes_max = 6, .segments_max = 9});
+  const auto outcome = add(8, "ABCDEFGH", {.memory_bytes_max = six, .segments_max = 9});
   EXPECT_TRUE(outcome.full);
   EXPECT_EQ(outcome.queued_bytes, 2U);
   EXPECT_EQ(receiver.blocks(), (std::vector{SeqRange{Seq{8}, Seq{14}}}));
   // Nothing at all into an empty queue: it stays without memory.
   Receiver empty{Seq{0}, {}};
-  EXPECT_TRUE(empty.queue.add(Seq{0}, Seq{5}, Piece("x"), {.bytes_max = 0}).full);
+  EXPECT_TRUE(empty.queue.add(Seq{0}, Seq{5}, bytes_of("x"), {.memory_bytes_max = 0}).full);
   EXPECT_TRUE(empty.queue.empty());
+}
+
+// A byte here and there costs a hundred times its size, and one segment over all the gaps between
+// them as much work as there are gaps.
+TEST(ReassemblyTest, FewPiecesMayStandAlone) {
+  Receiver receiver{Seq{0xffffff00}, {}};
+  const std::string all(2 * kLimits.ranges_max + 2, 'x');
+  for (uint32_t i = 0; i < kLimits.ranges_max; ++i) {
+    EXPECT_FALSE(receiver.add(1 + 2 * i, "a").full) << i;
+  }
+  EXPECT_EQ(receiver.queue.memory_bytes(), cost(kLimits.ranges_max, kLimits.ranges_max));
+  EXPECT_TRUE(receiver.add(1 + 2 * kLimits.ranges_max, "a").full);
+  EXPECT_EQ(receiver.queue.segments(), kLimits.ranges_max);
+  EXPECT_FALSE(receiver.add(2 * kLimits.ranges_max, "a").full) << "it stands beside another";
+  EXPECT_FALSE(receiver.add(0, all).full);
+  EXPECT_EQ(receiver.take(receiver.nxt).size(), all.size());
+  EXPECT_EQ(receiver.queue.memory_bytes(), 0U);
+}
+
+TEST(ReassemblyTest, OnlyWhatIsNewIsKept) {
+  Receiver receiver{Seq{0}, {}};
+  receiver.add(10, std::string(1'000, 'a'));
+  receiver.add(11, std::string(1'000, 'b'));
+  EXPECT_EQ(receiver.queue.memory_bytes(), cost(2, 1'001));
 }
 
 TEST(ReassemblyTest, Rfc2018_4_NewestBlockFirst) {
@@ -151,7 +183,7 @@ TEST(ReassemblyTest, Rfc2883_4_DuplicatesFirst) {
   EXPECT_EQ(duplicate_below(Seq{2}, {Seq{0xfffffffe}, Seq{3}}),
             (SeqRange{Seq{0xfffffffe}, Seq{2}}));
   EXPECT_FALSE(duplicate_below(Seq{2}, {Seq{2}, Seq{3}}).has_value());
-  outcome = receiver.queue.add(receiver.nxt, receiver.nxt - 2, Piece("!!ABC"), kLimits);
+  outcome = receiver.queue.add(receiver.nxt, receiver.nxt - 2, bytes_of("!!ABC"), kLimits);
   EXPECT_EQ(outcome.dsack, (SeqRange{receiver.nxt - 2, receiver.nxt}));
   EXPECT_EQ(receiver.take(receiver.nxt), "ABC");
 }
@@ -160,7 +192,7 @@ TEST(ReassemblyTest, Rfc2018_8_DropAllForgetsTheBlocks) {
   Receiver receiver{Seq{1}, {}};
   receiver.add(10, "abcdef");
   receiver.add(30, "xy");
-  EXPECT_EQ(receiver.queue.drop_all(), 8U);
+  EXPECT_EQ(receiver.queue.drop_all(), cost(2, 8));
   EXPECT_TRUE(receiver.blocks().empty());
   EXPECT_TRUE(receiver.queue.empty());
   EXPECT_EQ(receiver.add(10, "abcdef").queued_bytes, 6U);
@@ -209,7 +241,7 @@ void run_oracle(uint64_t seed, Seq start) {
     }
     const ReassemblyOutcome outcome =
         queue.add(start + static_cast<uint32_t>(next), start + static_cast<uint32_t>(begin),
-                  Piece(text), kLimits);
+                  bytes_of(text), kLimits);
     std::optional<SeqRange> duplicate;
     uint32_t queued = 0;
     for (uint64_t i = begin; i < begin + text.size(); ++i) {
@@ -243,10 +275,12 @@ void run_oracle(uint64_t seed, Seq start) {
       ASSERT_EQ(count, expected.size());
       next = end;
     } else if (rng.below(30) == 0) {
-      ASSERT_EQ(queue.drop_all(), slow.bytes.size());
+      const auto pieces = static_cast<uint32_t>(queue.segments());
+      ASSERT_EQ(queue.drop_all(), cost(pieces, static_cast<uint32_t>(slow.bytes.size())));
       slow.bytes.clear();
     }
-    ASSERT_EQ(queue.bytes(), slow.bytes.size());
+    ASSERT_EQ(queue.memory_bytes(), cost(static_cast<uint32_t>(queue.segments()),
+                                         static_cast<uint32_t>(slow.bytes.size())));
     ASSERT_EQ(queue.empty(), slow.bytes.empty());
     SeqRange out[4];
     const size_t count = queue.sack_blocks(out, std::nullopt);

@@ -37,14 +37,11 @@ struct LinkConfig {
 };
 
 struct Piece {
+  explicit Piece(Bytes bytes) : text(bytes.begin(), bytes.end()) {}
   std::string text;
   size_t size() const { return text.size(); }
-  void drop_front(size_t n) { text.erase(0, n); }
-  Piece split(size_t n) {
-    Piece rest{text.substr(n)};
-    text.resize(n);
-    return rest;
-  }
+  size_t memory_bytes() const { return text.size(); }
+  static size_t memory_of(size_t bytes) { return bytes; }
 };
 
 struct DataPacket {
@@ -57,7 +54,7 @@ struct AckPacket {
   Moment echo;
 };
 
-char byte_at(Seq seq) { return static_cast<char>(seq.value * 2654435761U >> 24); }
+uint8_t byte_at(Seq seq) { return static_cast<uint8_t>(seq.value * 2654435761U >> 24); }
 
 class Receiver {
  public:
@@ -71,14 +68,14 @@ class Receiver {
     if (packet.range.begin <= nxt_) {
       stamp_ = packet.stamp;  // RFC 7323 4.3
     }
-    Piece piece;
+    std::vector<uint8_t> payload;
     for (Seq seq = packet.range.begin; seq < packet.range.end; seq += 1) {
-      piece.text += byte_at(seq);
+      payload.push_back(byte_at(seq));
     }
-    dsack_ = queue_.add(nxt_, packet.range.begin, std::move(piece), {}).dsack;
+    dsack_ = queue_.add(nxt_, packet.range.begin, payload, {}).dsack;
     queue_.take(nxt_, [&](Piece taken) {
       for (const char c : taken.text) {
-        EXPECT_EQ(c, byte_at(nxt_));
+        EXPECT_EQ(static_cast<uint8_t>(c), byte_at(nxt_));
         nxt_ += 1;
       }
     });
