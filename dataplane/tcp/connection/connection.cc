@@ -519,7 +519,7 @@ SegmentOut Connection::data_segment(ConnectionShared& shared, const Sender::Next
   if (next.push && bytes != 0) {
     out.header.flags |= kPsh;
   }
-  if (next.cwr) {
+  if (next.cwr && ecn_) {
     out.header.flags |= kCwr;
   }
   out.segment_bytes = bytes > payload_mss() ? payload_mss() : 0;

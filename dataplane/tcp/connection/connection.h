@@ -187,8 +187,6 @@ class Connection {
   bool uses_timestamps() const { return timestamps_; }
   bool uses_sack() const { return sack_; }
   bool uses_ecn() const { return ecn_; }
-  // Frees what an idle connection needs no more.
-  void rest() { sender_.rest(); }
 
  private:
   uint16_t payload_mss() const;

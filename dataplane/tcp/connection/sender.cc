@@ -9,9 +9,12 @@ namespace pollux::tcp {
 
 namespace {
 
-// 128 KiB of state where one connection has that much outstanding: 6 MB in segments of 1460.
+// 96 KiB of state where one connection has that much outstanding: 6 MB in segments of 1460.
 constexpr uint16_t kSegmentsMax = 4096;
 constexpr uint8_t kFrtoSegments = 2;  // RFC 5682 2.1, step 2b
+// While the window is shut, at least as often in the time that silence is borne: one packet that is
+// lost must not end a connection.
+constexpr int64_t kQuestionsMin = 4;
 
 }  // namespace
 
@@ -20,6 +23,7 @@ Sender::Sender(const SenderShared& shared, Seq first, bool syn, uint16_t mss, bo
       nxt_(first),
       end_(syn ? first + 1 : first),
       edge_(first),
+      undone_until_(first),
       cwr_end_(first),
       mss_(mss),
       sack_(sack),
@@ -71,11 +75,9 @@ void Sender::resend_all() {
   }
 }
 
-void Sender::rest() {
-  if (queue_.empty()) {
-    queue_.release();
-    episode_.reset();
-  }
+void Sender::write(uint32_t bytes) {
+  POLLUX_ASSERT(bytes <= kUnacknowledgedMax - static_cast<uint32_t>(end_ - una_));
+  end_ += bytes;
 }
 
 Sender::Episode& Sender::episode() {
@@ -89,31 +91,40 @@ Sender::Episode& Sender::episode() {
 
 // The byte beyond the window was taken: from now on it is one that was sent.
 bool Sender::takes_window_probe(Seq ack) {
-  if (window_probes_ == 0 || ack != nxt_ + 1 || end_ <= nxt_ || fin_sent_) {
+  if (!probe_out_ || ack != nxt_ + 1) {
     return false;
   }
   const SeqRange range{nxt_, nxt_ + 1};
   const bool remembered = queue_.sent(range, 0, probed_);
   POLLUX_ASSERT(remembered);  // nothing else is outstanding
-  if (window_probes_ > 1) {
+  if (window_probes_ != 1) {
     queue_.retransmitted(range, probed_);  // which of them arrived is not known
   }
   nxt_ = range.end;
   window_probes_ = 0;
+  probe_out_ = false;
   return true;
 }
 
 // RFC 9293 3.10.7.4: not by a segment that is older than the one which told the last.
-void Sender::note_window(const AckInput& input) {
+void Sender::note_window(SenderShared& shared, const AckInput& input, Moment now) {
   if (input.ack < una_ || input.seq < wl1_ || (input.seq == wl1_ && input.ack < wl2_)) {
     return;
   }
+  const bool was_shut_out = is_shut_out();
   set_window(input.seq, input.ack, input.window_bytes);
   if (window_bytes() != 0) {
     window_probes_ = 0;
     if (owed_ == Owed::kWindowProbe) {
       owed_ = Owed::kNothing;
     }
+  }
+  // What went out beyond the window was in vain so far, and its timer has backed off meanwhile.
+  if (was_shut_out && !is_shut_out() && timeouts_ != 0) {
+    asked_since_ = kNever;
+    queue_.mark_first_lost();
+    owed_ = Owed::kFirstLost;
+    restart(shared, now);
   }
 }
 
@@ -125,8 +136,11 @@ void Sender::on_syn_acked(SenderShared& shared, const AckInput& input, Moment no
     }
   });
   una_ = later(una_, input.ack);
+  // Without a timeout it went again because both have opened at once: nothing was lost.
+  const bool was_lost = outcome.rtt_ns < 0 && timeouts_ != 0;
+  set_handshake_rtt(outcome.rtt_ns < 0 && !was_lost ? kRttUnknown : outcome.rtt_ns, now);
   timeouts_ = 0;
-  set_handshake_rtt(outcome.rtt_ns, now);
+  asked_since_ = kNever;
   if (outcome.rtt_ns < 0 && again_rtt_ns >= 0) {
     rtt_.sample_by_timestamps(again_rtt_ns);
   }
@@ -138,8 +152,7 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   if (input.ack > nxt_ && !takes_window_probe(input.ack)) {
     return AckVerdict::kUnsent;
   }
-  const int32_t behind = una_ - input.ack;
-  if (behind > 0 && static_cast<uint32_t>(behind) > window_max_) {  // RFC 5961 5.2
+  if (!is_recent(input.ack)) {  // RFC 5961 5.2
     return AckVerdict::kOld;
   }
   if (!is_open_) {
@@ -147,37 +160,27 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
     return AckVerdict::kOk;
   }
   const Seq edge_before = edge_;
-  note_window(input);
+  note_window(shared, input, now);
   if (queue_.empty()) {
+    on_late_ack(shared, input, edge_ == edge_before, now);
     return AckVerdict::kOk;
   }
   const bool lone = queue_.size() == 1;
   const bool was_open = phase_ == Phase::kOpen;
   const bool limited_elsewhere = end_ == nxt_ || edge_before <= nxt_;
+  undone_until_ = later(undone_until_, una_);
+  cwr_end_ = later(cwr_end_, una_);
+  // RFC 3168 6.1.2: once a window of data. Of all that was outstanding, since mostly the ACK that
+  // brings a mark acknowledges the last of it.
+  const bool reacts = input.ece && una_ == cwr_end_;
+  const uint32_t flight_bytes = queue_.outstanding_bytes();
   int64_t again_rtt_ns = kNoRtt;
-  const auto delivered = [&](const Segment& segment) {
-    // Beyond a gap the peer echoes what came before the gap (RFC 7323 4.3).
-    const Moment spoken_of = segment.end() <= input.ack ? input.ts_echo : kNever;
-    rack_.on_delivered(segment, now, spoken_of, rtt_.min_rtt_ns());
-    // Of one that was sent again, where the echo says that it speaks of the last time. What it
-    // echoes else may be of long ago: the ACKs of all times before may have been lost.
-    if (segment.is(Segment::kRetransmitted) && spoken_of != kNever && segment.sent <= spoken_of) {
-      again_rtt_ns = now - segment.sent;
-    }
-  };
-  AckOutcome outcome =
-      queue_.on_ack(input.ack, sack_ ? input.sacks : std::span<const SeqRange>{}, now, delivered);
+  AckOutcome outcome = ask_queue(input, now, again_rtt_ns);
   POLLUX_ASSERT(!outcome.invalid);
   una_ = later(una_, input.ack);
   if (outcome.una_advanced) {
     timeouts_ = 0;
-  }
-  if (outcome.reneged) {
-    ++shared.counters.reneged;
-    queue_.forget_sacks();
-    if (phase_ == Phase::kOpen) {
-      begin_recovery();
-    }
+    asked_since_ = kNever;
   }
   measure(outcome, lone, again_rtt_ns, now);
   judge_past(shared, outcome, input, edge_ == edge_before);
@@ -201,12 +204,50 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
     set_window_of_recovery(episode_->prr.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
                                                 outcome.una_advanced && lost == 0, mss_));
   }
-  react_to_marks(input);
+  if (reacts && phase_ == Phase::kOpen) {
+    congestion_.on_ecn(flight_bytes);
+    note_reduction();
+  }
   if (outcome.una_advanced) {
     restart(shared, now);
   }
   schedule_probe(shared, now);
+  if (phase_ == Phase::kOpen && una_ - recover_ > static_cast<int32_t>(window_max_)) {
+    episode_.reset();
+  }
   return AckVerdict::kOk;
+}
+
+// All is acknowledged. What may still come is word that a probe, or what went again last, was a
+// duplicate.
+void Sender::on_late_ack(SenderShared& shared, const AckInput& input, bool window_same,
+                         Moment now) {
+  if (!sack_ || (!probe_.probing() && input.sacks.empty())) {
+    return;
+  }
+  int64_t again_rtt_ns = kNoRtt;
+  AckOutcome outcome = ask_queue(input, now, again_rtt_ns);
+  judge_past(shared, outcome, input, window_same);
+  rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
+}
+
+AckOutcome Sender::ask_queue(const AckInput& input, Moment now, int64_t& again_rtt_ns) {
+  const auto delivered = [&](const Segment& segment) {
+    // Beyond a gap the peer echoes what came before the gap (RFC 7323 4.3).
+    const Moment spoken_of = segment.end() <= input.ack ? input.ts_echo : kNever;
+    rack_.on_delivered(segment, now, spoken_of, rtt_.min_rtt_ns());
+    // Of one that was sent again, where the echo says that it speaks of the last time. What it
+    // echoes else may be of long ago: the ACKs of all times before may have been lost.
+    if (segment.is(Segment::kRetransmitted) && spoken_of != kNever && segment.sent <= spoken_of) {
+      again_rtt_ns = now - segment.sent;
+    }
+  };
+  AckOutcome outcome =
+      queue_.on_ack(input.ack, sack_ ? input.sacks : std::span<const SeqRange>{}, now, delivered);
+  if (outcome.dsack && !is_recent(outcome.dsack->begin)) {
+    outcome.dsack.reset();  // made up: it would widen RACK's patience
+  }
+  return outcome;
 }
 
 void Sender::measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now) {
@@ -265,6 +306,7 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
   if (verdict == TailLossProbe::Verdict::kLossRepaired && phase_ == Phase::kOpen) {
     ++shared.counters.repaired;
     congestion_.on_loss(queue_.outstanding_bytes());
+    note_reduction();
   }
 }
 
@@ -281,6 +323,17 @@ void Sender::undo() {
   }
   episode_->undo.end();
   episode_->frto.end();
+  undone_until_ = nxt_;
+}
+
+// An undo goes through all that is outstanding, and what it answers to the peer alone controls. So
+// there is one for what was outstanding at a time; a second reduction stands.
+void Sender::begin_undo() {
+  if (una_ >= undone_until_) {
+    episode().undo.begin(una_, nxt_);
+  } else {
+    episode().undo.end();
+  }
 }
 
 // What RACK says now. Begins fast recovery if it is the first loss.
@@ -299,10 +352,10 @@ void Sender::begin_recovery() {
   recover_ = nxt_;
   after_rto_ = false;
   congestion_.on_loss(queue_.outstanding_bytes());
-  Episode& now_begins = episode();
-  now_begins.prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
-                       congestion_.ssthresh_bytes());
-  now_begins.undo.begin(una_, nxt_);
+  note_reduction();
+  episode().prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
+                      congestion_.ssthresh_bytes());
+  begin_undo();
   probe_.cancel();
   probe_at_ = kNever;
 }
@@ -322,12 +375,9 @@ void Sender::end_recovery() {
   rack_.on_recovery_end();
 }
 
-// RFC 3168 6.1.2: once a window of data, and not beside a loss in it.
-void Sender::react_to_marks(const AckInput& input) {
-  if (!input.ece || phase_ != Phase::kOpen || una_ < cwr_end_ || queue_.empty()) {
-    return;
-  }
-  congestion_.on_ecn(queue_.outstanding_bytes());
+// RFC 3168 6.1.2: marks of the same window say nothing new; the peer is told to end its echo,
+// whatever the window was reduced for.
+void Sender::note_reduction() {
   cwr_end_ = nxt_;
   cwr_owed_ = true;
 }
@@ -378,7 +428,7 @@ std::optional<Sender::Next> Sender::next_new(uint32_t bytes_max, uint32_t room_b
     return std::nullopt;
   }
   const auto ready = static_cast<uint32_t>(end_ - nxt_);
-  const uint32_t usable = edge_ > nxt_ ? static_cast<uint32_t>(edge_ - nxt_) : 0;
+  const uint32_t usable = usable_bytes();
   uint32_t bytes = std::min({ready, usable, room_bytes});
   if (bytes < ready) {
     const bool is_half = usable <= room_bytes && usable >= window_max_ / 2 && usable != 0;
@@ -387,13 +437,14 @@ std::optional<Sender::Next> Sender::next_new(uint32_t bytes_max, uint32_t room_b
     } else if (!is_half) {
       return std::nullopt;
     }
-  } else if (bytes == 0 && !fin_wanted_) {
-    return std::nullopt;
   }
   if (bytes > bytes_max) {
     bytes = std::max<uint32_t>(bytes_max - bytes_max % mss_, std::min<uint32_t>(bytes_max, mss_));
   }
-  const bool fin = fin_wanted_ && bytes == ready;
+  const bool fin = fin_wanted_ && bytes == ready && usable > bytes;  // it takes a number, too
+  if (bytes == 0 && !fin) {
+    return std::nullopt;
+  }
   return Next{.range = {nxt_, nxt_ + bytes + (fin ? 1U : 0U)},
               .fin = fin,
               .push = bytes == ready,
@@ -418,12 +469,26 @@ std::optional<Sender::Next> Sender::next_owed() {
       }
       break;
     case Owed::kWindowProbe:
-      if (end_ != nxt_ && !fin_sent_ && queue_.empty()) {
-        return Next{.range = {nxt_, nxt_ + 1}, .window_probe = true, .push = true};
-      }
-      break;
+      return next_against_window();
   }
   return std::nullopt;
+}
+
+// A byte beyond a window that is shut (RFC 9293 3.8.6.1), or FIN; of one that is silly and stays so
+// what fits (3.8.6.2.1, the override timeout).
+std::optional<Sender::Next> Sender::next_against_window() const {
+  const auto ready = static_cast<uint32_t>(end_ - nxt_);
+  if (!queue_.empty() || fin_sent_ || (ready == 0 && !fin_wanted_)) {
+    return std::nullopt;
+  }
+  if (ready == 0) {
+    return Next{.range = {nxt_, nxt_ + 1}, .fin = true};
+  }
+  const uint32_t bytes = std::min({ready, usable_bytes(), uint32_t{mss_}});
+  if (bytes == 0) {
+    return Next{.range = {nxt_, nxt_ + 1}, .window_probe = true, .push = true};
+  }
+  return Next{.range = {nxt_, nxt_ + bytes}, .push = bytes == ready, .cwr = cwr_owed_};
 }
 
 void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
@@ -431,6 +496,7 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
   owed_ = Owed::kNothing;
   if (next.window_probe) {
     window_probes_ += window_probes_ != std::numeric_limits<uint8_t>::max();
+    probe_out_ = true;
     probed_ = now;
     probe_at_ = now + window_probe_ns(shared);
     ++shared.counters.window_probes;
@@ -451,9 +517,13 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
   } else {
     const uint8_t flags =
         static_cast<uint8_t>((next.syn ? Segment::kSyn : 0) | (next.fin ? Segment::kFin : 0));
+    if (queue_.empty()) {
+      asked_since_ = kNever;
+    }
     const bool remembered = queue_.sent(next.range, flags, now);
     POLLUX_ASSERT(remembered && next.range.begin == nxt_);
     nxt_ = next.range.end;
+    probe_out_ = false;
     if (next.fin) {
       fin_sent_ = true;
       end_ = nxt_;
@@ -476,11 +546,13 @@ void Sender::settle(SenderShared& shared, Moment now) {
   if (!queue_.empty() || owed_ != Owed::kNothing) {
     return;
   }
-  const bool blocked = is_open_ && end_ != nxt_ && !next_new(mss_, mss_);
+  const bool has_more = end_ != nxt_ || (fin_wanted_ && !fin_sent_);
+  const bool blocked = is_open_ && has_more && !next_new(mss_, mss_);
   if (!blocked) {
     probe_at_ = kNever;
   } else if (probe_at_ == kNever) {
     probe_at_ = now + window_probe_ns(shared);
+    asked_since_ = kNever;
   }
 }
 
@@ -491,11 +563,13 @@ int64_t Sender::window_probe_ns(const SenderShared& shared) const {
   const RttConfig& config = shared.config.rtt;
   const int64_t rto_ns = std::max(rtt_.rto_ns(config), config.rto_min_ns);
   const unsigned doublings = std::min<unsigned>(window_probes_, 16);
-  return std::min(rto_ns << doublings, config.rto_max_ns);
+  return std::min({rto_ns << doublings, config.rto_max_ns,
+                   shared.config.give_up_ns / kQuestionsMin});
 }
 
 int64_t Sender::rto_ns(const SenderShared& shared) const {
-  return probe_.rto_ns(rtt_, shared.config.rtt, is_lone());
+  const int64_t ns = probe_.rto_ns(rtt_, shared.config.rtt, is_lone());
+  return is_shut_out() ? std::min(ns, shared.config.give_up_ns / kQuestionsMin) : ns;
 }
 
 // RFC 6298 5.2, 5.3
@@ -527,15 +601,19 @@ bool Sender::on_timer(SenderShared& shared, Moment now) {
   if (retransmit_at_ > now) {
     return true;
   }
-  const SenderConfig& config = shared.config;
-  // A peer that keeps its window shut but answers is waited for (RFC 9293 3.8.6.1).
-  const bool answers = window_bytes() == 0 && heard_ + config.give_up_ns > now;
-  const int64_t patience_ns = is_open_ ? config.give_up_ns : config.syn_give_up_ns;
-  if (queue_.front().first_sent + patience_ns <= now && !answers) {
+  if (is_given_up(shared, now)) {
     return false;
   }
   time_out(shared, now);
   return true;
+}
+
+// The peer is to be asked again. RFC 1122 4.2.3.5: silence counts from the first time on. Before,
+// it had no cause to speak; and whoever has stood still for minutes has not asked.
+bool Sender::is_given_up(const SenderShared& shared, Moment now) {
+  asked_since_ = std::min(asked_since_, now);
+  const SenderConfig& config = shared.config;
+  return asked_since_ + (is_open_ ? config.give_up_ns : config.syn_give_up_ns) <= now;
 }
 
 bool Sender::on_probe_due(SenderShared& shared, Moment now) {
@@ -547,25 +625,38 @@ bool Sender::on_probe_due(SenderShared& shared, Moment now) {
   }
   owed_ = Owed::kWindowProbe;
   probe_at_ = now + window_probe_ns(shared);
-  return heard_ + shared.config.give_up_ns > now;
+  return !is_given_up(shared, now);
+}
+
+// RFC 2018 8. A peer that does it twice is not asked for SACKs any more: else each time costs a
+// walk over all that is outstanding, and the sending of it.
+bool Sender::forget_reneged(SenderShared& shared) {
+  if (!queue_.reneged()) {
+    return false;
+  }
+  ++shared.counters.reneged;
+  sack_ = sack_ && !reneged_;
+  reneged_ = true;
+  queue_.forget_sacks();
+  return true;
 }
 
 void Sender::time_out(SenderShared& shared, Moment now) {
   ++shared.counters.timeouts;
   timeouts_ += timeouts_ != std::numeric_limits<uint8_t>::max();
   if (is_open_) {
+    const bool reneged = forget_reneged(shared);
     const bool in_loss = phase_ == Phase::kLoss;
-    const bool again = in_loss && una_ == timed_out_;  // RFC 5681 3.1
+    const bool again = in_loss && timeouts_ > 1;  // RFC 5681 3.1
     congestion_.on_rto(queue_.outstanding_bytes(), again);
-    Episode& now_begins = episode();
+    note_reduction();
     if (!again) {
-      now_begins.undo.begin(una_, nxt_);
-      timed_out_ = una_;
+      begin_undo();
     }
-    if (in_loss || !sack_) {
-      now_begins.frto.end();  // RFC 5682 3.1, step 1
+    if (in_loss || reneged || !sack_ || !episode().undo.active()) {
+      episode().frto.end();  // RFC 5682 3.1, step 1
     } else {
-      now_begins.frto.begin(nxt_);
+      episode().frto.begin(nxt_);
     }
     after_rto_ = true;
     phase_ = Phase::kLoss;

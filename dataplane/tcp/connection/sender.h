@@ -9,7 +9,8 @@
 // went out. on_ack() and on_timer() only decide; whatever they want sent comes out of next().
 //
 // A peer's window may shrink, and may stay shut for as long as the peer answers (RFC 1122
-// 4.2.2.17); then a byte beyond it is sent now and then.
+// 4.2.2.17); then a byte beyond it is sent now and then. Patience with a silent peer is measured
+// from the first time that it was asked again, never from when something was sent or heard.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +35,8 @@ struct SenderConfig {
   RttConfig rtt;
   CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
   bool hystart = false;
-  // How long the peer may be silent while something of ours waits for it (RFC 1122 4.2.3.5, R2);
-  // the SYN has a limit of its own.
+  // How long the peer may leave questions unanswered (RFC 1122 4.2.3.5, R2), from the first
+  // repetition or probe on; the SYN has a limit of its own.
   int64_t give_up_ns = 100 * kSecondNs;
   int64_t syn_give_up_ns = 180 * kSecondNs;
 };
@@ -89,7 +90,9 @@ class Sender {
   void open() { is_open_ = true; }
 
   // ---- the application ----
-  void write(uint32_t bytes) { end_ += bytes; }
+  // Sequence numbers tell before from behind no farther.
+  static constexpr uint32_t kUnacknowledgedMax = INT32_MAX;
+  void write(uint32_t bytes);
   // FIN follows what was written; nothing is written afterwards.
   void finish() { fin_wanted_ = true; }
   bool finished() const { return fin_wanted_; }
@@ -130,9 +133,18 @@ class Sender {
   Moment deadline() const { return std::min({reorder_, probe_at_, retransmit_at_}); }
   // False: the peer has been silent for too long; the connection is to be given up.
   [[nodiscard]] bool on_timer(SenderShared& shared, Moment now);
-  // Something acceptable came from the peer: it lives.
-  void heard(Moment now) { heard_ = now; }
+  // Something acceptable came from the peer: it lives. If it has no room for what is to go, or
+  // nothing waits for its ACK, no more is asked of it.
+  void heard(Moment now) {
+    heard_ = now;
+    if (queue_.empty() || is_shut_out()) {
+      asked_since_ = kNever;
+    }
+  }
   Moment heard_at() const { return heard_; }
+  // Since when it has answered nothing; kNever: it is not asked. A keepalive asks, too.
+  Moment asked_since() const { return asked_since_; }
+  void ask_since(Moment since) { asked_since_ = since; }
 
   // ---- what else the connection asks ----
   Seq una() const { return una_; }  // SND.UNA
@@ -141,6 +153,10 @@ class Sender {
   Seq end() const { return end_; }
   // SND.WND
   uint32_t window_bytes() const { return edge_ > una_ ? static_cast<uint32_t>(edge_ - una_) : 0; }
+  // Of a segment without data: as far as the peer's window reaches, should it have shrunk.
+  Seq bare_seq() const { return is_open_ ? earlier(nxt_, later(edge_, una_)) : nxt_; }
+  // A byte beyond the window is on its way, or was: the peer waits for nxt(), or for the next one.
+  bool probe_out() const { return probe_out_; }
   bool fin_sent() const { return fin_sent_; }
   bool fin_acked() const { return fin_sent_ && una_ == end_; }
   bool all_acked() const { return una_ == nxt_; }
@@ -159,8 +175,6 @@ class Sender {
   // How often the timer has expired in a row without an advance.
   unsigned timeouts() const { return timeouts_; }
   bool waits_for_window() const { return queue_.empty() && probe_at_ != kNever; }
-  // Memory that an idle connection needs no more.
-  void rest();
 
  private:
   enum class Phase : uint8_t {
@@ -170,7 +184,7 @@ class Sender {
   };
   // What must go out whatever the windows say.
   enum class Owed : uint8_t { kNothing, kFirstLost, kTailProbe, kWindowProbe };
-  // From the first loss on, until the connection rests.
+  // From the first loss on, until no more D-SACKs of the recovery can come.
   struct Episode {
     ProportionalRate prr;
     UndoDetector undo;
@@ -178,12 +192,24 @@ class Sender {
   };
 
   Episode& episode();
+  void begin_undo();
+  // Whether a segment there may still be on its way. Unsigned: half of the numbers away is neither.
+  bool is_recent(Seq seq) const {
+    return static_cast<uint32_t>(nxt_ - seq) <= static_cast<uint32_t>(nxt_ - una_) + window_max_;
+  }
+  // The peer has no room for what stands first, though it went out.
+  bool is_shut_out() const {
+    return is_open_ && !queue_.empty() && edge_ < queue_.front().end();
+  }
+  uint32_t usable_bytes() const { return edge_ > nxt_ ? static_cast<uint32_t>(edge_ - nxt_) : 0; }
   Rack::Scene scene() const { return {rtt_.srtt_ns(), rtt_.min_rtt_ns(), phase_ != Phase::kOpen}; }
   bool is_lone() const { return queue_.outstanding_bytes() < 2U * mss_; }
 
   void on_syn_acked(SenderShared& shared, const AckInput& input, Moment now);
   bool takes_window_probe(Seq ack);
-  void note_window(const AckInput& input);
+  void note_window(SenderShared& shared, const AckInput& input, Moment now);
+  void on_late_ack(SenderShared& shared, const AckInput& input, bool window_same, Moment now);
+  AckOutcome ask_queue(const AckInput& input, Moment now, int64_t& again_rtt_ns);
   void measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now);
   void judge_past(SenderShared& shared, AckOutcome& outcome, const AckInput& input,
                   bool window_same);
@@ -192,16 +218,19 @@ class Sender {
   void begin_recovery();
   void set_window_of_recovery(uint32_t cwnd_bytes);
   void end_recovery();
-  void react_to_marks(const AckInput& input);
+  void note_reduction();
+  bool forget_reneged(SenderShared& shared);
   void time_out(SenderShared& shared, Moment now);
 
   std::optional<Next> next_new(uint32_t bytes_max, uint32_t room_bytes) const;
   std::optional<Next> next_owed();
+  std::optional<Next> next_against_window() const;
   Next again(const SendQueue::Piece& piece) const;
   int64_t window_probe_ns(const SenderShared& shared) const;
   void restart(SenderShared& shared, Moment now);
   void schedule_probe(SenderShared& shared, Moment now);
   bool on_probe_due(SenderShared& shared, Moment now);
+  bool is_given_up(const SenderShared& shared, Moment now);
   int64_t rto_ns(const SenderShared& shared) const;
 
   Seq una_;
@@ -213,10 +242,13 @@ class Sender {
   uint32_t window_max_ = 0;  // the widest that was offered
   Seq wl1_{};                // SND.WL1, SND.WL2: of the segment that told the window
   Seq wl2_{};
-  Seq recover_{};    // in recovery: where it ends
-  Seq timed_out_{};  // what the retransmission timer has sent again
-  Seq cwr_end_{};    // congestion marks up to here are of the window that was reacted to
+  Seq recover_{};     // in recovery: where it ends
+  // Up to here nothing is undone any more, and congestion marks are of the window that was reacted
+  // to; not below SND.UNA, or they would be ahead again when the numbers have gone half round.
+  Seq undone_until_;
+  Seq cwr_end_;
   Moment heard_{};
+  Moment asked_since_ = kNever;
   Moment reorder_ = kNever;        // RACK's
   Moment retransmit_at_ = kNever;  // RFC 6298 5
   Moment probe_at_ = kNever;  // of the tail; of a window that is shut, if nothing is outstanding
@@ -235,6 +267,8 @@ class Sender {
   bool after_rto_ : 1 = false;  // the last recovery was
   bool hold_lost_ : 1 = false;  // F-RTO: nothing goes again until it has decided
   bool cwr_owed_ : 1 = false;
+  bool probe_out_ : 1 = false;
+  bool reneged_ : 1 = false;  // once
   SendQueue queue_;
   RttEstimator rtt_;
   Rack rack_;

@@ -130,7 +130,7 @@ class Sender {
           const Moment spoken_of = segment.end() <= packet.ack ? echo : kNever;
           rack_.on_delivered(segment, now, spoken_of, rtt_.min_rtt_ns());
         });
-    EXPECT_FALSE(outcome.invalid || outcome.reneged);
+    EXPECT_FALSE(outcome.invalid || queue_.reneged());
     una_ = later(una_, packet.ack);
     measure(outcome, lone, echo, now);
     judge_past(outcome, packet);

@@ -18,11 +18,9 @@ struct Segment {
   Seq begin;
   uint32_t bytes = 0;  // of sequence space: SYN and FIN are one each
   Moment sent;         // the last time
-  Moment first_sent;
   // SendQueue::delivered() when it was sent the last time. The queue's own once it is SACKed.
   uint32_t delivered_before = 0;
   uint8_t flags = 0;
-  uint8_t transmissions = 1;  // stays at 255
 
   Seq end() const { return begin + bytes; }
   SeqRange range() const { return {begin, end()}; }
@@ -30,6 +28,6 @@ struct Segment {
   // Thought to be on its way.
   bool in_flight() const { return !is(kSacked | kLost); }
 };
-static_assert(sizeof(Segment) == 32);
+static_assert(sizeof(Segment) == 24);
 
 }  // namespace pollux::tcp

@@ -56,8 +56,9 @@ void SendQueue::grow() {
   free_block(std::exchange(block_, larger));
 }
 
-void SendQueue::release() {
-  if (block_ != nullptr && block_->count == 0) {
+// What one burst needed, and what losses did, is not kept for as long as the connection lives.
+void SendQueue::release_large() {
+  if (block_->count == 0 && (block_->capacity > kKeptCapacity || block_->again.capacity != 0)) {
     free_block(std::exchange(block_, nullptr));
   }
 }
@@ -88,7 +89,6 @@ bool SendQueue::sent(SeqRange range, uint8_t flags, Moment now) {
   block.at(block.count++) = {.begin = range.begin,
                              .bytes = range.bytes(),
                              .sent = now,
-                             .first_sent = now,
                              .delivered_before = delivered_,
                              .flags = flags};
   block.outstanding += range.bytes();
@@ -440,7 +440,6 @@ void SendQueue::retransmitted(SeqRange range, Moment now) {
     segment.flags |= Segment::kRetransmitted;
     segment.sent = now;
     segment.delivered_before = delivered_;
-    segment.transmissions += segment.transmissions < UINT8_MAX;
   }
   remember(range, now);
 }

@@ -3,16 +3,17 @@
 //
 // The segments stand without gaps from SND.UNA to SND.NXT in one ring, so one is found by a binary
 // search and acknowledged by moving the head. A segment may be longer than an MSS (TSO); a SACK
-// edge or a retransmission inside it splits it. An idle connection holds no ring.
+// edge or a retransmission inside it splits it. When all is acknowledged a ring of more than 16
+// segments is given back.
 //
 // The peer is not believed:
 //  * SACK blocks count only if they begin after both its own ACK and SND.UNA and end at SND.NXT or
 //    before; of more than four the rest is not looked at.
 //  * An edge inside a segment counts at whole MSS from the segment's start, rounded inwards, so no
 //    series of blocks can cut what is outstanding to crumbs.
-//  * Reneging (RFC 2018 8) is told by one thing: an ACK that ends exactly at a segment that was
-//    SACKed. A receiver that still holds it would acknowledge it. Blocks that are merely absent
-//    say nothing, since an option has room for three or four.
+//  * Reneging (RFC 2018 8) is told by one thing: an ACK that ends where SACKed data begins. A
+//    receiver that still holds it would acknowledge it. Blocks that are merely absent say nothing,
+//    since an option has room for three or four.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +44,6 @@ struct AckOutcome {
   bool retransmission_acked = false;  // something that was sent again, by the cumulative ACK
   bool original_delivered = false;    // something that was sent only once; the first such is at
   Seq original_begin{};
-  bool reneged = false;  // the peer has dropped what it had SACKed: forget_sacks()
 };
 
 class SendQueue {
@@ -82,7 +82,10 @@ class SendQueue {
   uint32_t mark_first_lost();
   // The loss was none (undo): what is marked and not sent again is in flight.
   void unmark_lost();
-  // After reneging, or when the peer says it drops: nothing is SACKed, all that was is lost.
+  // The peer has dropped what it had SACKed. To be asked when the retransmission timer expires: on
+  // each ACK, a peer could have us go through all that is outstanding with every packet of its.
+  bool reneged() const { return !empty() && front().is(Segment::kSacked); }
+  // After that: nothing is SACKed, all that was is lost.
   void forget_sacks();
 
   // The next piece to send again, at most `bytes_max` long: the first lost segments, as many as fit
@@ -114,12 +117,11 @@ class SendQueue {
   // Bytes delivered ever, modulo 2^32.
   uint32_t delivered() const { return delivered_; }
 
-  // Gives the memory back if nothing is outstanding; to be called when the connection rests.
-  void release();
   size_t memory_bytes() const;
 
  private:
-  static constexpr uint32_t kFirstCapacity = 4;  // 128 bytes: a request and its answer need one
+  static constexpr uint32_t kFirstCapacity = 4;  // 96 bytes: a request and its answer need one
+  static constexpr uint32_t kKeptCapacity = 16;  // while nothing is outstanding
   static constexpr size_t kBlocksMax = 4;        // of a SACK option
   static constexpr size_t kNone = SIZE_MAX;
 
@@ -161,6 +163,7 @@ class SendQueue {
   static void free_block(Block* block);
 
   void grow();
+  void release_large();
   // The segment that holds `seq`. Requires that it is outstanding.
   size_t index_of(Seq seq) const;
   // Cuts a segment in two after `bytes` of it (0 < bytes < its length).
@@ -269,7 +272,6 @@ AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment no
   acknowledge(ack, outcome, visit);
   const uint32_t after_cumulative = delivered_;
   if (!empty()) {
-    outcome.reneged = front().is(Segment::kSacked) && ack == front().begin;
     const Ranges blocks = valid_sacks(ack, sacks);
     for (size_t i = 0; i < blocks.count; ++i) {
       sack(blocks.of[i], visit);
@@ -280,6 +282,7 @@ AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment no
   if (newest.bytes != 0) {
     outcome.delivered_in_rtt_bytes = delivered_ - newest.delivered_before;
   }
+  release_large();
   return outcome;
 }
 
