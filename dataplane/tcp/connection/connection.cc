@@ -17,6 +17,9 @@ constexpr int64_t kTimestampsAgeNs = int64_t{24} * 24 * 3600 * kSecondNs;
 // segments without a word (RFC 4821, in its simplest form).
 constexpr uint16_t kSafeMss = 1220;
 constexpr unsigned kBlackHoleTimeouts = 3;
+constexpr int64_t kBlackHoleNs = kSecondNs;  // and as long: one stall of a peer is not the path's
+// What a peer has to take in ConnectionConfig::orphan_ns: 5 kbit/s.
+constexpr uint32_t kOrphanBytesMin = 64U << 10;
 
 constexpr bool is_newer(uint32_t timestamp, uint32_t than) {
   return static_cast<int32_t>(timestamp - than) > 0;
@@ -138,14 +141,20 @@ Connection::Verdict Connection::challenge(ConnectionShared& shared, Moment now) 
   return Verdict::kDropped;
 }
 
-// An ACK says where we are. With data it is mostly a segment that came twice, whose sender waits
-// for that; without, two peers could go on with it for ever.
+// An ACK says where we are. Of data it is mostly a segment that came twice, whose sender waits for
+// that. Without, two peers could go on with it for ever; so could a stranger who has us answer what
+// he makes up anywhere.
 Connection::Verdict Connection::answer_out_of_window(ConnectionShared& shared,
                                                      const Segment& segment, Moment now) {
-  const auto bytes = static_cast<uint32_t>(segment.payload.size());
   const Seq seq = segment.header.seq;
-  if (length_of(segment) != 0 && seq + length_of(segment) <= receiver_->nxt()) {
-    receiver_->note_duplicate(seq, bytes);
+  const uint32_t length = length_of(segment);
+  const Seq nxt = receiver_->nxt();
+  const uint32_t reach = std::max<uint32_t>(shared.config.receive.buffer_bytes, UINT16_MAX);
+  const bool is_near = static_cast<uint32_t>(seq - (nxt - reach)) <= 2 * reach;
+  if (length != 0 && is_near) {
+    if (seq + length <= nxt) {
+      receiver_->note_duplicate(seq, static_cast<uint32_t>(segment.payload.size()));
+    }
     receiver_->want_ack();
   } else if (shared.out_of_window_acks.allow(out_of_window_bucket_, now)) {
     challenge_owed_ = true;
@@ -153,11 +162,31 @@ Connection::Verdict Connection::answer_out_of_window(ConnectionShared& shared,
   return Verdict::kDropped;
 }
 
-// A keepalive, or the ACK of a peer whose probe of our window was taken without its knowing: were
-// that not heard, two who probe each other would go on for ever.
+// A keepalive (RFC 1122 4.2.3.6), Linux's probe of our window, or the ACK of a peer whose own probe
+// was taken without its knowing: not heard, two who probe each other would go on for ever.
 bool Connection::is_one_below(const Segment& segment) const {
   return length_of(segment) == 0 && segment.header.has(kAck) &&
          segment.header.seq + 1 == receiver_->nxt();
+}
+
+// Each is answered, as long as its ACK is right: our answer is not one below, so none answers that,
+// and strangers can't use up what the peer's keepalives need.
+Connection::Verdict Connection::on_one_below(ConnectionShared& shared, const Segment& segment,
+                                             Moment now) {
+  const Verdict verdict = take_ack(shared, segment, now);
+  if (verdict == Verdict::kTaken) {
+    heard(now);
+    if (state_ < TcpState::kTimeWait) {
+      receiver_->want_ack();
+    }
+  }
+  return verdict;
+}
+
+void Connection::heard(Moment now) {
+  keepalives_sent_ = 0;
+  keepalive_owed_ = false;
+  sender_.heard(now);
 }
 
 // RFC 5961 3.2
@@ -179,7 +208,12 @@ Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segme
   if (state_ == TcpState::kSynSent) {
     return on_syn_sent(shared, segment, now);
   }
-  if (timestamps_ && !header.has(kRst)) {
+  const bool is_reset = header.has(kRst);
+  // Whatever its number and its options: who began anew may have other ones (RFC 5961 4.2).
+  if (header.has(kSyn) && !is_reset) {
+    return challenge(shared, now);
+  }
+  if (timestamps_ && !is_reset) {
     if (!segment.options.timestamps) {
       return Verdict::kDropped;  // RFC 7323 3.2
     }
@@ -189,31 +223,23 @@ Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segme
   }
   Bytes payload = segment.payload;
   bool fin = header.has(kFin);
-  if (!receiver_->is_acceptable(header.seq, length_of(segment))) {
-    if (header.has(kRst)) {
+  const uint32_t length = is_reset ? 0 : length_of(segment);  // what a RST brings is not taken
+  if (!receiver_->is_acceptable(header.seq, length)) {
+    if (is_reset) {
       return Verdict::kDropped;
     }
-    if (header.has(kSyn)) {
-      return challenge(shared, now);  // RFC 5961 4.2
-    }
     if (is_one_below(segment)) {
-      take_ack(shared, segment, now);
-      return state_ >= TcpState::kTimeWait ? Verdict::kTaken
-                                           : answer_out_of_window(shared, segment, now);
+      return on_one_below(shared, segment, now);
     }
-    if (receiver_->window_bytes() != 0 || header.seq != receiver_->nxt()) {
+    if (!receiver_->is_shut_to(header.seq, length)) {
       return answer_out_of_window(shared, segment, now);
     }
-    // A probe of a window that is shut: its ACK counts.
     payload = {};
     fin = false;
     receiver_->want_ack();
   }
-  if (header.has(kRst)) {
+  if (is_reset) {
     return on_reset(shared, header.seq, now);
-  }
-  if (header.has(kSyn)) {
-    return challenge(shared, now);
   }
   if (!header.has(kAck)) {
     return Verdict::kDropped;
@@ -224,8 +250,7 @@ Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segme
   if (timestamps_) {
     note_timestamp(segment, now);
   }
-  keepalives_sent_ = 0;
-  sender_.heard(now);
+  heard(now);
   if (state_ >= TcpState::kTimeWait) {
     return Verdict::kTaken;  // that was the ACK of our FIN
   }
@@ -288,9 +313,14 @@ void Connection::on_fin_acked(ConnectionShared& shared, Moment now) {
         ends_at_ = now + shared.config.fin_wait2_ns;
       }
       break;
-    case TcpState::kClosing:
+    case TcpState::kClosing: {
+      // The peer's FIN may have come in this very turn, so that its ACK is still to go.
+      const bool owes = receiver_->decide(shared.config.receive, payload_mss(), now) !=
+                        AckPolicy::Decision::kNone;
       end_as(TcpState::kTimeWait, TcpEnd::kClosed);
+      challenge_owed_ = owes;
       break;
+    }
     case TcpState::kLastAck:
       end_as(TcpState::kClosed, TcpEnd::kClosed);
       break;
@@ -317,17 +347,15 @@ void Connection::on_fin() {
   }
 }
 
-// RFC 3168 6.1.3: told until the peer says that it has heard. Of DCTCP it is the mark of what came
-// last (RFC 8257 3.2).
+// RFC 8257 3.2: an ACK tells of the marks since the one before.
+bool Connection::notes_single_marks() const {
+  return sender_.congestion().algorithm() == CongestionAlgorithm::kDctcp;
+}
+
+// RFC 3168 6.1.3: told until the peer says that it has heard.
 void Connection::note_ce(const Segment& segment) {
-  if (!ecn_) {
-    return;
-  }
-  if (sender_.congestion().algorithm() == CongestionAlgorithm::kDctcp) {
-    echoes_ce_ = segment.ce;
-    return;
-  }
-  echoes_ce_ = (echoes_ce_ && !segment.header.has(kCwr)) || segment.ce;
+  const bool is_heard = segment.header.has(kCwr) && !notes_single_marks();
+  echoes_ce_ = ecn_ && ((echoes_ce_ && !is_heard) || segment.ce);
 }
 
 // RFC 9293 3.10.7.3, in its order.
@@ -435,10 +463,13 @@ void Connection::close(ConnectionShared& shared, Moment now) {
     return;
   }
   finish();
-  discards_ = true;
-  if (state_ == TcpState::kFinWait2) {
-    ends_at_ = now + shared.config.fin_wait2_ns;
+  if (discards_ || state_ >= TcpState::kTimeWait) {
+    return;
   }
+  discards_ = true;
+  left_from_ = sender_.una();
+  ends_at_ = now + (state_ == TcpState::kFinWait2 ? shared.config.fin_wait2_ns
+                                                  : shared.config.orphan_ns);
 }
 
 void Connection::abort() {
@@ -471,7 +502,8 @@ SegmentOut Connection::bare(ConnectionShared& shared, TcpFlags flags, Seq seq, M
 
 SegmentOut Connection::ack_segment(ConnectionShared& shared, Moment now) {
   // RFC 1122 4.2.3.6: a keepalive is one below what is next, so that the peer must answer.
-  SegmentOut out = bare(shared, kAck, keepalive_owed_ ? sender_.una() - 1 : sender_.nxt(), now);
+  SegmentOut out =
+      bare(shared, kAck, keepalive_owed_ ? sender_.una() - 1 : sender_.bare_seq(), now);
   out.is_control = true;
   if (sack_) {
     out.options.sack_count = static_cast<uint8_t>(receiver_->sack_blocks(
@@ -529,12 +561,12 @@ SegmentOut Connection::data_segment(ConnectionShared& shared, const Sender::Next
   return out;
 }
 
-SegmentOut Connection::reset_segment() const {
+SegmentOut Connection::reset_segment(Seq seq) const {
   SegmentOut out;
-  out.header.seq = sender_.nxt();
+  out.header.seq = seq;
   out.header.ack = receiver_->nxt();
   out.header.flags = kRst | kAck;
-  out.payload = {sender_.nxt(), sender_.nxt()};
+  out.payload = {seq, seq};
   out.is_control = true;
   return out;
 }
@@ -556,6 +588,9 @@ void Connection::note_ack_sent() {
   receiver_->on_ack_sent();
   last_ack_sent_ = receiver_->nxt();
   challenge_owed_ = keepalive_owed_ = false;
+  if (notes_single_marks()) {
+    echoes_ce_ = receiver_->last_was_marked();
+  }
 }
 
 bool Connection::owes_ack(const ConnectionShared& shared, Moment now) const {
@@ -568,14 +603,17 @@ bool Connection::owes_ack(const ConnectionShared& shared, Moment now) const {
 
 // --- Time ----------------------------------------------------------------------------------------
 
-// While nothing else would show whether the peer lives.
+// While nothing else would show whether the peer lives. From the first one on it is asked.
 Moment Connection::keepalive_at(const ConnectionShared& shared) const {
   const ConnectionConfig& config = shared.config;
   const bool needs = config.keepalive_idle_ns != 0 && is_open() && sender_.all_acked() &&
                      !sender_.waits_for_window();
-  return needs ? sender_.heard_at() + config.keepalive_idle_ns +
-                     keepalives_sent_ * config.keepalive_interval_ns
-               : kNever;
+  if (!needs) {
+    return kNever;
+  }
+  return sender_.asked_since() == kNever
+             ? sender_.heard_at() + config.keepalive_idle_ns
+             : sender_.asked_since() + keepalives_sent_ * config.keepalive_interval_ns;
 }
 
 Moment Connection::deadline(const ConnectionShared& shared) const {
@@ -592,25 +630,45 @@ void Connection::on_timer(ConnectionShared& shared, Moment now) {
   }
   if (keepalive_at(shared) <= now) {
     if (keepalives_sent_ >= shared.config.keepalive_probes) {
-      abort();
-      end_ = TcpEnd::kTimeout;
+      give_up();
       return;
     }
+    // The next is an interval from this one, however late this one is.
+    sender_.ask_since(now - keepalives_sent_ * shared.config.keepalive_interval_ns);
     ++keepalives_sent_;
     keepalive_owed_ = true;
   }
   if (!sender_.on_timer(shared.sender, now)) {
-    abort();
-    end_ = TcpEnd::kTimeout;
+    give_up();
     return;
   }
-  if (sender_.timeouts() == kBlackHoleTimeouts && is_open() && path_.mss > kSafeMss &&
-      sender_.queue().front().bytes > kSafeMss) {
+  if (sender_.timeouts() >= kBlackHoleTimeouts && now - sender_.asked_since() >= kBlackHoleNs &&
+      is_open() && path_.mss > kSafeMss && sender_.queue().front().bytes > kSafeMss) {
     on_path_mss(kSafeMss);
   }
   if (ends_at_ <= now) {
-    end_as(TcpState::kClosed, TcpEnd::kTimeout);
+    on_left_alone(shared, now);
   }
+}
+
+// The application has closed, so nobody but us ends it with a peer that goes on answering and
+// takes nothing (RFC 6429 2).
+void Connection::on_left_alone(const ConnectionShared& shared, Moment now) {
+  if (state_ == TcpState::kFinWait2) {
+    end_as(TcpState::kClosed, TcpEnd::kTimeout);
+    return;
+  }
+  if (static_cast<uint32_t>(sender_.una() - left_from_) < kOrphanBytesMin) {
+    give_up();
+    return;
+  }
+  left_from_ = sender_.una();
+  ends_at_ = now + shared.config.orphan_ns;
+}
+
+void Connection::give_up() {
+  abort();
+  end_ = TcpEnd::kTimeout;
 }
 
 }  // namespace pollux::tcp

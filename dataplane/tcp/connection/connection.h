@@ -28,12 +28,16 @@
 
 namespace pollux::tcp {
 
+// It may change under connections, but for the window's scale and ECN: what a SYN has said of these
+// is not kept elsewhere.
 struct ConnectionConfig {
   ReceiverConfig receive;
   uint8_t window_scale = 7;  // ours; 64 KiB << 7 = 8 MiB at most
   bool ecn = false;          // asked for and granted
-  int64_t fin_wait2_ns =
-      60 * kSecondNs;  // how long a peer may take to end, once the application has
+  // Once the application has closed: how long a peer may take to end, when it has all of ours; and
+  // how long it may take next to nothing of what is left for it.
+  int64_t fin_wait2_ns = 60 * kSecondNs;
+  int64_t orphan_ns = 100 * kSecondNs;
   int64_t keepalive_idle_ns = 300 * kSecondNs;  // 0: none
   int64_t keepalive_interval_ns = 100 * kSecondNs;
   unsigned keepalive_probes = 3;  // unanswered ones after which the peer is gone
@@ -104,7 +108,8 @@ struct SegmentOut {
   TcpOptions options;
   SeqRange payload;            // to be fetched from what the application wrote
   uint16_t segment_bytes = 0;  // the payload is for a device to cut into so much each; 0: it is not
-  bool ect = false;            // may be marked instead of dropped (RFC 3168)
+  bool ect = false;            // may be marked instead of dropped (RFC 3168); CWR, if it is set, is
+                               // for the first of the segments that a device cuts
   bool is_control = false;     // no payload: may use memory that is kept back
 };
 
@@ -139,7 +144,8 @@ class Connection {
   void on_unreachable();
 
   // ---- the application ----
-  // So many more bytes stand ready to be sent, behind those before. Requires can_write().
+  // So many more bytes stand ready to be sent, behind those before. Requires can_write(), and that
+  // no more than Sender::kUnacknowledgedMax are unacknowledged then.
   void write(uint32_t bytes) { sender_.write(bytes); }
   bool can_write() const { return !sender_.finished() && state_ < TcpState::kTimeWait; }
   // The application is done with so much of what arrived.
@@ -147,7 +153,7 @@ class Connection {
   // No more will be written; what was goes out first. The peer may go on.
   void finish();
   // The same, and what still comes is not wanted: it is answered by a RST (RFC 1122 4.2.2.13), as
-  // is what has come and was not read.
+  // is what has come and was not read. A peer that takes nothing more is not waited for long.
   void close(ConnectionShared& shared, Moment now);
   // RST, at once.
   void abort();
@@ -202,9 +208,14 @@ class Connection {
   Verdict on_reset(ConnectionShared& shared, Seq seq, Moment now);
   Verdict challenge(ConnectionShared& shared, Moment now);
   Verdict answer_out_of_window(ConnectionShared& shared, const Segment& segment, Moment now);
+  Verdict on_one_below(ConnectionShared& shared, const Segment& segment, Moment now);
+  void heard(Moment now);
   Verdict take_ack(ConnectionShared& shared, const Segment& segment, Moment now);
   void on_fin_acked(ConnectionShared& shared, Moment now);
   void on_fin();
+  bool notes_single_marks() const;
+  void on_left_alone(const ConnectionShared& shared, Moment now);
+  void give_up();
   Moment keepalive_at(const ConnectionShared& shared) const;
   void note_ce(const Segment& segment);
 
@@ -214,7 +225,7 @@ class Connection {
   SegmentOut ack_segment(ConnectionShared& shared, Moment now);
   SegmentOut syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const;
   SegmentOut data_segment(ConnectionShared& shared, const Sender::Next& next, Moment now);
-  SegmentOut reset_segment() const;
+  SegmentOut reset_segment(Seq seq) const;
   uint32_t payload_max() const;
   bool owes_ack(const ConnectionShared& shared, Moment now) const;
 
@@ -232,13 +243,14 @@ class Connection {
   bool reset_owed_ : 1 = false;
   bool challenge_owed_ : 1 = false;  // an ACK, whatever else
   bool keepalive_owed_ : 1 = false;
-  bool discards_ : 1 = false;   // close(): nothing is wanted any more
-  bool echoes_ce_ : 1 = false;  // ECE until CWR comes (RFC 3168 6.1.3)
+  bool discards_ : 1 = false;        // close(): nothing is wanted any more
+  bool echoes_ce_ : 1 = false;       // ECE until CWR comes (RFC 3168 6.1.3)
   uint8_t keepalives_sent_ = 0;
   uint32_t timestamp_offset_ = 0;
   uint32_t ts_recent_ = 0;
   Seq last_ack_sent_{};
-  Moment ends_at_ = kNever;  // FIN-WAIT-2
+  Seq left_from_{};          // behind close(): SND.UNA when the present patience began,
+  Moment ends_at_ = kNever;  // and when it ends
   TokenBucket challenge_bucket_;
   TokenBucket out_of_window_bucket_;
 };
@@ -246,7 +258,11 @@ class Connection {
 template <typename Emit>
 bool Connection::flush(ConnectionShared& shared, Moment now, Emit&& emit) {
   if (reset_owed_) {
-    if (!emit(static_cast<const SegmentOut&>(reset_segment()))) {
+    // Only the number that the peer waits for is believed (RFC 5961 3.2); behind a probe of its
+    // window that is one of two.
+    const Seq nxt = sender_.nxt();
+    if (!emit(static_cast<const SegmentOut&>(reset_segment(nxt))) ||
+        (sender_.probe_out() && !emit(static_cast<const SegmentOut&>(reset_segment(nxt + 1))))) {
       return false;
     }
     reset_owed_ = false;

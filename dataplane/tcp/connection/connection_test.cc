@@ -116,7 +116,7 @@ TEST(Rfc5927_4_1_Icmp, UnreachableEndsOnlyWhatIsBeingOpened) {
 
 TEST(Rfc9293_3_10_7_4_Sequence, WhatLiesOutsideTheWindowIsAnsweredByAnAck) {
   for (const char* segment :
-       {". 0:0(0) ack 1", "P. 70001:70011(10) ack 1", ". 65536:65536(0) ack 1"}) {
+       {". 4294967000:4294967000(0) ack 1", "P. 70001:70011(10) ack 1", ". 65536:65536(0) ack 1"}) {
     Script t;
     t.open_passive();
     EXPECT_EQ(t.come(segment), Verdict::kDropped) << segment;
@@ -209,6 +209,7 @@ TEST(Rfc9293_3_10_7_4_Sequence, AcksOfForeignSegmentsAreFewButOfRepeatedOnesAll)
     t.come(". 70000:70000(0) ack 1");
     answered += t.go().empty() ? 0 : 1;
   }
+  EXPECT_GE(answered, 1);
   EXPECT_LE(answered, 2);
   t.come("P. 1:11(10) ack 1");
   t.go();

@@ -125,6 +125,7 @@ class Script {
   bool fin = false;  // and its end
   bool reads = true;
   bool ce = false;  // of the segments that come
+  bool sends_timestamps = true;  // where they were agreed to
   bool shows_windows = false;
   size_t room = SIZE_MAX;
   SegmentOut last;
@@ -196,7 +197,7 @@ class Script {
         }
       }
     }
-    if (options_.timestamps && !header.has(kSyn)) {
+    if (options_.timestamps && sends_timestamps && !header.has(kSyn)) {
       const uint32_t ours = timestamp_at({.timestamp = kTimestampOffset}, now);
       options.timestamps = {peer_timestamp, echo.value_or(ours)};
     }
@@ -251,6 +252,53 @@ class Script {
 
   const ScriptOptions options_;
 };
+
+// A connection in that state, nothing owed. What it sends next begins at nxt_of() of the state, and
+// what the peer sends next at peer_nxt_of().
+inline void bring_to(Script& t, TcpState state) {
+  if (state == TcpState::kSynSent || state == TcpState::kSynReceived) {
+    t.open_active();
+    t.go();
+    if (state == TcpState::kSynReceived) {
+      t.come("S 0:0(0) mss 1000 sackOK");
+    }
+    t.go();
+    return;
+  }
+  t.open_passive();
+  const bool peer_ends_first = state == TcpState::kCloseWait || state == TcpState::kLastAck;
+  if (peer_ends_first) {
+    t.come("F. 1:1(0) ack 1");
+  }
+  if (state != TcpState::kEstablished && state != TcpState::kCloseWait) {
+    t.connection->finish();
+  }
+  t.go();
+  if (state == TcpState::kFinWait2) {
+    t.come(". 1:1(0) ack 2");
+  } else if (state == TcpState::kClosing) {
+    t.come("F. 1:1(0) ack 1");
+  }
+  t.go();
+  ASSERT_EQ(t.state(), state);
+}
+inline uint32_t nxt_of(TcpState state) {
+  return state == TcpState::kSynReceived || state == TcpState::kEstablished ||
+                 state == TcpState::kCloseWait
+             ? 1
+             : 2;
+}
+inline uint32_t peer_nxt_of(TcpState state) {
+  return state >= TcpState::kCloseWait ? 2 : 1;
+}
+inline constexpr TcpState kStatesWithAPeer[] = {
+    TcpState::kSynReceived, TcpState::kEstablished, TcpState::kFinWait1, TcpState::kFinWait2,
+    TcpState::kCloseWait,   TcpState::kClosing,     TcpState::kLastAck};
+// ". 2:2(0) ack 1": a segment of ours without data, in that state.
+inline std::string bare_of(TcpState state, const std::string& flags = ".") {
+  const std::string nxt = std::to_string(nxt_of(state));
+  return flags + " " + nxt + ":" + nxt + "(0) ack " + std::to_string(peer_nxt_of(state));
+}
 
 // `count` bytes of the peer's stream from its `from`th on (the first is 1).
 inline std::string peer_text(uint32_t from, uint32_t count) {

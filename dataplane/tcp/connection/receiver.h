@@ -49,6 +49,10 @@ class Receiver {
 
   // RFC 9293 3.10.7.4, first step: whether any of it lies in the window.
   bool is_acceptable(Seq seq, uint32_t length) const;
+  // It would be next, but the window is shut: what it acknowledges counts.
+  bool is_shut_to(Seq seq, uint32_t length) const {
+    return window_bytes() == 0 && seq <= nxt_ && seq + length > nxt_;
+  }
 
   struct Segment {
     Seq seq;  // of the payload's first byte
