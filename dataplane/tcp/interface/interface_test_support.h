@@ -43,7 +43,7 @@ inline constexpr Moment kStarted{10 * kSecondNs};  // when addresses of IPv6 are
 using Frame = std::vector<uint8_t>;
 
 // Keeps what is sent.
-struct TestDevice final : Device {
+struct TestDevice : Device {
   explicit TestDevice(uint32_t head_count) : memory(head_count, Frame(kTxHeadBytes)) {
     for (uint64_t i = 0; i < head_count; ++i) {
       free.push_back(i);

@@ -1,0 +1,436 @@
+// A stack by hand: frames in, events and frames out. What two stacks do with each other stands in
+// dataplane/sim/stack.
+#include "dataplane/tcp/stack/stack.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/tcp/interface/interface_test_support.h"
+
+namespace pollux::tcp {
+namespace {
+
+using Kind = StackEvent::Kind;
+
+constexpr uint16_t kPort = 6379;
+constexpr uint16_t kTheirPort = 40'000;
+constexpr Seq kTheirIsn{1'000};
+
+// Gives frames, and keeps those with pieces until it is asked to be done with them.
+struct StackDevice final : TestDevice {
+  StackDevice() : TestDevice(256) {}
+
+  size_t receive(std::span<RxFrame> frames) override {
+    size_t count = 0;
+    for (; count < frames.size() && !arriving.empty(); ++count) {
+      held.push_back(std::move(arriving.front()));
+      arriving.pop_front();
+      frames[count] = {.bytes = held.back().data(),
+                       .size = static_cast<uint32_t>(held.back().size()),
+                       .checksums_ok = false};
+    }
+    return count;
+  }
+  void release(std::span<const RxFrame> frames) override {
+    EXPECT_EQ(frames.size(), held.size());
+    held.clear();
+  }
+  size_t send(std::span<const TxFrame> frames) override {
+    const size_t before = sent.size();
+    const size_t count = TestDevice::send(frames);
+    for (size_t i = 0; i < count; ++i) {
+      for (uint32_t piece = 0; piece < frames[i].piece_count; ++piece) {
+        const Bytes& bytes = frames[i].pieces[piece];
+        sent[before + i].insert(sent[before + i].end(), bytes.begin(), bytes.end());
+      }
+      if (frames[i].piece_count != 0) {
+        with_pieces.push_back(frames[i].token);
+      }
+    }
+    return count;
+  }
+  size_t reap(std::span<uint64_t> tokens, bool /*eager*/) override {
+    size_t count = 0;
+    for (; done && count < tokens.size() && !with_pieces.empty(); ++count) {
+      tokens[count] = with_pieces.front();
+      with_pieces.pop_front();
+    }
+    return count;
+  }
+
+  std::deque<Frame> arriving;
+  std::deque<Frame> held;
+  std::deque<uint64_t> with_pieces;
+  bool done = true;
+};
+
+struct Told {
+  Kind kind;
+  ConnId conn;
+  std::string bytes;
+  TcpEnd end;
+};
+
+class Bench {
+ public:
+  explicit Bench(StackConfig config = {}) {
+    config.interface.addresses = {{kUs, 24}};
+    config.interface.gateway_v4 = kGateway;
+    stack_ = std::make_unique<Stack>(config, StackKeys{}, device_, now_);
+    stack_->listen({{.address = std::nullopt, .port = kPort}});
+    turn();
+    device_.sent.clear();
+  }
+
+  // A segment of the peer's, in its place of the stream.
+  void segment(TcpFlags flags, Seq seq, Seq ack, std::string_view payload = {},
+               const IpAddress& from = kPeer, uint16_t port = kPort) {
+    device_.arriving.push_back(frame_with({}, EtherType::kIpv4, [&](Room room) {
+      const Room tcp = room.subspan(kIpv4Bytes);
+      TcpOptions options;
+      if ((flags & kSyn) != 0) {
+        options.mss = 1'000;
+      }
+      const size_t head = write_tcp(tcp,
+                                    {.source_port = kTheirPort,
+                                     .destination_port = port,
+                                     .seq = seq,
+                                     .ack = ack,
+                                     .flags = flags,
+                                     .window = 60'000},
+                                    options);
+      std::ranges::copy(payload, tcp.subspan(head).begin());
+      const size_t bytes = head + payload.size();
+      Checksum sum = pseudo_header(from, kUs, 6, static_cast<uint32_t>(bytes));
+      sum.add(tcp.subspan(head, payload.size()));
+      set_tcp_checksum(tcp.first(head), sum);
+      write_ipv4(room, {.source = from, .destination = kUs, .protocol = IpProtocol::kTcp}, bytes);
+      return kIpv4Bytes + bytes;
+    }));
+  }
+  void turn() {
+    while (true) {
+      const size_t count = stack_->receive(now_);
+      if (count < Stack::kBurst && stack_->next_deadline() <= now_) {
+        stack_->tick(now_);
+      }
+      take_events();
+      stack_->flush(now_);
+      EXPECT_EQ(stack_->check(), "");
+      if (count == 0) {
+        break;
+      }
+    }
+    take_events();
+  }
+  void pass(int64_t ns) {
+    now_ = now_ + ns;
+    turn();
+  }
+  // By handshake; the events of it are taken.
+  ConnId open() {
+    segment(kSyn, kTheirIsn, Seq{});
+    turn();
+    ours_ = last().tcp.seq + 1;
+    segment(kAck, kTheirIsn + 1, ours_);
+    turn();
+    EXPECT_EQ(told_.size(), 1U);
+    const ConnId conn = told_.at(0).conn;
+    told_.clear();
+    device_.sent.clear();
+    return conn;
+  }
+  void write(ConnId conn, std::string_view text) {
+    const Bytes bytes = bytes_of(text);
+    EXPECT_TRUE(stack_->write(conn, {&bytes, 1}, UINT32_MAX));
+  }
+
+  // The last frame that went out.
+  Packet last() const { return parse_packet(device_.sent.at(device_.sent.size() - 1)); }
+  std::string last_payload() const {
+    const Bytes bytes = last().payload();
+    return {bytes.begin(), bytes.end()};
+  }
+  size_t frames_out() const { return device_.sent.size(); }
+  Seq ours() const { return ours_; }
+  StackDevice& device() { return device_; }
+  Stack& stack() { return *stack_; }
+  std::vector<Told>& told() { return told_; }
+  Moment now() const { return now_; }
+
+ private:
+  void take_events() {
+    while (const StackEvent* event = stack_->next_event()) {
+      told_.push_back(
+          {event->kind, event->conn, {event->bytes.begin(), event->bytes.end()}, event->end});
+    }
+  }
+
+  StackDevice device_;
+  Moment now_{kSecondNs};
+  std::unique_ptr<Stack> stack_;
+  std::vector<Told> told_;
+  Seq ours_;
+};
+
+TEST(Stack, AReplyCarriesTheAck) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "PING");
+  bench.stack().receive(bench.now());
+  const StackEvent* event = bench.stack().next_event();
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(event->kind, Kind::kData);
+  EXPECT_EQ(std::string(event->bytes.begin(), event->bytes.end()), "PING");
+  bench.write(conn, "+PO");
+  bench.write(conn, "NG\r\n");
+  bench.stack().flush(bench.now());
+  ASSERT_EQ(bench.frames_out(), 1U);
+  EXPECT_EQ(bench.last_payload(), "+PONG\r\n");
+  EXPECT_EQ(bench.last().tcp.ack, kTheirIsn + 5);
+  EXPECT_EQ(bench.last().destination_mac(), kTheirs);
+  EXPECT_TRUE(transport_checksum_ok(bench.last()));
+}
+
+// The handshake's end and a request in one burst: the second was looked up when there was no
+// connection.
+TEST(Stack, ABurstThatOpensAConnection) {
+  Bench bench;
+  bench.segment(kSyn, kTheirIsn, Seq{});
+  bench.turn();
+  const Seq ours = bench.last().tcp.seq + 1;
+  bench.segment(kAck, kTheirIsn + 1, ours);
+  bench.segment(kAck | kPsh, kTheirIsn + 1, ours, "one");
+  bench.segment(kAck | kPsh, kTheirIsn + 4, ours, "two");
+  bench.turn();
+  ASSERT_EQ(bench.told().size(), 3U);
+  EXPECT_EQ(bench.told()[0].kind, Kind::kOpened);
+  EXPECT_EQ(bench.told()[1].bytes + bench.told()[2].bytes, "onetwo");
+}
+
+TEST(Stack, WhereNobodyListensItIsRefused) {
+  Bench bench;
+  bench.segment(kSyn, kTheirIsn, Seq{}, {}, kPeer, 1'234);
+  bench.turn();
+  ASSERT_EQ(bench.frames_out(), 1U);
+  EXPECT_EQ(bench.last().tcp.flags, kRst | kAck);
+  bench.stack().listen({});
+  bench.segment(kSyn, kTheirIsn, Seq{});
+  bench.turn();
+  EXPECT_EQ(bench.last().tcp.flags, kRst | kAck);
+}
+
+TEST(Stack, WhoIsNotAllowedIsNotAnswered) {
+  StackConfig config;
+  config.allow_from = {{*IpAddress::parse("10.0.0.0"), 30}};
+  Bench bench(config);
+  bench.segment(kSyn, kTheirIsn, Seq{});
+  bench.turn();
+  EXPECT_EQ(bench.frames_out(), 0U);
+  EXPECT_EQ(bench.stack().listener().half_open(), 0U);
+  EXPECT_EQ(bench.stack().counters().not_allowed, 1U);
+}
+
+TEST(Stack, WhatComesWhilePausedIsToldLater) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.stack().pause(conn);
+  bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "one");
+  bench.segment(kAck | kPsh | kFin, kTheirIsn + 4, bench.ours(), "two");
+  bench.turn();
+  EXPECT_TRUE(bench.told().empty());
+  EXPECT_NE(bench.stack().memory_bytes(), 0U);
+  bench.stack().resume(conn);
+  EXPECT_TRUE(bench.stack().wants_turn());
+  bench.turn();
+  ASSERT_EQ(bench.told().size(), 2U);
+  EXPECT_EQ(bench.told()[0].bytes, "onetwo");
+  EXPECT_EQ(bench.told()[1].kind, Kind::kEnd);
+  EXPECT_EQ(bench.stack().memory_bytes(), 0U);
+}
+
+// The id is dead at once; the connection ends as it has to.
+TEST(Stack, CloseSendsWhatWasWrittenFirst) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.write(conn, "bye");
+  bench.stack().close(conn, bench.now());
+  bench.turn();
+  ASSERT_EQ(bench.told().size(), 1U);
+  EXPECT_EQ(bench.told()[0].kind, Kind::kClosed);
+  EXPECT_EQ(bench.last_payload(), "bye");
+  EXPECT_TRUE(bench.last().tcp.has(kFin));
+  EXPECT_EQ(bench.stack().connections(), 1U);
+  bench.segment(kAck | kFin, kTheirIsn + 1, bench.ours() + 4);
+  bench.turn();
+  EXPECT_EQ(bench.last().tcp.ack, kTheirIsn + 2);
+  EXPECT_EQ(bench.stack().connections(), 0U);
+  EXPECT_EQ(bench.stack().listener().time_waits(), 1U);
+  EXPECT_EQ(bench.told().size(), 1U);
+  EXPECT_EQ(bench.stack().memory_bytes(), 0U);
+}
+
+// By reference: given back when the peer has it and the device is done, whichever comes last.
+TEST(Stack, PinnedBytesAreTheDevicesToo) {
+  for (const bool device_first : {false, true}) {
+    StackConfig config;
+    config.copy_bytes_max = 0;
+    Bench bench(config);
+    const ConnId conn = bench.open();
+    const std::string value(500, 'v');
+    const Bytes bytes = bytes_of(value);
+    bench.device().done = device_first;
+    bench.stack().write_pinned(conn, {&bytes, 1});
+    bench.turn();
+    EXPECT_EQ(bench.last_payload(), value);
+    EXPECT_TRUE(bench.told().empty());
+    bench.segment(kAck, kTheirIsn + 1, bench.ours() + 500);
+    bench.turn();
+    EXPECT_EQ(bench.told().size(), device_first ? 1U : 0U);
+    bench.device().done = true;
+    bench.turn();
+    ASSERT_EQ(bench.told().size(), 1U);
+    EXPECT_EQ(bench.told()[0].kind, Kind::kUnpinned);
+  }
+}
+
+TEST(Stack, CloseWithMuchByReferenceResets) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  const std::string value(200'000, 'v');
+  const Bytes bytes = bytes_of(value);
+  bench.stack().write_pinned(conn, {&bytes, 1});
+  bench.turn();
+  bench.told().clear();
+  bench.stack().close(conn, bench.now());
+  bench.turn();
+  EXPECT_TRUE(bench.last().tcp.has(kRst));
+  ASSERT_EQ(bench.told().size(), 2U);
+  EXPECT_EQ(bench.told()[0].kind, Kind::kUnpinned);
+  EXPECT_EQ(bench.told()[1].kind, Kind::kClosed);
+  EXPECT_EQ(bench.stack().connections(), 0U);
+}
+
+TEST(Stack, AFullDeviceLosesNothing) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.device().ring_room = 0;
+  bench.write(conn, "wait");
+  bench.turn();
+  EXPECT_EQ(bench.frames_out(), 0U);
+  bench.device().ring_room = SIZE_MAX;
+  bench.turn();
+  EXPECT_EQ(bench.last_payload(), "wait");
+}
+
+// RFC 1191, 5927: of what is on its way it is believed.
+TEST(Stack, APathThatIsTooNarrow) {
+  for (const bool outstanding : {false, true}) {
+    Bench bench;
+    const ConnId conn = bench.open();
+    bench.write(conn, std::string(1'000, 'x'));
+    bench.turn();
+    ASSERT_EQ(bench.last_payload().size(), 1'000U);
+    Frame quoted = bench.device().sent.back();
+    quoted.erase(quoted.begin(), quoted.begin() + kEthernetBytes);
+    if (!outstanding) {
+      quoted[kIpv4Bytes + 4] ^= 0x80;  // another sequence number
+    }
+    bench.device().arriving.push_back(icmp4_frame({.kind = IcmpKind::kPacketTooBig,
+                                                   .code = kIcmp4FragmentationNeeded,
+                                                   .mtu = 700,
+                                                   .body = Bytes(quoted).first(kIpv4Bytes + 8)}));
+    bench.turn();
+    bench.pass(2 * kSecondNs);
+    // Among announcements of our address.
+    std::vector<size_t> sizes;
+    for (const Frame& frame : bench.device().sent) {
+      if (const Packet packet = parse_packet(frame); packet.kind == PacketKind::kTcp) {
+        sizes.push_back(packet.payload().size());
+      }
+    }
+    ASSERT_GE(sizes.size(), 2U);
+    EXPECT_EQ(sizes[1], outstanding ? 660U : 1'000U);
+  }
+}
+
+TEST(Stack, ANeighborThatIsNotThereEndsAConnectAndIsAskedAgain) {
+  Bench bench;
+  const std::optional<ConnId> conn = bench.stack().connect(kPeer, 7'000, bench.now());
+  ASSERT_TRUE(conn);
+  bench.turn();
+  EXPECT_EQ(arp_of(bench.device().sent.at(0)).target_ip, kPeer);
+  for (int i = 0; i < 150 && bench.told().empty(); ++i) {
+    bench.pass(100 * kMillisecondNs);
+  }
+  ASSERT_EQ(bench.told().size(), 1U);
+  EXPECT_EQ(bench.told()[0].kind, Kind::kEnd);
+  EXPECT_EQ(bench.told()[0].end, TcpEnd::kRefused);
+  EXPECT_GT(bench.frames_out(), 5U);
+  bench.stack().close(*conn, bench.now());
+  bench.turn();
+  EXPECT_EQ(bench.stack().connections(), 0U);
+}
+
+TEST(Stack, ConnectsWhenItsNeighborAnswers) {
+  Bench bench;
+  const std::optional<ConnId> conn = bench.stack().connect(kPeer, kTheirPort, bench.now());
+  ASSERT_TRUE(conn);
+  bench.turn();
+  bench.device().arriving.push_back(arp_frame({.operation = ArpOperation::kReply,
+                                               .sender_mac = kTheirs,
+                                               .sender_ip = kPeer,
+                                               .target_mac = kOurs,
+                                               .target_ip = kUs},
+                                              {}));
+  bench.turn();
+  ASSERT_EQ(bench.last().tcp.flags, kSyn);
+  const Packet syn = bench.last();
+  bench.segment(kSyn | kAck, kTheirIsn, syn.tcp.seq + 1, {}, kPeer, syn.tcp.source_port);
+  bench.turn();
+  ASSERT_EQ(bench.told().size(), 1U);
+  EXPECT_EQ(bench.told()[0].kind, Kind::kConnected);
+  EXPECT_EQ(bench.last().tcp.flags, kAck);
+  // Another one to there has a port of its own.
+  const std::optional<ConnId> other = bench.stack().connect(kPeer, kTheirPort, bench.now());
+  ASSERT_TRUE(other);
+  EXPECT_NE(bench.stack().flow(*other)->local_port, bench.stack().flow(*conn)->local_port);
+}
+
+// Nobody is let in, and what came before its turn is forgotten: it comes again.
+TEST(Stack, WithoutMemoryNobodyIsLetIn) {
+  StackConfig config;
+  config.memory_bytes_max = 40'000;
+  Bench bench(config);
+  const ConnId conn = bench.open();
+  bench.segment(kAck | kPsh, kTheirIsn + 2, bench.ours(), "behind a gap");
+  bench.turn();
+  bench.write(conn, std::string(33'000, 'x'));
+  bench.turn();
+  EXPECT_NE(bench.stack().counters().held_dropped, 0U);
+  bench.device().sent.clear();
+  bench.segment(kSyn, kTheirIsn, Seq{}, {}, *IpAddress::parse("10.0.0.77"));
+  bench.turn();
+  EXPECT_EQ(bench.stack().listener().half_open(), 0U);
+  EXPECT_EQ(bench.stack().listener().counters().no_room, 1U);
+}
+
+TEST(Stack, ClosedConnectionsTellNothingMore) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "one");
+  bench.stack().receive(bench.now());
+  bench.stack().close(conn, bench.now());
+  const StackEvent* event = bench.stack().next_event();
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(event->kind, Kind::kClosed);
+  EXPECT_EQ(bench.stack().next_event(), nullptr);
+  bench.stack().flush(bench.now());
+}
+
+}  // namespace
+}  // namespace pollux::tcp
