@@ -28,7 +28,9 @@ class EndUnderWay {
     const uint64_t word = word_.load(std::memory_order_acquire);
     return step_of(word) != Step::kNone && word >> kStepBits == number;
   }
-  bool is_aborted(uint64_t number) const { return is(number) && step() == Step::kAborted; }
+  bool is_aborted(uint64_t number) const {
+    return word_.load(std::memory_order_acquire) == word_of(number, Step::kAborted);
+  }
 
   // ---- the first worker ----
   // A new one, never 0. One that waited is another's affair from then on, and gone.
@@ -62,8 +64,11 @@ class EndUnderWay {
  private:
   static constexpr unsigned kStepBits = 2;
   static Step step_of(uint64_t word) { return static_cast<Step>(word & ((1U << kStepBits) - 1)); }
+  static uint64_t word_of(uint64_t number, Step step) {
+    return number << kStepBits | static_cast<uint64_t>(step);
+  }
   void set(uint64_t number, Step step) {
-    word_.store(number << kStepBits | static_cast<uint64_t>(step), std::memory_order_seq_cst);
+    word_.store(word_of(number, step), std::memory_order_seq_cst);
   }
 
   std::atomic<uint64_t> word_{0};

@@ -74,7 +74,7 @@ Engine::~Engine() {
 
 void Engine::ask_shutdown(bool interrupt) {
   interrupted_.store(interrupt, std::memory_order_relaxed);
-  set_signal_served(true);
+  signal_served_.store(true, std::memory_order_release);
   shutdown_asked_.store(true, std::memory_order_seq_cst);
   Worker::wake_if_asleep(*workers_.front());
 }
@@ -83,6 +83,8 @@ bool Engine::abort_shutdown() {
   if (stopping() || !end_.abort()) {
     return false;
   }
+  shutdown_asked_.store(false, std::memory_order_seq_cst);
+  signal_is_over();
   for (auto& worker : workers_) {
     Worker::wake_if_asleep(*worker);
   }
@@ -92,7 +94,16 @@ bool Engine::abort_shutdown() {
 void Engine::end_shutdown(uint64_t number) {
   if (end_.is(number)) {
     end_.end(number);
-    set_signal_served(false);
+    signal_is_over();
+  }
+}
+
+// But for one that waits for its turn. (It is asked for after it is said to be served, and here
+// they are looked at the other way round.)
+void Engine::signal_is_over() {
+  signal_served_.store(false, std::memory_order_seq_cst);
+  if (shutdown_asked_.load(std::memory_order_seq_cst)) {
+    signal_served_.store(true, std::memory_order_seq_cst);
   }
 }
 

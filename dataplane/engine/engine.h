@@ -104,20 +104,23 @@ class Engine {
   // SHUTDOWN, as SIGINT (`interrupt`) or SIGTERM asks for it. Any thread.
   void ask_shutdown(bool interrupt);
   bool shutdown_is_interrupt() const { return interrupted_.load(std::memory_order_relaxed); }
+  // It is not begun while another end is under way: should that one not come, this one does.
   bool shutdown_waits(WorkerId worker) const {
-    return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst);
+    return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst) &&
+           !shutting_down();
   }
   bool take_shutdown(WorkerId worker) {
     return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
   }
-  // A signal has come, and the end that it asked for, or found under way, still is. Any thread.
+  // A signal has come, and the end that it asked for is under way, or waits for another. Any thread.
   bool signal_is_served() const { return signal_served_.load(std::memory_order_acquire); }
-  // By the first worker.
-  void set_signal_served(bool served) { signal_served_.store(served, std::memory_order_release); }
+  // Its end is over, or could not come. By the first worker.
+  void signal_is_over();
   // Of SHUTDOWN.
   EndUnderWay& end() { return end_; }
   bool shutting_down() const { return end_.is_any(); }
-  // Whoever brings it about has to look at once. False if there is none.
+  // Also of one that a signal has asked for and that has not begun. Whoever brings it about has to
+  // look at once. False if there is none.
   bool abort_shutdown();
   // The server goes on; nothing, if that end is another's by now.
   void end_shutdown(uint64_t number);

@@ -22,8 +22,15 @@ constexpr std::string_view kNoDisk = "ERR nothing is written to disk in this ver
 constexpr std::string_view kUnderWay = "ERR Background save already in progress";
 constexpr std::string_view kShuttingDown =
     "ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it";
+constexpr std::string_view kAborting =
+    "ERR the shutdown that was aborted is not over yet, a worker is busy. Try again";
 constexpr std::string_view kCantShutDown = "ERR Errors trying to SHUTDOWN. Check logs.";
 constexpr int64_t kHistoryWaitMs = 10'000;
+
+// Why nothing else begins while an end is under way.
+std::string_view refusal(Engine& engine) {
+  return engine.end().step() == EndUnderWay::Step::kAborted ? kAborting : kShuttingDown;
+}
 
 void lastsave(Context& ctx) {
   ctx.reply.integer(last_save_s(*engine_host(ctx).engine));
@@ -65,7 +72,7 @@ void bgsave(Context& ctx) {
   } else if (desk == nullptr) {
     ctx.reply.error(kNoDisk);
   } else if (host.engine->shutting_down()) {
-    ctx.reply.error(kShuttingDown);
+    ctx.reply.error(refusal(*host.engine));
   } else if (cancels) {
     if (!desk->is_aof_base() && desk->give_up()) {
       ctx.reply.simple("Background saving cancelled");
@@ -136,9 +143,12 @@ void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
     lift_pause(worker);
   }
   worker.engine().end_shutdown(luggage.number);
+  tour.text = kCantShutDown;
+  if (worker.engine().stopping()) {
+    return;
+  }
   log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
                                        : "Error trying to save the DB, can't exit.");
-  tour.text = kCantShutDown;
 }
 
 // Writes go on at once: whoever brings the end about may have to wait for a worker that is busy.
@@ -171,7 +181,8 @@ bool may_go_on(Worker& worker, Tour& tour) {
     return false;
   }
   if (!end.is(number)) {
-    tour.text = kShuttingDown;  // another has gone before it
+    // Another has gone before it, and may be over.
+    tour.text = end.is_any() ? refusal(worker.engine()) : kCantShutDown;
     return false;
   }
   return true;
@@ -200,7 +211,7 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
   }
   if (!waits) {
     if (engine.end().is_any()) {
-      tour.text = kShuttingDown;
+      tour.text = refusal(engine);
       return false;
     }
     log_line(LogLevel::kNotice, "The end waits until the append-only file is taken up");
@@ -221,8 +232,14 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   const bool whole = !is_loading(worker) || engine.load_desk().is_whole();
   const bool saves = engine.save_desk() != nullptr && whole && !words.no_save &&
                      (words.save || !worker.config().save_points.empty());
-  if (!saves) {
+  // Somebody else's save is not thrown away, but by who says so.
+  const bool others_save = luggage.number == 0 && end.step() == EndUnderWay::Step::kSaves;
+  if (!saves && (words.no_save || !others_save)) {
     engine.stop(kStopGraceMs);
+    return false;
+  }
+  if (!saves) {
+    tour.text = kShuttingDown;
     return false;
   }
   if (luggage.number != 0) {
@@ -231,7 +248,7 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
     // FORCE goes before an end that waits for the history.
     luggage.number = end.begin(EndUnderWay::Step::kSaves);
   } else {
-    tour.text = kShuttingDown;
+    tour.text = refusal(engine);
     return false;
   }
   log_line(LogLevel::kNotice, "User requested shutdown... saving first, writes wait");
@@ -247,7 +264,9 @@ bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
   if (engine.end().is_aborted(luggage.number)) {
     // Whatever the save still waits for: a disk that hangs must not keep the server between two
     // states.
-    engine.save_desk()->give_up();
+    if (luggage.save.number != 0) {
+      engine.save_desk()->give_up(luggage.save.number);
+    }
     end_shutdown(worker, tour, /*aborted=*/true);
     return true;
   }

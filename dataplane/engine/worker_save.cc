@@ -142,7 +142,6 @@ void EngineHost::emptied_all() {
 
 // A signal asks for the end, with the words of shutdown-on-sigint or shutdown-on-sigterm.
 void Worker::start_shutdown(bool interrupt) {
-  engine_.set_signal_served(true);
   auto tour = std::make_unique<Tour>(chunks_);
   tour->row = &shutdown_row();
   tour->args_bytes = {"SHUTDOWN"};

@@ -52,12 +52,12 @@ int64_t machine_memory() {
 // event; and the process' own.
 constexpr size_t kFilesReserved = 64;
 constexpr size_t kFilesPerWorker = 8;
-// How long clients get to take the replies that are under way when the server ends.
 // How often, and how long apart, a taken address is tried at the start: half a second in all.
-constexpr int kRemoveTries = 20;
-constexpr unsigned kRemoveStepUs = 10'000;
 constexpr int kAddressTries = 25;
 constexpr std::chrono::milliseconds kAddressPause{20};
+// Whoever insists waits so often, so long, until files are removed.
+constexpr int kRemoveTries = 20;
+constexpr unsigned kRemoveStepUs = 10'000;
 
 // A failure of the start: to the log, and to the terminal if the log is elsewhere.
 bool fail(const Config& config, const std::string& sentence) {
@@ -591,14 +591,17 @@ void Boot::take_signal() {
   engine_->ask_shutdown(interrupts);
 }
 
-// Files go by a thread of their own, for a moment: a disk that hangs may be the reason.
+// Files go by a thread of their own, for a moment: a disk that hangs may be the reason. (The kernel
+// then keeps that thread, and the process with it, until the disk answers; but nobody is served.)
 void Boot::end_at_once() {
   log_line(LogLevel::kWarning, "You insist... exiting now.");
   static std::atomic<bool> removed{false};
   Thread remover;
   remover.start([this] {
     remove_files();
-    unlink(temporary_rdb().c_str());  // the save that is not waited for
+    if (engine_->save_desk() != nullptr && engine_->save_desk()->under_way()) {
+      unlink(temporary_rdb().c_str());  // of the save that is not waited for
+    }
     removed.store(true);
   });
   for (int i = 0; i < kRemoveTries && !removed.load(); ++i) {
