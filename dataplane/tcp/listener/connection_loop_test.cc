@@ -40,6 +40,7 @@ struct Settings {
   uint32_t no_room = 0;  // of 10, for a connection
   uint32_t bytes[2] = {100'000, 100'000};
   uint32_t bytes_at_once = 20'000;
+  int64_t turn_ns = 1;  // what arrives within it is one burst
 };
 
 struct WireSegment {
@@ -109,6 +110,7 @@ class Loop {
         return "nothing is armed: " + state();
       }
       now_ = std::max(now_, next);
+      now_ = now_ + (settings_.turn_ns - 1 - (now_.ns - 1) % settings_.turn_ns);
       deliver();
       for (int side = 0; side < 2; ++side) {
         act(side);
@@ -143,6 +145,7 @@ class Loop {
     Ecn ecn;
     std::optional<Listener> listener;
     bool was_closing = false;
+    bool is_gone = false;  // TIME-WAIT's, or nobody's
     bool ended_late = false;
     Flow flow;
   };
@@ -193,7 +196,7 @@ class Loop {
 
   void arrive(int side, const WireSegment& segment) {
     End& end = ends_[side];
-    if (!end.connection || end.connection->is_over()) {
+    if (!end.connection || end.is_gone) {
       meet(side, segment);
       return;
     }
@@ -296,9 +299,19 @@ class Loop {
             }
           });
     }
-    if (!end.connection || end.connection->is_over()) {
+    if (!end.connection || end.is_gone) {
       return;
     }
+    if (!end.connection->is_over()) {
+      go_on(side);
+    }
+    if (end.connection->is_over()) {
+      end.is_gone = true;
+      note_end(side);
+    }
+  }
+  void go_on(int side) {
+    End& end = ends_[side];
     if (end.connection->deadline(end.shared) <= now_) {
       end.connection->on_timer(end.shared, now_);
     }
@@ -323,15 +336,19 @@ class Loop {
     }
     flush(side);
     check_promises(side);
-    if (end.connection->is_over() && end.connection->state() == TcpState::kTimeWait) {
-      const TimeWaitState over = end.connection->time_wait();
-      // RFC 9293 3.10.7.4, eighth. Out of CLOSING within a turn it is TIME-WAIT that acknowledges
-      // the peer's FIN, when that comes again.
-      if (end.acked != over.receive_next && !end.was_closing) {
-        wrong_ = "it is over, and the peer's end not acknowledged: " + state();
-      }
-      end.listener->enter_time_wait(flow_hash({}, end.flow), end.flow, over, now_);
+  }
+  void note_end(int side) {
+    End& end = ends_[side];
+    if (end.connection->state() != TcpState::kTimeWait) {
+      return;
     }
+    const TimeWaitState over = end.connection->time_wait();
+    // RFC 9293 3.10.7.4, eighth. Out of CLOSING within a turn it is TIME-WAIT that acknowledges the
+    // peer's FIN, when that comes again.
+    if (end.acked != over.receive_next && !end.was_closing) {
+      wrong_ = "it is over, and the peer's end not acknowledged: " + state();
+    }
+    end.listener->enter_time_wait(flow_hash({}, end.flow), end.flow, over, now_);
   }
 
   void check_promises(int side) {
@@ -465,6 +482,7 @@ Settings drawn(Rng& rng) {
   settings.slow_reader = rng.below(3) == 0;
   settings.cookies = rng.below(3) == 0;
   settings.no_room = 1;
+  settings.turn_ns = static_cast<int64_t>(1 + rng.below(2) * rng.below(300'000));
   settings.bytes[0] = static_cast<uint32_t>(rng.below(60'000));
   settings.bytes[1] = static_cast<uint32_t>(rng.below(2) * rng.below(60'000));
   settings.bytes_at_once = static_cast<uint32_t>(rng.below(2) == 0 ? 300 : 30'000);
