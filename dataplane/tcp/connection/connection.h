@@ -29,7 +29,8 @@
 namespace pollux::tcp {
 
 // It may change under connections, but for the window's scale and ECN: what a SYN has said of these
-// is not kept elsewhere.
+// is not kept elsewhere. (Nor is its window: where the buffer became smaller before the answer came,
+// what lies beyond it comes again.)
 struct ConnectionConfig {
   ReceiverConfig receive;
   uint8_t window_scale = 7;  // ours; 64 KiB << 7 = 8 MiB at most

@@ -382,6 +382,21 @@ TEST(Rfc7323_4_3_Echo, IsNotOfWhatLiesBehindAGapNorOfWhatIsRefused) {
   }
 }
 
+TEST(Rfc7323_4_Rtt, IsNotOfAnEchoThatIsMadeUp) {
+  for (const uint32_t wrong : {1'000U, 3'000'000'000U, static_cast<uint32_t>(-1'000)}) {
+    Script t({.timestamps = true});
+    t.open_passive();
+    t.write(100);
+    t.go();
+    t.tick();  // the probe: so the echo decides of which of the two the ACK is
+    t.pass(kMillisecondNs);
+    t.echo = timestamp_at({.timestamp = kTimestampOffset}, t.now) + wrong;
+    t.come(". 1:1(0) ack 101");
+    EXPECT_EQ(t.connection->unacknowledged_bytes(), 0U);
+    EXPECT_LT(t.connection->sender().rtt().srtt_ns(), kMillisecondNs) << wrong;
+  }
+}
+
 // --- keepalive ---
 
 TEST(Rfc1122_4_2_3_6_Keepalive, AsksThreeTimes) {

@@ -88,6 +88,9 @@ TEST(Rfc1122_4_2_2_17_ZeroWindow, WhatShrankAwayIsAskedForAsLongAsItIsAnswered) 
   // It opens: nothing waits for a timer that has backed off meanwhile.
   t.come(". 1:1(0) ack 1 win 1000");
   EXPECT_EQ(t.go(), "P. 1:1001(1000) ack 1");
+  t.come(". 1:1(0) ack 1 win 0");
+  t.come(". 1:1(0) ack 1 win 1000");
+  EXPECT_EQ(t.go(), "") << "once is enough";
   t.come(". 1:1(0) ack 1001 win 1000");
   EXPECT_EQ(t.connection->unacknowledged_bytes(), 0U);
 }

@@ -119,8 +119,10 @@ void Sender::note_window(SenderShared& shared, const AckInput& input, Moment now
       owed_ = Owed::kNothing;
     }
   }
-  // What went out beyond the window was in vain so far, and its timer has backed off meanwhile.
+  // What went out beyond the window was in vain so far, and its timer has backed off meanwhile. It
+  // goes once for a timeout, however often the window opens.
   if (was_shut_out && !is_shut_out() && timeouts_ != 0) {
+    timeouts_ = 0;
     asked_since_ = kNever;
     queue_.mark_first_lost();
     owed_ = Owed::kFirstLost;

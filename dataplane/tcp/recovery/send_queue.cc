@@ -56,12 +56,7 @@ void SendQueue::grow() {
   free_block(std::exchange(block_, larger));
 }
 
-// What one burst needed, and what losses did, is not kept for as long as the connection lives.
-void SendQueue::release_large() {
-  if (block_->count == 0 && (block_->capacity > kKeptCapacity || block_->again.capacity != 0)) {
-    free_block(std::exchange(block_, nullptr));
-  }
-}
+void SendQueue::release() { free_block(std::exchange(block_, nullptr)); }
 
 size_t SendQueue::memory_bytes() const {
   if (block_ == nullptr) {

@@ -163,7 +163,12 @@ class SendQueue {
   static void free_block(Block* block);
 
   void grow();
-  void release_large();
+  // What one burst needed, and what losses did, is not kept for as long as the connection lives.
+  bool holds_more_than_it_keeps() const {
+    return block_->count == 0 &&
+           (block_->capacity > kKeptCapacity || block_->again.capacity != 0);
+  }
+  void release();
   // The segment that holds `seq`. Requires that it is outstanding.
   size_t index_of(Seq seq) const;
   // Cuts a segment in two after `bytes` of it (0 < bytes < its length).
@@ -282,7 +287,9 @@ AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment no
   if (newest.bytes != 0) {
     outcome.delivered_in_rtt_bytes = delivered_ - newest.delivered_before;
   }
-  release_large();
+  if (holds_more_than_it_keeps()) {
+    release();
+  }
   return outcome;
 }
 
