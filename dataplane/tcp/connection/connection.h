@@ -29,7 +29,7 @@
 namespace pollux::tcp {
 
 // It may change under connections, but for the window's scale and ECN: what a SYN has said of these
-// is not kept elsewhere. (Nor is its window: where the buffer became smaller before the answer came,
+// is not kept elsewhere. (Nor is its window: where the buffer has become smaller before the answer,
 // what lies beyond it comes again.)
 struct ConnectionConfig {
   ReceiverConfig receive;
