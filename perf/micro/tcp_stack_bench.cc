@@ -143,11 +143,11 @@ class Bench {
     turn();
   }
   void close(uint32_t i) {
-    frame(i, kAck | kFin, {}, 0);
+    const bool asked = std::exchange(peers_[i].asked, false);
+    frame(i, kAck | kFin, {}, asked ? static_cast<uint32_t>(kPayload.size()) : 0);
     turn();
     peers_[i].next += 1;
-    peers_[i].ack += 1;
-    frame(i, kAck, {}, 0);
+    frame(i, kAck, {}, 1);
     turn();
   }
 

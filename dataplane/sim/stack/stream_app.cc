@@ -71,7 +71,7 @@ void StreamApp::on_event(const StackEvent& event, Moment now) {
       }
       break;
     case StackEvent::Kind::kEnd:
-      if (stream.closed || stream.end_came) {
+      if (stream.closed || (stream.end_came && event.end == TcpEnd::kNone)) {
         fail("a second end");
       }
       stream.end_came = true;

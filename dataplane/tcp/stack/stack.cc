@@ -382,7 +382,7 @@ void Stack::end(uint32_t index, Moment now) {
     return;  // what is unread comes first, and FIN behind it
   }
   drop_unread(slot);
-  if (!slot.end_told) {
+  if (!slot.end_told || why != TcpEnd::kClosed) {
     slot.end_told = true;
     tell(StackEvent::Kind::kEnd, index, {}, why);
   }

@@ -75,7 +75,9 @@ struct StackEvent {
     kOpened,     // by a peer, at a port that is listened at
     kConnected,  // connect() has come through
     kData,       // `bytes`, of which the application takes all
-    kEnd,        // the peer sends no more (end: kNone), or the connection is over: `end`
+    // The peer sends no more (end: kNone), or the connection is over: `end`. Both, if it breaks
+    // behind the peer's end.
+    kEnd,
     kUnpinned,   // what was written by reference is no longer looked at
     kClosed,     // behind close(): the id is dead
   };

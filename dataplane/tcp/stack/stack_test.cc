@@ -419,6 +419,22 @@ TEST(Stack, WithoutMemoryNobodyIsLetIn) {
   EXPECT_EQ(bench.stack().listener().counters().no_room, 1U);
 }
 
+// The application goes on behind the peer's end, and hears that nobody is there any more.
+TEST(Stack, AConnectionBreaksBehindThePeersEnd) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.segment(kAck | kFin, kTheirIsn + 1, bench.ours());
+  bench.turn();
+  bench.write(conn, "more");
+  bench.turn();
+  bench.segment(kRst | kAck, kTheirIsn + 2, bench.ours());
+  bench.turn();
+  ASSERT_EQ(bench.told().size(), 2U);
+  EXPECT_EQ(bench.told()[0].end, TcpEnd::kNone);
+  EXPECT_EQ(bench.told()[1].kind, Kind::kEnd);
+  EXPECT_EQ(bench.told()[1].end, TcpEnd::kReset);
+}
+
 TEST(Stack, ClosedConnectionsTellNothingMore) {
   Bench bench;
   const ConnId conn = bench.open();

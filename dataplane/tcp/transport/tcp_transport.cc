@@ -77,7 +77,7 @@ bool TcpTransport::take(const StackEvent& event, TransportEvent& out) {
       return true;
     case StackEvent::Kind::kEnd:
       out.kind = TransportEvent::Kind::kEnd;
-      return true;
+      return !std::exchange(at(event.conn).ended, true);
     case StackEvent::Kind::kUnpinned: {
       Conn& conn = at(event.conn);
       out.kind = TransportEvent::Kind::kSent;

@@ -56,6 +56,7 @@ class TcpTransport final : public Transport {
   struct Conn {
     uint32_t generation = 0;
     bool closed = false;
+    bool ended = false;
     size_t pinned_bytes = 0;  // of the send under way
     std::unique_ptr<PeerInfo> peer;
   };
