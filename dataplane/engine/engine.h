@@ -112,7 +112,8 @@ class Engine {
   bool take_shutdown(WorkerId worker) {
     return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
   }
-  // A signal has come, and the end that it asked for is under way, or waits for another. Any thread.
+  // A signal has come, and the end that it asked for is under way, or waits for another. Any
+  // thread.
   bool signal_is_served() const { return signal_served_.load(std::memory_order_acquire); }
   // Its end is over, or could not come. By the first worker.
   void signal_is_over();

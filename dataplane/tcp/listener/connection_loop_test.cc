@@ -144,7 +144,6 @@ class Loop {
     std::optional<Seq> sent_until;
     Ecn ecn;
     std::optional<Listener> listener;
-    bool was_closing = false;
     bool is_gone = false;  // TIME-WAIT's, or nobody's
     bool ended_late = false;
     Flow flow;
@@ -214,7 +213,6 @@ class Loop {
       wrong_ = "a segment was refused: " + state();
     }
     end.ecn.marks += segment.ce;
-    end.was_closing |= end.connection->state() == TcpState::kClosing;
     check(side, arrived.in_frame);
     for (const HeldBytes& piece : arrived.held) {
       check(side, piece.view());
@@ -343,9 +341,8 @@ class Loop {
       return;
     }
     const TimeWaitState over = end.connection->time_wait();
-    // RFC 9293 3.10.7.4, eighth. Out of CLOSING within a turn it is TIME-WAIT that acknowledges the
-    // peer's FIN, when that comes again.
-    if (end.acked != over.receive_next && !end.was_closing) {
+    // RFC 9293 3.10.7.4, eighth.
+    if (end.acked != over.receive_next) {
       wrong_ = "it is over, and the peer's end not acknowledged: " + state();
     }
     end.listener->enter_time_wait(flow_hash({}, end.flow), end.flow, over, now_);
