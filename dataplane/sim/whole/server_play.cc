@@ -50,8 +50,8 @@ void ServerPlay::add_worker(uint32_t i) {
   device.caps.mac = mac_of(i + 1);
   StackConfig config = settings_.stack;
   config.interface.addresses = {play_address(settings_, i)};
-  servers_.push_back(
-      std::make_unique<WorkerHost>(network_, device, config, play_keys(seed_ * 1'000 + i)));
+  servers_.push_back(std::make_unique<WorkerHost>(
+      network_, device, config, play_keys(seed_ * 1'000 + i), 1 + seed_ * 997 % 40'000));
   const std::string problem = servers_[i]->transport().listen({.bind = {"*"}, .port = kPort}, true);
   POLLUX_ASSERT(problem.empty());
   HostConfig host = settings_.host;

@@ -5,12 +5,13 @@
 namespace pollux::tcp {
 
 WorkerHost::WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
-                       const StackKeys& keys)
+                       const StackKeys& keys, size_t pinned_max)
     : device_(device),
       now_(network.now()),
       owned_(std::make_unique<TcpTransport>(
           config, keys, device_,
-          TcpSurroundings{.now = [this] { return now_; }, .wait = [](Moment) {}, .wake = [] {}})),
+          TcpSurroundings{.now = [this] { return now_; }, .wait = [](Moment) {}, .wake = [] {}},
+          pinned_max)),
       transport_(owned_.get()) {}
 
 void WorkerHost::attached(Machine& machine) {
@@ -32,6 +33,8 @@ Moment WorkerHost::next_deadline() const {
   return std::min(transport_->stack().next_deadline(), next_cron_);
 }
 
-bool WorkerHost::wants_turn() const { return transport_->wants_turn(); }
+bool WorkerHost::wants_turn() const {
+  return transport_->wants_turn();
+}
 
 }  // namespace pollux::tcp

@@ -18,7 +18,7 @@ namespace pollux::tcp {
 class WorkerHost final : public SimHost {
  public:
   WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
-             const StackKeys& keys);
+             const StackKeys& keys, size_t pinned_max);
 
   // For the engine, which owns it from then on.
   std::unique_ptr<Transport> take_transport() { return std::move(owned_); }

@@ -21,8 +21,9 @@ Bytes bytes_of(std::string_view text) {
 }  // namespace
 
 TcpTransport::TcpTransport(const StackConfig& config, const StackKeys& keys, Device& device,
-                           TcpSurroundings surroundings)
+                           TcpSurroundings surroundings, size_t pinned_max)
     : surroundings_(std::move(surroundings)),
+      pinned_max_(pinned_max),
       now_(surroundings_.now()),
       stack_(config, keys, device, now_) {}
 
@@ -80,6 +81,11 @@ bool TcpTransport::take(const StackEvent& event, TransportEvent& out) {
       return !std::exchange(at(event.conn).ended, true);
     case StackEvent::Kind::kUnpinned: {
       Conn& conn = at(event.conn);
+      if (!conn.closed && !conn.rest.empty() && stack_.connection(event.conn) != nullptr) {
+        send_rest(event.conn);
+        return false;
+      }
+      conn.rest = {};
       out.kind = TransportEvent::Kind::kSent;
       const size_t bytes = std::exchange(conn.pinned_bytes, 0);
       out.sent = stack_.connection(event.conn) == nullptr ? 0 : bytes;
@@ -119,8 +125,29 @@ void TcpTransport::send(ConnId id, std::span<const TxSlice> slices) {
     sent_.push_back({id, bytes});
     return;
   }
-  at(id).pinned_bytes = bytes;
-  stack_.write_pinned(id, all);
+  Conn& conn = at(id);
+  conn.pinned_bytes = bytes;
+  conn.rest.assign(all.begin(), all.end());
+  send_rest(id);
+}
+
+// As much of it as the stack may have on its way.
+void TcpTransport::send_rest(ConnId id) {
+  std::vector<Bytes>& rest = at(id).rest;
+  std::array<Bytes, kTxSlicesMax> pieces;
+  size_t count = 0;
+  for (size_t room = pinned_max_; room != 0 && count < rest.size(); ++count) {
+    pieces[count] = rest[count].first(std::min(room, rest[count].size()));
+    room -= pieces[count].size();
+  }
+  // What was given goes from the front; the last piece may have been cut.
+  if (count != 0) {
+    const size_t last = count - 1;
+    rest[last] = rest[last].subspan(pieces[last].size());
+    rest.erase(rest.begin(),
+               rest.begin() + static_cast<std::ptrdiff_t>(rest[last].empty() ? count : last));
+  }
+  stack_.write_pinned(id, std::span(pieces).first(count));
 }
 
 void TcpTransport::close(ConnId id) {

@@ -28,8 +28,10 @@ struct TcpSurroundings {
 
 class TcpTransport final : public Transport {
  public:
+  // `pinned_max`: bytes of a send that the stack is given at a time; a connection has less than
+  // 2^31 on its way.
   TcpTransport(const StackConfig& config, const StackKeys& keys, Device& device,
-               TcpSurroundings surroundings);
+               TcpSurroundings surroundings, size_t pinned_max = size_t{1} << 30);
 
   Stack& stack() { return stack_; }
   // There is something to be polled for, or to be sent, without waiting.
@@ -58,6 +60,7 @@ class TcpTransport final : public Transport {
     bool closed = false;
     bool ended = false;
     size_t pinned_bytes = 0;  // of the send under way
+    std::vector<Bytes> rest;  // of it, not given to the stack yet
     std::unique_ptr<PeerInfo> peer;
   };
   struct Sent {
@@ -68,8 +71,10 @@ class TcpTransport final : public Transport {
   Conn& at(ConnId conn);
   bool take(const StackEvent& event, TransportEvent& out);
   void open(ConnId conn);
+  void send_rest(ConnId conn);
 
   TcpSurroundings surroundings_;
+  const size_t pinned_max_;
   Moment now_;
   Stack stack_;
   std::vector<Conn> conns_;  // by index
