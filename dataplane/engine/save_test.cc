@@ -202,9 +202,7 @@ TEST(SaveTest, ACutDoesNotWaitForOneWhoIsBusy) {
   const auto all_but_one = [&](int turns) {
     for (; turns > 0; --turns) {
       for (const int i : {0, 2}) {
-        for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
-          sim.engine().worker(i).step(static_cast<Phase>(phase));
-        }
+        step_turn(sim.engine().worker(i));
       }
       house.step_saver();
       house.scheduler.clock().advance_us(100);

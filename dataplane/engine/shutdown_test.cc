@@ -157,9 +157,7 @@ TEST(ShutdownTest, AnEndThatWaitedLeavesTheOneThatWentBeforeItAlone) {
     const auto send = [&](MemoryClient& who, const Request& request) {
       who.send_whole(encode(request));
       for (int i = 0; i < 50; ++i) {
-        for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
-          house.engine().worker(2).step(static_cast<Phase>(phase));
-        }
+        step_turn(house.engine().worker(2));
       }
       house.engine().worker(0).step(Phase::kMailbox);
     };
@@ -191,9 +189,7 @@ TEST(ShutdownTest, AnAbortLetsWritesGoOnThoughAWorkerIsBusy) {
   EXPECT_EQ(house.ask(client, {"SET", key, "1"}), kOk);
   const auto turns_of_the_first = [&] {
     for (int i = 0; i < 200; ++i) {
-      for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
-        engine.worker(0).step(static_cast<Phase>(phase));
-      }
+      step_turn(engine.worker(0));
     }
   };
   engine.ask_shutdown(/*interrupt=*/false);
@@ -357,23 +353,18 @@ TEST(ShutdownTest, AWriteRightBehindALoadIsSavedByTheEnd) {
   SimEngine& sim = house.scheduler.sim();
   MemoryClient client = house.scheduler.connect(1);
   house.run_until([i = 0]() mutable { return ++i > 500; });
-  const auto turn = [&](int worker) {
-    for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
-      sim.engine().worker(worker).step(static_cast<Phase>(phase));
-    }
-  };
   sim.engine().worker(0).step(Phase::kPoll);
   sim.engine().load_desk().finish();
   std::string reply;
   client.send_whole(encode({"SET", sim.key_on(1, "a"), "1"}));
   for (int i = 0; i < 50 && reply.empty(); ++i) {
-    turn(1);
+    step_turn(sim.engine().worker(1));
     reply = client.take();
   }
   EXPECT_EQ(reply, kOk);
   client.send_whole(encode({"SHUTDOWN"}));
   for (int i = 0; i < 50; ++i) {
-    turn(1);
+    step_turn(sim.engine().worker(1));
   }
   sim.engine().worker(0).step(Phase::kMailbox);
   EXPECT_FALSE(sim.engine().stopping());

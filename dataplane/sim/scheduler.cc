@@ -12,6 +12,12 @@ constexpr Instant kStart{1'700'000'000'000'000};
 
 }  // namespace
 
+void step_turn(Worker& worker) {
+  for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
+    worker.step(static_cast<Phase>(phase));
+  }
+}
+
 Scheduler::Scheduler(const SimOptions& options)
     : seed_(options.seed),
       rng_(options.seed),

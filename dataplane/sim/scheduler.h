@@ -35,6 +35,9 @@ class SkewedClock final : public Clock {
   int worker_ = 0;
 };
 
+// One whole turn of a worker that is stepped by hand.
+void step_turn(Worker& worker);
+
 class Scheduler {
  public:
   // A run that is not over after this many phases hangs: the scenarios take some thousands.

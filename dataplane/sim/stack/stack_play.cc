@@ -1,9 +1,12 @@
 #include "dataplane/sim/stack/stack_play.h"
 
+#include <utility>
+
 #include "dataplane/sim/net/echo_host.h"
 #include "src/base/rng.h"
 
 namespace pollux::tcp {
+
 StackKeys play_keys(uint64_t seed) {
   const auto key = [seed](uint64_t purpose) { return SipKey{seed * 31 + purpose, seed ^ purpose}; };
   return {.listener = {.table = key(1),
@@ -25,6 +28,14 @@ LinkPrefix play_address(const PlaySettings& settings, uint32_t host) {
   return {IpAddress::v4(0x0a000001 + host), 24};
 }
 
+PlayHost play_host(const PlaySettings& settings, uint32_t host) {
+  PlayHost made{.device = settings.device, .stack = settings.stack, .machine = settings.host};
+  made.device.caps.mac = mac_of(host + 1);
+  made.machine.mac = made.device.caps.mac;
+  made.stack.interface.addresses = {play_address(settings, host)};
+  return made;
+}
+
 void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings) {
   const Cable cable = network.connect(machine, hub, settings.link);
   cable.there->set_faults(settings.link_faults);
@@ -34,6 +45,16 @@ void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlayS
   cable.back->set_faults(back);
   machine.set_faults(settings.host_faults);
   machine.kick();
+}
+
+void connect_from(Network& network, Machine& machine, std::function<bool(Moment)> connect) {
+  machine.post([&network, &machine, connect = std::move(connect)](Moment now) {
+    if (!connect(now)) {
+      network.events().schedule_in(kConnectsNs / 10, [&network, &machine, connect] {
+        connect_from(network, machine, connect);
+      });
+    }
+  });
 }
 
 void bring_back(Network& network) {
@@ -114,38 +135,29 @@ StackPlay::StackPlay(uint64_t seed, const PlaySettings& settings)
   for (uint32_t i = 1; i <= settings.clients; ++i) {
     for (uint32_t n = 0; n < settings.connections; ++n) {
       const Moment at{kFirstConnectNs + static_cast<int64_t>(rng.below(kConnectsNs))};
-      network_.at(at, [this, i] { connect(i); });
+      network_.at(at, [this, i] {
+        connect_from(network_, network_.machine(i), [this, i](Moment now) {
+          const bool connects = apps_[i]->connect(play_address(settings_, 0).address, kPort, now);
+          connects_ += connects;
+          return connects;
+        });
+      });
     }
   }
 }
 
-// Again a little later, while its address or its memory is not there.
-void StackPlay::connect(uint32_t i) {
-  network_.machine(i).post([this, i](Moment now) {
-    if (apps_[i]->connect(play_address(settings_, 0).address, kPort, now)) {
-      ++connects_;
-    } else {
-      network_.events().schedule_in(kConnectsNs / 10, [this, i] { connect(i); });
-    }
-  });
-}
-
 void StackPlay::add_host(uint32_t i) {
-  SimDeviceConfig device = settings_.device;
-  device.caps.mac = mac_of(i + 1);
-  StackConfig config = settings_.stack;
-  config.interface.addresses = {play_address(settings_, i)};
+  const PlayHost made = play_host(settings_, i);
   const uint64_t seed = seed_ * 1'000 + i;
-  hosts_.push_back(std::make_unique<StackHost>(device, config, play_keys(seed), network_.now()));
+  hosts_.push_back(
+      std::make_unique<StackHost>(made.device, made.stack, play_keys(seed), network_.now()));
   Stack& stack = hosts_[i]->stack();
   apps_.push_back(std::make_unique<StreamApp>(stack, seed_, seed, settings_.streams));
   hosts_[i]->set_app(*apps_[i]);
   if (i == 0) {
     stack.listen({{.address = std::nullopt, .port = kPort}});
   }
-  HostConfig host = settings_.host;
-  host.mac = device.caps.mac;
-  network_.add_host(*hosts_[i], host, i == 0 ? "server" : "client" + std::to_string(i));
+  network_.add_host(*hosts_[i], made.machine, i == 0 ? "server" : "client" + std::to_string(i));
 }
 
 std::string StackPlay::wrong() const {

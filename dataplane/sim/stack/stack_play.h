@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,10 +33,20 @@ struct PlaySettings {
 
 PlaySettings drawn_settings(uint64_t seed);
 
-// What plays have in common: secrets of a host, its address and what is beside it, its cable.
+// What plays have in common: secrets of a host, its address and what is beside it, what it is made
+// of, its cable.
 StackKeys play_keys(uint64_t seed);
 LinkPrefix play_address(const PlaySettings& settings, uint32_t host);
+struct PlayHost {
+  SimDeviceConfig device;
+  StackConfig stack;
+  HostConfig machine;
+};
+PlayHost play_host(const PlaySettings& settings, uint32_t host);
 void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings);
+// Calls connect() on the machine's core, and again a little later, until it does: while an address
+// or memory is not there.
+void connect_from(Network& network, Machine& machine, std::function<bool(Moment)> connect);
 // What is with the devices comes back to their stacks, at the end.
 void bring_back(Network& network);
 // Addresses of IPv6 are usable a second after the start.
@@ -58,7 +69,6 @@ class StackPlay {
   static constexpr uint16_t kPort = 6379;
 
   void add_host(uint32_t i);
-  void connect(uint32_t i);
   std::string wrong() const;
   bool is_done() const;
   std::string leftover();

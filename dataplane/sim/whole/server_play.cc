@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "dataplane/sim/net/echo_host.h"
-
 namespace pollux::tcp {
 
 ServerPlay::ServerPlay(uint64_t seed, int workers, const PlaySettings& settings,
@@ -37,54 +35,37 @@ ServerPlay::ServerPlay(uint64_t seed, int workers, const PlaySettings& settings,
     for (uint32_t n = 0; n < settings.connections; ++n) {
       const Moment at{kFirstConnectNs + static_cast<int64_t>(rng.below(kConnectsNs))};
       const auto worker = static_cast<uint32_t>(rng.below(workers_));
-      network_.at(at, [this, client, worker] { connect(client, worker); });
+      network_.at(at, [this, client, worker] {
+        connect_from(network_, network_.machine(workers_ + client), [=, this](Moment now) {
+          const bool connects =
+              apps_[client]->connect(play_address(settings_, worker).address, kPort, now);
+          connects_ += connects;
+          return connects;
+        });
+      });
     }
   }
 }
 
-// Machines first: they hold turns of hosts.
-ServerPlay::~ServerPlay() = default;
-
 void ServerPlay::add_worker(uint32_t i) {
-  SimDeviceConfig device = settings_.device;
-  device.caps.mac = mac_of(i + 1);
-  StackConfig config = settings_.stack;
-  config.interface.addresses = {play_address(settings_, i)};
+  const PlayHost made = play_host(settings_, i);
   servers_.push_back(std::make_unique<WorkerHost>(
-      network_, device, config, play_keys(seed_ * 1'000 + i), 1 + seed_ * 997 % 40'000));
+      network_, made.device, made.stack, play_keys(seed_ * 1'000 + i), 1 + seed_ * 997 % 40'000));
   const std::string problem = servers_[i]->transport().listen({.bind = {"*"}, .port = kPort}, true);
   POLLUX_ASSERT(problem.empty());
-  HostConfig host = settings_.host;
-  host.mac = device.caps.mac;
-  network_.add_host(*servers_[i], host, "worker" + std::to_string(i));
+  network_.add_host(*servers_[i], made.machine, "worker" + std::to_string(i));
 }
 
 void ServerPlay::add_client(uint32_t i) {
   const uint32_t number = workers_ + i;
-  SimDeviceConfig device = settings_.device;
-  device.caps.mac = mac_of(number + 1);
-  StackConfig config = settings_.stack;
-  config.interface.addresses = {play_address(settings_, number)};
+  const PlayHost made = play_host(settings_, number);
   const uint64_t seed = seed_ * 1'000 + number;
-  clients_.push_back(std::make_unique<StackHost>(device, config, play_keys(seed), network_.now()));
+  clients_.push_back(
+      std::make_unique<StackHost>(made.device, made.stack, play_keys(seed), network_.now()));
   apps_.push_back(std::make_unique<RespApp>(clients_[i]->stack(), seed,
                                             "client" + std::to_string(i), requests_));
   clients_[i]->set_app(*apps_[i]);
-  HostConfig host = settings_.host;
-  host.mac = device.caps.mac;
-  network_.add_host(*clients_[i], host, "client" + std::to_string(i));
-}
-
-// Again a little later, while an address or memory is not there.
-void ServerPlay::connect(uint32_t client, uint32_t worker) {
-  network_.machine(workers_ + client).post([this, client, worker](Moment now) {
-    if (apps_[client]->connect(play_address(settings_, worker).address, kPort, now)) {
-      ++connects_;
-    } else {
-      network_.events().schedule_in(kConnectsNs / 10,
-                                    [this, client, worker] { connect(client, worker); });
-    }
-  });
+  network_.add_host(*clients_[i], made.machine, "client" + std::to_string(i));
 }
 
 std::string ServerPlay::wrong() const {
@@ -119,14 +100,6 @@ bool ServerPlay::is_done() const {
     }
   }
   return true;
-}
-
-uint64_t ServerPlay::answers() const {
-  uint64_t answers = 0;
-  for (const std::unique_ptr<RespApp>& app : apps_) {
-    answers += app->answered();
-  }
-  return answers;
 }
 
 std::string ServerPlay::state() const {

@@ -20,18 +20,15 @@ class ServerPlay {
  public:
   // Of the settings the streams are not used.
   ServerPlay(uint64_t seed, int workers, const PlaySettings& settings, const RespOptions& requests);
-  ~ServerPlay();
 
   std::string run();
   Network& network() { return network_; }
-  uint64_t answers() const;
 
  private:
   static constexpr uint16_t kPort = 6379;
 
   void add_worker(uint32_t i);
   void add_client(uint32_t i);
-  void connect(uint32_t client, uint32_t worker);
   std::string wrong() const;
   std::string state() const;
   bool is_done() const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/sim/scheduler.h"
+
 namespace pollux::tcp {
 
 WorkerHost::WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
@@ -20,9 +22,7 @@ void WorkerHost::attached(Machine& machine) {
 
 void WorkerHost::flush(Moment now) {
   now_ = now;
-  for (int phase = 0; phase < static_cast<int>(Phase::kCount); ++phase) {
-    worker_->step(static_cast<Phase>(phase));
-  }
+  step_turn(*worker_);
   next_cron_ = now + (worker_->quiet() ? kCronNs : kBusyNs);
   if (violation_.empty()) {
     violation_ = transport_->stack().check();

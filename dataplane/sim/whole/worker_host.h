@@ -31,7 +31,6 @@ class WorkerHost final : public SimHost {
 
   void attached(Machine& machine) override;
   void receive(Frame& frame, Moment /*now*/) override { device_.arrived(std::move(frame)); }
-  void received(Moment now) override { now_ = now; }
   void tick(Moment /*now*/) override {}  // the worker's poll does it
   void flush(Moment now) override;
   void sent(uint64_t token) override { device_.sent(token); }

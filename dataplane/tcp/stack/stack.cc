@@ -1,10 +1,8 @@
 #include "dataplane/tcp/stack/stack.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
-#include "dataplane/tcp/tables/isn.h"
 #include "dataplane/tcp/wire/ipv4.h"
 #include "dataplane/tcp/wire/ipv6.h"
 #include "src/base/assert.h"
@@ -161,19 +159,18 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
 void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_t hash,
                         Moment now) {
   ++counters_.strangers;
-  const bool allowed = is_allowed(packet.flow.remote);
-  counters_.not_allowed += !allowed;
+  if (!is_allowed(packet.flow.remote)) {
+    ++counters_.not_allowed;
+    return;  // not even told that nobody listens
+  }
   const Stranger stranger{.hash = hash,
                           .flow = packet.flow,
                           .header = packet.tcp,
                           .options = options,
                           .payload_bytes = static_cast<uint32_t>(packet.payload().size()),
-                          .listens = allowed && listens_at(packet.flow),
+                          .listens = listens_at(packet.flow),
                           .has_room = slots_.has_room() && !is_above(30),
                           .path_mss = mss_to(packet.flow.remote)};
-  if (!allowed) {
-    return;  // not even told that nobody listens
-  }
   switch (listener_.on_segment(shared_.config, stranger, now)) {
     case Listener::Action::kDrop:
       return;
@@ -236,10 +233,10 @@ void Stack::deliver(uint32_t index, bool fin) {
   if (slot.paused || slot.unread != nullptr) {
     if (slot.unread == nullptr) {
       slot.unread = std::make_unique<Unread>();
-      held_bytes_ += slot.unread->memory_bytes();
+    } else {
+      held_bytes_ -= slot.unread->memory_bytes();
     }
     Unread& unread = *slot.unread;
-    held_bytes_ -= unread.memory_bytes();
     unread.append(arrived_.in_frame);
     for (const HeldBytes& bytes : arrived_.held) {
       unread.append(bytes.view());
@@ -494,7 +491,8 @@ void Stack::retry_unresolved(Moment now) {
 }
 
 Moment Stack::next_deadline() const {
-  return std::min({interface_.next_deadline(), listener_.next_deadline(), wheel_.next_deadline()});
+  return std::min(
+      {interface_.next_deadline(), listener_.next_deadline(), wheel_.next_deadline(), retry_at_});
 }
 
 // ---- who may, and how ----

@@ -78,8 +78,8 @@ struct StackEvent {
     // The peer sends no more (end: kNone), or the connection is over: `end`. Both, if it breaks
     // behind the peer's end.
     kEnd,
-    kUnpinned,   // what was written by reference is no longer looked at
-    kClosed,     // behind close(): the id is dead
+    kUnpinned,  // what was written by reference is no longer looked at
+    kClosed,    // behind close(): the id is dead
   };
   Kind kind = Kind::kOpened;
   ConnId conn;
@@ -144,7 +144,6 @@ class Stack {
   [[nodiscard]] bool write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit);
   // By reference: it must stay as it is until kUnpinned. One at a time.
   void write_pinned(ConnId conn, std::span<const Bytes> pieces);
-  bool has_pinned(ConnId conn);
   // The peer learns of the end behind what was written; it may go on.
   void finish(ConnId conn);
   // The application takes nothing until resume(): the window fills. What has come may still be told

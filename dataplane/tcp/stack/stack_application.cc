@@ -104,11 +104,6 @@ void Stack::write_pinned(ConnId conn, std::span<const Bytes> pieces) {
   tx_memory_.unpin(pin);
 }
 
-bool Stack::has_pinned(ConnId conn) {
-  const Slot* slot = slots_.find(conn);
-  return slot != nullptr && slot->pinned;
-}
-
 void Stack::finish(ConnId conn) {
   Slot* slot = slots_.find(conn);
   if (slot != nullptr && slot->connection) {
