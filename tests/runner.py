@@ -35,8 +35,7 @@ SANITIZED = ["-Doptimization=1", "-Ddebug=false", "-Db_lundef=false", "-Dtests=e
 BUILDS = {
     "release": ["--buildtype=release", "-Dtests=enabled", "-Dperf=enabled"],
     "asan": [*SANITIZED, "-Db_sanitize=address,undefined", "-Dfuzz=true"],
-    # Without precompiled headers, to see that every source includes what it uses.
-    "tsan": [*SANITIZED, "-Db_sanitize=thread", "-Db_pch=false"],
+    "tsan": [*SANITIZED, "-Db_sanitize=thread"],
 }
 # Sanitizers are clang's: its build takes half of GCC's time, and the tests in it a third (unit
 # tests under AddressSanitizer 145 s instead of 667 s); and the code has met a second compiler.
@@ -45,37 +44,18 @@ BUILD_ENV = {
     "asan": {"CXX": CLANG, "CXXFLAGS": "-gline-tables-only -fsanitize=fuzzer-no-link"},
     "tsan": {"CXX": CLANG, "CXXFLAGS": "-gline-tables-only"},
 }
-UNIT_TESTS = {
-    "abi": "src/abi/abi_test", "protocol": "src/protocol/protocol_test", "rdb": "src/rdb/rdb_test",
-    "commands": "src/commands/commands_test", "data": "src/data/data_test",
-    "server": "dataplane/server/server_test",
-    "tcp_wire": "dataplane/tcp/wire/tcp_wire_test",
-    "tcp_tables": "dataplane/tcp/tables/tcp_tables_test",
-    "tcp_interface": "dataplane/tcp/interface/tcp_interface_test",
-    "tcp_recovery": "dataplane/tcp/recovery/tcp_recovery_test",
-    "tcp_sim": "dataplane/sim/net/tcp_sim_test",
-}
-# Those that play by seed, whole servers above all.
-PLAYS = {
-    "snapshot": "src/snapshot/snapshot_test", "storage": "storage/storage_test",
-    "engine": "dataplane/engine/engine_test", "engines": "dataplane/sim/engines_test",
-    "sim_linear": "tests/sim/sim_linear_test", "sim_story": "tests/sim/sim_story_test",
-    "sim_stepped": "tests/sim/sim_stepped_test", "sim_crash": "tests/sim/sim_crash_test",
-}
+# Tests of meson by name. Those that play by seed, whole servers above all.
+PLAYS = ("snapshot", "storage", "engine", "engines", "sim_linear", "sim_story", "sim_stepped",
+         "sim_crash", "sim_stack", "sim_whole")
 # Those with threads.
-THREADED_TESTS = {
-    "base": "src/base/base_test", "storage_threads": "storage/storage_threads_test",
-    "engine_threads": "dataplane/engine/engine_threads_test",
-    "engines_threads": "dataplane/sim/engines_threads_test",
-    "kernel": "dataplane/kernel/kernel_test", "sim": "dataplane/sim/sim_test",
-}
-# Of a build directory the tests that are run, each with its program. AddressSanitizer's has all but
-# one, which meets the same code in plays that run in steps. ThreadSanitizer has something to find
-# only where there are threads. The release build has what plays, eight times as much as the others,
-# and what has threads; that everything else passes there, too, `meson test` sees.
-LIVE = {**THREADED_TESTS, "sim_threads": "tests/sim/sim_threads_test"}
-TESTS = {"release": {**PLAYS, **LIVE}, "asan": {**UNIT_TESTS, **PLAYS, **THREADED_TESTS},
-         "tsan": LIVE}
+LIVE = ("base", "storage_threads", "engine_threads", "engines_threads", "kernel", "sim",
+        "sim_threads")
+# Of a build directory the tests that are run; None: all but UNSANITIZED, so that a test is in it
+# by being there. ThreadSanitizer has something to find only where there are threads. The release
+# build has what plays, eight times as much as the others, and what has threads; that everything
+# else passes there, too, `meson test` sees.
+TESTS = {"release": (*PLAYS, *LIVE), "asan": None, "tsan": LIVE}
+UNSANITIZED = ("sim_threads",)  # AddressSanitizer meets its code in plays that run in steps
 # What ThreadSanitizer need not see: plays of storage on a disk in memory, in one thread.
 ONE_THREAD = "-RdbSaver.*"
 SYMBOLIZER = ":external_symbolizer_path=" + (shutil.which("llvm-symbolizer-14") or "")
@@ -169,8 +149,19 @@ def start_log(name):
     open(os.path.join(LOGS, name + ".log"), "wb").close()
 
 
-def build(kind, what):
-    """Configures and builds build/KIND, or of it what is named; True if it worked."""
+def tests_of(kind):
+    """Of a build directory that is configured, the tests that are run: names, and programs."""
+    directory = os.path.join(BUILD, kind)
+    listed = subprocess.run(["meson", "introspect", "--tests", directory], check=True,
+                            stdout=subprocess.PIPE).stdout
+    programs = {test["name"]: os.path.relpath(test["cmd"][0], directory)
+                for test in json.loads(listed)}
+    names = TESTS[kind] or [name for name in programs if name not in UNSANITIZED]
+    return {name: programs[name] for name in names}
+
+
+def build(kind):
+    """Configures build/KIND and builds of it what its suites need; True if it worked."""
     directory = os.path.join(BUILD, kind)
     log = "build-" + kind
     start_log(log)
@@ -183,7 +174,7 @@ def build(kind, what):
         status = run_logged(log, ["meson", "setup", directory, ROOT, *options],
                             env=BUILD_ENV.get(kind))
     if status == 0:
-        status = run_logged(log, ["ninja", "-C", directory, "-j", JOBS, *what])
+        status = run_logged(log, ["ninja", "-C", directory, "-j", JOBS, *targets(kind)])
     print("  build/%s %s in %.0f s" % (kind, "built" if status == 0 else "NOT BUILT",
                                        time.monotonic() - started), flush=True)
     if status != 0:
@@ -219,7 +210,7 @@ def meson_tests(kind, suite):
     if kind == "tsan":
         # ThreadSanitizer wants its shadow memory where address randomization may put a library.
         command = ["setarch", "-R", *command, "--timeout-multiplier", "6"]
-    command += TESTS[kind]
+    command += tests_of(kind)
     env = dict(SANITIZER_ENV, GTEST_OUTPUT="xml:%s/" % results)
     if kind == "tsan":
         env["GTEST_FILTER"] = ONE_THREAD
@@ -385,10 +376,11 @@ def fuzz_targets():
     return [os.path.basename(path)[:-len(".cc")] for path in sources]
 
 
-# Stages, one after the other. A stage builds what its suites need, with all cores; then two lanes
-# side by side take one suite after the other, because most keep one core busy and no more. The
-# dearest come first. With each suite stands the build directory that it needs.
-LANES = 2
+# Stages, one after the other. A stage builds what its suites need, with all cores; then three lanes
+# side by side take one suite after the other: most keep one core busy and no more, and integration
+# waits in a third of its time. The dearest come first. With each suite stands the build directory
+# that it needs.
+LANES = 3
 STAGES = [
     [(integration_4, "release"), (unit, "release"), (integration_1, "release"), (micro, "release"),
      (differential, "release"), (tidy, None), (crash, "release")],
@@ -406,7 +398,7 @@ def targets(kind):
     if kind == "release":
         programs += ["pollux-echo", "tests/differential/differ"]
         programs += ["perf/micro_" + name for name in benchmarks()]
-    return [*TESTS[kind].values(), *programs]
+    return [*tests_of(kind).values(), *programs]
 
 
 def benchmarks():
@@ -488,7 +480,7 @@ def main():
         stage = [(suite, kind) for suite, kind in stage
                  if not args.only or suite.__name__ in args.only]
         for kind in dict.fromkeys(kind for _, kind in stage if kind):
-            BUILT[kind] = build(kind, targets(kind))
+            BUILT[kind] = build(kind)
         total.add(run_stage(stage))
     for failed in total.names:
         print("failed: " + failed)

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Every header compiles alone, and says #pragma once.
 
-X.cc includes X.h first, so a build without precompiled headers (ThreadSanitizer's) compiles most
-headers alone; here that order is checked, and headers that neither X.cc nor X_test.cc has first are
-compiled. What is there to be precompiled (pch/) compiles alone by its nature. Again only if one, or
-a header of ours that it reaches, has changed: good ones are remembered in build/headers.ok by a
-hash of all that text.
+X.cc includes X.h first, so a build without precompiled headers compiles most headers alone
+(tests/README.md says how it is made); here that order is checked, and headers that neither X.cc nor
+X_test.cc has first are compiled. What is there to be precompiled (pch/) compiles alone by its
+nature. Again only if one, or a header of ours that it reaches, has changed: good ones are
+remembered in build/headers.ok by a hash of all that text.
 """
 
 import concurrent.futures
