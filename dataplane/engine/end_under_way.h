@@ -3,6 +3,8 @@
 // his: FORCE goes before one that waits, and what is another's must be neither moved nor ended.
 //
 // Moved by the first worker alone; read by any thread.
+//
+// And the ends that signals ask for: those wait for one that is under way.
 #pragma once
 
 #include <atomic>
@@ -73,6 +75,32 @@ class EndUnderWay {
 
   std::atomic<uint64_t> word_{0};
   uint64_t last_ = 0;
+};
+
+// Each signal has a number. That it has come, that its end has begun, and that it is over, is one
+// number each, moved by one thread: with a flag for "asked" and one for "served", a signal between
+// the two was forgotten, and the next SIGINT was taken for an insisting one, or for none.
+class SignalsServed {
+ public:
+  // ---- the thread that takes signals ----
+  void ask() { asked_.fetch_add(1, std::memory_order_seq_cst); }
+  // Any thread: one has come, and its end is under way, or waits for its turn.
+  bool is_any() const {
+    return asked_.load(std::memory_order_seq_cst) != over_.load(std::memory_order_acquire);
+  }
+
+  // ---- the first worker ----
+  // One has come whose end has not begun.
+  bool waits() const { return asked_.load(std::memory_order_seq_cst) != taken_; }
+  // The end of all that have come begins.
+  void take() { taken_ = asked_.load(std::memory_order_seq_cst); }
+  // The end of those that were taken is over, or could not come.
+  void end() { over_.store(taken_, std::memory_order_release); }
+
+ private:
+  std::atomic<uint64_t> asked_{0};
+  std::atomic<uint64_t> over_{0};
+  uint64_t taken_ = 0;
 };
 
 }  // namespace pollux

@@ -36,5 +36,26 @@ TEST(EndUnderWay, OneThatHasWaitedSaves) {
   EXPECT_EQ(end.step(), Step::kSaves);
 }
 
+TEST(SignalsServed, OneThatComesMeanwhileIsNotOver) {
+  SignalsServed signals;
+  EXPECT_FALSE(signals.is_any());
+  signals.ask();
+  EXPECT_TRUE(signals.waits());
+  EXPECT_TRUE(signals.is_any());
+  signals.end();  // of an end that was not its own
+  EXPECT_TRUE(signals.is_any());
+  signals.take();
+  EXPECT_FALSE(signals.waits());
+  EXPECT_TRUE(signals.is_any());
+  signals.ask();
+  signals.end();
+  EXPECT_TRUE(signals.waits());
+  EXPECT_TRUE(signals.is_any());
+  signals.take();
+  signals.end();
+  EXPECT_FALSE(signals.waits());
+  EXPECT_FALSE(signals.is_any());
+}
+
 }  // namespace
 }  // namespace pollux

@@ -74,17 +74,27 @@ Engine::~Engine() {
 
 void Engine::ask_shutdown(bool interrupt) {
   interrupted_.store(interrupt, std::memory_order_relaxed);
-  signal_served_.store(true, std::memory_order_release);
-  shutdown_asked_.store(true, std::memory_order_seq_cst);
+  signals_.ask();
   Worker::wake_if_asleep(*workers_.front());
 }
 
-bool Engine::abort_shutdown() {
-  if (stopping() || !end_.abort()) {
+// NOSAVE is obeyed beside an end that saves, too, whoever says it.
+bool Engine::shutdown_waits(WorkerId worker, const Config& config) const {
+  if (worker.value != 0 || !signals_.waits()) [[likely]] {
     return false;
   }
-  shutdown_asked_.store(false, std::memory_order_seq_cst);
-  signal_is_over();
+  const std::string& words =
+      shutdown_is_interrupt() ? config.shutdown_on_sigint : config.shutdown_on_sigterm;
+  return !shutting_down() || words.find("nosave") != std::string::npos;
+}
+
+bool Engine::abort_shutdown() {
+  const bool waits = signals_.waits();
+  if (stopping() || (!end_.abort() && !waits)) {
+    return false;
+  }
+  signals_.take();
+  signals_.end();
   for (auto& worker : workers_) {
     Worker::wake_if_asleep(*worker);
   }
@@ -94,16 +104,7 @@ bool Engine::abort_shutdown() {
 void Engine::end_shutdown(uint64_t number) {
   if (end_.is(number)) {
     end_.end(number);
-    signal_is_over();
-  }
-}
-
-// But for one that waits for its turn. (It is asked for after it is said to be served, and here
-// they are looked at the other way round.)
-void Engine::signal_is_over() {
-  signal_served_.store(false, std::memory_order_seq_cst);
-  if (shutdown_asked_.load(std::memory_order_seq_cst)) {
-    signal_served_.store(true, std::memory_order_seq_cst);
+    signals_.end();
   }
 }
 

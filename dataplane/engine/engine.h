@@ -105,18 +105,8 @@ class Engine {
   void ask_shutdown(bool interrupt);
   bool shutdown_is_interrupt() const { return interrupted_.load(std::memory_order_relaxed); }
   // It is not begun while another end is under way: should that one not come, this one does.
-  bool shutdown_waits(WorkerId worker) const {
-    return worker.value == 0 && shutdown_asked_.load(std::memory_order_seq_cst) &&
-           !shutting_down();
-  }
-  bool take_shutdown(WorkerId worker) {
-    return shutdown_waits(worker) && shutdown_asked_.exchange(false, std::memory_order_acquire);
-  }
-  // A signal has come, and the end that it asked for is under way, or waits for another. Any
-  // thread.
-  bool signal_is_served() const { return signal_served_.load(std::memory_order_acquire); }
-  // Its end is over, or could not come. By the first worker.
-  void signal_is_over();
+  bool shutdown_waits(WorkerId worker, const Config& config) const;
+  SignalsServed& signals() { return signals_; }
   // Of SHUTDOWN.
   EndUnderWay& end() { return end_; }
   bool shutting_down() const { return end_.is_any(); }
@@ -149,9 +139,8 @@ class Engine {
   std::atomic<int64_t> clients_{0};
   CommandWatch::LogIds log_ids_{};
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> shutdown_asked_{false};
   std::atomic<bool> interrupted_{false};
-  std::atomic<bool> signal_served_{false};
+  SignalsServed signals_;
   EndUnderWay end_;
   std::atomic<int> done_{0};
   std::atomic<int64_t> grace_ms_{0};

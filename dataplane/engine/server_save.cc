@@ -23,7 +23,7 @@ constexpr std::string_view kUnderWay = "ERR Background save already in progress"
 constexpr std::string_view kShuttingDown =
     "ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it";
 constexpr std::string_view kAborting =
-    "ERR the shutdown that was aborted is not over yet, a worker is busy. Try again";
+    "ERR the shutdown that was aborted is not over yet. Try again in a moment";
 constexpr std::string_view kCantShutDown = "ERR Errors trying to SHUTDOWN. Check logs.";
 constexpr int64_t kHistoryWaitMs = 10'000;
 

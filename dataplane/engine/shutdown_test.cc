@@ -203,17 +203,25 @@ TEST(ShutdownTest, AnAbortLetsWritesGoOnThoughAWorkerIsBusy) {
   turns_of_the_first();
   EXPECT_EQ(third.take(), kOk);
   EXPECT_EQ(other.take(), kOk);
-  EXPECT_FALSE(engine.signal_is_served());
+  EXPECT_FALSE(engine.signals().is_any());
   // What comes before the busy one has seen it: told so, or begun afterwards.
   third.send_whole(encode({"SHUTDOWN"}));
   turns_of_the_first();
   EXPECT_EQ(third.take(),
-            "-ERR the shutdown that was aborted is not over yet, a worker is busy. "
-            "Try again\r\n");
+            "-ERR the shutdown that was aborted is not over yet. Try again in a moment\r\n");
   engine.ask_shutdown(/*interrupt=*/false);
   turns_of_the_first();
-  EXPECT_TRUE(engine.signal_is_served());
+  EXPECT_TRUE(engine.signals().is_any());
   EXPECT_FALSE(engine.stopping());
+  // Which is aborted as well, once.
+  for (const char* const expected : {"+OK\r\n", "-ERR No shutdown in progress.\r\n"}) {
+    third.send_whole(encode({"SHUTDOWN", "ABORT"}));
+    turns_of_the_first();
+    EXPECT_EQ(third.take(), expected);
+    EXPECT_FALSE(engine.signals().is_any());
+  }
+  engine.ask_shutdown(/*interrupt=*/false);
+  turns_of_the_first();
   EXPECT_TRUE(house.run_until([&] { return engine.stopping(); }));
   EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kSaved);
 }
@@ -247,6 +255,21 @@ TEST(ShutdownTest, AnEndWithoutASaveLeavesTheSaveOfAnotherAlone) {
   }
 }
 
+// Though the disk hangs.
+TEST(ShutdownTest, ASignalThatSaysNoSaveGoesBeforeAnEndThatSaves) {
+  House house(3, 19, "save \"\"\nshutdown-on-sigterm NOSAVE now\n");
+  Engine& engine = house.scheduler.engine();
+  MemoryClient client = house.scheduler.connect(1);
+  fill_lanes(house, client);
+  client.send_whole(encode({"SHUTDOWN", "SAVE"}));
+  ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+  house.saver_rests = true;
+  engine.ask_shutdown(/*interrupt=*/false);
+  EXPECT_TRUE(house.run_until([&] { return engine.stopping(); }));
+  house.saver_rests = false;
+  EXPECT_EQ(house.desk().ended(), 0U);
+}
+
 // The server ends already: one that waited for the history begins no save.
 TEST(ShutdownTest, AnEndThatWaitedEndsWithTheServer) {
   HistoryHouse house;
@@ -270,20 +293,20 @@ TEST(ShutdownTest, ASignalIsServedAsLongAsItsEndIsUnderWay) {
   house.saver_rests = true;
   engine.ask_shutdown(/*interrupt=*/true);
   pass();
-  EXPECT_TRUE(engine.signal_is_served());
+  EXPECT_TRUE(engine.signals().is_any());
   EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), kOk);
   pass();
-  EXPECT_FALSE(engine.signal_is_served());
+  EXPECT_FALSE(engine.signals().is_any());
   // Beside somebody's SHUTDOWN: as long as that one.
   client.send_whole(encode({"SHUTDOWN"}));
   pass();
-  EXPECT_FALSE(engine.signal_is_served());
+  EXPECT_FALSE(engine.signals().is_any());
   engine.ask_shutdown(/*interrupt=*/true);
   pass();
-  EXPECT_TRUE(engine.signal_is_served());
+  EXPECT_TRUE(engine.signals().is_any());
   EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), kOk);
   pass();
-  EXPECT_FALSE(engine.signal_is_served());
+  EXPECT_FALSE(engine.signals().is_any());
   house.saver_rests = false;
 }
 

@@ -127,7 +127,8 @@ bool Worker::poll_phase() {
   }
   now_ = std::max(now_, engine_.clock().now());
   note_pause();
-  if (engine_.take_shutdown(id_)) {
+  if (!parked_ && engine_.shutdown_waits(id_, *config_)) {
+    engine_.signals().take();
     start_shutdown(engine_.shutdown_is_interrupt());
   }
   memory_grant_ = 0;
@@ -438,12 +439,11 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if ((engine_.stopping() && !leaving_) || engine_.shutdown_waits(id_) || pause_lessened_ ||
-      asked_to_evict_clients_) {
+  if ((engine_.stopping() && !leaving_) || pause_lessened_ || asked_to_evict_clients_) {
     return true;
   }
   if (!pushes_.empty() || !invalidations_.empty() ||
-      (!parked_ && (load_waits() || save_waits()))) {
+      (!parked_ && (load_waits() || save_waits() || engine_.shutdown_waits(id_, *config_)))) {
     return true;
   }
   if (gates_may_open() || disk_has_caught_up()) {

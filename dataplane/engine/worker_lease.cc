@@ -588,7 +588,7 @@ void Worker::finish_tour(Tour& tour_at_end) {
     tour->body.set_pool(chunks_);
     // A signal's, as nobody else asks without a session.
     if (tour->session_id == 0 && !engine_.stopping() && !engine_.shutting_down()) {
-      engine_.signal_is_over();
+      engine_.signals().end();
     }
     return;
   }

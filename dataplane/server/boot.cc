@@ -581,7 +581,7 @@ void Boot::take_signal() {
     return;
   }
   const bool interrupts = signal == StopSignal::kInterrupt;
-  if (interrupts && engine_->signal_is_served()) {
+  if (interrupts && engine_->signals().is_any()) {
     end_at_once();
   }
   log_line(LogLevel::kNotice,
