@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/prefetch.h"
 #include "src/rdb/key_meta.h"
 #include "src/rdb/rdb_format.h"
 
@@ -62,9 +63,17 @@ class LoadBatch {
   bool empty() const { return used_bytes_ == 0; }
   // Back as it was made.
   void clear();
+  // How many keys their shard is to have in the end in a database, if anybody knows: those of the
+  // batch are among them.
+  struct Expected {
+    uint32_t db = 0;
+    uint64_t keys = 0;
+  };
+  void expect(const Expected& expected) { expected_ = expected; }
 
   // --- who builds or runs ---
   bool has_commands() const { return has_commands_; }
+  const Expected& expected() const { return expected_; }
   // The next one, from the first on; false at the end.
   bool next(LoadRecord& record);
   bool next(LoadCommand& command);
@@ -120,6 +129,7 @@ class LoadBatch {
     uint32_t db;
     uint32_t unused;
   };
+  static constexpr size_t kAhead = 1024;
   static constexpr size_t kAlign = alignof(Head);
   static_assert(alignof(CommandHead) == kAlign && alignof(std::string_view) == kAlign &&
                 sizeof(CommandHead) % kAlign == 0);
@@ -133,6 +143,7 @@ class LoadBatch {
   Refusal refusal_ = Refusal::kNone;
   LoadRecord refused_;
   bool has_commands_ = false;
+  Expected expected_;
   uint64_t errors_ = 0;
   uint64_t first_error_offset_ = 0;
   std::string first_error_;
@@ -228,6 +239,9 @@ inline bool LoadBatch::next(LoadRecord& record) {
     return false;
   }
   const char* at = bytes_.get() + read_bytes_;
+  // It stands in the cache of the core that wrote it.
+  prefetch(at + kAhead);
+  prefetch(at + kAhead + 64);
   Head head;
   std::memcpy(&head, at, sizeof head);
   at += sizeof head;

@@ -90,6 +90,7 @@ bool LoadBatches::get(size_t bytes, LoadBatch*& filling) {
   filling = free_.back();
   free_.pop_back();
   filling->make_room(bytes);
+  filling->expect(expected_);
   large_is_out_ = large_is_out_ || large;
   return true;
 }

@@ -46,6 +46,8 @@ class LoadBatches {
     return add_slowly(shard, item);
   }
   bool add_for_all(const LoadCommand& command);
+  // Of all shards together, from the next batch of each on.
+  void expect(uint32_t db, uint64_t keys) { expected_ = {.db = db, .keys = keys / shards()}; }
 
   // Something could not be added, and no batch has come back since.
   bool starved() const { return starved_; }
@@ -96,6 +98,7 @@ class LoadBatches {
   bool for_all_is_out_ = false;
   bool large_is_out_ = false;
   bool starved_ = false;
+  LoadBatch::Expected expected_;
   Refused refused_;
   Errors errors_;
 };

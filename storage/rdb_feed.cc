@@ -97,7 +97,9 @@ bool RdbFeed::take_part(const RdbFileEvent& event) {
       ++libraries_;
       break;
     case RdbFileEvent::Kind::kDatabase:
+      break;
     case RdbFileEvent::Kind::kSizes:
+      batches_.expect(event.db, event.keys);
       break;
   }
   return true;

@@ -84,6 +84,9 @@ bool Worker::barred_while_loading(const Session& session, const CommandRow& row)
 
 void Worker::note_loading() {
   if (load_->desk.over()) {
+    for (int db = 0; db < shard_.databases(); ++db) {
+      shard_.expect(db, 0);
+    }
     load_.reset();
   }
 }
@@ -126,6 +129,8 @@ bool Worker::load_group(LoadWork& load) {
       return false;
     }
     load.batch = std::exchange(load.waiting, load.waiting->next_batch);
+    const LoadBatch::Expected& expected = load.batch->expected();
+    shard_.expect(static_cast<int>(expected.db), expected.keys);
   }
   // The group behind this one is asked for first, so that it comes while this one is built.
   LoadWork::Group& group = load.groups[load.next_group];

@@ -61,6 +61,13 @@ constexpr int kDrawsMax = 128;
 // Two segments are merged if together they fill at most half of the largest class.
 constexpr uint32_t kMergeMax = count_max_of(kClassLines[kClasses - 1] - 1) / 2;
 
+// A tenth of room at least, or a segment would be rebuilt again soon.
+constexpr uint64_t with_room(uint64_t count) { return count + count / 10; }
+
+// Below, it takes nearly no time to grow by steps, and a hint that is wrong would take more room
+// than what it is about.
+constexpr uint64_t kExpectMin = 256;
+
 // A directory is doubled only while it stays small against its entries. A hash that spreads well
 // never meets this bound; one that does not makes long segments instead of a huge directory.
 constexpr uint64_t kEntriesPerSlotMin = 64;
@@ -369,8 +376,7 @@ bool KeyTable::fill(Segment* segment, const Source& source) {
 
 KeyTable::Segment* KeyTable::build(const Source& source, uint32_t depth, uint32_t first_tag,
                                    uint32_t size_class_min) {
-  // A tenth of room at least, or the segment would be rebuilt again soon.
-  const uint32_t fitting = class_for(uint64_t{source.count} + source.count / 10);
+  const uint32_t fitting = class_for(with_room(source.count));
   for (uint32_t size_class = std::max(size_class_min, fitting);; ++size_class) {
     Segment* segment = new_segment(std::min(size_class, kOversize), depth, first_tag, source.count);
     if (fill(segment, source)) {
@@ -397,12 +403,30 @@ void KeyTable::point_directory(Segment* segment) {
   }
 }
 
+void KeyTable::expect(uint64_t entries) {
+  const uint64_t most = count_max_of(kClassLines[kClasses - 1] - 1);
+  expected_depth_ = 0;
+  while (expected_depth_ < kDepthMax && with_room(entries >> expected_depth_) > most) {
+    ++expected_depth_;
+  }
+  expected_class_ = static_cast<uint8_t>(class_for(with_room(entries >> expected_depth_)));
+}
+
+// Those that will be split are as large as can be, so that each entry is copied once.
+uint32_t KeyTable::expected_class(uint32_t depth) const {
+  if (size_ < kExpectMin || depth > expected_depth_) {
+    return 0;
+  }
+  return depth < expected_depth_ ? kClasses - 1 : expected_class_;
+}
+
 void KeyTable::grow(uint32_t tag) {
   Segment* segment = segment_in(slot_of(tag));
   const uint32_t next_class =
       segment == empty_segment()
           ? 0
-          : std::max(segment->size_class + 1, class_for(segment->count + segment->count / 10));
+          : std::max({segment->size_class + 1, class_for(with_room(segment->count)),
+                      expected_class(segment->depth)});
   if (next_class >= kClasses && may_split(segment)) {
     split(segment);
     return;
@@ -435,8 +459,8 @@ void KeyTable::split(Segment* segment) {
   const Source lower{{segment, nullptr}, first_tag, middle_tag - 1, lower_count};
   const Source upper{{segment, nullptr}, middle_tag, ~uint32_t{0}, segment->count - lower_count};
   --segments_at_depth_[depth];
-  install(build(lower, depth + 1, first_tag, 0));
-  install(build(upper, depth + 1, middle_tag, 0));
+  install(build(lower, depth + 1, first_tag, expected_class(depth + 1)));
+  install(build(upper, depth + 1, middle_tag, expected_class(depth + 1)));
   free_segment(segment);
 }
 

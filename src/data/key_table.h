@@ -123,6 +123,10 @@ class KeyTable {
     position.bucket_->handles[position.slot_] = handle;
   }
   void erase(uint64_t hash, Position position);
+  // Soon there will be so many entries in all (0: nobody knows): segments are made at once as large
+  // as they will be then, and not by steps, which copy each entry some seven times between two
+  // splits. Only a hint: what is wrong with it costs as much room again as there is, or 16 KiB.
+  void expect(uint64_t entries);
 
   void prefetch_bucket(uint64_t hash) const { prefetch(home_bucket(tag_of(hash))); }
   // For a key that will be inserted: what find looks at, and all else that insert does, but for one
@@ -217,6 +221,7 @@ class KeyTable {
   Segment* build(const Source& source, uint32_t depth, uint32_t first_tag, uint32_t size_class_min);
   void install(Segment* segment);
   void point_directory(Segment* segment);
+  uint32_t expected_class(uint32_t depth) const;
   void grow(uint32_t tag);
   bool may_split(const Segment* segment) const;
   void split(Segment* segment);
@@ -232,7 +237,11 @@ class KeyTable {
   Arena& arena_;
   CompactPool& pool_;
   uint64_t* directory_ = &single_;
-  uint32_t directory_bits_ = 0;
+  uint8_t directory_bits_ = 0;
+  // What it is expected to come to: segments of this depth, and their size class. None: depth 0 and
+  // the smallest class.
+  uint8_t expected_depth_ = 0;
+  uint8_t expected_class_ = 0;
   uint32_t buckets_max_ = 1;  // of any segment so far (random)
   uint64_t single_;           // the directory of a table with one segment
   // The directory of twice the size, made a few slots at a time before it is needed: its slots for

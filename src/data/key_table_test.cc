@@ -81,6 +81,7 @@ TEST_P(KeyTableBySpread, BehavesAsAMapThroughGrowthAndShrinking) {
   Table table;
   for (int wave = 0; wave < 4; ++wave) {
     const size_t target = wave % 2 == 0 ? 1 + rng.below(8'000) : rng.below(50);
+    table.table_.expect(rng.below(2) * rng.below(20'000));  // often wrong
     for (int step = 0; table.hashes_.size() != target; ++step) {
       const bool towards = rng.below(10) < 8;
       if ((table.hashes_.size() < target) == towards || table.hashes_.empty()) {
@@ -255,6 +256,28 @@ TEST(KeyTable, LargeDirectoriesGrowAndShrinkInSlices) {
   }
   EXPECT_EQ(table.directory_size(), 1U);
   EXPECT_EQ(arena.used_bytes() + pool.used_bytes(), 0);
+}
+
+// What was foretold takes no more than what has grown by steps; a hint that is wrong, twice that.
+TEST(KeyTable, WhatIsExpectedTakesNoMoreRoom) {
+  for (const uint64_t entries : {300, 1'000, 1'700, 5'000, 60'000, 123'456}) {
+    Rng rng(15);
+    Table steps;
+    Table foretold;
+    Table misled;
+    foretold.table_.expect(entries);
+    misled.table_.expect(1'000'000'000);
+    for (Handle i = 1; i <= entries; ++i) {
+      const uint64_t hash = rng.next();
+      for (Table* table : {&steps, &foretold, &misled}) {
+        table->table_.insert(hash, i);
+      }
+    }
+    foretold.table_.check();
+    misled.table_.check();
+    EXPECT_LE(foretold.used_bytes(), steps.used_bytes() * 23 / 20) << entries;
+    EXPECT_LE(misled.used_bytes(), steps.used_bytes() * 2 + (16 << 10)) << entries;
+  }
 }
 
 TEST(KeyTable, TakesAboutTenBytesAnEntryAtAnySize) {

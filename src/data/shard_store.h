@@ -85,6 +85,8 @@ class ShardStore {
 
   // --- prefetch, in this order over a burst of requests ---
   void prefetch_bucket(int db, uint64_t hash) const { database(db).table.prefetch_bucket(hash); }
+  // A database that is being loaded will have so many keys; see KeyTable.
+  void expect(int db, uint64_t keys) { database(db).table.expect(keys); }
   // Of a key that will be made, in place of the two others.
   void prefetch_insert(int db, uint64_t hash) const { database(db).table.prefetch_insert(hash); }
   // Looks at the bucket, so it waits for that line unless it was asked for some time before.
