@@ -67,7 +67,10 @@ Listener::Action Listener::on_segment(const ConnectionConfig& connections, const
     return on_time_wait(connections, stranger, *record, now);
   }
   if (SynEntry* const entry = half_open_.find(stranger.hash, stranger.flow)) {
-    return on_half_open(connections, stranger, *entry, now);
+    if (stranger.listens) {
+      return on_half_open(connections, stranger, *entry, now);
+    }
+    half_open_.erase(*entry);  // nobody does any more: there is nobody to open it for
   }
   // RFC 9293 3.10.7.2, in its order; 3.10.7.1 where nobody listens.
   const TcpHeader& header = stranger.header;

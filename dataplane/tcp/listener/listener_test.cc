@@ -43,6 +43,18 @@ TEST(ListenerTest, WhatThePeerDoesNotOfferIsNotAgreed) {
   EXPECT_EQ(bench.opening().rtt_ns, Sender::kRttUnknown);
 }
 
+// Whoever listened has stopped: what was half open is nobody's any more.
+TEST(Rfc9293_3_10_7_1_Closed, RefusesWhatWasHalfOpen) {
+  Bench bench;
+  ASSERT_EQ(bench.syn(), Action::kAnswerPeer);
+  bench.listens = false;
+  ASSERT_EQ(bench.ack(), Action::kAnswer);
+  EXPECT_EQ(bench.answer().header.flags, kRst);
+  EXPECT_EQ(bench.listener.half_open(), 0U);
+  bench.listens = true;
+  EXPECT_EQ(bench.syn(kClientIsn + 5), Action::kAnswerPeer);
+}
+
 TEST(Rfc3168_6_1_1_Ecn, IsGrantedIfItIsWantedHere) {
   for (const bool wanted : {false, true}) {
     Bench bench;
