@@ -169,7 +169,9 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   }
   const bool lone = queue_.size() == 1;
   const bool was_open = phase_ == Phase::kOpen;
-  const bool limited_elsewhere = end_ == nxt_ || edge_before <= nxt_;
+  // What is lost waits for the congestion window, whatever else there is to be sent.
+  const bool limited_elsewhere =
+      queue_.lost_bytes() == 0 && (end_ == nxt_ || edge_before <= nxt_);
   undone_until_ = later(undone_until_, una_);
   cwr_end_ = later(cwr_end_, una_);
   // RFC 3168 6.1.2: once a window of data. Of all that was outstanding, since mostly the ACK that
