@@ -50,6 +50,23 @@ TEST(Rfc6298_5_3_Timer, BeginsAnewWithAnAckOfSomethingNew) {
   EXPECT_GE(t.now - acked, 5 * kMillisecondNs);
 }
 
+// smoltcp once put it off with each ACK that came, so that nothing ever went again.
+TEST(Rfc6298_5_3_Timer, AcksOfNothingNewLeaveIt) {
+  for (const bool sack : {false, true}) {
+    Script t({.sack = sack});
+    t.open_passive();
+    t.write(3'000);
+    t.go();
+    const Moment due = t.connection->deadline(t.shared);
+    for (int i = 0; i < 4; ++i) {
+      t.pass(10 * kMicrosecondNs);
+      t.come(i % 2 == 0 ? ". 1:1(0) ack 1" : ". 1:1(0) ack 1 win 50000");  // as is, and the window
+      t.go();
+    }
+    EXPECT_LE(t.connection->deadline(t.shared), due) << sack;
+  }
+}
+
 TEST(Rfc6298_5_3_Timer, DataOfThePeerLeavesIt) {
   Script t(without_sack());
   t.open_passive();

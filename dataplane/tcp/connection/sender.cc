@@ -215,7 +215,10 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   if (outcome.una_advanced) {
     restart(shared, now);
   }
-  schedule_probe(shared, now);
+  // RFC 8985 7.2: an ACK of nothing new does not put it off.
+  if (outcome.una_advanced || probe_at_ == kNever || !wants_probe()) {
+    schedule_probe(shared, now);
+  }
   if (phase_ == Phase::kOpen && una_ - recover_ > static_cast<int32_t>(window_max_)) {
     episode_.reset();
   }
@@ -584,12 +587,16 @@ void Sender::restart(SenderShared& shared, Moment now) {
   }
 }
 
-// Of the tail, behind each transmission and each ACK.
+bool Sender::wants_probe() const {
+  return sack_ && is_open_ && probe_.may_probe() && phase_ == Phase::kOpen && !queue_.empty() &&
+         queue_.lost_bytes() == 0 && queue_.sacked_bytes() == 0;
+}
+
+// Of the tail, behind each transmission and each ACK of something new.
 void Sender::schedule_probe(SenderShared& shared, Moment now) {
-  const bool wanted = sack_ && is_open_ && probe_.may_probe() && phase_ == Phase::kOpen &&
-                      !queue_.empty() && queue_.lost_bytes() == 0 && queue_.sacked_bytes() == 0;
-  probe_at_ =
-      wanted ? probe_.probe_at(now, retransmit_at_, rtt_, shared.config.rtt, is_lone()) : kNever;
+  probe_at_ = wants_probe()
+                  ? probe_.probe_at(now, retransmit_at_, rtt_, shared.config.rtt, is_lone())
+                  : kNever;
 }
 
 bool Sender::on_timer(SenderShared& shared, Moment now) {

@@ -228,6 +228,7 @@ class Sender {
   Next again(const SendQueue::Piece& piece) const;
   int64_t window_probe_ns(const SenderShared& shared) const;
   void restart(SenderShared& shared, Moment now);
+  bool wants_probe() const;
   void schedule_probe(SenderShared& shared, Moment now);
   bool on_probe_due(SenderShared& shared, Moment now);
   bool is_given_up(const SenderShared& shared, Moment now);
