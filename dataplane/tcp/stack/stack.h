@@ -113,8 +113,8 @@ class Stack {
     uint16_t port = 0;
   };
   void listen(std::vector<Endpoint> endpoints) { endpoints_ = std::move(endpoints); }
-  // Of all connections, from now on: after so long without a word the peer is asked, three times a
-  // third of it. 0: never.
+  // Of all connections, from now on (of one that is idle, from its next segment or timer on): after
+  // so long without a word the peer is asked, three times a third of it. 0: never.
   void set_keepalive(int64_t idle_ns);
 
   // ---- a turn ----
