@@ -157,9 +157,14 @@ bool Worker::anybody_wants_lease() {
 // For the first session: reads its request again, this time only for its keys; or for topics that
 // clients have left, or for a request of another worker that is held back, or for the cut of a
 // snapshot, or for commands that are loaded. They take turns.
-// No lease is claimed if the session's request would by now be refused, or has been paused.
+// No lease is claimed if the session's request would by now be refused, or has been paused; or if
+// nobody wants one any more: the storage thread may just have given its snapshot up.
 void Worker::claim_lease() {
+  int asked = 0;
   do {
+    if (asked++ == kLeaseFors) {
+      return;
+    }
     lease_.purpose = static_cast<LeaseFor>((static_cast<int>(lease_.purpose) + 1) % kLeaseFors);
   } while (!wants_lease(lease_.purpose));
   if (lease_.purpose == LeaseFor::kLeftTopics || lease_.purpose == LeaseFor::kSnapshot ||

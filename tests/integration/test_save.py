@@ -12,7 +12,7 @@ import time
 
 import redis
 
-from case import pollux_only, only_once, not_quick
+from case import fewer, pollux_only, only_once, not_quick
 from rdb_case import RdbCase
 from test_slowlog import ask
 
@@ -196,6 +196,26 @@ class Commands(SaveCase):
         self.assertTrue(client.bgsave())
         self.saved(server)
         self.assertGreater(os.path.getsize(self.path), 5_000_000)
+
+    @pollux_only
+    def test_cancelled_at_once_again_and_again(self):
+        """Wherever its cut stands: the workers go on, and nothing piles up."""
+        server = self.saving(enable_debug_command="yes")
+        client = server.redis()
+        ask(client, "DEBUG", "POPULATE", "20000")
+        both = client.pipeline(transaction=False)
+
+        def cancel(times):
+            for _ in range(times):
+                both.execute_command("BGSAVE").execute_command("BGSAVE", "CANCEL")
+                answers = both.execute(raise_on_error=False)
+                self.assertNotIsInstance(answers[0], redis.ResponseError)
+                while client.info("persistence")["rdb_bgsave_in_progress"]:
+                    pass
+            return client.info("memory")["used_memory"]
+        before = cancel(fewer(100))
+        self.assertLess(cancel(fewer(400)) - before, 1 << 20)
+        self.assertTrue(client.save())
 
     def test_resetstat_leaves_save_points_alone(self):
         server = self.saving(save=["1", "10"])
