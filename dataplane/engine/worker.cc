@@ -497,7 +497,7 @@ void Worker::refresh_config() {
   keys_.set_access(config_->data.eviction.access);
   latency_tracking_ = config_->watch.latency_tracking;
   watch_.configure(config_->watch, tsc_per_us());
-  note_saves();
+  minds_saves_ = config_->stop_writes_on_save_error && !config_->save_points.empty();
   note_history();
   if (!parked_) {
     side_.listen();  // else when the shard comes back

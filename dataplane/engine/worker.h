@@ -443,7 +443,6 @@ class Worker {
   LoadBatch::Refusal build(Keyspace& keys, const LoadRecord& record);
 
   // worker_save.cc: snapshots, the end
-  void note_saves();
   bool cut_waits() const;
   bool cut_waits_too_long();
   void save_if_due();
@@ -673,7 +672,7 @@ class Worker {
   bool leaving_ = false, done_ = false;
   int64_t leave_by_ms_ = 0;
   int64_t save_tried_ms_ = 0;
-  bool saves_fail_ = false;  // and so writes are refused
+  bool minds_saves_ = false;  // writes are refused while saves fail
   Effects effects_;          // of the command that runs
   bool gates_ = false;       // replies wait until what they show is on disk
   Ticket shown_, pushed_shown_;  // the last change that the last reply, or push, shows

@@ -192,13 +192,14 @@ Stall Worker::must_wait(uint32_t flags) {
 // Whether the command is refused: what it changes could not be saved. Who asks whether the server
 // is well (PING) is told, too, as in Redis.
 Bar Worker::disk_bar(const Session& session, const CommandRow& row) const {
-  if (!saves_fail_ && !changes_.enabled()) [[likely]] {
+  // Asked of the page at each command: the line is written when a save ends, and at no other time.
+  const bool saves_fail = minds_saves_ && engine_.page().save.last_failed.get() != 0;
+  if (!saves_fail && !changes_.enabled()) [[likely]] {
     return Bar::kNone;
   }
   const bool writes = (flags_of(session, row) & kWrite) != 0;
   if (writes || (row.flags & kTellsOfDisk) != 0) {
-    // It is noted ten times a second; who was told that a save has succeeded goes on at once.
-    if (saves_fail_ && engine_.page().save.last_failed.get() != 0) {
+    if (saves_fail) {
       return Bar::kSavesFail;
     }
     if (changes_.enabled() && disk_fails()) {

@@ -85,19 +85,12 @@ SaveDesk::Order Worker::save_order() const {
           .checksum = config_->rdb_checksum};
 }
 
-// Whether writes are to be refused.
-void Worker::note_saves() {
-  saves_fail_ = engine_.page().save.last_failed.get() != 0 &&
-                config_->stop_writes_on_save_error && !config_->save_points.empty();
-}
-
 // Ten times a second: what was scheduled, and what the save points say (the first worker).
 void Worker::save_if_due() {
   SaveDesk* const desk = engine_.save_desk();
   if (desk == nullptr) {
     return;
   }
-  note_saves();
   if (!parked_) {
     desk->rest(shard_.id());
     publish_held();

@@ -297,6 +297,25 @@ class Failures(SaveCase):
         self.eventually(lambda: not refused(), what="allowed")
         self.assertEqual(self.leftovers(), [])
 
+    def test_the_next_write_behind_a_save_that_failed(self):
+        """Whichever worker it is for, and though these may have looked a moment ago."""
+        server = self.saving(save=["3600", "1000000"])
+        client = server.redis()
+        for _ in range(4):
+            client.set("a", "1")
+            os.mkdir(self.path)
+            client.bgsave()
+            self.eventually(lambda: self.info(server)["rdb_last_bgsave_status"] == "err",
+                            what="told")
+            for i in range(20):
+                with self.assertRaisesRegex(redis.ResponseError, "^MISCONF "):
+                    client.set("k%d" % i, "1")
+            os.rmdir(self.path)
+            client.save()
+            for i in range(20):
+                client.set("k%d" % i, "1")
+            os.unlink(self.path)
+
     @only_once
     @pollux_only
     def test_no_room(self):
