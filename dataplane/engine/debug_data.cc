@@ -399,7 +399,7 @@ void debug_populate(Context& ctx) {
     }
     Edit edit(ctx.keys, key);
     edit.set_string(value);
-    edit.notify(KeyEvent::kSet);
+    edit.notify(KeyEvent::kSet, 0);  // as redis-server does
   }
   ctx.reply.ok();
 }

@@ -147,11 +147,12 @@ class FieldBuffer {
   std::string_view bytes() const { return read_; }
   bool changed() const { return !write_.empty(); }
   // Whether an operation has succeeded on a string that changed.
-  bool written() const { return written_; }
+  // How many operations have changed something.
+  uint64_t written() const { return written_; }
 
   // An operation that fits: `value` takes the place of `old`.
   void write(const FieldOperation& operation, uint64_t value, uint64_t old) {
-    written_ = written_ || grown_ || value != old;
+    written_ += grown_ || value != old ? 1 : 0;
     if (value == old) {
       return;
     }
@@ -172,7 +173,7 @@ class FieldBuffer {
   std::string_view read_;
   std::span<char> write_;
   bool grown_ = false;
-  bool written_ = false;
+  uint64_t written_ = 0;
 };
 
 void reply_field(Context& ctx, const FieldOperation& operation, std::string_view bytes) {
@@ -237,10 +238,10 @@ void run_operations(Context& ctx, const std::vector<FieldOperation>& operations,
       run_write(ctx, operation, buffer);
     }
   }
-  if (buffer.written()) {
-    edit.notify(KeyEvent::kSetBit);
+  if (buffer.written() > 0) {
+    edit.notify(KeyEvent::kSetBit, buffer.written());
   } else if (buffer.changed()) {
-    edit.notify(KeyEvent::kUnnamed);  // it has grown, and then nothing fitted
+    edit.notify(KeyEvent::kUnnamed, 0);  // it has grown, and then nothing fitted
   } else {
     make_raw(edit);
   }

@@ -128,7 +128,7 @@ void msetex(Context& ctx) {
     edit.notify(KeyEvent::kSet);
     if (expires) {
       edit.set_expiry(expire_at_ms);
-      edit.notify(KeyEvent::kExpire);
+      edit.notify(KeyEvent::kExpire, 0);
     }
     tell_set(ctx, ctx.args[i], ctx.args[i + 1],
              expires ? expire_at_ms : options.keep_ttl ? kTtlKept : kNoTtl);

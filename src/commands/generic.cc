@@ -66,7 +66,7 @@ void rename_generic(Context& ctx, bool only_absent) {
       return;
     }
     to.take(from);
-    from.notify(KeyEvent::kRenameFrom);
+    from.notify(KeyEvent::kRenameFrom, 0);
     to.notify(KeyEvent::kRenameTo);
   }
   if (only_absent) {
@@ -139,7 +139,7 @@ void move(Context& ctx) {
     return;
   }
   to.take(from);
-  from.notify(KeyEvent::kMoveFrom);
+  from.notify(KeyEvent::kMoveFrom, 0);
   to.notify(KeyEvent::kMoveTo);
   ctx.reply.integer(1);
 }

@@ -387,7 +387,7 @@ void store_found(Context& ctx, const SearchQuery& query, const std::vector<Found
                                                        : item.score});
   }
   std::sort(items.begin(), items.end(), zset_before);
-  store_items(ctx, query.target, items, event);
+  store_items(ctx, query.target, items, event, items.size());
 }
 
 void search(Context& ctx, const SearchForm& form) {

@@ -33,7 +33,7 @@ std::optional<int64_t> set_pairs(Context& ctx) {
   for (size_t i = 2; i < ctx.args.size(); i += 2) {
     created += change.hash.set(ctx.args[i], ctx.args[i + 1]) ? 1 : 0;
   }
-  change.edit.notify(KeyEvent::kHSet);
+  change.edit.notify(KeyEvent::kHSet, ctx.args.size() / 2 - 1);
   return created;
 }
 
@@ -77,7 +77,7 @@ void hdel(Context& ctx) {
     }
   }
   if (erased > 0) {
-    change.edit.notify(KeyEvent::kHDel);
+    change.edit.notify(KeyEvent::kHDel, static_cast<uint64_t>(erased));
     change.remove_if_empty();
   }
   ctx.reply.integer(erased);
@@ -257,7 +257,7 @@ void remove_ended(Context& ctx) {
   }
   ctx.keys.store_of(ctx.key(1)).stats().expired_fields +=
       change.hash.expire(ctx.keys.now().ms() - 1, SIZE_MAX);
-  change.edit.notify(KeyEvent::kHExpired);
+  change.edit.notify(KeyEvent::kHExpired, 0);
 }
 
 void hrandfield(Context& ctx) {

@@ -37,7 +37,7 @@ class HashChange {
         edit.tell_all_expired();
       }
       edit.remove();
-      edit.notify(KeyEvent::kDel);
+      edit.notify(KeyEvent::kDel, 0);
     }
   }
 

@@ -131,11 +131,11 @@ class Touched {
 // Behind set_field_time of these fields.
 void finish_times(Context& ctx, HashChange& change, const Touched& touched, int64_t at_ms) {
   if (ctx.keys.is_over(at_ms)) {
-    change.edit.notify(KeyEvent::kHDel);
+    change.edit.notify(KeyEvent::kHDel, touched.count());
     change.remove_if_empty();
     touched.tell({"HDEL", ctx.args[1]});
   } else {
-    change.edit.notify(KeyEvent::kHExpire);
+    change.edit.notify(KeyEvent::kHExpire, touched.count());
     touched.tell({"HPEXPIREAT", ctx.args[1], NumberText(at_ms), "FIELDS",
                   NumberText(touched.count())});
   }
@@ -215,18 +215,18 @@ void hpersist(Context& ctx) {
   if (!change.ok() || !read_fields(ctx, first)) {
     return;
   }
-  bool changed = false;
+  uint64_t changed = 0;
   ctx.reply.array(ctx.args.size() - first);
   for (const std::string_view field : ctx.args.subspan(first)) {
     const int64_t at_ms = change.hash.view().expiry_ms(field).value_or(kNoField);
     if (at_ms >= 0) {
       change.hash.set_expiry(field, -1);
-      changed = true;
+      ++changed;
     }
     ctx.reply.integer(at_ms >= 0 ? 1 : at_ms);
   }
-  if (changed) {
-    change.edit.notify(KeyEvent::kHPersist);
+  if (changed > 0) {
+    change.edit.notify(KeyEvent::kHPersist, changed);
   }
 }
 
@@ -275,7 +275,7 @@ void hgetex(Context& ctx) {
   if (form) {
     finish_times(ctx, change, touched, at_ms);
   } else {
-    change.edit.notify(KeyEvent::kHPersist);
+    change.edit.notify(KeyEvent::kHPersist, touched.count());
     touched.tell({"HPERSIST", ctx.args[1], "FIELDS", NumberText(touched.count())});
   }
 }
@@ -295,7 +295,7 @@ void hgetdel(Context& ctx) {
     }
   }
   if (!touched.none()) {
-    change.edit.notify(KeyEvent::kHDel);
+    change.edit.notify(KeyEvent::kHDel, touched.count());
     change.remove_if_empty();
     touched.tell({"HDEL", ctx.args[1]});
   }
@@ -403,7 +403,9 @@ void hsetex(Context& ctx) {
       touched.add(ctx.args[i]);
     }
   }
-  change.edit.notify(KeyEvent::kHSet);
+  // Behind it finish_times counts, if there is a time.
+  change.edit.notify(KeyEvent::kHSet,
+                     options.has_time() ? 0 : (ctx.args.size() - options.first) / 2);
   const Args pairs = ctx.args.subspan(options.first);
   if (!options.has_time() || !ctx.keys.is_over(options.at_ms)) {
     tell_fields_set(ctx, change.hash.view(), pairs, 2);

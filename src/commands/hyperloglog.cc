@@ -82,8 +82,8 @@ void pfadd(Context& ctx) {
   if (!check_hll(ctx, edit.entry())) {
     return;
   }
-  bool changed = edit.entry() == nullptr;
-  if (changed) {
+  uint64_t changes = edit.entry() == nullptr ? 1 : 0;
+  if (changes > 0) {
     edit.set_raw(kHllEmpty);
   } else {
     make_raw(edit);
@@ -91,18 +91,18 @@ void pfadd(Context& ctx) {
   for (size_t i = 2; i < ctx.args.size(); ++i) {
     const HllOutcome outcome = add_element(edit, ctx.args[i], sparse_bytes_max(ctx));
     if (outcome == HllOutcome::kCorrupt) {
-      if (changed) {
-        edit.notify(KeyEvent::kUnnamed);  // what came before it stays
+      if (changes > 0) {
+        edit.notify(KeyEvent::kUnnamed, changes);  // what came before it stays
       }
       ctx.reply.error(kCorrupt);
       return;
     }
-    changed = changed || outcome == HllOutcome::kChanged;
+    changes += outcome == HllOutcome::kChanged ? 1 : 0;
   }
-  if (changed) {
-    edit.notify(KeyEvent::kPfAdd);
+  if (changes > 0) {
+    edit.notify(KeyEvent::kPfAdd, changes);
   }
-  ctx.reply.integer(changed ? 1 : 0);
+  ctx.reply.integer(changes > 0 ? 1 : 0);
 }
 
 // --- PFCOUNT ---

@@ -154,12 +154,12 @@ bool read_number(Context& ctx, size_t index, typename Kind::Number otherwise,
 void apply_expiry(Edit& edit, const IncrexOptions& options, int64_t at_ms) {
   if (options.set.persist) {
     if (edit.clear_expiry()) {
-      edit.notify(KeyEvent::kPersist);
+      edit.notify(KeyEvent::kPersist, 0);
     }
   } else if (options.set.form != ExpiryForm::kNone &&
              !(options.only_without_ttl && edit.entry()->has_expiry())) {
     edit.set_expiry(at_ms);
-    edit.notify(KeyEvent::kExpire);
+    edit.notify(KeyEvent::kExpire, 0);
   }
 }
 

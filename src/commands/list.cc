@@ -47,7 +47,7 @@ void push(Context& ctx, ListEnd end, bool only_present) {
   }
   ListEdit list(edit, ctx.config.encoding);
   list.push(end, ctx.args.subspan(2));
-  edit.notify(push_event(end));
+  edit.notify(push_event(end), ctx.args.size() - 2);
   ctx.reply.integer(static_cast<int64_t>(list.size()));
 }
 
@@ -95,7 +95,7 @@ void pop(Context& ctx, ListEnd end) {
     return;
   }
   reply_element(ctx.reply, list.view().end_value(end));
-  drop_elements(edit, list, end, 1, pop_event(end));
+  drop_elements(edit, list, end, 1, pop_event(end), 1);
 }
 
 void lpop(Context& ctx) {
@@ -344,11 +344,11 @@ void lrem(Context& ctx) {
   if (removed == 0) {
     edit.keep_quiet();
   } else if (list.size() > 0) {
-    edit.notify(KeyEvent::kLRem);
+    edit.notify(KeyEvent::kLRem, removed);
   } else {
     edit.remove();
-    edit.notify(KeyEvent::kLRem);
-    edit.notify(KeyEvent::kDel);
+    edit.notify(KeyEvent::kLRem, removed);
+    edit.notify(KeyEvent::kDel, 0);
   }
   ctx.reply.integer(static_cast<int64_t>(removed));
 }
@@ -378,11 +378,11 @@ void ltrim(Context& ctx) {
     if (first > 0) {
       list.drop(ListEnd::kFront, first);
     }
-    edit.notify(KeyEvent::kLTrim);
+    edit.notify(KeyEvent::kLTrim, size - count);
   } else {
     edit.remove();
-    edit.notify(KeyEvent::kLTrim);
-    edit.notify(KeyEvent::kDel);
+    edit.notify(KeyEvent::kLTrim, size);
+    edit.notify(KeyEvent::kDel, 0);
   }
   ctx.reply.ok();
 }

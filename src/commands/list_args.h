@@ -64,16 +64,18 @@ inline void reply_elements(Reply& reply, const ListView& list, uint64_t first, L
   });
 }
 
-// Drops the first or last `n` elements, or the key if these are all, and tells `event`.
-inline void drop_elements(Edit& edit, ListEdit& list, ListEnd end, uint64_t n, KeyEvent event) {
+// Drops the first or last `n` elements, or the key if these are all, and tells `event` (`changes`:
+// Edit::notify).
+inline void drop_elements(Edit& edit, ListEdit& list, ListEnd end, uint64_t n, KeyEvent event,
+                          uint64_t changes) {
   if (n < list.size()) {
     list.drop(end, n);
-    edit.notify(event);
+    edit.notify(event, changes);
     return;
   }
   edit.remove();
-  edit.notify(event);
-  edit.notify(KeyEvent::kDel);
+  edit.notify(event, changes);
+  edit.notify(KeyEvent::kDel, 0);
 }
 
 // Answers an array of the `n` <= size elements at an end, from there on, and drops them.
@@ -82,7 +84,7 @@ inline void pop_elements(Context& ctx, Edit& edit, ListEdit& list, ListEnd end, 
   ctx.reply.array(n);
   reply_elements(ctx.reply, list.view(), end == ListEnd::kFront ? 0 : size - 1, other_end(end), n);
   if (n > 0) {
-    drop_elements(edit, list, end, n, pop_event(end));
+    drop_elements(edit, list, end, n, pop_event(end), n);
   }
 }
 

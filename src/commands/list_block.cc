@@ -20,7 +20,8 @@ void pop_or_wait(Context& ctx, ListEnd end) {
     ctx.reply.array(2);
     ctx.reply.bulk(ctx.args[key_at]);
     reply_element(ctx.reply, list.view().end_value(end));
-    drop_elements(edit, list, end, 1, pop_event(end));
+    // As in redis-server one that has waited is not counted.
+    drop_elements(edit, list, end, 1, pop_event(end), ctx.ready_key == 0 ? 1 : 0);
     if (ctx.effects != nullptr) {
       ctx.effects->add({pop_word(end), ctx.args[key_at]});
     }

@@ -44,6 +44,11 @@ uint64_t block_first(const ListMove& move, uint64_t size) {
   return move.from == ListEnd::kFront ? 0 : size - move.count;
 }
 
+// As in redis-server one that has waited is not counted.
+uint64_t changes_of(const Context& ctx, const ListMove& move) {
+  return ctx.ready_key == 0 ? move.count : 0;
+}
+
 // Within one list: the element that is pushed is dropped at its old place afterwards.
 void move_inside(Context& ctx, Edit& edit, const ListMove& move) {
   ListEdit list(edit, ctx.config.encoding);
@@ -68,8 +73,8 @@ void move_inside(Context& ctx, Edit& edit, const ListMove& move) {
       list.set(second, element.text());
     }
   }
-  edit.notify(push_event(move.to));
-  edit.notify(pop_event(move.from));
+  edit.notify(push_event(move.to), changes_of(ctx, move));
+  edit.notify(pop_event(move.from), 0);
 }
 
 // The elements of the block, in the order in which they are pushed.
@@ -86,8 +91,8 @@ void move_between(Context& ctx, Edit& source, Edit& target, const ListMove& move
                      to.push(move.to, value.text(scratch));
                      return --left > 0;
                    });
-  target.notify(push_event(move.to));
-  drop_elements(source, from, move.from, move.count, pop_event(move.from));
+  target.notify(push_event(move.to), changes_of(ctx, move));
+  drop_elements(source, from, move.from, move.count, pop_event(move.from), 0);
 }
 
 // The block in the order in which it stands at the destination. Read there, it is at the end.

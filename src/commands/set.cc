@@ -27,12 +27,12 @@ bool is_set_or_absent(Context& ctx, const Edit& edit) {
   return edit.entry() == nullptr || check_type(ctx, *edit.entry(), ValueType::kSet);
 }
 
-// Behind the last change of a set by `event`.
-void notify_and_drop_if_empty(Edit& edit, size_t members_left, KeyEvent event) {
-  edit.notify(event);
+// Behind the last change of a set by `event`, which has taken `erased` members.
+void notify_and_drop_if_empty(Edit& edit, size_t members_left, KeyEvent event, uint64_t erased) {
+  edit.notify(event, erased);
   if (members_left == 0) {
     edit.remove();
-    edit.notify(KeyEvent::kDel);
+    edit.notify(KeyEvent::kDel, 0);
   }
 }
 
@@ -49,7 +49,7 @@ void sadd(Context& ctx) {
     added += set.add(SetMember(member)) ? 1 : 0;
   }
   if (added > 0) {
-    edit.notify(KeyEvent::kSAdd);
+    edit.notify(KeyEvent::kSAdd, static_cast<uint64_t>(added));
   }
   ctx.reply.integer(added);
 }
@@ -69,7 +69,7 @@ void srem(Context& ctx) {
     }
   }
   if (erased > 0) {
-    notify_and_drop_if_empty(edit, left, KeyEvent::kSRem);
+    notify_and_drop_if_empty(edit, left, KeyEvent::kSRem, static_cast<uint64_t>(erased));
   }
   ctx.reply.integer(erased);
 }
@@ -96,7 +96,7 @@ void smove(Context& ctx) {
     ctx.reply.integer(0);
     return;
   }
-  notify_and_drop_if_empty(from, source.size(), KeyEvent::kSRem);
+  notify_and_drop_if_empty(from, source.size(), KeyEvent::kSRem, 1);
   if (SetEditor(to, ctx.config.encoding).add(member)) {
     to.notify(KeyEvent::kSAdd);
   }
@@ -116,7 +116,7 @@ void spop_one(Context& ctx, Edit& edit) {
     ctx.effects->add({"SREM", ctx.args[1], chosen.text(scratch)});
   }
   set.erase(SetMember(chosen));
-  notify_and_drop_if_empty(edit, set.size(), KeyEvent::kSPop);
+  notify_and_drop_if_empty(edit, set.size(), KeyEvent::kSPop, 1);
 }
 
 void spop_many(Context& ctx, Edit& edit, uint64_t count) {
@@ -133,9 +133,10 @@ void spop_many(Context& ctx, Edit& edit, uint64_t count) {
       reply_packed(ctx.reply, member);
       return true;
     });
+    const size_t erased = view.size();
     edit.remove();
-    edit.notify(KeyEvent::kSPop);
-    edit.notify(KeyEvent::kDel);
+    edit.notify(KeyEvent::kSPop, erased);
+    edit.notify(KeyEvent::kDel, 0);
     if (ctx.effects != nullptr) {
       ctx.effects->add({"DEL", ctx.args[1]});
     }
@@ -154,7 +155,7 @@ void spop_many(Context& ctx, Edit& edit, uint64_t count) {
     }
   }
   set.erase_sample(chosen);
-  edit.notify(KeyEvent::kSPop);
+  edit.notify(KeyEvent::kSPop, count);
 }
 
 void spop(Context& ctx) {

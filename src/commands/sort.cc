@@ -416,7 +416,7 @@ void store_result(Context& ctx, const SortQuery& query, std::span<Element> resul
   if (!values.empty()) {
     ListEdit(edit, ctx.config.encoding).assign(values);
     edit.clear_expiry();
-    edit.notify(KeyEvent::kSortStore);
+    edit.notify(KeyEvent::kSortStore, values.size());
   } else if (edit.entry() != nullptr) {
     edit.remove();
     edit.notify(KeyEvent::kDel);

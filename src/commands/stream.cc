@@ -243,7 +243,7 @@ void xadd(Context& ctx) {
   if (options.trim.by != StreamTrim::By::kNothing) {
     removed = stream.trim(options.trim);
     if (removed > 0) {
-      edit.notify(KeyEvent::kXTrim);
+      edit.notify(KeyEvent::kXTrim, 0);
     }
   }
   tell_added(ctx, options, *id, stream, removed, losses);
@@ -342,7 +342,7 @@ void xdel(Context& ctx) {
     deleted += stream.erase(checked_stream_id(arg)) ? 1 : 0;
   }
   if (deleted > 0) {
-    edit.notify(KeyEvent::kXDel);
+    edit.notify(KeyEvent::kXDel, static_cast<uint64_t>(deleted));
   } else {
     edit.keep_quiet();
   }
@@ -367,7 +367,7 @@ void xtrim(Context& ctx) {
   Stream& stream = writable_stream(edit);
   const uint64_t removed = stream.trim(options.trim);
   if (removed > 0) {
-    edit.notify(KeyEvent::kXTrim);
+    edit.notify(KeyEvent::kXTrim, removed);
   } else {
     edit.keep_quiet();
   }

@@ -206,7 +206,9 @@ void xclaim(Context& ctx) {
     }
   }
   if (moved || !claimed.empty() || !gone.empty()) {
-    edit.notify(KeyEvent::kXGroupUse);
+    // That the group has moved on stands with the first that is claimed.
+    edit.notify(KeyEvent::kXGroupUse,
+                claimed.size() + gone.size() + (moved && claimed.empty() ? 1 : 0));
     tell_acknowledged(ctx, ctx.args[1], ctx.args[2], gone);
     tell_pending(ctx, ctx.args[1], *target.group, claimed);
     if (moved && claimed.empty()) {
@@ -303,7 +305,7 @@ void xautoclaim(Context& ctx) {
   }
   const AutoClaimed result = auto_claim(ctx, edit, target, options);
   if (!result.claimed.empty() || !result.gone.empty()) {
-    edit.notify(KeyEvent::kXGroupUse);
+    edit.notify(KeyEvent::kXGroupUse, result.claimed.size() + result.gone.size());
     tell_acknowledged(ctx, ctx.args[1], ctx.args[2], result.gone);
     tell_pending(ctx, ctx.args[1], *target.group, result.claimed);
   }

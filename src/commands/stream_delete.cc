@@ -75,13 +75,13 @@ struct Changes {
   explicit Changes(const Context& ctx) : noted(ctx.effects != nullptr) {}
 
   const bool noted;  // what went is of interest
-  bool stream = false;
+  uint64_t entries = 0;
   bool groups = false;
   StreamLosses losses;
 
   void tell(Context& ctx, Edit& edit) const {
-    if (stream) {
-      edit.notify(KeyEvent::kXDel);
+    if (entries > 0) {
+      edit.notify(KeyEvent::kXDel, entries);
     } else if (groups) {
       edit.notify(KeyEvent::kXGroupUse);
     } else {
@@ -101,7 +101,7 @@ int64_t delete_entry(Stream& stream, StreamId id, StreamRefs refs, Changes& chan
   }
   const bool deleted = stream.erase(id);
   if (deleted) {
-    changes.stream = true;
+    ++changes.entries;
     if (changes.noted) {
       changes.losses.entries.push_back(id);
     }

@@ -91,7 +91,7 @@ void xgroup_create(Context& ctx) {
   }
   make_stream(edit).add_group(ctx.args[3], id, options.entries_read);
   if (is_new) {
-    edit.notify(KeyEvent::kUnnamed);
+    edit.notify(KeyEvent::kUnnamed, 0);
   }
   edit.notify(KeyEvent::kXGroupCreate);
   ctx.reply.ok();
@@ -219,7 +219,7 @@ void xack(Context& ctx) {
     count += group->acknowledge(checked_stream_id(arg)) ? 1 : 0;
   }
   if (count > 0) {
-    edit.notify(KeyEvent::kXGroupUse);
+    edit.notify(KeyEvent::kXGroupUse, static_cast<uint64_t>(count));
   } else {
     edit.keep_quiet();
   }

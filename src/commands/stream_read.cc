@@ -496,7 +496,8 @@ void serve_group(Context& ctx, const ReadRequest& request, size_t i, const Strea
   } else {
     reply_history(ctx, request, stream, group, *consumer, read.after, delivered);
   }
-  edit.notify(KeyEvent::kXGroupUse);
+  // As in redis-server who has waited is not counted.
+  edit.notify(KeyEvent::kXGroupUse, ctx.ready_key == 0 ? 1 : 0);
   tell_served(ctx, key, group, was_at, delivered);
 }
 

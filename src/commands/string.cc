@@ -101,7 +101,7 @@ void set_with_options(Context& ctx) {
   edit.notify(KeyEvent::kSet);
   if (expires) {
     edit.set_expiry(expire_at_ms);
-    edit.notify(KeyEvent::kExpire);
+    edit.notify(KeyEvent::kExpire, 0);
   }
   tell_set(ctx, ctx.args[1], ctx.args[2],
            expires ? expire_at_ms : options.keep_ttl ? kTtlKept : kNoTtl);
@@ -138,7 +138,7 @@ void set_expiring(Context& ctx, ExpiryForm form) {
   Edit edit(ctx.keys, ctx.key(1));
   set_value(edit, ctx.args[3]);
   edit.set_expiry(expire_at_ms);
-  edit.notify(KeyEvent::kExpire);
+  edit.notify(KeyEvent::kExpire, 0);
   tell_set(ctx, ctx.args[1], ctx.args[3], expire_at_ms);
   ctx.reply.ok();
 }

@@ -117,7 +117,7 @@ void zrem(Context& ctx) {
     erased += editor.erase(Key::of(ctx.args[i])) ? 1 : 0;
   }
   if (erased > 0) {
-    finish_erase(edit, KeyEvent::kZRem);
+    finish_erase(edit, KeyEvent::kZRem, static_cast<uint64_t>(erased));
   }
   ctx.reply.integer(erased);
 }

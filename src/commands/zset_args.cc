@@ -68,12 +68,13 @@ bool read_lex_range(Context& ctx, std::string_view min, std::string_view max, Le
   return false;
 }
 
-void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, KeyEvent event) {
+void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, KeyEvent event,
+                 uint64_t changes) {
   Edit edit(ctx.keys, ctx.key(index));
   if (!items.empty()) {
     ZsetEditor(edit, ctx.config.encoding).assign(items);
     edit.clear_expiry();
-    edit.notify(event);
+    edit.notify(event, changes);
   } else if (edit.entry() != nullptr) {
     edit.remove();
     edit.notify(KeyEvent::kDel);
@@ -81,11 +82,11 @@ void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, Ke
   ctx.reply.integer(static_cast<int64_t>(items.size()));
 }
 
-void finish_erase(Edit& edit, KeyEvent event) {
-  edit.notify(event);
+void finish_erase(Edit& edit, KeyEvent event, uint64_t erased) {
+  edit.notify(event, erased);
   if (ZsetView(edit.entry()).empty()) {
     edit.remove();
-    edit.notify(KeyEvent::kDel);
+    edit.notify(KeyEvent::kDel, 0);
   }
 }
 

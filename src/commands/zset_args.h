@@ -83,7 +83,7 @@ void add_elements(Context& ctx, const ZsetAddOptions& options, size_t width, Rea
     updated += outcome == ZsetEditor::Outcome::kUpdated ? 1 : 0;
   }
   if (added + updated > 0) {
-    edit.notify(KeyEvent::kZAdd);
+    edit.notify(KeyEvent::kZAdd, static_cast<uint64_t>(added + updated));
   }
   ctx.reply.integer(options.count_changed ? added + updated : added);
 }
@@ -139,9 +139,10 @@ class ZsetItems {
 
 // Makes the key in argument `index` a sorted set of these elements, which are in order; of none it
 // is removed. Replies how many.
-void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, KeyEvent event);
+void store_items(Context& ctx, size_t index, std::span<const ZsetItem> items, KeyEvent event,
+                 uint64_t changes = 1);
 
 // After a change: removes a sorted set that is empty. `event` says what was done to it.
-void finish_erase(Edit& edit, KeyEvent event);
+void finish_erase(Edit& edit, KeyEvent event, uint64_t erased);
 
 }  // namespace pollux

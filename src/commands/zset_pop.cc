@@ -24,7 +24,7 @@ RankRange range_at_end(const ZsetView& zset, int64_t count, bool max) {
 // Elements of the range are replied; then they are erased.
 void erase_popped(Context& ctx, Edit& edit, RankRange range, bool max) {
   ZsetEditor(edit, ctx.config.encoding).erase(range);
-  finish_erase(edit, max ? KeyEvent::kZPopMax : KeyEvent::kZPopMin);
+  finish_erase(edit, max ? KeyEvent::kZPopMax : KeyEvent::kZPopMin, range.size());
 }
 
 // Where the words name several keys, or wait.

@@ -262,7 +262,7 @@ void remove_range(Context& ctx, By by, KeyEvent event) {
                         NumberText(range.end - 1)});
     }
     ZsetEditor(edit, ctx.config.encoding).erase(range);
-    finish_erase(edit, event);
+    finish_erase(edit, event, range.size());
   }
   ctx.reply.integer(static_cast<int64_t>(range.size()));
 }

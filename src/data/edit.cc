@@ -248,9 +248,9 @@ void Edit::copy(const Entry& source) {
   set_field_timer(field_timer_ms);
 }
 
-void Edit::notify(KeyEvent event) {
+void Edit::notify(KeyEvent event, uint64_t changes) {
   notified_ = true;
-  ++store_.stats_.changes;
+  store_.stats_.changes += changes;
   if (store_.observer_ != nullptr) {
     store_.observer_->after(db_, key_, event, entry_);
   }

@@ -71,6 +71,7 @@ void Keyspace::swap_databases(int a, int b) {
     POLLUX_ASSERT(holds(i));
     stores_[i]->swap_databases(a, b);
   }
+  ++stores_.front()->stats().changes;  // one, whatever there was to swap
 }
 
 }  // namespace pollux

@@ -216,7 +216,9 @@ class Edit {
   // Copies the value and TTL of another key here (COPY). Requires `source`.
   void copy(const Entry& source);
 
-  void notify(KeyEvent event);
+  // `changes`: what of it rdb_changes_since_last_save counts, in the numbers of redis-server: the
+  // elements of a command that has several; 0, if another event of the command has counted.
+  void notify(KeyEvent event, uint64_t changes = 1);
   // In place of notify: the value is what it was, only its encoding has changed, and nobody is
   // told.
   void keep_quiet() { notified_ = true; }

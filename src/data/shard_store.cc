@@ -91,7 +91,6 @@ void ShardStore::erase(Database& data, uint64_t hash, KeyTable::Position positio
 // What the store does of itself: a key has expired, or must make room.
 void ShardStore::remove_key(int db, const Key& key, KeyTable::Position position, KeyEvent event) {
   before_key(database(db), *entry_at(position.handle()));
-  ++stats_.changes;
   if (observer_ != nullptr) {
     observer_->before(db, key, entry_at(position.handle()));
   }
@@ -120,12 +119,12 @@ void ShardStore::expire_fields(int db, const Key& key, KeyTable::Position positi
     left -= expired;
   }
   if (left > 0) {
-    edit.notify(KeyEvent::kHExpired);
+    edit.notify(KeyEvent::kHExpired, 0);
     return;
   }
   edit.remove();
-  edit.notify(KeyEvent::kHExpired);
-  edit.notify(KeyEvent::kDel);
+  edit.notify(KeyEvent::kHExpired, 0);
+  edit.notify(KeyEvent::kDel, 0);
 }
 
 bool ShardStore::settle(int db, const Key& key, KeyTable::Position& position, int64_t now_ms) {

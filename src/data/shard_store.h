@@ -67,7 +67,7 @@ struct ShardStats {
   uint64_t evicted_keys = 0;       // removed to make room
   uint64_t moved_blocks = 0;       // by compaction
   uint64_t freed_objects = 0;      // entries and blocks that tick freed
-  uint64_t changes = 0;            // events that keys were changed by; of a flush, its keys
+  uint64_t changes = 0;            // by commands (Edit::notify); of a flush, its keys
 };
 
 class ShardStore {
