@@ -204,8 +204,8 @@ void AofWriter::write_ended() {
              std::strerror(error),
              error == ENOSPC || error == EDQUOT ? "Make room on its disk (option dir)."
              : error == EFBIG
-                 ? "Raise the limit for the size of files (ulimit -f, LimitFSIZE), or turn "
-                   "appendonly off and on: that begins a new file."
+                 ? "Raise the limit for the size of files (ulimit -f, LimitFSIZE), or begin new "
+                   "files (BGREWRITEAOF)."
                  : "Look at the kernel's log (dmesg) and at the disk.");
   }
   figures_.last_error.set(error);
@@ -269,9 +269,7 @@ void AofWriter::sync_ended() {
            "is done, commands that write are refused (MISCONF). Look at the kernel's log (dmesg) "
            "and at the disk.",
            std::strerror(error));
-  in_doubt_ = true;
-  life_ = Life::kRenewing;
-  give_up_ = stage_ != Stage::kNone;
+  renew();
   if (ending_ != Ending::kNo) {
     abandon();
   }

@@ -65,6 +65,13 @@ class AofWriter {
     kUnderWay,   // already
     kOff,        // there is no history
   };
+  // What became of the rewrite that was begun last.
+  enum class Beginning : uint8_t {
+    kUnderWay,   // its file is being made, or its base is about to be ordered
+    kStarted,    // the base was ordered
+    kScheduled,  // it waits for another snapshot to end
+    kFailed,
+  };
 
   // Wakes the disk when the journal asks for it. `figures` is written here alone.
   AofWriter(const Setup& setup, Journal& journal, Disk& disk, AofFiles& files, AofBaseMaker& base,
@@ -104,6 +111,7 @@ class AofWriter {
   bool promises() const { return in_force() || in_doubt_; }
 
   Rewrite request_rewrite();
+  Beginning beginning() const;
   // From is_off() to there: the data as a history of its own, to which nobody appends. It takes the
   // place of what there was; if it fails, that stays.
   void rewrite_alone();
@@ -165,6 +173,10 @@ class AofWriter {
   void end_rewrite(bool done);
   bool growth_step();
   bool renew_step();
+  bool may_begin_apart() const;
+  void begin_apart();
+  bool leave_file_at_its_limit();
+  void renew();
   bool delay_allows();
   void end(Ending how);
   bool end_step();
@@ -224,7 +236,7 @@ class AofWriter {
   bool rewrite_failed_ = false;  // that is why it is given up
   Ticket ordered_after_;         // a cut up to this one is that of another snapshot
   Ticket cut_;
-  Instant rewrite_begun_;
+  Instant rewrite_begun_;  // when the base was ordered
   uint64_t temp_base_bytes_ = 0;
   uint64_t base_bytes_ = 0;  // of the history, after the last rewrite
   int64_t failures_ = 0;     // of rewrites, in a row

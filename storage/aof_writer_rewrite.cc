@@ -1,6 +1,7 @@
 // Of the AofWriter: rewrites, and how the files of the history come and go.
 #include "storage/aof_writer.h"
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -164,22 +165,70 @@ bool AofWriter::renew_step() {
   if (!is_over(renew_failed_at_, kRetryUs) || (!in_doubt_ && !delay_allows())) {
     return false;
   }
-  life_ = Life::kApart;
-  begin_rewrite();
+  begin_apart();
   return true;
 }
 
+// It is out of force, and nothing of the history before is open any more.
+bool AofWriter::may_begin_apart() const {
+  return life_ == Life::kRenewing && stage_ == Stage::kNone && !files_busy_ &&
+         !tail_.under_way() && files_.incr().file == Disk::kNoFile;
+}
+
+void AofWriter::begin_apart() {
+  life_ = Life::kApart;
+  begin_rewrite();
+}
+
+// Leaves the files that were: the next base has all that is not in them.
+void AofWriter::renew() {
+  in_doubt_ = true;
+  write_fails_ = false;
+  life_ = Life::kRenewing;
+  give_up_ = stage_ != Stage::kNone;
+}
+
 // --- rewrites ---
+
+// A file that may grow no more will never have all before the cut. True: as sync_ended.
+bool AofWriter::leave_file_at_its_limit() {
+  if (tail_.write_under_way() || ending_ != Ending::kNo) {
+    return false;  // it is tried again: perhaps it may
+  }
+  log_line(LogLevel::kWarning,
+           "The AOF file may grow no more, so the history is made anew, from a snapshot of all "
+           "data. Until that is done, commands that write are refused (MISCONF).");
+  renew();
+  return true;
+}
 
 AofWriter::Rewrite AofWriter::request_rewrite() {
   if (life_ == Life::kOff || ending_ != Ending::kNo) {
     return Rewrite::kOff;
   }
+  if (may_begin_apart()) {  // one that has failed waits to be tried again
+    begin_apart();
+    return Rewrite::kBegun;
+  }
   if (stage_ != Stage::kNone || life_ != Life::kInForce) {
-    return stage_ == Stage::kOrdering ? Rewrite::kScheduled : Rewrite::kUnderWay;
+    return stage_ == Stage::kOrdering && refused_ ? Rewrite::kScheduled : Rewrite::kUnderWay;
   }
   begin_rewrite();
   return Rewrite::kBegun;
+}
+
+AofWriter::Beginning AofWriter::beginning() const {
+  if (ordered_) {
+    return Beginning::kStarted;
+  }
+  switch (stage_) {
+    case Stage::kBeginning:
+      return Beginning::kUnderWay;
+    case Stage::kOrdering:
+      return refused_ ? Beginning::kScheduled : Beginning::kUnderWay;
+    default:
+      return Beginning::kFailed;
+  }
 }
 
 void AofWriter::rewrite_alone() {
@@ -217,9 +266,7 @@ bool AofWriter::delay_allows() {
 }
 
 void AofWriter::begin_rewrite() {
-  rewrite_begun_ = now_;
-  figures_.rewrite_started_s.set(now_.us / 1'000'000);
-  figures_.rewrites_begun.add(1);
+  rewrite_begun_ = {};
   figures_.rewriting.set(1);
   give_up_ = refused_ = rewrite_failed_ = false;
   stage_ = Stage::kBeginning;
@@ -254,7 +301,7 @@ bool AofWriter::rewrite_step() {
       return ordered_;
     case Stage::kSwitching:
       if (!tail_.idle()) {
-        return false;
+        return tail_.write_error() == EFBIG && leave_file_at_its_limit();
       }
       prepared_ = false;
       files_.switch_incr();
@@ -289,6 +336,9 @@ void AofWriter::order_base() {
   ordered_ = base_.order(files_.temp_base_path());
   if (ordered_) {
     stage_ = alone_ ? Stage::kBase : Stage::kCutting;  // there is nothing to cut
+    rewrite_begun_ = now_;
+    figures_.rewrite_started_s.set(now_.us / 1'000'000);
+    figures_.rewrites_begun.add(1);
     log_line(LogLevel::kNotice, "Background append only file rewriting started");
     return;
   }
@@ -345,8 +395,10 @@ void AofWriter::end_rewrite(bool done) {
   }
   stage_ = Stage::kNone;
   give_up_ = false;
-  figures_.last_rewrite_duration_s.set((now_.us - rewrite_begun_.us) / 1'000'000);
-  figures_.rewrites_ended.add(1);
+  if (rewrite_begun_ != Instant{}) {
+    figures_.last_rewrite_duration_s.set((now_.us - rewrite_begun_.us) / 1'000'000);
+    figures_.rewrites_ended.add(1);
+  }
   if (done) {
     failures_ = 0;
     figures_.last_rewrite_failed.set(0);

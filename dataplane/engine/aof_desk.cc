@@ -18,11 +18,6 @@ void AofDesk::tell(const Config& config) {
   wake();
 }
 
-void AofDesk::ask_rewrite() {
-  rewrite_.store(true, std::memory_order_release);
-  wake();
-}
-
 void AofDesk::wake() {
   if (waker_) {
     waker_();
@@ -52,11 +47,42 @@ void AofDesk::end_trial(uint64_t number, bool can) {
   trials_ended_.store(number * 2 + (can ? 1 : 0), std::memory_order_relaxed);
 }
 
+// --- rewrites ---
+
+namespace {
+
+constexpr uint64_t kOutcomes = 8;
+
+}  // namespace
+
+uint64_t AofDesk::ask_rewrite() {
+  const uint64_t number = rewrites_asked_.fetch_add(1, std::memory_order_relaxed) + 1;
+  wake();
+  return number;
+}
+
+AofDesk::Rewrite AofDesk::rewrite(uint64_t number) const {
+  const uint64_t told = rewrites_told_.load(std::memory_order_relaxed);
+  return told / kOutcomes < number ? Rewrite::kUnderWay : static_cast<Rewrite>(told % kOutcomes);
+}
+
+uint64_t AofDesk::rewrite_due() const {
+  const uint64_t asked = rewrites_asked_.load(std::memory_order_relaxed);
+  return asked == rewrites_told_.load(std::memory_order_relaxed) / kOutcomes ? 0 : asked;
+}
+
+void AofDesk::tell_rewrite(uint64_t number, Rewrite outcome) {
+  rewrites_told_.store(number * kOutcomes + static_cast<uint64_t>(outcome),
+                       std::memory_order_relaxed);
+}
+
 std::optional<AofDesk::Wishes> AofDesk::take() {
   std::optional<Wishes> newest;
   for (Letter* letter = letters_.take(); letter != nullptr;) {
     if (!newest) {
       newest = std::move(letter->wishes);
+    } else {
+      newest->was_off = newest->was_off || !letter->wishes.on;
     }
     delete std::exchange(letter, letter->next);
   }

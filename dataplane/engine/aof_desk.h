@@ -17,6 +17,8 @@ class AofDesk {
  public:
   struct Wishes {
     bool on = false;  // there is to be a history
+    // It was turned off, too, since the last that was taken: what there is to be begins anew.
+    bool was_off = false;
     AofConfig aof;
     // of the files that are bases
     bool compress = true;
@@ -45,16 +47,26 @@ class AofDesk {
   void wake();
   // False if there is no thread that would try.
   bool is_served() const { return waker_ != nullptr; }
-  // --- any worker ---
-  void ask_rewrite();
+  // Of a rewrite that was asked for. Any worker.
+  enum class Rewrite : uint8_t {
+    kUnderWay,   // it is not known yet
+    kStarted,
+    kScheduled,  // it begins when a save has ended
+    kAlready,    // one is under way
+    kCant,       // its first file can't be made
+  };
+  // Its number.
+  uint64_t ask_rewrite();
+  Rewrite rewrite(uint64_t number) const;
 
   // --- the thread ---
   // The newest that came since the last call; none if nothing did.
   std::optional<Wishes> take();
-  bool take_rewrite() { return rewrite_.exchange(false, std::memory_order_acquire); }
-  // The number of the trial that was asked for last; 0: it has ended.
+  // The number of the trial, the rewrite that was asked for last; 0: what became of it was told.
   uint64_t trial_due() const;
   void end_trial(uint64_t number, bool can);
+  uint64_t rewrite_due() const;
+  void tell_rewrite(uint64_t number, Rewrite outcome);
 
  private:
   struct Letter {
@@ -65,11 +77,13 @@ class AofDesk {
   std::function<void()> waker_;
   Inbox<Letter> letters_;
   std::optional<Wishes> told_;  // the first worker's
-  std::atomic<bool> rewrite_{false};
-  // Numbers, each written by one side: nothing else is told by them. The lowest bit of the second
-  // one: it can be begun. Who has asked for one that was left out goes by the next one's outcome.
+  // Numbers, each counted on by one side: nothing else is told by them. The lowest bits of the
+  // second of two: what became of it. Who has asked for one that was left out goes by the outcome
+  // of the next.
   std::atomic<uint64_t> trials_asked_{0};
   std::atomic<uint64_t> trials_ended_{0};
+  std::atomic<uint64_t> rewrites_asked_{0};
+  std::atomic<uint64_t> rewrites_told_{0};
 };
 
 }  // namespace pollux

@@ -56,6 +56,7 @@ bool AofKeeper::step(bool finishing, int64_t wait_us) {
     return false;
   }
   writer_.step(clock_.now(), wait_us);
+  watch_rewrite();
   tell_promises();
   return true;
 }
@@ -95,7 +96,7 @@ void AofKeeper::take_wishes() {
                 .backlog_bytes_max = static_cast<uint64_t>(wishes->aof.backlog_bytes_max)};
     syncs_rest_ = wishes->aof.syncs_rest;
     set_options();
-    if (!wanted_ && !writer_.rewrites_alone()) {
+    if ((!wanted_ || wishes->was_off) && !writer_.rewrites_alone()) {
       writer_.stop();
     }
   }
@@ -103,18 +104,55 @@ void AofKeeper::take_wishes() {
   if (wanted_ && writer_.is_off() && !closed_ && !ending_) {
     writer_.start_apart();
   }
-  rewrite_asked_ = engine_.aof_desk()->take_rewrite() || rewrite_asked_;
-  if (!rewrite_asked_ || ending_ || closed_) {
+  take_rewrite();
+}
+
+void AofKeeper::take_rewrite() {
+  if (rewrite_ == 0) {
+    rewrite_ = engine_.aof_desk()->rewrite_due();
+  }
+  if (rewrite_ == 0 || rewrite_begins_ || ending_ || closed_) {
     return;
   }
-  if (wanted_) {
-    writer_.request_rewrite();
+  if (wanted_ || writer_.rewrites_alone()) {
+    switch (writer_.request_rewrite()) {
+      case AofWriter::Rewrite::kBegun:
+        rewrite_begins_ = true;
+        return;
+      case AofWriter::Rewrite::kScheduled:
+        return tell_rewrite(AofDesk::Rewrite::kScheduled);
+      case AofWriter::Rewrite::kUnderWay:
+        return tell_rewrite(AofDesk::Rewrite::kAlready);
+      case AofWriter::Rewrite::kOff:
+        return;  // it is about to end, or to begin
+    }
   } else if (writer_.is_off()) {
     writer_.rewrite_alone();
-  } else {
-    return;  // it is being turned off
+    rewrite_begins_ = true;
+  }  // else it is being turned off
+}
+
+// Who asked is answered when it is certain that it can be done.
+void AofKeeper::watch_rewrite() {
+  if (!rewrite_begins_) {
+    return;
   }
-  rewrite_asked_ = false;
+  switch (writer_.beginning()) {
+    case AofWriter::Beginning::kUnderWay:
+      return;
+    case AofWriter::Beginning::kStarted:
+      return tell_rewrite(AofDesk::Rewrite::kStarted);
+    case AofWriter::Beginning::kScheduled:
+      return tell_rewrite(AofDesk::Rewrite::kScheduled);
+    case AofWriter::Beginning::kFailed:
+      return tell_rewrite(AofDesk::Rewrite::kCant);
+  }
+}
+
+void AofKeeper::tell_rewrite(AofDesk::Rewrite outcome) {
+  rewrite_begins_ = false;
+  engine_.aof_desk()->tell_rewrite(std::exchange(rewrite_, 0), outcome);
+  Worker::wake_if_asleep(engine_.worker(0));
 }
 
 // While a snapshot is saved, everysec is as no if syncs may rest. Not always, where whoever has his

@@ -68,6 +68,9 @@ class AofKeeper {
 
   void take_wishes();
   void take_trial();
+  void take_rewrite();
+  void watch_rewrite();
+  void tell_rewrite(AofDesk::Rewrite outcome);
   void rest_syncs();
   void set_options();
   void tell_promises();
@@ -85,7 +88,8 @@ class AofKeeper {
   bool closing_ = false;
   bool closed_ = false;
   uint64_t trial_ = 0;  // that is under way
-  bool rewrite_asked_ = false;
+  uint64_t rewrite_ = 0;         // that was asked for, and whose outcome is to be told
+  bool rewrite_begins_ = false;  // the writer was told
   Ticket all_;  // closing: up to this one
 };
 

@@ -3,6 +3,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/tour.h"
 #include "dataplane/engine/worker.h"
 #include "src/commands/args.h"
 
@@ -10,20 +11,57 @@ namespace pollux {
 
 namespace {
 
+// Its thread says what becomes of it, and the tour waits for that at the first worker.
+struct RewriteLuggage final : TourLuggage {
+  uint64_t number = 0;
+  AofDesk::Rewrite outcome = AofDesk::Rewrite::kUnderWay;
+};
+
+void bgrewriteaof_visit(Worker& worker, Tour& tour) {
+  Engine& engine = worker.engine();
+  AofDesk* const desk = engine.aof_desk();
+  auto& luggage = tour.luggage_of<RewriteLuggage>();
+  tour.done_early = true;
+  if (desk == nullptr) {
+    tour.text = "ERR nothing is written to disk in this version of Pollux";
+    return;
+  }
+  if (tour.in_exec) {
+    // It begins behind the transaction, as in redis-server, and nobody waits for it.
+    const AofBlock& aof = engine.page().aof;
+    if (aof.rewriting.get() != 0 && aof.rewrite_scheduled.get() == 0) {
+      luggage.outcome = AofDesk::Rewrite::kAlready;
+    } else {
+      desk->ask_rewrite();
+      luggage.outcome = AofDesk::Rewrite::kScheduled;
+    }
+    return;
+  }
+  if (luggage.number == 0) {
+    luggage.number = desk->ask_rewrite();
+  }
+  luggage.outcome = desk->rewrite(luggage.number);
+  tour.stay = luggage.outcome == AofDesk::Rewrite::kUnderWay && !engine.stopping();
+  tour.done_early = !tour.stay;
+}
+
 void bgrewriteaof(Context& ctx) {
-  Engine& engine = *engine_host(ctx).engine;
-  const AofBlock& aof = engine.page().aof;
-  // What is asked for within EXEC begins behind it, as in redis-server.
-  const bool waits = engine_host(ctx).in_exec ||
-                     (engine.save_desk() != nullptr && engine.save_desk()->under_way());
-  if (engine.aof_desk() == nullptr) {
-    ctx.reply.error("ERR nothing is written to disk in this version of Pollux");
-  } else if (aof.rewriting.get() != 0) {
-    ctx.reply.error("ERR Background append only file rewriting already in progress");
-  } else {
-    engine.aof_desk()->ask_rewrite();
-    ctx.reply.simple(waits ? "Background append only file rewriting scheduled"
-                           : "Background append only file rewriting started");
+  Tour& tour = *engine_host(ctx).tour;
+  if (!tour.text.empty()) {
+    return ctx.reply.error(tour.text);
+  }
+  switch (tour.luggage_of<RewriteLuggage>().outcome) {
+    case AofDesk::Rewrite::kStarted:
+      return ctx.reply.simple("Background append only file rewriting started");
+    case AofDesk::Rewrite::kScheduled:
+      return ctx.reply.simple("Background append only file rewriting scheduled");
+    case AofDesk::Rewrite::kAlready:
+      return ctx.reply.error("ERR Background append only file rewriting already in progress");
+    case AofDesk::Rewrite::kCant:
+    case AofDesk::Rewrite::kUnderWay:  // the server ends
+      return ctx.reply.error(
+          "ERR Can't execute an AOF background rewriting. Please check the server logs for more "
+          "information.");
   }
 }
 
@@ -59,7 +97,7 @@ void waitaof(Context& ctx) {
 
 constexpr CommandRow kRows[] = {
     {.name = "bgrewriteaof", .arity = 1, .flags = kAdmin | kNoScript | kNoAsyncLoading, .acl = 0,
-     .handler = bgrewriteaof, .route = Route::kSession,
+     .handler = bgrewriteaof, .route = Route::kEachWorker, .each_worker = bgrewriteaof_visit,
      .group = "server", .since = "1.0.0", .summary = "Writes the append-only file anew.",
      .complexity = "O(1)"},
     {.name = "waitaof", .arity = 4, .flags = kNoScript | kBlocking, .acl = kAclConnection,

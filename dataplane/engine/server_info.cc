@@ -151,11 +151,13 @@ void add_saving(InfoText& info, const InfoSource& from) {
 
 void add_history(InfoText& info, const InfoSource& from) {
   const AofBlock& aof = from.engine.page().aof;
-  const bool rewriting = aof.rewriting.get() != 0;
+  // One that waits for another save is not under way for Redis.
+  const bool scheduled = aof.rewrite_scheduled.get() != 0;
+  const bool rewriting = aof.rewriting.get() != 0 && !scheduled;
   const int64_t now_s = from.now.us / 1'000'000;
   info.add("aof_enabled", from.config.append_only ? 1 : 0);
   info.add("aof_rewrite_in_progress", rewriting ? 1 : 0);
-  info.add("aof_rewrite_scheduled", aof.rewrite_scheduled.get());
+  info.add("aof_rewrite_scheduled", scheduled ? 1 : 0);
   info.add("aof_last_rewrite_time_sec",
            aof.rewrites_ended.get() > 0 ? aof.last_rewrite_duration_s.get() : int64_t{-1});
   info.add("aof_current_rewrite_time_sec",

@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::string_view kNoDisk = "ERR nothing is written to disk in this version of Pollux";
 constexpr std::string_view kUnderWay = "ERR Background save already in progress";
+constexpr std::string_view kBaseUnderWay =
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in "
+    "order to schedule a BGSAVE whenever possible.";
 constexpr std::string_view kShuttingDown =
     "ERR a shutdown that saves is in progress, SHUTDOWN ABORT ends it";
 constexpr std::string_view kAborting =
@@ -42,13 +45,14 @@ struct SaveLuggage final : TourLuggage {
   OrderedSave save;
 };
 
+// The base of a rewrite ends first.
 void save_visit(Worker& worker, Tour& tour) {
   SaveDesk* const desk = worker.engine().save_desk();
   OrderedSave& save = tour.luggage_of<SaveLuggage>().save;
   if (desk == nullptr) {
     tour.text = kNoDisk;
-  } else if (save.number == 0 &&
-             (desk->under_way() || worker.engine().shutting_down())) {
+  } else if (save.number == 0 && ((desk->under_way() && !desk->is_aof_base()) ||
+                                  worker.engine().shutting_down())) {
     tour.text = kUnderWay;
   } else if (!save.is_over(worker)) {
     tour.stay = true;
@@ -81,15 +85,15 @@ void bgsave(Context& ctx) {
     } else {
       ctx.reply.error("ERR Background saving is currently not in progress or scheduled");
     }
-  } else if (desk->under_way()) {
+  } else if (desk->under_way() && !desk->is_aof_base()) {
     ctx.reply.error(kUnderWay);
-  } else if (host.in_exec) {
+  } else if (host.in_exec || (schedules && desk->under_way())) {
     desk->schedule();
     ctx.reply.simple("Background saving scheduled");
   } else if (desk->order(host.worker->save_order()) != 0) {
     ctx.reply.simple("Background saving started");
   } else {
-    ctx.reply.error(kUnderWay);
+    ctx.reply.error(desk->is_aof_base() ? kBaseUnderWay : kUnderWay);
   }
 }
 

@@ -23,7 +23,8 @@ class RewriteCase(KeptCase):
 
     def in_force(self, server):
         info = self.info(server)
-        return info["aof_pending_rewrite"] == 0 and info["aof_rewrite_in_progress"] == 0
+        return not (info["aof_pending_rewrite"] or info["aof_rewrite_in_progress"] or
+                    info["aof_rewrite_scheduled"])
 
     def first_keys(self, client):
         pipe = client.pipeline(transaction=False)
@@ -201,6 +202,25 @@ class OnAndOff(RewriteCase):
         self.assertEqual(resp("EXEC"), ["OK", "OK"])
         self.eventually(lambda: self.in_force(server), 20, what="in force")
 
+    def test_turned_off_and_on_in_a_transaction(self):
+        """The history begins anew, and is whole."""
+        server = self.serve(save="")
+        resp = Resp(server)
+        resp("SET", "a", "1")
+        base = self.base_file()
+        resp("MULTI")
+        for words in (("CONFIG", "SET", "appendonly", "no"), ("SET", "b", "2"),
+                      ("CONFIG", "SET", "appendonly", "yes"), ("SET", "c", "3")):
+            resp(*words)
+        self.assertEqual(resp("EXEC"), ["OK"] * 4)
+        self.eventually(lambda: self.in_force(server) and self.base_file() != base, 20, "anew")
+        resp("SET", "d", "4")
+        self.settle()
+        self.end(server, signal.SIGKILL)
+        self.check_files()
+        for again in (self.theirs(), self.serve()):
+            self.assertEqual(again.redis().mget("a", "b", "c", "d"), [b"1", b"2", b"3", b"4"])
+
     @pollux_only
     def test_turned_on_under_load(self):
         server = self.serve(appendonly="no", save="", appendfsync="always")
@@ -309,8 +329,11 @@ class OnAndOff(RewriteCase):
         client.set("a", "1")
         with open(self.files(DIRECTORY), "wb"):
             pass  # in the place of the directory
-        ask(client, "BGREWRITEAOF")
-        self.eventually(lambda: self.info(server)["aof_last_bgrewrite_status"] == "err", 20, "told")
+        with self.assertRaisesRegex(redis.ResponseError, "Can't execute an AOF background"):
+            client.bgrewriteaof()
+        info = self.info(server)
+        self.assertEqual((info["aof_last_bgrewrite_status"], info["aof_rewrites"],
+                          info["aof_last_rewrite_time_sec"]), ("err", 0, -1))
         self.assertTrue(client.set("a", "1"))
         os.unlink(self.files(DIRECTORY))
         self.rewrite(client)
@@ -480,6 +503,33 @@ class NoRoom(RewriteCase):
         for n in range(i):
             self.assertEqual(again.redis().get("k:%d" % n), b"v" * 100)
         again.stop()
+
+    @pollux_only
+    @only_once
+    def test_a_rewrite_leaves_a_file_that_may_not_grow(self):
+        for policy in ("always", "everysec", "no"):
+            with self.subTest(policy):
+                self.clear()
+                server = self.serve(appendfsync=policy, auto_aof_rewrite_percentage=0)
+                client = server.redis(socket_timeout=20)
+                client.set("a", "1")
+                resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (20_000, 1 << 40))
+                slow = server.redis(socket_timeout=1)
+                with self.assertRaises((redis.ResponseError, redis.TimeoutError)):
+                    for _ in range(100_000):
+                        slow.set("k", "v" * 100)
+                self.eventually(lambda: self.refused(client), 5, "MISCONF")
+                self.assertIn("BGREWRITEAOF", server.log())
+                client.bgrewriteaof()
+                self.eventually(lambda: not self.refused(client), 10, "new files")
+                self.eventually(lambda: self.in_force(server), 10, "in force")
+                client.set("b", "2")
+                self.settle()
+                self.end(server, signal.SIGKILL)
+                self.check_files()
+                again = self.serve()
+                self.assertEqual(again.redis().mget("a", "k", "b"), [b"1", b"v" * 100, b"2"])
+                again.stop()
 
     @pollux_only
     @only_once
