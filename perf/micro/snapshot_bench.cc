@@ -233,6 +233,21 @@ BENCHMARK_CAPTURE(big, list, add_to_list)->Apply(sizes)->Args({1, 0})->Args({10,
 BENCHMARK_CAPTURE(big, stream, add_to_stream)->Apply(sizes)->Args({1, 0})->Args({10, 0});
 BENCHMARK_CAPTURE(big, pending, add_pending)->Apply(sizes);
 
+// A stream of so many groups, of which each has one entry pending.
+void groups(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  Store store;
+  for (uint64_t i = 0; i < count; ++i) {
+    store.change(kBigKey, [i](Edit& edit) {
+      StreamGroup& group = stream_of(edit).add_group(numbered("group", i, 6), kStreamIdMin, 0);
+      group.deliver({1, 0}, group.add_consumer("consumer", kNow.ms()), kNow.ms());
+    });
+  }
+  measure(state, store, count, /*compress=*/true);
+  measure_touch(state, store);
+}
+BENCHMARK(groups)->ArgName("groups")->Arg(10'000)->Iterations(3)->Unit(benchmark::kMillisecond);
+
 // A write to a value of a million elements, each of another part of it: without a snapshot, and the
 // first since the cut.
 void write(benchmark::State& state, const std::function<void(Edit&, uint64_t)>& add,

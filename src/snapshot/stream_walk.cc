@@ -23,6 +23,7 @@ class StreamWalk final : public ValueWalk, public StreamReader {
         blocks_(notes_, stream.blocks()) {
     stream.be_read(id_);
     groups_.reserve(stream.groups().size());
+    image_of_.reserve(stream.groups().size());
     for (auto at = stream.groups().first(); !at.at_end(); at.next()) {
       groups_.push_back(std::make_unique<GroupImage>(notes_, *at.value()));
       image_of_.emplace(at.value(), groups_.back().get());
