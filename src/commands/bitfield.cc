@@ -146,7 +146,6 @@ class FieldBuffer {
 
   std::string_view bytes() const { return read_; }
   bool changed() const { return !write_.empty(); }
-  // Whether an operation has succeeded on a string that changed.
   // How many operations have changed something.
   uint64_t written() const { return written_; }
 
