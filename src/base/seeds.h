@@ -1,5 +1,6 @@
 // Which seeds a test runs. POLLUX_SEED=n: that one alone, to replay a failure. POLLUX_SEEDS=n: the
-// first n. Else a number that suits the build: sanitized ones are slow.
+// first n. Both: so many from that one on. Else a number that suits the build: sanitized ones are
+// slow.
 #pragma once
 
 #include <algorithm>
@@ -20,11 +21,10 @@ inline Seeds seeds_to_run(uint64_t usual_count) {
     const char* text = std::getenv(variable);
     return text == nullptr ? uint64_t{0} : std::strtoull(text, nullptr, 10);
   };
-  if (const uint64_t one = number_in("POLLUX_SEED"); one != 0) {
-    return {one, 1};
-  }
-  if (const uint64_t count = number_in("POLLUX_SEEDS"); count != 0) {
-    return {1, count};
+  const uint64_t first = number_in("POLLUX_SEED");
+  const uint64_t count = number_in("POLLUX_SEEDS");
+  if (first != 0 || count != 0) {
+    return {std::max<uint64_t>(1, first), std::max<uint64_t>(1, count)};
   }
   return {1, std::max<uint64_t>(1, usual_count / kSlowness)};
 }

@@ -266,7 +266,7 @@ bool Machine::may_allocate() {
 
 // ---- the transmit ring ----
 
-bool Machine::send(std::span<const FrameView> pieces, uint64_t token) {
+bool Machine::send(std::span<const FrameView> pieces, uint64_t token, const TxOffload& offload) {
   POLLUX_ASSERT(out_ != nullptr && !pieces.empty() && pieces.size() <= kPiecesMax);
   if (ring_.size() >= config_.tx_ring) {
     note(NetEvent::kTxRefused);
@@ -279,6 +279,7 @@ bool Machine::send(std::span<const FrameView> pieces, uint64_t token) {
   std::ranges::copy(pieces, descriptor.pieces.begin());
   descriptor.piece_count = pieces.size();
   descriptor.token = token;
+  descriptor.offload = offload;
   descriptor.hash = hash_of_pieces(descriptor);
   descriptor.ready_at = events_.now() + (in_turn_ ? turn_ns_ : 0) + config_.dma_ns;
   fetch_next();
@@ -294,12 +295,22 @@ void Machine::fetch_next() {
 }
 
 void Machine::fetch() {
-  const Descriptor& descriptor = ring_[fetched_++];
-  verify(descriptor, "when the device read it");
-  Frame frame = gathered(descriptor);
+  const Descriptor& descriptor = ring_[fetched_];
+  if (cut_.empty()) {
+    verify(descriptor, "when the device read it");
+    cut_ = finished_by_nic(gathered(descriptor), descriptor.offload);
+    std::ranges::reverse(cut_);
+  }
+  Frame frame = std::move(cut_.back());
+  cut_.pop_back();
   frame.resize(std::max(frame.size(), kFrameBytesMin));
   ++transmitted_;
   out_->send(std::move(frame));
+  if (!cut_.empty()) {
+    events_.schedule(std::max(events_.now(), out_->free_at()), [this] { fetch(); });
+    return;
+  }
+  ++fetched_;
   const int64_t delay_ns =
       completions_.uniform(transmitted_, config_.completion_ns_min, config_.completion_ns_max);
   last_completion_ =

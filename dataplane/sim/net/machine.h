@@ -27,6 +27,7 @@
 #include "dataplane/sim/net/link.h"
 #include "dataplane/sim/net/net_event.h"
 #include "dataplane/sim/net/net_fault.h"
+#include "dataplane/sim/net/nic_offload.h"
 #include "dataplane/sim/net/trace.h"
 #include "dataplane/tcp/wire/address.h"
 
@@ -90,8 +91,9 @@ class Machine final : public FrameSink {
 
   // --- what the host calls ---
   // False if the ring is full: nothing is sent, and sent() will not come. Otherwise the bytes stay
-  // where and as they are until sent(token). The device pads frames to kFrameBytesMin.
-  bool send(std::span<const FrameView> pieces, uint64_t token);
+  // where and as they are until sent(token). The device pads frames to kFrameBytesMin, and does what
+  // `offload` says when it reads them; what it cuts goes out segment by segment, one after the other.
+  bool send(std::span<const FrameView> pieces, uint64_t token, const TxOffload& offload = {});
   bool send(FrameView frame, uint64_t token) { return send({&frame, 1}, token); }
   uint32_t tx_room() const { return config_.tx_ring - static_cast<uint32_t>(ring_.size()); }
   // Gives back all that is done, without waiting for a batch of it; sent() comes in a turn.
@@ -145,6 +147,7 @@ class Machine final : public FrameSink {
     size_t piece_count = 0;
     uint64_t token = 0;
     uint64_t hash = 0;
+    TxOffload offload;
     Moment ready_at;  // for the device to read
   };
 
@@ -206,11 +209,13 @@ class Machine final : public FrameSink {
   std::vector<std::function<void(Moment)>> posted_;
   std::deque<uint64_t> given_back_;  // tokens
 
-  // The transmit ring: the device has read the first fetched_, and is done with finished_ of them.
+  // The transmit ring: the device has read and sent the first fetched_, and is done with finished_
+  // of them.
   std::deque<Descriptor> ring_;
   size_t fetched_ = 0;
   size_t finished_ = 0;
   bool fetching_ = false;
+  std::vector<Frame> cut_;  // of the one that is being read, what is not on the wire yet; last first
   Moment last_completion_{};
 
   NetCounters counters_{};

@@ -576,5 +576,31 @@ TEST(Machine, WhatIsGivenBackMayChange) {
   EXPECT_EQ(bench.machine.first_change(), "");
 }
 
+// What a device cuts waits in the machine, as all that waits for the wire: a link that begins here
+// has no queue, and what is behind it comes when it is through.
+TEST(Machine, SegmentsThatItCutsGoOneByOne) {
+  Scripted host;
+  LinkConfig cable = kShort;
+  cable.rate_bps = 1'000'000'000;
+  cable.queue_bytes_max = 1;
+  Bench bench(host, {}, cable);
+  const std::string payload(3'000, 'v');
+  const Frame longer = segment({.payload = payload});
+  const Frame next = plain_frame(mac_of(1), mac_of(2), 100, 9);
+  const FrameView first(longer);
+  ASSERT_TRUE(host.machine->send({&first, 1}, 1, {.checksums = true, .segment_bytes = 1'000}));
+  ASSERT_TRUE(host.machine->send(next, 2));
+  bench.events.run_until_idle();
+  ASSERT_EQ(bench.end.got.size(), 4U);
+  EXPECT_EQ(bench.out.lost(), 0U);
+  const int64_t step = bench.out.serialization_ns(1'054);
+  EXPECT_EQ(bench.end.got[1].at - bench.end.got[0].at, step);
+  EXPECT_EQ(bench.end.got[2].at - bench.end.got[1].at, step);
+  EXPECT_EQ(number_of(bench.end.got[3].frame), 9U);
+  EXPECT_EQ(bench.machine.transmitted(), 4U);
+  EXPECT_EQ(host.tokens, (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(bench.machine.tx_under_way(), 0U);
+}
+
 }  // namespace
 }  // namespace pollux::tcp

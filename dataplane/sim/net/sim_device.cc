@@ -8,12 +8,15 @@
 #include <utility>
 
 #include "dataplane/sim/net/frame_peek.h"
+#include "dataplane/sim/net/nic_offload.h"
 #include "src/base/assert.h"
 
 namespace pollux::tcp {
 namespace {
 
 constexpr uint8_t kGarbage = 0xdb;
+// Behind the longest headers of IPv4 and TCP.
+constexpr uint32_t kSegmentedBytesMax = 65'535 - 120;
 
 // 0 to count - 1, so that 0 is taken first.
 std::vector<uint64_t> all_free(uint32_t count) {
@@ -30,8 +33,8 @@ SimDevice::SimDevice(const SimDeviceConfig& config)
       free_rx_(all_free(config.rx_buffers)),
       heads_(config.heads),
       free_heads_(all_free(config.heads)) {
-  POLLUX_ASSERT(!config.caps.rx_checksums && !config.caps.tx_checksums &&
-                config.caps.segmented_bytes_max == 0);
+  POLLUX_ASSERT(config.caps.tx_checksums || config.caps.segmented_bytes_max == 0);
+  POLLUX_ASSERT(config.caps.segmented_bytes_max <= kSegmentedBytesMax);
   POLLUX_ASSERT(config.control_heads <= config.heads);
   for (Head& head : heads_) {
     head.bytes = std::make_unique<uint8_t[]>(kTxHeadBytes);
@@ -57,7 +60,7 @@ size_t SimDevice::receive(std::span<RxFrame> frames) {
     Frame& frame = rx_[number].frame;
     out = {.bytes = frame.data(),
            .size = static_cast<uint32_t>(frame.size()),
-           .checksums_ok = false,
+           .checksums_ok = config_.caps.rx_checksums && checksums_are_right(frame),
            .buffer = number};
   }
   return count;
@@ -107,16 +110,17 @@ size_t SimDevice::send(std::span<const TxFrame> frames) {
     Head& head = heads_[frame.head.buffer];
     POLLUX_ASSERT(head.state == HeadState::kOfTheStack);
     POLLUX_ASSERT(frame.head_bytes <= frame.head.room && frame.piece_count <= kTxPiecesMax);
-    POLLUX_ASSERT(!frame.checksums && frame.segment_bytes == 0);
+    POLLUX_ASSERT(config_.caps.tx_checksums || !frame.checksums);
+    POLLUX_ASSERT(frame.checksums || frame.segment_bytes == 0);
     std::array<FrameView, Machine::kPiecesMax> pieces;
     static_assert(Machine::kPiecesMax >= 1 + kTxPiecesMax);
     pieces[0] = {frame.head.bytes, frame.head_bytes};
     std::copy_n(frame.pieces.begin(), frame.piece_count, pieces.begin() + 1);
     const std::span<const FrameView> all = std::span(pieces).first(1 + frame.piece_count);
-    POLLUX_ASSERT(fits_mtu(all));
+    check_size(all, frame.segment_bytes);
     head.has_pieces = frame.piece_count != 0;
     head.token = frame.token;
-    if (!machine_->send(all, frame.head.buffer)) {
+    if (!machine_->send(all, frame.head.buffer, {frame.checksums, frame.segment_bytes})) {
       break;
     }
     head.state = HeadState::kUnderWay;
@@ -125,13 +129,20 @@ size_t SimDevice::send(std::span<const TxFrame> frames) {
   return count;
 }
 
-bool SimDevice::fits_mtu(std::span<const FrameView> pieces) const {
+void SimDevice::check_size(std::span<const FrameView> pieces, uint32_t segment_bytes) const {
   const std::optional<EtherPeek> ether = peek_ether(pieces[0]);
-  size_t bytes = 0;
+  POLLUX_ASSERT(ether);
+  uint32_t bytes = 0;
   for (const FrameView& piece : pieces) {
-    bytes += piece.size();
+    bytes += static_cast<uint32_t>(piece.size());
   }
-  return ether && bytes - ether->header_bytes <= config_.caps.mtu;
+  if (segment_bytes != 0) {
+    const uint32_t headers = tcp_header_end(pieces[0]);
+    POLLUX_ASSERT(headers != 0 && bytes > headers);
+    POLLUX_ASSERT(bytes - headers <= config_.caps.segmented_bytes_max);
+    bytes = std::min(bytes, headers + segment_bytes);
+  }
+  POLLUX_ASSERT(bytes - ether->header_bytes <= config_.caps.mtu);
 }
 
 void SimDevice::sent(uint64_t token) {

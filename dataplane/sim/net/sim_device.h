@@ -5,7 +5,7 @@
 // It keeps what a real driver keeps, and no more: so many buffers for frames that the stack has not
 // released, so many heads, some of them for control alone. Memory that is given back is filled with
 // garbage, so that who still reads it is found; the machine finds who writes into what is under
-// way. A packet beyond caps.mtu is the stack's bug: there are NICs that send it, and it is lost
+// way. A packet beyond caps.mtu, cut or not, is the stack's bug: there are NICs that send it, and it is lost
 // elsewhere.
 #pragma once
 
@@ -30,7 +30,8 @@ struct SimDeviceConfig {
 
 class SimDevice final : public Device {
  public:
-  // Offloads are not simulated: the caps have none.
+  // Offloads are as the caps say (nic_offload.h). Requires tx_checksums where it cuts segments, and
+  // that what it cuts fits into a packet of IP.
   explicit SimDevice(const SimDeviceConfig& config);
   SimDevice(const SimDevice&) = delete;
   SimDevice& operator=(const SimDevice&) = delete;
@@ -67,7 +68,7 @@ class SimDevice final : public Device {
     uint64_t token = 0;
   };
 
-  bool fits_mtu(std::span<const FrameView> pieces) const;
+  void check_size(std::span<const FrameView> pieces, uint32_t segment_bytes) const;
   void free_head(uint64_t buffer, HeadState state);
 
   const SimDeviceConfig config_;

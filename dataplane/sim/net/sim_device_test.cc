@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/sim/net/frame_peek.h"
 #include "dataplane/sim/net/host.h"
 #include "dataplane/sim/net/net_test_support.h"
+#include "dataplane/sim/net/nic_offload.h"
 
 namespace pollux::tcp {
 namespace {
@@ -262,6 +264,107 @@ TEST(SimDeviceDeathTest, SendsWhatTheMtuAllows) {
     EXPECT_DEATH(send(longer, false), "mtu");
   });
   EXPECT_EQ(bench.end.got.size(), 2U);
+}
+
+// A segment of TCP over IPv4 with so much payload, in a head and a piece, whose checksum is what a
+// device gets that cuts.
+TxFrame long_segment(Bench& bench, Bytes payload, uint16_t segment_bytes) {
+  TxFrame frame;
+  EXPECT_EQ(bench.device().allocate({&frame.head, 1}, TxUse::kData), 1U);
+  Frame bytes = segment({.flags = flag::kAck | flag::kPsh, .seq = 1'000});
+  bytes[16] = static_cast<uint8_t>((40 + payload.size()) >> 8);
+  bytes[17] = static_cast<uint8_t>(40 + payload.size());
+  Frame pseudo(bytes.begin() + 26, bytes.begin() + 34);
+  put32(pseudo, 6U << 16 | (segment_bytes != 0 ? 0 : static_cast<uint32_t>(20 + payload.size())));
+  const auto partial = static_cast<uint16_t>(~internet_checksum(pseudo));
+  bytes[50] = static_cast<uint8_t>(partial >> 8);
+  bytes[51] = static_cast<uint8_t>(partial);
+  std::ranges::copy(bytes, frame.head.bytes);
+  frame.head_bytes = static_cast<uint32_t>(bytes.size());
+  frame.piece_count = 1;
+  frame.pieces[0] = payload;
+  frame.token = 7;
+  frame.checksums = true;
+  frame.segment_bytes = segment_bytes;
+  return frame;
+}
+
+TEST(SimDevice, CutsSegmentsAsANicDoes) {
+  Bench bench({.caps = {.tx_checksums = true, .segmented_bytes_max = 10'000}});
+  const std::vector<uint8_t> payload(4'000, 'v');
+  bench.act([&] {
+    const TxFrame frame = long_segment(bench, payload, 1'460);
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+  });
+  ASSERT_EQ(bench.end.got.size(), 3U);
+  uint32_t seq = 1'000;
+  for (const Collector::Got& got : bench.end.got) {
+    const TcpPeek tcp = *peek_tcp(got.frame);
+    EXPECT_EQ(tcp.seq.value, seq);
+    EXPECT_TRUE(checksums_are_right(got.frame));
+    seq += tcp.payload_bytes;
+  }
+  EXPECT_EQ(seq, 5'000U);
+  EXPECT_EQ(bench.reaped(), std::vector<uint64_t>{7}) << "one frame, one completion";
+  EXPECT_EQ(bench.device().heads_out(), 0U);
+}
+
+TEST(SimDevice, FinishesChecksumsWhereItIsAsked) {
+  Bench bench({.caps = {.tx_checksums = true}});
+  const std::vector<uint8_t> payload(100, 'v');
+  bench.act([&] {
+    const TxFrame frame = long_segment(bench, payload, 0);
+    EXPECT_EQ(bench.device().send({&frame, 1}), 1U);
+  });
+  ASSERT_EQ(bench.end.got.size(), 1U);
+  EXPECT_TRUE(checksums_are_right(bench.end.got[0].frame));
+}
+
+TEST(SimDevice, LooksAtChecksumsIfItSaysSo) {
+  for (const bool looks : {false, true}) {
+    Bench bench({.caps = {.rx_checksums = looks}});
+    std::vector<bool> right;
+    bench.host.on_turn = [&] {
+      std::array<RxFrame, 4> frames;
+      const size_t count = bench.device().receive(frames);
+      for (const RxFrame& frame : std::span(frames).first(count)) {
+        right.push_back(frame.checksums_ok);
+      }
+      bench.device().release(std::span(frames).first(count));
+    };
+    bench.in.send(segment({.payload = "value"}));  // without one of TCP
+    Bench sender({.caps = {.tx_checksums = true}});
+    const std::vector<uint8_t> payload(100, 'v');
+    sender.act([&] {
+      const TxFrame frame = long_segment(sender, payload, 0);
+      EXPECT_EQ(sender.device().send({&frame, 1}), 1U);
+    });
+    bench.in.send(sender.end.got.at(0).frame);
+    bench.events.run_until_idle();
+    EXPECT_EQ(right, (std::vector<bool>{false, looks}));
+  }
+}
+
+TEST(SimDeviceDeathTest, CutsNoMoreThanItSays) {
+  Bench bench({.caps = {.tx_checksums = true, .segmented_bytes_max = 3'000}});
+  const std::vector<uint8_t> payload(3'001, 'v');
+  bench.act([&] {
+    const TxFrame longer = long_segment(bench, payload, 1'460);
+    EXPECT_DEATH(bench.device().send({&longer, 1}), "segmented_bytes_max");
+    const TxFrame wider = long_segment(bench, Bytes(payload).first(3'000), 1'461);
+    EXPECT_DEATH(bench.device().send({&wider, 1}), "mtu");
+    TxFrame uncut = long_segment(bench, Bytes(payload).first(3'000), 0);
+    EXPECT_DEATH(bench.device().send({&uncut, 1}), "mtu");
+  });
+}
+
+TEST(SimDeviceDeathTest, DoesOnlyWhatItsCapsSay) {
+  Bench bench;
+  const std::vector<uint8_t> payload(100, 'v');
+  bench.act([&] {
+    const TxFrame frame = long_segment(bench, payload, 0);
+    EXPECT_DEATH(bench.device().send({&frame, 1}), "tx_checksums");
+  });
 }
 
 // The bugs that it is there to find.

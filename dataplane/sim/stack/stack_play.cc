@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dataplane/sim/net/echo_host.h"
+#include "dataplane/tcp/tables/isn.h"
 #include "src/base/rng.h"
 
 namespace pollux::tcp {
@@ -66,6 +67,23 @@ void bring_back(Network& network) {
   network.run_for(200 * kMillisecondNs);  // a core may stand still
 }
 
+namespace {
+
+// Of a stream; more of them wrap than don't.
+constexpr uint32_t kWrapReach = 270'000;
+
+// So that the sequence numbers of a connection that is opened at first have `bytes` before them
+// until they wrap, and timestamps `ms`.
+FlowOffsets wrapping_offsets(uint64_t bytes, uint64_t ms) {
+  const FlowOffsets at_first{
+      .sequence = initial_seq({}, Moment{kFirstConnectNs}).value,
+      .timestamp = timestamp_at({}, Moment{kFirstConnectNs})};
+  return {.sequence = 0U - at_first.sequence - static_cast<uint32_t>(bytes),
+          .timestamp = 0U - at_first.timestamp - static_cast<uint32_t>(ms)};
+}
+
+}  // namespace
+
 PlaySettings drawn_settings(uint64_t seed) {
   Rng rng(seed ^ 0x5851f42d4c957f2d);
   const auto maybe = [&rng](uint32_t max) {  // in half of all runs nothing
@@ -118,6 +136,15 @@ PlaySettings drawn_settings(uint64_t seed) {
   play.streams.bytes_max = rng.below(300'000);
   play.streams.pauses = maybe(5);
   play.streams.aborts = rng.below(8) == 0 ? 5 : 0;
+  if (rng.below(3) == 0) {
+    play.device.caps.rx_checksums = rng.below(2) == 0;
+    play.device.caps.tx_checksums = true;
+    const uint32_t cuts[] = {0, 4'000, 16'000, 64'000};
+    play.device.caps.segmented_bytes_max = cuts[rng.below(4)];
+  }
+  if (rng.below(3) == 0) {
+    play.stack.listener.offsets = wrapping_offsets(rng.below(kWrapReach), rng.below(3'000));
+  }
   // With one record, handshakes are given up in a second or by cookie, and what comes later is
   // refused.
   play.hard = play.streams.aborts != 0 || play.stack.listener.half_open.capacity == 1;

@@ -1,8 +1,13 @@
-// Whole stacks against each other, everything by seed. POLLUX_SEED=n: one; POLLUX_SEEDS=n: many.
+// Whole stacks against each other, everything by seed. POLLUX_SEED=n: one; POLLUX_SEEDS=n: many;
+// both: so many from there on.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 
+#include "dataplane/sim/net/frame_peek.h"
 #include "dataplane/sim/net/pcap.h"
 #include "dataplane/sim/net/shrink.h"
 #include "dataplane/sim/stack/stack_play.h"
@@ -54,6 +59,45 @@ TEST(StackPlay, AllIsDeliveredWhateverGoesWrong) {
                          << play.network().report() << "\n"
                          << explain(seed, drawn_settings(seed));
   }
+}
+
+// What a host says of its numbers over the play, in order.
+struct Numbers final : LinkTap {
+  void see(Moment, NetEvent event, FrameView frame) override {
+    const std::optional<TcpPeek> tcp = peek_tcp(frame);
+    if (event != NetEvent::kOffered || !tcp || tcp->payload_bytes == 0) {
+      return;
+    }
+    sequence_wraps |= last_seq.value > 0xf0000000U && tcp->seq.value < 0x10000000U;
+    last_seq = tcp->seq;
+    largest = std::max(largest, static_cast<uint32_t>(frame.size()));
+  }
+  Seq last_seq{};
+  bool sequence_wraps = false;
+  uint32_t largest = 0;
+};
+
+// Those near the wrap, and NICs that cut, are among what is played.
+TEST(StackPlay, SomeSeedsWrapAndSomeCut) {
+  int wraps = 0;
+  int cuts = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const PlaySettings settings = drawn_settings(seed);
+    cuts += settings.device.caps.segmented_bytes_max != 0;
+    if (!settings.stack.listener.offsets) {
+      continue;
+    }
+    StackPlay play(seed, settings);
+    Numbers numbers;
+    for (uint32_t i = 0; i < play.network().links(); ++i) {
+      play.network().link(i).add_tap(numbers);
+    }
+    ASSERT_EQ(play.run(), "");
+    wraps += numbers.sequence_wraps;
+    EXPECT_LE(numbers.largest, settings.mtu + 14);
+  }
+  EXPECT_GE(wraps, 10);
+  EXPECT_GE(cuts, 10);
 }
 
 TEST(StackPlay, ASeedIsTheSameRunAgain) {

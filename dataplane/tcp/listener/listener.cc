@@ -55,6 +55,7 @@ SegmentOut syn_ack(const ConnectionConfig& connections, const SynOptions& option
 
 Listener::Listener(const ListenerConfig& config, const ListenerKeys& keys)
     : keys_(keys),
+      offsets_(config.offsets),
       half_open_(keys.table, config.half_open),
       cookies_(keys.cookie_flow, keys.cookie_period),
       time_wait_(keys.table, config.time_wait),

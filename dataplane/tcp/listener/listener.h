@@ -30,6 +30,9 @@ struct ListenerConfig {
   TimeWaitTable::Config time_wait;
   RateLimit resets = AddressLimiter::kResets;
   RateLimit cookie_guesses = AddressLimiter::kCookieGuesses;
+  // Where every flow begins to count, instead of where its secret says: for tests of what happens
+  // where numbers wrap.
+  std::optional<FlowOffsets> offsets;
 };
 
 // Secrets of the process, each for one purpose. Cores that are to take each other's cookies share
@@ -98,7 +101,9 @@ class Listener {
     return half_open_.find(hash, flow) != nullptr || time_wait_.find(hash, flow) != nullptr;
   }
   // What a connection of ours to there begins with.
-  FlowOffsets offsets(const Flow& flow) const { return flow_offsets(keys_.offsets, flow); }
+  FlowOffsets offsets(const Flow& flow) const {
+    return offsets_ ? *offsets_ : flow_offsets(keys_.offsets, flow);
+  }
 
   // kNever: nothing waits.
   Moment next_deadline() const;
@@ -128,6 +133,7 @@ class Listener {
                      Moment now);
 
   const ListenerKeys keys_;
+  const std::optional<FlowOffsets> offsets_;
   SynTable half_open_;
   SynCookies cookies_;
   TimeWaitTable time_wait_;
