@@ -4,9 +4,9 @@
 //   micro_tcp_stack
 //   micro_tcp_stack --benchmark_filter=Receive --benchmark_repetitions=5
 //
-// "ns" is CPU time of an item (a segment, a request with its reply, a connection), "tsc" the same
-// in cycles of the time stamp counter. Checksums are the device's, as with any NIC; what makes the
-// frames is left out where it would count. "bytes" is memory of a connection that is idle.
+// "ns" is CPU time of an item (a segment, a SYN, a request with its reply, a connection), "tsc" the
+// same in cycles of the time stamp counter. Checksums are the device's, as with any NIC; what makes
+// the frames is left out where it would count. "bytes" is memory of a connection that is idle.
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
@@ -156,10 +156,16 @@ class Bench {
              const TcpOptions* options = nullptr) {
     Peer& peer = peers_[i];
     peer.ack += acked;
-    const Room room = device_.next_frame();
-    const Flow flow{remote(i), kUs, static_cast<uint16_t>(1'024 + i % kPorts), 6379};
     TcpOptions stamped;
     stamped.timestamps = {milliseconds(), echo_};
+    const Flow flow{remote(i), kUs, static_cast<uint16_t>(1'024 + i % kPorts), 6379};
+    segment(flow, peer, flags, payload, options != nullptr ? *options : stamped);
+    peer.next += static_cast<uint32_t>(payload.size());
+  }
+  // Of anybody. `flow`: as that one sees it.
+  void segment(const Flow& flow, const Peer& peer, TcpFlags flags, Bytes payload,
+               const TcpOptions& options) {
+    const Room room = device_.next_frame();
     const size_t ethernet =
         write_ethernet(room, {.destination = kOurs, .source = kTheirs, .type = EtherType::kIpv4});
     const size_t tcp = write_tcp(room.subspan(ethernet + kIpv4Bytes),
@@ -169,13 +175,12 @@ class Bench {
                                   .ack = peer.ack,
                                   .flags = flags,
                                   .window = 60'000},
-                                 options != nullptr ? *options : stamped);
+                                 options);
     std::ranges::copy(payload, room.subspan(ethernet + kIpv4Bytes + tcp).begin());
     write_ipv4(room.subspan(ethernet),
                {.source = flow.local, .destination = flow.remote, .protocol = IpProtocol::kTcp},
                tcp + payload.size());
     device_.made(ethernet + kIpv4Bytes + tcp + payload.size());
-    peer.next += static_cast<uint32_t>(payload.size());
   }
 
   // A request, which acknowledges the reply to the one before.
@@ -204,13 +209,13 @@ class Bench {
   Stack& stack() { return *stack_; }
   BenchDevice& device() { return device_; }
   double bytes() const { return bytes_; }
+  uint32_t milliseconds() const { return static_cast<uint32_t>(now_.ns / kMillisecondNs); }
 
  private:
   static constexpr uint32_t kPorts = 50'000;
   // So short that no timer comes up, though a peer of a million is rarely heard of.
   static constexpr int64_t kTurnNs = 10;
   static IpAddress remote(uint32_t i) { return IpAddress::v4(0x0a010000 + i / kPorts); }
-  uint32_t milliseconds() const { return static_cast<uint32_t>(now_.ns / kMillisecondNs); }
 
   BenchDevice device_;
   Moment now_;
@@ -291,6 +296,32 @@ void OpenAndClose(benchmark::State& state) {
   }
 }
 BENCHMARK(OpenAndClose);
+
+// SYNs of a million addresses that nobody listens to: all but the first ones are answered by
+// cookies.
+void Flood(benchmark::State& state) {
+  Bench bench(kBurst);
+  Rng rng(3);
+  Meter meter(state);
+  for (auto _ : state) {
+    meter.leave_out([&] {
+      for (size_t i = 0; i < kBurst; ++i) {
+        TcpOptions options;
+        options.mss = 1460;
+        options.window_scale = 7;
+        options.sack_permitted = true;
+        options.timestamps = {bench.milliseconds(), 0};
+        const IpAddress who = IpAddress::v4(0x0b000000 + static_cast<uint32_t>(rng.below(1 << 20)));
+        const Flow flow{who, kUs, static_cast<uint16_t>(rng.below(60'000) + 1'024), 6379};
+        bench.segment(flow, {.next = Seq{static_cast<uint32_t>(rng.next())}, .ack = {}}, kSyn, {},
+                      options);
+      }
+    });
+    bench.turn();
+    meter.items(kBurst);
+  }
+}
+BENCHMARK(Flood);
 
 }  // namespace
 }  // namespace pollux::tcp

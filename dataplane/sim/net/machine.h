@@ -91,8 +91,9 @@ class Machine final : public FrameSink {
 
   // --- what the host calls ---
   // False if the ring is full: nothing is sent, and sent() will not come. Otherwise the bytes stay
-  // where and as they are until sent(token). The device pads frames to kFrameBytesMin, and does what
-  // `offload` says when it reads them; what it cuts goes out segment by segment, one after the other.
+  // where and as they are until sent(token). The device pads frames to kFrameBytesMin, and does
+  // what `offload` says when it reads them; what it cuts goes out segment by segment, one after the
+  // other.
   bool send(std::span<const FrameView> pieces, uint64_t token, const TxOffload& offload = {});
   bool send(FrameView frame, uint64_t token) { return send({&frame, 1}, token); }
   uint32_t tx_room() const { return config_.tx_ring - static_cast<uint32_t>(ring_.size()); }
@@ -215,7 +216,8 @@ class Machine final : public FrameSink {
   size_t fetched_ = 0;
   size_t finished_ = 0;
   bool fetching_ = false;
-  std::vector<Frame> cut_;  // of the one that is being read, what is not on the wire yet; last first
+  // Of the one that is being read, what is not on the wire yet; the last one first.
+  std::vector<Frame> cut_;
   Moment last_completion_{};
 
   NetCounters counters_{};

@@ -105,8 +105,7 @@ std::vector<Frame> finished_by_nic(Frame frame, const TxOffload& offload) {
   const uint32_t payload = static_cast<uint32_t>(frame.size()) - headers;
   for (uint32_t at = 0; at < payload; at += offload.segment_bytes) {
     const uint32_t bytes = std::min(offload.segment_bytes, payload - at);
-    out.push_back(
-        segment_at(frame, *ip, headers, at, bytes, static_cast<uint32_t>(out.size())));
+    out.push_back(segment_at(frame, *ip, headers, at, bytes, static_cast<uint32_t>(out.size())));
     finish_checksums(out.back(), *ip, true);
   }
   return out;
@@ -119,8 +118,7 @@ bool checksums_are_right(FrameView frame) {
   }
   const IpPeek& ip = tcp->ip;
   const bool v4 = is_v4(frame, ip);
-  if (v4 &&
-      folded(sum_of(frame.subspan(ip.offset, ip.payload_offset - ip.offset))) != 0xffff) {
+  if (v4 && folded(sum_of(frame.subspan(ip.offset, ip.payload_offset - ip.offset))) != 0xffff) {
     return false;
   }
   const FrameView addresses =

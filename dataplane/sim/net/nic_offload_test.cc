@@ -101,8 +101,8 @@ TEST(NicOffload, CutsIntoSegments) {
 }
 
 TEST(NicOffload, EachSegmentOfIpv4HasANumberOfItsOwn) {
-  const std::vector<Frame> out = finished_by_nic(
-      for_nic({.payload = "0123456789"}, true), {.checksums = true, .segment_bytes = 5});
+  const std::vector<Frame> out = finished_by_nic(for_nic({.payload = "0123456789"}, true),
+                                                 {.checksums = true, .segment_bytes = 5});
   ASSERT_EQ(out.size(), 2U);
   EXPECT_EQ(out[1][14 + 5], out[0][14 + 5] + 1);
 }

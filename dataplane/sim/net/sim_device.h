@@ -5,8 +5,8 @@
 // It keeps what a real driver keeps, and no more: so many buffers for frames that the stack has not
 // released, so many heads, some of them for control alone. Memory that is given back is filled with
 // garbage, so that who still reads it is found; the machine finds who writes into what is under
-// way. A packet beyond caps.mtu, cut or not, is the stack's bug: there are NICs that send it, and it is lost
-// elsewhere.
+// way. A packet beyond caps.mtu, cut or not, is the stack's bug: there are NICs that send it, and
+// it is lost elsewhere.
 #pragma once
 
 #include <cstdint>

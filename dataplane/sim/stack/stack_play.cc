@@ -75,9 +75,8 @@ constexpr uint32_t kWrapReach = 270'000;
 // So that the sequence numbers of a connection that is opened at first have `bytes` before them
 // until they wrap, and timestamps `ms`.
 FlowOffsets wrapping_offsets(uint64_t bytes, uint64_t ms) {
-  const FlowOffsets at_first{
-      .sequence = initial_seq({}, Moment{kFirstConnectNs}).value,
-      .timestamp = timestamp_at({}, Moment{kFirstConnectNs})};
+  const FlowOffsets at_first{.sequence = initial_seq({}, Moment{kFirstConnectNs}).value,
+                             .timestamp = timestamp_at({}, Moment{kFirstConnectNs})};
   return {.sequence = 0U - at_first.sequence - static_cast<uint32_t>(bytes),
           .timestamp = 0U - at_first.timestamp - static_cast<uint32_t>(ms)};
 }
