@@ -99,8 +99,8 @@ Interface::Local* Interface::local_of(const IpAddress& address) {
 }
 
 bool Interface::has_address(const IpAddress& address) const {
-  return std::ranges::any_of(
-      locals_, [&](const Local& local) { return local.prefix.address == address; });
+  return std::ranges::any_of(locals_,
+                             [&](const Local& local) { return local.prefix.address == address; });
 }
 
 bool Interface::is_ours(const IpAddress& address) const {
@@ -456,15 +456,22 @@ bool Interface::announce(const Local& local) {
 
 // ---- for connections ----
 
-NeighborId Interface::next_hop(const IpAddress& remote, Moment now) {
+// The address whose link address a packet goes to.
+std::optional<IpAddress> Interface::hop_to(const IpAddress& remote) const {
   if (!is_other_host(remote)) {
-    return {};
+    return std::nullopt;
   }
-  if (is_on_link(remote)) {
-    return neighbors_.find(remote, now);
-  }
-  const std::optional<IpAddress>& gateway = remote.is_v4() ? gateway_v4_ : gateway_v6_;
-  return gateway ? neighbors_.find(*gateway, now) : NeighborId{};
+  return is_on_link(remote) ? remote : remote.is_v4() ? gateway_v4_ : gateway_v6_;
+}
+
+NeighborId Interface::next_hop(const IpAddress& remote, Moment now) {
+  const std::optional<IpAddress> hop = hop_to(remote);
+  return hop ? neighbors_.find(*hop, now) : NeighborId{};
+}
+
+const MacAddress* Interface::known_hop(const IpAddress& remote) {
+  const std::optional<IpAddress> hop = hop_to(remote);
+  return hop ? neighbors_.known(*hop) : nullptr;
 }
 
 void Interface::learn_sender(const Packet& segment, Moment now) {

@@ -109,6 +109,8 @@ class Interface {
   // Who frames for `remote` go to: itself or a gateway; none if there is no way, or if that is no
   // other host. Remember it, and ask again when neighbors().use() says nullptr.
   NeighborId next_hop(const IpAddress& remote, Moment now);
+  // The same, as far as it is known without asking anybody; lives until the next call.
+  const MacAddress* known_hop(const IpAddress& remote);
   // The sender of a segment that opens a connection is who it says, until ARP says otherwise.
   void learn_sender(const Packet& segment, Moment now);
   Neighbors& neighbors() { return neighbors_; }
@@ -146,6 +148,7 @@ class Interface {
   bool is_on_link(const IpAddress& address) const;
   bool is_broadcast(const IpAddress& address) const;
   // Whether it is the address of one host, and not of this one: what a packet may come from.
+  std::optional<IpAddress> hop_to(const IpAddress& remote) const;
   bool is_other_host(const IpAddress& address) const;
   bool is_neighbor(const IpAddress& address) const {
     return is_other_host(address) && is_on_link(address);

@@ -171,6 +171,12 @@ const MacAddress* Neighbors::use(NeighborId id, Moment now) {
   return &entry.mac;
 }
 
+const MacAddress* Neighbors::known(const IpAddress& address) {
+  const Entry* entry = entry_of(address);
+  const bool is_known = entry != nullptr && entry->state != NeighborState::kIncomplete;
+  return is_known ? &entry->mac : nullptr;
+}
+
 void Neighbors::confirm(NeighborId id, Moment now) {
   if (has(id) && entries_[id.index].state != NeighborState::kIncomplete) {
     entries_[id.index].confirmed = true;

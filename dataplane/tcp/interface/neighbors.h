@@ -89,6 +89,9 @@ class Neighbors {
   // Where to send to now; nullptr while that is not known, and if the entry is gone: then find()
   // begins anew. Lives until the next call.
   const MacAddress* use(NeighborId id, Moment now);
+  // Where an address is, if that is known; nobody is asked, now or later: for what may be a
+  // stranger's.
+  const MacAddress* known(const IpAddress& address);
   // The peer has acknowledged what was sent to it lately, so it hears us.
   void confirm(NeighborId id, Moment now);
 
@@ -127,8 +130,8 @@ class Neighbors {
     Kind kind = Kind::kUnconfirmed;
     // At this link address, ever: by an ACK, or by an answer, if it was asked.
     bool confirmed = false;
-    bool disputed = false;   // kProbe: all are asked
-    uint8_t asked = 0;       // solicitations in this state
+    bool disputed = false;  // kProbe: all are asked
+    uint8_t asked = 0;      // solicitations in this state
     uint32_t generation = 0;
     uint32_t next = kNone;  // in the queue of its kind
     uint32_t prev = kNone;

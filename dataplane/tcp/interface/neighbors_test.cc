@@ -75,6 +75,17 @@ TEST_F(NeighborsTest, AsksTheGroupThreeTimesASecondApartThenGivesUp) {
   EXPECT_EQ(tick(Moment{6 * kSecondNs}), question);
 }
 
+TEST_F(NeighborsTest, WhatIsKnownIsToldWithoutAsking) {
+  EXPECT_EQ(neighbors.known(kHost), nullptr);
+  EXPECT_EQ(neighbors.size(), 0U);
+  neighbors.find(kHost, Moment{0});
+  EXPECT_EQ(neighbors.known(kHost), nullptr) << "only asked for";
+  const NeighborId id = stale(host(2), Moment{0});
+  ASSERT_NE(neighbors.known(host(2)), nullptr);
+  EXPECT_EQ(*neighbors.known(host(2)), kMac);
+  EXPECT_EQ(neighbors.state(id, Moment{0}), NeighborState::kStale) << "nothing follows from it";
+}
+
 TEST_F(NeighborsTest, AsksTheSolicitedNodesOfIpv6) {
   const IpAddress address = *IpAddress::parse("fe80::1:2:3");
   neighbors.find(address, Moment{0});

@@ -441,9 +441,9 @@ void Stack::tick(Moment now) {
   if (listener_.next_deadline() <= now) {
     listener_.advance(
         shared_.config, now, kTimersMax, [this](const Flow& flow) { return mss_to(flow.remote); },
-        [this, now](const Flow& flow, const SegmentOut& out) {
-          const NeighborId hop = interface_.next_hop(flow.remote, now);
-          if (const MacAddress* mac = interface_.neighbors().use(hop, now); mac != nullptr) {
+        [this](const Flow& flow, const SegmentOut& out) {
+          // Nobody is asked for what may be a forged address: its SYN comes again.
+          if (const MacAddress* mac = interface_.known_hop(flow.remote); mac != nullptr) {
             const MacAddress to = *mac;
             write_frame(flow, to, out, nullptr);  // one that is lost here is lost as on the wire
           }

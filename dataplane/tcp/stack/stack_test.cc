@@ -195,6 +195,33 @@ TEST(Stack, APathThatIsTooNarrow) {
   }
 }
 
+// A flood of SYNs in the name of addresses beside us: who is not known any more is not asked for.
+TEST(Stack, SynAcksThatGoAgainAskForNobody) {
+  StackConfig config;
+  config.interface.neighbors_max = 4;
+  Bench bench(config);
+  for (uint32_t i = 0; i < 12; ++i) {
+    bench.segment(kSyn, kTheirIsn, Seq{}, {}, IpAddress::v4(0x0a000030 + i));
+  }
+  bench.turn();
+  ASSERT_EQ(bench.frames_out(), 12U) << "each back to its frame's sender";
+  bench.device().sent.clear();
+  for (int second = 0; second < 20; ++second) {
+    bench.pass(kSecondNs);
+  }
+  EXPECT_GE(bench.frames_out(), 4U);
+  for (const Frame& frame : bench.device().sent) {
+    const Packet packet = parse_packet(frame);
+    if (packet.kind == PacketKind::kArp) {
+      const IpAddress asked = arp_of(frame).target_ip;
+      EXPECT_TRUE(asked == kUs || asked == kGateway) << asked.text() << ", not as at any start";
+      continue;
+    }
+    EXPECT_EQ(packet.destination_mac(), kTheirs);
+    EXPECT_TRUE(packet.tcp.has(kSyn | kAck));
+  }
+}
+
 TEST(Stack, ANeighborThatIsNotThereEndsAConnectAndIsAskedAgain) {
   Bench bench;
   const std::optional<ConnId> conn = bench.stack().connect(kPeer, 7'000, bench.now());
