@@ -188,12 +188,10 @@ void StackPlay::add_host(uint32_t i) {
 
 std::string StackPlay::wrong() const {
   for (size_t i = 0; i < hosts_.size(); ++i) {
-    const std::string who = "host " + std::to_string(i) + ": ";
-    if (!hosts_[i]->violation().empty()) {
-      return who + hosts_[i]->violation();
-    }
-    if (!apps_[i]->error().empty()) {
-      return who + apps_[i]->error();
+    for (const std::string* what : {&hosts_[i]->violation(), &apps_[i]->error()}) {
+      if (!what->empty()) {
+        return "host " + std::to_string(i) + ": " + *what;
+      }
     }
   }
   return network_.violations();

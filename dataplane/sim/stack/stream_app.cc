@@ -111,11 +111,17 @@ void StreamApp::write(ConnId conn, Stream& stream) {
   while (stream.written < stream.to_write) {
     const uint64_t bytes =
         std::min<uint64_t>(stream.to_write - stream.written, rng_.below(options_.write_max) + 1);
+    const size_t cut = rng_.below(bytes + 1);
+    const bool pins = rng_.below(100) < options_.pinned && stream.pinned.empty();
+    const Connection* connection = stack_.connection(conn);
+    if (!pins && connection != nullptr &&
+        connection->unacknowledged_bytes() + bytes > options_.copy_limit) {
+      return;  // it would not be taken; what is to be written costs more than all else
+    }
     std::vector<uint8_t> memory(bytes);
     stream.writes.fill(memory, stream.written);
-    const size_t cut = rng_.below(bytes + 1);
     const std::array<Bytes, 2> pieces = {Bytes(memory).first(cut), Bytes(memory).subspan(cut)};
-    if (rng_.below(100) < options_.pinned && stream.pinned.empty()) {
+    if (pins) {
       stream.pinned = std::move(memory);  // which leaves its bytes where they are
       stack_.write_pinned(conn, pieces);
     } else if (!stack_.write(conn, pieces, options_.copy_limit)) {
