@@ -370,6 +370,7 @@ void Stack::end(uint32_t index, Moment now) {
   slot.connection.reset();
   slot.unresolved = false;
   if (slot.closed) {
+    --orphans_;
     if (slot.closed_told) {
       slots_.give_back(index);
     }

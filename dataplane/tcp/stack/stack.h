@@ -96,6 +96,7 @@ struct StackCounters {
   uint64_t tx_full = 0;       // flushes of a connection that had to stop for want of room
   uint64_t held_dropped = 0;  // bytes that came before their turn, for want of memory
   uint64_t aborted_for_memory = 0;
+  uint64_t aborted_orphans = 0;  // closed when too many that are closed were not over
 };
 
 class Stack {
@@ -151,14 +152,18 @@ class Stack {
   void pause(ConnId conn);
   void resume(ConnId conn);
   // The application is done with it. What was written goes out first, as far as the peer takes it;
-  // with much of it by reference, or with something unread, the peer gets a RST. kClosed follows
-  // when nothing of the application's is looked at any more.
+  // with much of it by reference, or with something unread, the peer gets a RST, as it does when a
+  // quarter of connections_max is closed and not over: peers that take nothing, or never end, may
+  // have no more than that. kClosed follows when nothing of the application's is looked at any
+  // more.
   void close(ConnId conn, Moment now);
   // RST, at once.
   void abort(ConnId conn);
 
   // ---- what there is ----
   uint32_t connections() const { return slots_.size(); }
+  // Of these, closed by the application and not over.
+  uint32_t orphans() const { return orphans_; }
   // With all that is kept for them.
   size_t memory_bytes() const { return tx_memory_.used_bytes() + held_bytes_; }
   const StackCounters& counters() const { return counters_; }
@@ -251,6 +256,7 @@ class Stack {
   Moment retry_at_ = kNever;
   std::vector<uint32_t> resumed_;
   size_t held_bytes_ = 0;  // out of order, and unread
+  uint32_t orphans_ = 0;
   uint32_t relief_at_ = 0;
   uint32_t next_port_ = 0;
   bool neighbor_missing_ = false;  // why emit() said no

@@ -138,7 +138,10 @@ void Stack::close(ConnId conn, Moment now) {
   slot->closed = true;
   slot->resumed = false;
   if (slot->connection) {
-    if (slot->sending.pinned_bytes() > kUnpinCopyMax) {
+    const bool too_many = orphans_ >= config_.connections_max / 4;
+    ++orphans_;
+    if (too_many || slot->sending.pinned_bytes() > kUnpinCopyMax) {
+      counters_.aborted_orphans += too_many;
       slot->connection->abort();
     } else {
       slot->sending.copy_pinned(tx_memory_);

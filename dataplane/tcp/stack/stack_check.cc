@@ -7,6 +7,7 @@ namespace pollux::tcp {
 
 std::string Stack::check() const {
   size_t held = 0;
+  uint32_t orphans = 0;
   for (uint32_t i = 0; i < slots_.made(); ++i) {
     const Slot& slot = slots_.at(i);
     const std::string who = "connection " + std::to_string(i) + ": ";
@@ -16,6 +17,7 @@ std::string Stack::check() const {
     if (!slot.used || !slot.connection) {
       continue;
     }
+    orphans += slot.closed;
     const Connection& connection = *slot.connection;
     const Sender& sender = connection.sender();
     held += connection.held_bytes();
@@ -34,6 +36,10 @@ std::string Stack::check() const {
     if (table_.find(slots_.hash(i), slot.flow) != i) {
       return who + "is not found by its flow";
     }
+  }
+  if (orphans != orphans_) {
+    return std::to_string(orphans) + " are closed and not over, counted are " +
+           std::to_string(orphans_);
   }
   return held == held_bytes_ ? ""
                              : "held bytes are " + std::to_string(held) + ", counted are " +

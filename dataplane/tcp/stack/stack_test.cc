@@ -135,6 +135,39 @@ TEST(Stack, PinnedBytesAreTheDevicesToo) {
   }
 }
 
+// Peers that never end, or take nothing, hold a quarter of all there may be; who is closed beyond
+// that is gone at once.
+TEST(Stack, TooManyThatAreClosedAndNotOverAreReset) {
+  StackConfig config;
+  config.connections_max = 8;
+  Bench bench(config);
+  std::vector<ConnId> conns;
+  for (uint32_t i = 0; i < 4; ++i) {
+    const IpAddress peer = IpAddress::v4(0x0a000030 + i);
+    bench.segment(kSyn, kTheirIsn, Seq{}, {}, peer);
+    bench.turn();
+    bench.segment(kAck, kTheirIsn + 1, bench.last().tcp.seq + 1, {}, peer);
+    bench.turn();
+    conns.push_back(bench.told().back().conn);
+  }
+  for (uint32_t i = 0; i < 3; ++i) {
+    bench.stack().close(conns[i], bench.now());
+    bench.turn();
+    EXPECT_TRUE(bench.last().tcp.has(i < 2 ? kFin : kRst)) << i;
+  }
+  EXPECT_EQ(bench.stack().orphans(), 2U);
+  EXPECT_EQ(bench.stack().counters().aborted_orphans, 1U);
+  EXPECT_EQ(bench.stack().connections(), 3U) << "the one that was reset is over";
+  // One of them is over: there is room for another.
+  const IpAddress first = IpAddress::v4(0x0a000030);
+  bench.segment(kRst, kTheirIsn + 1, Seq{}, {}, first);
+  bench.turn();
+  EXPECT_EQ(bench.stack().orphans(), 1U);
+  bench.stack().close(conns[3], bench.now());
+  bench.turn();
+  EXPECT_TRUE(bench.last().tcp.has(kFin));
+}
+
 TEST(Stack, CloseWithMuchByReferenceResets) {
   Bench bench;
   const ConnId conn = bench.open();
