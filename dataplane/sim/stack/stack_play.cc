@@ -72,13 +72,13 @@ namespace {
 // Of a stream; more of them wrap than don't.
 constexpr uint32_t kWrapReach = 270'000;
 
-// So that the sequence numbers of a connection that is opened at first have `bytes` before them
-// until they wrap, and timestamps `ms`.
-FlowOffsets wrapping_offsets(uint64_t bytes, uint64_t ms) {
-  const FlowOffsets at_first{.sequence = initial_seq({}, Moment{kFirstConnectNs}).value,
-                             .timestamp = timestamp_at({}, Moment{kFirstConnectNs})};
-  return {.sequence = 0U - at_first.sequence - static_cast<uint32_t>(bytes),
-          .timestamp = 0U - at_first.timestamp - static_cast<uint32_t>(ms)};
+// So that sequence numbers and timestamps wrap behind the first connects, of hosts whose clocks say
+// `start` at the beginning.
+FlowOffsets wrapping_offsets(Moment start, Rng& rng) {
+  const Moment first = start + kFirstConnectNs;
+  return {
+      .sequence = 0U - initial_seq({}, first).value - static_cast<uint32_t>(rng.below(kWrapReach)),
+      .timestamp = 0U - timestamp_at({}, first) - static_cast<uint32_t>(rng.below(3'000))};
 }
 
 }  // namespace
@@ -142,11 +142,60 @@ PlaySettings drawn_settings(uint64_t seed) {
     play.device.caps.segmented_bytes_max = cuts[rng.below(4)];
   }
   if (rng.below(3) == 0) {
-    play.stack.listener.offsets = wrapping_offsets(rng.below(kWrapReach), rng.below(3'000));
+    play.stack.listener.offsets = wrapping_offsets(Moment{}, rng);
   }
   // With one record, handshakes are given up in a second or by cookie, and what comes later is
   // refused.
   play.hard = play.streams.aborts != 0 || play.stack.listener.half_open.capacity == 1;
+  return play;
+}
+
+PlaySettings wide_settings(uint64_t seed) {
+  PlaySettings play = drawn_settings(seed);
+  Rng rng(seed ^ 0x2545f4914f6cdd1d);
+  const auto one_in = [&rng](uint32_t count) { return rng.below(count) == 0; };
+  if (one_in(4)) {
+    const int64_t steps[] = {1'000, 64'000, kMillisecondNs, 4 * kMillisecondNs};
+    play.host.clock_granularity_ns = steps[rng.below(4)];
+  }
+  if (one_in(4)) {
+    play.host.clock_offset_ns = static_cast<int64_t>(rng.below(60ULL * 24 * 3'600)) * kSecondNs;
+  }
+  if (one_in(6)) {
+    const uint32_t mtu = 1'280 + static_cast<uint32_t>(rng.below(200));
+    const Moment at{kFirstConnectNs + static_cast<int64_t>(rng.below(kSecondNs))};
+    play.link_faults.mtu_changes.push_back({at, std::min(mtu, play.mtu)});
+  }
+  if (one_in(8)) {
+    play.stack.memory_bytes_max = 200'000 + rng.below(2'000'000);
+    play.hard = true;  // who holds the most has to go
+  }
+  if (one_in(8)) {
+    play.stack.connections_max = 1 + static_cast<uint32_t>(rng.below(8));
+    play.hard = true;  // who is closed beyond a quarter of them is reset
+  }
+  if (one_in(6)) {
+    play.stack.interface.neighbors_max = 4;
+  }
+  if (one_in(6)) {
+    play.stack.interface.vlan = static_cast<uint16_t>(1 + rng.below(4'094));
+  }
+  if (one_in(4)) {
+    ReassemblyLimits& limits = play.stack.connection.receive.reassembly;
+    limits.ranges_max = 1 + static_cast<uint32_t>(rng.below(8));
+    limits.segments_max = 1 + static_cast<uint32_t>(rng.below(40));
+  }
+  if (one_in(4)) {
+    play.stack.connection.receive.ack.delay_ns =
+        static_cast<int64_t>(rng.below(200)) * kMillisecondNs;
+  }
+  if (one_in(6)) {
+    play.stack.sender.rtt = kWanRtt;
+  }
+  play.stack.sender.hystart = one_in(3);
+  if (play.stack.listener.offsets) {
+    play.stack.listener.offsets = wrapping_offsets(Moment{play.host.clock_offset_ns}, rng);
+  }
   return play;
 }
 
@@ -175,8 +224,9 @@ StackPlay::StackPlay(uint64_t seed, const PlaySettings& settings)
 void StackPlay::add_host(uint32_t i) {
   const PlayHost made = play_host(settings_, i);
   const uint64_t seed = seed_ * 1'000 + i;
-  hosts_.push_back(
-      std::make_unique<StackHost>(made.device, made.stack, play_keys(seed), network_.now()));
+  // By the host's own clock.
+  const Moment now = network_.now() + made.machine.clock_offset_ns;
+  hosts_.push_back(std::make_unique<StackHost>(made.device, made.stack, play_keys(seed), now));
   Stack& stack = hosts_[i]->stack();
   apps_.push_back(std::make_unique<StreamApp>(stack, seed_, seed, settings_.streams));
   hosts_[i]->set_app(*apps_[i]);

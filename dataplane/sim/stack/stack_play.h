@@ -32,6 +32,9 @@ struct PlaySettings {
 };
 
 PlaySettings drawn_settings(uint64_t seed);
+// The same, and now and then what a stack meets seldom, or is configured to: clocks that are coarse
+// or far ahead, a path that becomes narrow in silence, little memory, small tables, late ACKs.
+PlaySettings wide_settings(uint64_t seed);
 
 // What plays have in common: secrets of a host, its address and what is beside it, what it is made
 // of, its cable.
