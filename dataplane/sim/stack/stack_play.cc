@@ -59,7 +59,8 @@ void connect_from(Network& network, Machine& machine, std::function<bool(Moment)
 }
 
 void bring_back(Network& network) {
-  network.run_for(4 * kSecondNs);  // announcements of addresses, too
+  // Announcements of addresses, too, and whether neighbors are still there (RFC 4861 7.3.3).
+  network.run_for(12 * kSecondNs);
   for (size_t i = 0; i < network.machines(); ++i) {
     Machine& machine = network.machine(i);
     machine.post([&machine](Moment) { machine.reap(); });
@@ -278,7 +279,9 @@ std::string StackPlay::leftover() {
 }
 
 std::string StackPlay::run() {
-  const Moment deadline = settings_.faults_end + kRecoverNs;
+  // A peer whose RST was lost, and which waits for nothing but us, asks when it has been idle.
+  const Moment deadline = settings_.faults_end + kRecoverNs +
+                          (settings_.hard ? settings_.stack.connection.keepalive_idle_ns : 0);
   const auto state = [this] {
     std::string text;
     for (size_t i = 0; i < apps_.size(); ++i) {

@@ -260,10 +260,15 @@ template <typename Emit>
 bool Connection::flush(ConnectionShared& shared, Moment now, Emit&& emit) {
   if (reset_owed_) {
     // Only the number that the peer waits for is believed (RFC 5961 3.2); behind a probe of its
-    // window that is one of two.
+    // window that is one of two, and where something is outstanding the first of that may be lost.
+    // It would ask, and be told by whoever knows nothing of it; but that may be in its limits then.
     const Seq nxt = sender_.nxt();
-    if (!emit(static_cast<const SegmentOut&>(reset_segment(nxt))) ||
-        (sender_.probe_out() && !emit(static_cast<const SegmentOut&>(reset_segment(nxt + 1))))) {
+    const bool told =
+        emit(static_cast<const SegmentOut&>(reset_segment(nxt))) &&
+        (!sender_.probe_out() || emit(static_cast<const SegmentOut&>(reset_segment(nxt + 1)))) &&
+        (!sender_.data_outstanding() ||
+         emit(static_cast<const SegmentOut&>(reset_segment(sender_.una()))));
+    if (!told) {
       return false;
     }
     reset_owed_ = false;

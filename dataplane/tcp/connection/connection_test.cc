@@ -379,10 +379,23 @@ TEST(Rfc9293_3_10_5_Abort, SendsAReset) {
   t.room = 0;
   EXPECT_EQ(t.go(), "");
   EXPECT_FALSE(t.connection->is_over()) << "there was no room";
-  t.room = 1;
-  EXPECT_EQ(t.go(), "R. 11:11(0) ack 1");
+  t.room = 2;
+  EXPECT_EQ(t.go(), "R. 11:11(0) ack 1\nR. 1:1(0) ack 1");
   EXPECT_TRUE(t.connection->is_over());
   EXPECT_EQ(t.come("P. 1:11(10) ack 11"), Verdict::kDropped);
+}
+
+// A peer that lacks what is outstanding believes only the number where that begins.
+TEST(Rfc5961_3_2_Reset, BothEndsOfWhatIsOutstandingAreTold) {
+  Script t;
+  t.open_passive();
+  t.write(3'000);
+  t.go();
+  t.come(". 1:1(0) ack 1001");
+  t.go();
+  t.connection->abort();
+  EXPECT_EQ(t.go(), "R. 3001:3001(0) ack 1\nR. 1001:1001(0) ack 1");
+  EXPECT_TRUE(t.connection->is_over());
 }
 
 }  // namespace

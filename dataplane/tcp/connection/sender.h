@@ -160,6 +160,8 @@ class Sender {
   bool fin_sent() const { return fin_sent_; }
   bool fin_acked() const { return fin_sent_ && una_ == end_; }
   bool all_acked() const { return una_ == nxt_; }
+  // Payload, or FIN.
+  bool data_outstanding() const { return !queue_.empty() && !queue_.front().is(Segment::kSyn); }
   uint32_t unsent_bytes() const { return static_cast<uint32_t>(end_ - nxt_); }
   uint16_t mss() const { return mss_; }
   // The path has become narrower (PMTU). What is outstanding and longer is cut when it goes again.
