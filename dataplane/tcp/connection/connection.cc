@@ -643,7 +643,7 @@ void Connection::on_timer(ConnectionShared& shared, Moment now) {
     return;
   }
   if (sender_.timeouts() >= kBlackHoleTimeouts && now - sender_.asked_since() >= kBlackHoleNs &&
-      is_open() && path_.mss > kSafeMss && sender_.queue().front().bytes > kSafeMss) {
+      is_open() && path_.mss > kSafeMss && sender_.queue().outstanding_bytes() > kSafeMss) {
     on_path_mss(kSafeMss);
   }
   if (ends_at_ <= now) {

@@ -499,6 +499,24 @@ TEST(Rfc4821_BlackHole, LongSegmentsThatNobodyAnswersBecomeShort) {
   EXPECT_LT(t.now - kScriptStart, 2 * kSecondNs);
 }
 
+// What goes again is put together from what went out, so it may be longer than that was.
+TEST(Rfc4821_BlackHole, ShortOnesThatBecameALongOneCountToo) {
+  Script t({.mss = 8'000});
+  t.open_passive();
+  t.write(800);
+  t.go();
+  t.write(3'200);
+  EXPECT_EQ(t.go(), "P. 801:4001(3200) ack 1");
+  EXPECT_EQ(t.tick(), "P. 801:4001(3200) ack 1") << "the probe";
+  std::string out;
+  while ((out = t.tick()) == "P. 1:4001(4000) ack 1") {
+  }
+  EXPECT_EQ(out, "P. 1:801(800) ack 1");
+  EXPECT_LT(t.now - kScriptStart, 2 * kSecondNs);
+  t.come(". 1:1(0) ack 801");
+  EXPECT_EQ(t.go(), "P. 801:2021(1220) ack 1");
+}
+
 // --- ECN ---
 
 TEST(Rfc3168_6_1_Ecn, MarksAreEchoedUntilTheyWereHeard) {
