@@ -59,6 +59,9 @@ FLOORS = {
                                   "dataplane/tcp", "dataplane/dpdk"],
     # Processes of their own share layouts with the data plane, nothing else.
     "ctl": ["src/base", "src/abi"],
+    "perf/sim_tcp": ["src/base", "dataplane/tcp", "dataplane/tcp/wire", "dataplane/tcp/tables",
+                     "dataplane/tcp/interface", "dataplane/tcp/stack", "dataplane/sim/net",
+                     "dataplane/sim/stack"],
     "perf/load": ["src/base", "src/protocol", "dataplane/tcp", "dataplane/dpdk"],
 }
 # Outside the house: may look at everything.
