@@ -18,6 +18,9 @@ constexpr int64_t kTimestampsAgeNs = int64_t{24} * 24 * 3600 * kSecondNs;
 constexpr uint16_t kSafeMss = 1220;
 constexpr unsigned kBlackHoleTimeouts = 3;
 constexpr int64_t kBlackHoleNs = kSecondNs;  // and as long: one stall of a peer is not the path's
+// Or two, and as long: where the timer had backed off before, the third would come too late.
+constexpr unsigned kBlackHoleFewTimeouts = 2;
+constexpr int64_t kBlackHoleLongNs = 10 * kSecondNs;
 // What a peer has to take in ConnectionConfig::orphan_ns: 5 kbit/s.
 constexpr uint32_t kOrphanBytesMin = 64U << 10;
 
@@ -642,8 +645,12 @@ void Connection::on_timer(ConnectionShared& shared, Moment now) {
     give_up();
     return;
   }
-  if (sender_.timeouts() >= kBlackHoleTimeouts && now - sender_.asked_since() >= kBlackHoleNs &&
-      is_open() && path_.mss > kSafeMss && sender_.queue().outstanding_bytes() > kSafeMss) {
+  const int64_t silence_ns = now - sender_.asked_since();
+  const unsigned timeouts = sender_.timeouts();
+  const bool in_vain = (timeouts >= kBlackHoleTimeouts && silence_ns >= kBlackHoleNs) ||
+                       (timeouts >= kBlackHoleFewTimeouts && silence_ns >= kBlackHoleLongNs);
+  const bool is_long = path_.mss > kSafeMss && sender_.queue().outstanding_bytes() > kSafeMss;
+  if (in_vain && is_long && is_open()) {
     on_path_mss(kSafeMss);
   }
   if (ends_at_ <= now) {

@@ -517,6 +517,18 @@ TEST(Rfc4821_BlackHole, ShortOnesThatBecameALongOneCountToo) {
   EXPECT_EQ(t.go(), "P. 801:2021(1220) ack 1");
 }
 
+TEST(Rfc4821_BlackHole, ATimerThatHasBackedOffDoesNotHideIt) {
+  Script t({.mss = 8'000});
+  t.open_passive();
+  t.shared.sender.config.rtt.rto_min_ns = 20 * kSecondNs;
+  t.write(8'000);
+  t.go();
+  std::string out;
+  while ((out = t.tick()) == "P. 1:8001(8000) ack 1") {
+  }
+  EXPECT_EQ(out.substr(0, 21), "P. 1:1221(1220) ack 1");
+}
+
 // --- ECN ---
 
 TEST(Rfc3168_6_1_Ecn, MarksAreEchoedUntilTheyWereHeard) {
