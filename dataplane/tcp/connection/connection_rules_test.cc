@@ -388,7 +388,7 @@ TEST(Rfc9293_3_8_6_1_ZeroWindow, FinAloneIsAskedForToo) {
   EXPECT_EQ(t.state(), TcpState::kFinWait2);
 }
 
-// MUST-66: of a segment that finds the window shut, too.
+// SHLD-30.
 TEST(Rfc9293_3_8_6_1_ZeroWindow, ProbesGrowApart) {
   Script t;
   t.open_passive(0);
