@@ -175,8 +175,7 @@ Received Interface::receive(const Packet& packet, bool checksums_ok, Moment now)
   if (!is_other_link(packet.source_mac())) {
     return done(InterfaceEvent::kBadSource);
   }
-  // A tag with the id 0 has only a priority.
-  if ((packet.tagged ? packet.vlan.id() : 0) != (vlan_ ? vlan_->id() : 0)) {
+  if (!is_our_vlan(packet)) {
     return done(InterfaceEvent::kVlan);
   }
   if (packet.destination_mac() != mac_ && !packet.destination_mac().is_group()) {
@@ -552,16 +551,16 @@ void Interface::solicit(const Solicitation& question) {
 
 template <typename Write>
 bool Interface::send(const MacAddress& to, EtherType type, TxUse use, Write write) {
-  TxFrame frame;
-  if (!tx_.take_head(frame.head, use)) {
+  TxFrame* const frame = tx_.take(use);
+  if (frame == nullptr) {
     done(InterfaceEvent::kNoRoom);
     return false;
   }
-  const Room room{frame.head.bytes, frame.head.room};
+  const Room room{frame->head.bytes, frame->head.room};
   const size_t at =
       write_ethernet(room, {.destination = to, .source = mac_, .vlan = vlan_, .type = type});
-  frame.head_bytes = static_cast<uint32_t>(at + write(room.subspan(at)));
-  tx_.push(frame);
+  frame->head_bytes = static_cast<uint32_t>(at + write(room.subspan(at)));
+  tx_.push();
   return true;
 }
 

@@ -92,6 +92,14 @@ class Interface {
 
   // What came, as parse_packet sees it. `checksums_ok`: RxFrame's.
   Received receive(const Packet& packet, bool checksums_ok, Moment now);
+  // The same, of a segment whose flow has a connection: both addresses were looked at when that
+  // began, and one of ours that may be used may always be. 15 instructions instead of 500.
+  Received receive_known(const Packet& packet, bool checksums_ok, Moment now) {
+    const bool is_sound = packet.kind == PacketKind::kTcp && checksums_ok &&
+                          packet.destination_mac() == mac_ && is_other_link(packet.source_mac()) &&
+                          is_our_vlan(packet);
+    return is_sound ? Received::kSegment : receive(packet, checksums_ok, now);
+  }
   // Of the last packet, if that was kError.
   const PathError& error() const { return error_; }
   // Whether a neighbor was resolved since the last call: who waits for one tries again.
@@ -156,6 +164,10 @@ class Interface {
   // Whether a neighbor may have it.
   bool is_other_link(const MacAddress& mac) const {
     return !mac.is_group() && mac != mac_ && mac != MacAddress{};
+  }
+  // A tag with the id 0 has only a priority.
+  bool is_our_vlan(const Packet& packet) const {
+    return (packet.tagged ? packet.vlan.id() : 0) == (vlan_ ? vlan_->id() : 0);
   }
   // Whether neighbor discovery for one of our addresses may be sent there.
   bool is_ndp_destination(const IpAddress& address) const;

@@ -4,6 +4,7 @@
 // control, as some heads of the device are (TxUse).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,42 +17,53 @@ namespace pollux::tcp {
 
 class TxQueue {
  public:
-  TxQueue(Device& device, uint32_t frames_max) : device_(device), frames_max_(frames_max) {
-    waiting_.reserve(frames_max);
-  }
+  TxQueue(Device& device, uint32_t frames_max) : device_(device), frames_(frames_max) {}
   TxQueue(const TxQueue&) = delete;
   TxQueue& operator=(const TxQueue&) = delete;
 
   // Frames that may be pushed.
   uint32_t room(TxUse use) const {
-    const uint32_t kept_back = use == TxUse::kControl ? 0 : frames_max_ / 4;
-    const auto taken = static_cast<uint32_t>(waiting_.size()) + kept_back;
-    return taken < frames_max_ ? frames_max_ - taken : 0;
+    const uint32_t kept_back = use == TxUse::kControl ? 0 : frames_max() / 4;
+    const uint32_t taken = waiting_ + kept_back;
+    return taken < frames_max() ? frames_max() - taken : 0;
   }
-  // A head to write a frame into, which is pushed afterwards. False: no room, or no memory; try in
+  // The next frame, with a head and nothing in it, to be written where it stands (copied it was 320
+  // bytes to and fro) and pushed before anything else is taken. Null: no room, or no memory; try in
   // another turn.
-  [[nodiscard]] bool take_head(TxHead& head, TxUse use) {
-    return room(use) != 0 && device_.allocate({&head, 1}, use) == 1;
+  [[nodiscard]] TxFrame* take(TxUse use) {
+    if (room(use) == 0) {
+      return nullptr;
+    }
+    TxFrame& frame = frames_[waiting_];
+    if (device_.allocate({&frame.head, 1}, use) != 1) {
+      return nullptr;
+    }
+    frame.head_bytes = frame.piece_count = 0;
+    frame.token = 0;
+    frame.checksums = false;
+    frame.segment_bytes = 0;
+    return &frame;
   }
-  // Requires room for what its head was taken for.
-  void push(const TxFrame& frame) {
-    POLLUX_ASSERT(waiting_.size() < frames_max_);
-    waiting_.push_back(frame);
-  }
+  // What was taken last.
+  void push() { ++waiting_; }
   // Once a turn.
   void flush() {
-    if (!waiting_.empty()) {
-      const size_t sent = device_.send(waiting_);
-      waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(sent));
+    if (waiting_ != 0) {
+      const size_t sent = device_.send(std::span(frames_).first(waiting_));
+      std::copy(frames_.begin() + static_cast<std::ptrdiff_t>(sent),
+                frames_.begin() + static_cast<std::ptrdiff_t>(waiting_), frames_.begin());
+      waiting_ -= static_cast<uint32_t>(sent);
     }
   }
 
   Device& device() { return device_; }
 
  private:
+  uint32_t frames_max() const { return static_cast<uint32_t>(frames_.size()); }
+
   Device& device_;
-  const uint32_t frames_max_;
-  std::vector<TxFrame> waiting_;
+  std::vector<TxFrame> frames_;
+  uint32_t waiting_ = 0;  // from the front on
 };
 
 }  // namespace pollux::tcp

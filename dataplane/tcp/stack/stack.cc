@@ -27,6 +27,7 @@ Stack::Stack(const StackConfig& config, const StackKeys& keys, Device& device, M
     : config_(config),
       keys_(keys),
       device_(device),
+      caps_(device.caps()),
       tx_(device, config.tx_frames_max),
       interface_(config.interface, tx_, keys.seed),
       listener_(config.listener, keys.listener),
@@ -103,7 +104,12 @@ void Stack::reap(bool eager) {
 
 void Stack::on_frame(size_t i, Moment now) {
   const Packet& packet = packets_[i];
-  const Received what = interface_.receive(packet, frames_[i].checksums_ok, now);
+  const uint32_t index =
+      table_.changes() == changes_ ? found_[i] : table_.find(hashes_[i], packet.flow);
+  const bool checksums_ok = frames_[i].checksums_ok;
+  const Received what = index != kNoIndex
+                            ? interface_.receive_known(packet, checksums_ok, now)
+                            : interface_.receive(packet, checksums_ok, now);
   if (what == Received::kError) {
     return on_path_error();
   }
@@ -111,8 +117,6 @@ void Stack::on_frame(size_t i, Moment now) {
     return;
   }
   const TcpOptions options = parse_tcp_options(packet.tcp_options());
-  const uint32_t index =
-      table_.changes() == changes_ ? found_[i] : table_.find(hashes_[i], packet.flow);
   if (index == kNoIndex) {
     return on_stranger(packet, options, hashes_[i], now);
   }
@@ -517,7 +521,7 @@ uint16_t Stack::mss_to(const IpAddress& remote) const {
 }
 
 Path Stack::path_to(const IpAddress& remote) const {
-  return {.mss = mss_to(remote), .segmented_bytes_max = device_.caps().segmented_bytes_max};
+  return {.mss = mss_to(remote), .segmented_bytes_max = caps_.segmented_bytes_max};
 }
 
 // ---- memory ----

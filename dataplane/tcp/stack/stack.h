@@ -218,6 +218,7 @@ class Stack {
   bool flush_connection(uint32_t index, Moment now);
   bool emit(Slot& slot, const SegmentOut& out, Moment now);
   bool write_frame(const Flow& flow, const MacAddress& to, const SegmentOut& out, SendBuffer* from);
+  void add_payload(TxFrame& frame, SeqRange payload, SendBuffer& from);
   void answer(const Packet& packet, const SegmentOut& out);
 
   bool is_above(size_t parts_of_40) const;
@@ -226,6 +227,7 @@ class Stack {
   const StackConfig config_;
   const StackKeys keys_;
   Device& device_;
+  const DeviceCaps& caps_;
   TxQueue tx_;
   Interface interface_;
   Listener listener_;

@@ -29,11 +29,11 @@ void Stack::answer(const Packet& packet, const SegmentOut& out) {
 
 bool Stack::write_frame(const Flow& flow, const MacAddress& to, const SegmentOut& out,
                         SendBuffer* from) {
-  TxFrame frame;
-  if (!tx_.take_head(frame.head, out.is_control ? TxUse::kControl : TxUse::kData)) {
+  TxFrame* const frame = tx_.take(out.is_control ? TxUse::kControl : TxUse::kData);
+  if (frame == nullptr) {
     return false;
   }
-  const Room head{frame.head.bytes, frame.head.room};
+  const Room head{frame->head.bytes, frame->head.room};
   const uint32_t payload = out.payload.bytes();
   TcpHeader header = out.header;
   header.source_port = flow.local_port;
@@ -42,48 +42,52 @@ bool Stack::write_frame(const Flow& flow, const MacAddress& to, const SegmentOut
   const size_t tcp_bytes = write_tcp(head.subspan(tcp_at), header, out.options);
   const size_t segment_bytes = tcp_bytes + payload;
   interface_.write_headers(head, flow, to, out.ect ? Ecn::kEct0 : Ecn::kNotEct, segment_bytes);
-  const size_t payload_at = tcp_at + tcp_bytes;
-  frame.head_bytes = static_cast<uint32_t>(payload_at);
-  TxPieces pieces;
-  TxBlock* gathered = nullptr;  // of this frame alone
+  frame->head_bytes = static_cast<uint32_t>(tcp_at + tcp_bytes);
   if (payload != 0) {
-    const bool fits = payload_at + payload <= head.size();
-    if (fits && payload <= config_.copy_bytes_max) {
-      from->copy(out.payload, head.data() + payload_at);
-      frame.head_bytes += payload;
-    } else if (!from->find(out.payload, pieces)) {
-      pieces.count = 1;
-      gathered = tx_memory_.allocate(payload);
-      from->copy(out.payload, gathered->own());
-      gathered->size = payload;
-      pieces.pieces[0] = {gathered, {gathered->bytes, payload}};
-    }
+    add_payload(*frame, out.payload, *from);
   }
-  const Room tcp = head.subspan(tcp_at, frame.head_bytes - tcp_at);
+  const Room tcp = head.subspan(tcp_at, frame->head_bytes - tcp_at);
   Checksum sum = pseudo_header(flow.local, flow.remote, static_cast<uint8_t>(IpProtocol::kTcp),
                                out.segment_bytes != 0 ? 0 : static_cast<uint32_t>(segment_bytes));
-  if (device_.caps().tx_checksums) {
-    frame.checksums = true;
-    frame.segment_bytes = out.segment_bytes;
+  if (caps_.tx_checksums) {
+    frame->checksums = true;
+    frame->segment_bytes = out.segment_bytes;
     set_tcp_checksum_partial(tcp.first(tcp_bytes), sum);
   } else {
     sum.add(tcp.subspan(tcp_bytes));
-    for (const TxPieces::Piece& piece : pieces.all()) {
-      sum.add(piece.bytes);
+    for (const Bytes& piece : std::span(frame->pieces).first(frame->piece_count)) {
+      sum.add(piece);
     }
     set_tcp_checksum(tcp.first(tcp_bytes), sum);
   }
-  if (pieces.count != 0) {
-    frame.piece_count = pieces.count;
-    std::ranges::transform(pieces.all(), frame.pieces.begin(), &TxPieces::Piece::bytes);
-    frame.token = tx_memory_.frame_out(pieces);
-    if (gathered != nullptr) {
-      tx_memory_.let_go(gathered);
-    }
-  }
   ++counters_.segments_out;
-  tx_.push(frame);
+  tx_.push();
   return true;
+}
+
+// Behind the headers: a copy, or where it stands.
+void Stack::add_payload(TxFrame& frame, SeqRange payload, SendBuffer& from) {
+  const uint32_t bytes = payload.bytes();
+  if (frame.head_bytes + bytes <= frame.head.room && bytes <= config_.copy_bytes_max) {
+    from.copy(payload, frame.head.bytes + frame.head_bytes);
+    frame.head_bytes += bytes;
+    return;
+  }
+  TxPieces pieces;
+  TxBlock* gathered = nullptr;  // of this frame alone
+  if (!from.find(payload, pieces)) {
+    gathered = tx_memory_.allocate(bytes);
+    from.copy(payload, gathered->own());
+    gathered->size = bytes;
+    pieces.count = 1;
+    pieces.pieces[0] = {gathered, {gathered->bytes, bytes}};
+  }
+  frame.piece_count = pieces.count;
+  std::ranges::transform(pieces.all(), frame.pieces.begin(), &TxPieces::Piece::bytes);
+  frame.token = tx_memory_.frame_out(pieces);
+  if (gathered != nullptr) {
+    tx_memory_.let_go(gathered);
+  }
 }
 
 }  // namespace pollux::tcp

@@ -10,8 +10,10 @@
 
 #include "dataplane/tcp/wire/address.h"
 #include "dataplane/tcp/wire/bytes.h"
+#include "dataplane/tcp/wire/checksum.h"
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/ip.h"
+#include "src/base/assert.h"
 
 namespace pollux::tcp {
 
@@ -87,7 +89,34 @@ struct Ipv4Packet {
 bool ipv4_checksum_ok(Bytes bytes);
 
 // Writes the kIpv4Bytes before `payload_bytes` of payload, checksum included; `out` must have them
-// and the whole fit into a datagram. Returns kIpv4Bytes.
-size_t write_ipv4(Room out, const Ipv4Header& header, size_t payload_bytes);
+// and the whole fit into a datagram. Returns kIpv4Bytes. (Inline, as most of it is constant where
+// it is called: 35 instructions instead of 90.)
+inline size_t write_ipv4(Room out, const Ipv4Header& header, size_t payload_bytes) {
+  const size_t total_bytes = kIpv4Bytes + payload_bytes;
+  const Fragment& fragment = header.fragment;
+  POLLUX_ASSERT(out.size() >= kIpv4Bytes);
+  POLLUX_ASSERT(fragment.offset + total_bytes <= kDatagramBytesMax && fragment.offset % 8 == 0);
+  POLLUX_ASSERT(header.source.is_v4() && header.destination.is_v4());
+  const uint32_t length =
+      0x45U << 24 | uint32_t{header.traffic_class.byte} << 16 | static_cast<uint32_t>(total_bytes);
+  const uint32_t piece = (fragment.id & 0xffff) << 16 | (header.dont_fragment ? 0x4000U : 0) |
+                         (fragment.more ? 0x2000U : 0) | fragment.offset / 8U;
+  const uint32_t life = uint32_t{header.ttl} << 24 | static_cast<uint32_t>(header.protocol) << 16;
+  // Summed before it is written: reading back in long words what was just written in shorter ones
+  // stalls.
+  Checksum sum;
+  sum.add32(length);
+  sum.add32(piece);
+  sum.add32(life);
+  sum.add(header.source);
+  sum.add(header.destination);
+  uint8_t* at = out.data();
+  store32(at, length);
+  store32(at + 4, piece);
+  store32(at + 8, life | sum.value());
+  store_v4(at + 12, header.source);
+  store_v4(at + 16, header.destination);
+  return kIpv4Bytes;
+}
 
 }  // namespace pollux::tcp

@@ -12,6 +12,7 @@
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/seq.h"
 #include "dataplane/tcp/wire/tcp_options.h"
+#include "src/base/assert.h"
 
 namespace pollux::tcp {
 
@@ -78,12 +79,28 @@ struct TcpSegment {
 
 // Writes header and options, with a checksum of 0, and returns their bytes: a multiple of 4, at
 // most kTcpHeaderBytesMax, which `out` must have. What comes next is set_tcp_checksum.
-size_t write_tcp(Room out, const TcpHeader& header, const TcpOptions& options);
+inline size_t write_tcp(Room out, const TcpHeader& header, const TcpOptions& options) {
+  POLLUX_ASSERT(out.size() >= kTcpBytes);
+  POLLUX_ASSERT((header.flags & ~kTcpFlagsAll) == 0);
+  const size_t bytes = kTcpBytes + write_tcp_options(out.subspan(kTcpBytes), options);
+  uint8_t* at = out.data();
+  store16(at, header.source_port);
+  store16(at + 2, header.destination_port);
+  store32(at + 4, header.seq.value);
+  store32(at + 8, header.ack.value);
+  store16(at + 12, static_cast<uint16_t>(bytes / 4 << 12 | header.flags));
+  store16(at + 14, header.window);
+  store16(at + kTcpChecksumAt, 0);
+  store16(at + 18, header.urgent);
+  return bytes;
+}
 
 // Finishes a header: `rest` is the sum of the pseudo-header and then of all pieces of the payload.
 // `header` is what write_tcp wrote.
 void set_tcp_checksum(Room header, Checksum rest);
 // The same, for a device to finish: the sum of the pseudo-header alone stands in the field.
-void set_tcp_checksum_partial(Room header, const Checksum& pseudo);
+inline void set_tcp_checksum_partial(Room header, const Checksum& pseudo) {
+  store16(&header[kTcpChecksumAt], pseudo.partial());
+}
 
 }  // namespace pollux::tcp

@@ -122,7 +122,7 @@ size_t tcp_options_bytes(const TcpOptions& options) {
   return words_before_sack(options) * 4 + (blocks != 0 ? 4 + blocks * kSackBlockBytes : 0);
 }
 
-size_t write_tcp_options(Room out, const TcpOptions& options) {
+size_t write_tcp_option_list(Room out, const TcpOptions& options) {
   POLLUX_ASSERT(options.sack_count <= kSackBlocksMax);
   POLLUX_ASSERT(out.size() >= kTcpOptionsBytesMax || out.size() >= tcp_options_bytes(options));
   uint8_t* at = out.data();

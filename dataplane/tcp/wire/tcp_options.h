@@ -10,6 +10,7 @@
 
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/seq.h"
+#include "src/base/assert.h"
 
 namespace pollux::tcp {
 
@@ -39,8 +40,13 @@ struct TcpOptions {
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
 
+// What all segments but SYN have that report no gap: NOP NOP timestamps (RFC 7323 appendix A).
+inline constexpr uint32_t kTimestampsHead = 0x0101080a;
+inline constexpr size_t kTimestampsWords = 3;
+
 // Any list of options, by the way that holds for all.
 TcpOptions parse_tcp_option_list(Bytes options);
+size_t write_tcp_option_list(Room out, const TcpOptions& options);
 
 // Total. Unknown options are stepped over; of one that comes twice the last counts; a window scale
 // over 14 is 14 (RFC 7323 2.3). One of a length that is not its own is stepped over and makes the
@@ -48,8 +54,8 @@ TcpOptions parse_tcp_option_list(Bytes options);
 // was good until then stays: a segment is not worse for an option that nobody can read. (RFC 9293
 // 3.1, MUST-7, suggests a reset; then a middlebox that garbles an option would end connections.)
 inline TcpOptions parse_tcp_options(Bytes options) {
-  // What all segments but SYN have that report no gap: NOP NOP timestamps (RFC 7323 appendix A).
-  if (options.size() == 12 && load32(options.data()) == 0x0101080a) [[likely]] {
+  if (options.size() == kTimestampsWords * 4 && load32(options.data()) == kTimestampsHead)
+      [[likely]] {
     TcpOptions out;
     out.timestamps = {load32(options.data() + 4), load32(options.data() + 8)};
     return out;
@@ -67,6 +73,17 @@ size_t tcp_options_bytes(const TcpOptions& options);
 // with NOPs in place of the half of a pair that is not there. Of SACK blocks as many are written as
 // fit, from the first on (RFC 2018 4 wants the newest there): 4, or 3 beside timestamps. `out` must
 // have tcp_options_bytes(options); returns that.
-size_t write_tcp_options(Room out, const TcpOptions& options);
+inline size_t write_tcp_options(Room out, const TcpOptions& options) {
+  const bool is_more = options.mss || options.window_scale || options.sack_permitted ||
+                       options.sack_count != 0 || !options.timestamps;
+  if (is_more) {
+    return write_tcp_option_list(out, options);
+  }
+  POLLUX_ASSERT(out.size() >= kTimestampsWords * 4);
+  store32(out.data(), kTimestampsHead);
+  store32(out.data() + 4, options.timestamps->value);
+  store32(out.data() + 8, options.timestamps->echo);
+  return kTimestampsWords * 4;
+}
 
 }  // namespace pollux::tcp
