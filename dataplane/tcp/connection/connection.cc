@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "dataplane/tcp/tables/isn.h"
 #include "src/base/assert.h"
 
 namespace pollux::tcp {
@@ -11,8 +10,6 @@ namespace {
 
 constexpr uint16_t kMssMin = 88;  // payload and options; below, headers are all that is sent
 constexpr uint16_t kTimestampBytes = 12;
-// RFC 7323 5.5: after 24 days a timestamp may have gone round.
-constexpr int64_t kTimestampsAgeNs = int64_t{24} * 24 * 3600 * kSecondNs;
 // The least that every path of IPv6 takes, and nearly all of IPv4: for a path that swallows longer
 // segments without a word (RFC 4821, in its simplest form).
 constexpr uint16_t kSafeMss = 1220;
@@ -23,10 +20,6 @@ constexpr unsigned kBlackHoleFewTimeouts = 2;
 constexpr int64_t kBlackHoleLongNs = 10 * kSecondNs;
 // What a peer has to take in ConnectionConfig::orphan_ns: 5 kbit/s.
 constexpr uint32_t kOrphanBytesMin = 64U << 10;
-
-constexpr bool is_newer(uint32_t timestamp, uint32_t than) {
-  return static_cast<int32_t>(timestamp - than) > 0;
-}
 
 uint32_t length_of(const Connection::Segment& segment) {
   return static_cast<uint32_t>(segment.payload.size()) + (segment.header.has(kSyn) ? 1 : 0) +
@@ -89,14 +82,6 @@ uint16_t Connection::payload_mss() const {
   return static_cast<uint16_t>(mss - (timestamps_ ? kTimestampBytes : 0));
 }
 
-uint32_t Connection::payload_max() const {
-  return std::max<uint32_t>(path_.segmented_bytes_max, payload_mss());
-}
-
-uint32_t Connection::timestamp_now(Moment now) const {
-  return timestamp_at({.timestamp = timestamp_offset_}, now);
-}
-
 // The last moment of the tick of ours that the peer echoes; kNever of one that is still to come.
 Moment Connection::echoed_moment(uint32_t echo, Moment now) const {
   const auto ticks_ago = static_cast<int32_t>(timestamp_now(now) - echo);
@@ -128,15 +113,6 @@ TimeWaitState Connection::time_wait() const {
 bool Connection::passes_paws(const Segment& segment, Moment now) const {
   return !is_newer(ts_recent_, segment.options.timestamps->value) ||
          now - sender_.heard_at() > kTimestampsAgeNs;
-}
-
-// RFC 7323 4.3: of the segment that the next ACK answers.
-void Connection::note_timestamp(const Segment& segment, Moment now) {
-  const uint32_t value = segment.options.timestamps->value;
-  if (segment.header.seq <= last_ack_sent_ &&
-      (!is_newer(ts_recent_, value) || now - sender_.heard_at() > kTimestampsAgeNs)) {
-    ts_recent_ = value;
-  }
 }
 
 Connection::Verdict Connection::challenge(ConnectionShared& shared, Moment now) {
@@ -186,12 +162,6 @@ Connection::Verdict Connection::on_one_below(ConnectionShared& shared, const Seg
   return verdict;
 }
 
-void Connection::heard(Moment now) {
-  keepalives_sent_ = 0;
-  keepalive_owed_ = false;
-  sender_.heard(now);
-}
-
 // RFC 5961 3.2
 Connection::Verdict Connection::on_reset(ConnectionShared& shared, Seq seq, Moment now) {
   if (seq != receiver_->nxt()) {
@@ -202,8 +172,8 @@ Connection::Verdict Connection::on_reset(ConnectionShared& shared, Seq seq, Mome
 }
 
 // RFC 9293 3.10.7.4, in its order.
-Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segment& segment,
-                                           Moment now, Arrived& arrived) {
+Connection::Verdict Connection::on_any_segment(ConnectionShared& shared, const Segment& segment,
+                                               Moment now, Arrived& arrived) {
   const TcpHeader& header = segment.header;
   if (state_ >= TcpState::kTimeWait) {
     return Verdict::kDropped;
@@ -271,7 +241,7 @@ Connection::Verdict Connection::on_segment(ConnectionShared& shared, const Segme
                            .fin = fin,
                            .push = header.has(kPsh),
                            .ce = ecn_ && segment.ce},
-                          payload_mss(), now, arrived);
+                          sender_.mss(), now, arrived);
     if (arrived.fin) {
       on_fin();
     }
@@ -318,7 +288,7 @@ void Connection::on_fin_acked(ConnectionShared& shared, Moment now) {
       break;
     case TcpState::kClosing: {
       // The peer's FIN may have come in this very turn, so that its ACK is still to go.
-      const bool owes = receiver_->decide(shared.config.receive, payload_mss(), now) !=
+      const bool owes = receiver_->decide(shared.config.receive, sender_.mss(), now) !=
                         AckPolicy::Decision::kNone;
       end_as(TcpState::kTimeWait, TcpEnd::kClosed);
       challenge_owed_ = owes;
@@ -348,11 +318,6 @@ void Connection::on_fin() {
     default:
       break;
   }
-}
-
-// RFC 8257 3.2: an ACK tells of the marks since the one before.
-bool Connection::notes_single_marks() const {
-  return sender_.congestion().algorithm() == CongestionAlgorithm::kDctcp;
 }
 
 // RFC 3168 6.1.3: told until the peer says that it has heard.
@@ -486,35 +451,6 @@ void Connection::abort() {
 
 // --- What goes out -------------------------------------------------------------------------------
 
-// A segment that carries the ACK of all that came. The window's edge moves with it; that nobody
-// hears of it, if there is no room for the segment, does no harm.
-SegmentOut Connection::bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now) {
-  SegmentOut out;
-  const Receiver::Acknowledgement says =
-      receiver_->acknowledge(shared.config.receive, payload_mss());
-  out.header.seq = seq;
-  out.header.ack = says.ack;
-  out.header.flags = static_cast<TcpFlags>(flags | kAck | (echoes_ce_ ? kEce : 0));
-  out.header.window = says.window;
-  if (timestamps_) {
-    out.options.timestamps = {timestamp_now(now), ts_recent_};
-  }
-  out.payload = {seq, seq};
-  return out;
-}
-
-SegmentOut Connection::ack_segment(ConnectionShared& shared, Moment now) {
-  // RFC 1122 4.2.3.6: a keepalive is one below what is next, so that the peer must answer.
-  SegmentOut out =
-      bare(shared, kAck, keepalive_owed_ ? sender_.una() - 1 : sender_.bare_seq(), now);
-  out.is_control = true;
-  if (sack_) {
-    out.options.sack_count = static_cast<uint8_t>(receiver_->sack_blocks(
-        std::span(out.options.sack).first(timestamps_ ? kSackBlocksMax - 1 : kSackBlocksMax)));
-  }
-  return out;
-}
-
 SegmentOut Connection::syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const {
   SegmentOut out;
   const bool answers = receiver_.has_value();  // both opened at once
@@ -557,7 +493,7 @@ SegmentOut Connection::data_segment(ConnectionShared& shared, const Sender::Next
   if (next.cwr && ecn_) {
     out.header.flags |= kCwr;
   }
-  out.segment_bytes = bytes > payload_mss() ? payload_mss() : 0;
+  out.segment_bytes = bytes > sender_.mss() ? sender_.mss() : 0;
   // RFC 3168 6.1.5, 6.1.6: not what goes again, nor probes of a window.
   out.ect = ecn_ && bytes != 0 && !next.again && !next.window_probe;
   out.is_control = bytes == 0;
@@ -587,45 +523,7 @@ void Connection::note_ack_rode() {
   note_ack_sent();
 }
 
-void Connection::note_ack_sent() {
-  receiver_->on_ack_sent();
-  last_ack_sent_ = receiver_->nxt();
-  challenge_owed_ = keepalive_owed_ = false;
-  if (notes_single_marks()) {
-    echoes_ce_ = receiver_->last_was_marked();
-  }
-}
-
-bool Connection::owes_ack(const ConnectionShared& shared, Moment now) const {
-  if (!receiver_ || state_ == TcpState::kClosed) {
-    return false;
-  }
-  return challenge_owed_ || keepalive_owed_ ||
-         receiver_->decide(shared.config.receive, payload_mss(), now) == AckPolicy::Decision::kNow;
-}
-
 // --- Time ----------------------------------------------------------------------------------------
-
-// While nothing else would show whether the peer lives. From the first one on it is asked.
-Moment Connection::keepalive_at(const ConnectionShared& shared) const {
-  const ConnectionConfig& config = shared.config;
-  const bool needs = config.keepalive_idle_ns != 0 && is_open() && sender_.all_acked() &&
-                     !sender_.waits_for_window();
-  if (!needs) {
-    return kNever;
-  }
-  return sender_.asked_since() == kNever
-             ? sender_.heard_at() + config.keepalive_idle_ns
-             : sender_.asked_since() + keepalives_sent_ * config.keepalive_interval_ns;
-}
-
-Moment Connection::deadline(const ConnectionShared& shared) const {
-  if (state_ >= TcpState::kTimeWait) {
-    return kNever;
-  }
-  return std::min({sender_.deadline(), receiver_ ? receiver_->deadline() : kNever, ends_at_,
-                   keepalive_at(shared)});
-}
 
 void Connection::on_timer(ConnectionShared& shared, Moment now) {
   if (state_ >= TcpState::kTimeWait) {

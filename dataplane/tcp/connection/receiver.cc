@@ -17,12 +17,6 @@ bool Receiver::is_acceptable(Seq seq, uint32_t length) const {
   return edge != nxt_ && seq < edge && seq + length > nxt_;
 }
 
-ReceiveWindow::Room Receiver::room(const ReceiverConfig& config, uint32_t mss) const {
-  return {.free_bytes = config.buffer_bytes - std::min(unread_, config.buffer_bytes),
-          .buffer_bytes = config.buffer_bytes,
-          .mss = mss};
-}
-
 void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, uint32_t mss,
                           Moment now, Arrived& arrived) {
   const bool ce_changed = segment.ce != ce_;
@@ -52,10 +46,7 @@ void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, 
       dsack_ = *twice;
       payload = payload.subspan(twice->bytes());
     }
-    const auto fresh = static_cast<uint32_t>(payload.size());
-    arrived.in_frame = payload;
-    nxt_ += fresh;
-    unread_ += fresh;
+    append(payload, arrived);
   } else if (bytes != 0) {
     const ReassemblyOutcome outcome = held_.add(nxt_, begin, payload, config.reassembly);
     dsack_ = outcome.dsack.value_or(dsack_);
@@ -80,23 +71,6 @@ void Receiver::take_fin(Arrived& arrived) {
     arrived.fin = true;
     nxt_ += 1;
   }
-}
-
-AckPolicy::Decision Receiver::decide(const ReceiverConfig& config, uint32_t mss, Moment now) const {
-  const AckPolicy::Decision decision = policy_.decide(now);
-  if (decision != AckPolicy::Decision::kNow && !fin_taken_ &&
-      window_.update_due(nxt_, room(config, mss))) {
-    return AckPolicy::Decision::kNow;
-  }
-  return decision;
-}
-
-unsigned Receiver::acks_owed(bool sack) const {
-  return sack ? 1 : std::max<unsigned>(policy_.duplicates_owed(), 1);
-}
-
-Receiver::Acknowledgement Receiver::acknowledge(const ReceiverConfig& config, uint32_t mss) {
-  return {.ack = nxt_, .window = window_.offer(nxt_, room(config, mss))};
 }
 
 uint32_t Receiver::drop_held() {

@@ -5,6 +5,7 @@
 // with.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -65,6 +66,18 @@ class Receiver {
   // on.
   void on_segment(const ReceiverConfig& config, const Segment& segment, uint32_t mss, Moment now,
                   Arrived& arrived);
+  // The payload of a segment without a mark, and all of it is what is next, as it mostly is.
+  bool is_just_next(Seq seq, size_t bytes) const {
+    return seq == nxt_ && bytes != 0 && bytes <= window_bytes() && held_.empty() && !fin_known_ &&
+           !ce_;
+  }
+  // What on_segment() does with such a one.
+  void on_next(const ReceiverConfig& config, Bytes payload, bool push, uint32_t mss, Moment now,
+               Arrived& arrived) {
+    append(payload, arrived);
+    policy_.on_segment({.bytes = static_cast<uint32_t>(payload.size()), .push = push}, mss, now,
+                       config.ack);
+  }
   // A segment that had arrived before, all of it: the peer is to know (RFC 2883 4.1.1).
   void note_duplicate(Seq seq, uint32_t bytes) {
     dsack_ = duplicate_below(nxt_, {seq, seq + bytes}).value_or(dsack_);
@@ -107,6 +120,11 @@ class Receiver {
 
  private:
   ReceiveWindow::Room room(const ReceiverConfig& config, uint32_t mss) const;
+  void append(Bytes payload, Arrived& arrived) {
+    arrived.in_frame = payload;
+    nxt_ += static_cast<uint32_t>(payload.size());
+    unread_ += static_cast<uint32_t>(payload.size());
+  }
   void take_fin(Arrived& arrived);
 
   Seq nxt_;
@@ -120,5 +138,29 @@ class Receiver {
   Reassembly<HeldBytes> held_;
   SeqRange dsack_{};  // empty: none
 };
+
+inline ReceiveWindow::Room Receiver::room(const ReceiverConfig& config, uint32_t mss) const {
+  return {.free_bytes = config.buffer_bytes - std::min(unread_, config.buffer_bytes),
+          .buffer_bytes = config.buffer_bytes,
+          .mss = mss};
+}
+
+inline AckPolicy::Decision Receiver::decide(const ReceiverConfig& config, uint32_t mss,
+                                            Moment now) const {
+  const AckPolicy::Decision decision = policy_.decide(now);
+  if (decision != AckPolicy::Decision::kNow && !fin_taken_ &&
+      window_.update_due(nxt_, room(config, mss))) {
+    return AckPolicy::Decision::kNow;
+  }
+  return decision;
+}
+
+inline unsigned Receiver::acks_owed(bool sack) const {
+  return sack ? 1 : std::max<unsigned>(policy_.duplicates_owed(), 1);
+}
+
+inline Receiver::Acknowledgement Receiver::acknowledge(const ReceiverConfig& config, uint32_t mss) {
+  return {.ack = nxt_, .window = window_.offer(nxt_, room(config, mss))};
+}
 
 }  // namespace pollux::tcp

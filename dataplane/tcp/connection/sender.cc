@@ -35,13 +35,6 @@ Sender::Sender(const SenderShared& shared, Seq first, bool syn, uint16_t mss, bo
 
 // --- The opening ---------------------------------------------------------------------------------
 
-void Sender::set_window(Seq seq, Seq ack, uint32_t window_bytes) {
-  edge_ = ack + window_bytes;
-  window_max_ = std::max(window_max_, window_bytes);
-  wl1_ = seq;
-  wl2_ = ack;
-}
-
 void Sender::set_handshake_rtt(int64_t rtt_ns, Moment now) {
   if (rtt_ns == kRttUnknown) {
     return;
@@ -106,13 +99,8 @@ bool Sender::takes_window_probe(Seq ack) {
   return true;
 }
 
-// RFC 9293 3.10.7.4: not by a segment that is older than the one which told the last.
-void Sender::note_window(SenderShared& shared, const AckInput& input, Moment now) {
-  if (input.ack < una_ || input.seq < wl1_ || (input.seq == wl1_ && input.ack < wl2_)) {
-    return;
-  }
-  const bool was_shut_out = is_shut_out();
-  set_window(input.seq, input.ack, input.window_bytes);
+// It was shut, or may still be.
+void Sender::on_window_told(SenderShared& shared, bool was_shut_out, Moment now) {
   if (window_bytes() != 0) {
     window_probes_ = 0;
     if (owed_ == Owed::kWindowProbe) {
@@ -162,8 +150,8 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
     return AckVerdict::kOk;
   }
   const Seq edge_before = edge_;
-  note_window(shared, input, now);
-  if (queue_.empty()) {
+  note_window(shared, input.seq, input.ack, input.window_bytes, now);
+  if (all_acked()) {
     on_late_ack(shared, input, edge_ == edge_before, now);
     return AckVerdict::kOk;
   }

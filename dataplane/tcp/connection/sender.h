@@ -104,6 +104,14 @@ class Sender {
     kOld,     // older than anything that can be on its way (RFC 5961 5.2): likewise
   };
   AckVerdict on_ack(SenderShared& shared, const AckInput& input, Moment now);
+  // An ACK without SACK blocks that can say nothing but the window.
+  bool is_told_nothing_by(Seq ack) const {
+    return ack == una_ && all_acked() && is_open_ && !probe_.probing();
+  }
+  // What on_ack() does with such a one.
+  void on_idle_ack(SenderShared& shared, Seq seq, Seq ack, uint32_t window_bytes, Moment now) {
+    note_window(shared, seq, ack, window_bytes, now);
+  }
 
   // ---- what goes out ----
   struct Next {
@@ -119,6 +127,10 @@ class Sender {
       return {range.begin + (syn ? 1U : 0U), range.end - (fin ? 1U : 0U)};
     }
   };
+  // Whether next() and settle() have anything to do.
+  bool wants_something() const {
+    return end_ != una_ || owed_ != Owed::kNothing || fin_wanted_ != fin_sent_ || !is_open_;
+  }
   // The next segment: of new data at most `bytes_max`, in whole segments but for the last (for
   // devices that segment); of what is sent again at most one. Nothing: none may go out now. It may
   // be asked as often as one likes.
@@ -137,7 +149,7 @@ class Sender {
   // nothing waits for its ACK, no more is asked of it.
   void heard(Moment now) {
     heard_ = now;
-    if (queue_.empty() || is_shut_out()) {
+    if (all_acked() || is_shut_out()) {
       asked_since_ = kNever;
     }
   }
@@ -201,7 +213,7 @@ class Sender {
   }
   // The peer has no room for what stands first, though it went out.
   bool is_shut_out() const {
-    return is_open_ && !queue_.empty() && edge_ < queue_.front().end();
+    return is_open_ && !all_acked() && edge_ < queue_.front().end();
   }
   uint32_t usable_bytes() const { return edge_ > nxt_ ? static_cast<uint32_t>(edge_ - nxt_) : 0; }
   Rack::Scene scene() const { return {rtt_.srtt_ns(), rtt_.min_rtt_ns(), phase_ != Phase::kOpen}; }
@@ -209,7 +221,8 @@ class Sender {
 
   void on_syn_acked(SenderShared& shared, const AckInput& input, Moment now);
   bool takes_window_probe(Seq ack);
-  void note_window(SenderShared& shared, const AckInput& input, Moment now);
+  void note_window(SenderShared& shared, Seq seq, Seq ack, uint32_t window_bytes, Moment now);
+  void on_window_told(SenderShared& shared, bool was_shut_out, Moment now);
   void on_late_ack(SenderShared& shared, const AckInput& input, bool window_same, Moment now);
   AckOutcome ask_queue(const AckInput& input, Moment now, int64_t& again_rtt_ns);
   void measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now);
@@ -279,5 +292,25 @@ class Sender {
   std::unique_ptr<Episode> episode_;
   Congestion congestion_;
 };
+
+inline void Sender::set_window(Seq seq, Seq ack, uint32_t window_bytes) {
+  edge_ = ack + window_bytes;
+  window_max_ = std::max(window_max_, window_bytes);
+  wl1_ = seq;
+  wl2_ = ack;
+}
+
+// RFC 9293 3.10.7.4: not by a segment that is older than the one which told the last.
+inline void Sender::note_window(SenderShared& shared, Seq seq, Seq ack, uint32_t window_bytes,
+                                Moment now) {
+  if (ack < una_ || seq < wl1_ || (seq == wl1_ && ack < wl2_)) {
+    return;
+  }
+  const bool was_shut_out = is_shut_out();
+  set_window(seq, ack, window_bytes);
+  if (was_shut_out || window_probes_ != 0 || owed_ == Owed::kWindowProbe) [[unlikely]] {
+    on_window_told(shared, was_shut_out, now);
+  }
+}
 
 }  // namespace pollux::tcp
