@@ -43,21 +43,23 @@ std::string_view name_of(TcpEnd end) {
 
 Connection::Connection(ConnectionShared& shared, const Path& path, const PassiveOpening& opening,
                        Moment now)
-    : sender_(shared.sender, opening.our_isn + 1, /*syn=*/false, kMssMin, opening.options.sack),
-      path_(path),
+    : timestamp_offset_(opening.timestamp_offset),
+      ts_recent_(opening.peer_timestamp),
+      path_mss_(path.mss),
+      segmented_bytes_max_(static_cast<uint16_t>(
+          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))),
       peer_mss_(opening.options.mss),
       state_(TcpState::kEstablished),
       timestamps_(opening.options.timestamps),
       sack_(opening.options.sack),
       ecn_(opening.options.ecn),
-      timestamp_offset_(opening.timestamp_offset),
-      ts_recent_(opening.peer_timestamp),
-      last_ack_sent_(opening.peer_isn + 1) {
+      sender_(shared.sender, opening.our_isn + 1, /*syn=*/false, kMssMin, opening.options.sack) {
+  static_assert(offsetof(Connection, sender_) + Sender::kHotBytes == kHotBytes);
   if (opening.options.scale != SynOptions::kNoScale) {
     our_shift_ = shared.config.window_scale;
     peer_shift_ = opening.options.scale;
   }
-  receiver_.emplace(shared.config.receive, opening.peer_isn + 1, our_shift_, opening.our_window);
+  begin_receiving(shared, opening.peer_isn, opening.our_window);
   sender_.agree(shared.sender, payload_mss(), sack_);
   sender_.set_window(opening.peer_isn, opening.our_isn + 1, 0);
   sender_.set_handshake_rtt(opening.rtt_ns, now);
@@ -67,18 +69,26 @@ Connection::Connection(ConnectionShared& shared, const Path& path, const Passive
 
 Connection::Connection(ConnectionShared& shared, const Path& path, const ActiveOpening& opening,
                        Moment now)
-    : sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true),
-      path_(path),
+    : timestamp_offset_(opening.timestamp_offset),
+      path_mss_(path.mss),
+      segmented_bytes_max_(static_cast<uint16_t>(
+          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))),
       state_(TcpState::kSynSent),
-      timestamp_offset_(opening.timestamp_offset) {
+      sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true) {
   sender_.heard(now);
+}
+
+void Connection::begin_receiving(const ConnectionShared& shared, Seq peer_isn, uint16_t window) {
+  receiver_ = Receiver(shared.config.receive, peer_isn + 1, our_shift_, window);
+  has_receiver_ = true;
+  last_ack_sent_ = peer_isn + 1;
 }
 
 // --- Time and numbers ----------------------------------------------------------------------------
 
 // RFC 6691: the option does not count options, what is sent does.
 uint16_t Connection::payload_mss() const {
-  const uint16_t mss = std::max(std::min(peer_mss_, path_.mss), kMssMin);
+  const uint16_t mss = std::max(std::min(peer_mss_, path_mss_), kMssMin);
   return static_cast<uint16_t>(mss - (timestamps_ ? kTimestampBytes : 0));
 }
 
@@ -101,9 +111,9 @@ void Connection::end_as(TcpState state, TcpEnd end) {
 
 TimeWaitState Connection::time_wait() const {
   return {.send_next = sender_.nxt(),
-          .receive_next = receiver_->nxt(),
+          .receive_next = receiver_.nxt(),
           .peer_timestamp = ts_recent_,
-          .window = static_cast<uint16_t>(receiver_->window_bytes() >> our_shift_),
+          .window = static_cast<uint16_t>(receiver_.window_bytes() >> our_shift_),
           .timestamps = timestamps_};
 }
 
@@ -127,14 +137,14 @@ Connection::Verdict Connection::answer_out_of_window(ConnectionShared& shared,
                                                      const Segment& segment, Moment now) {
   const Seq seq = segment.header.seq;
   const uint32_t length = length_of(segment);
-  const Seq nxt = receiver_->nxt();
+  const Seq nxt = receiver_.nxt();
   const uint32_t reach = std::max<uint32_t>(shared.config.receive.buffer_bytes, UINT16_MAX);
   const bool is_near = static_cast<uint32_t>(seq - (nxt - reach)) <= 2 * reach;
   if (length != 0 && is_near) {
     if (seq + length <= nxt) {
-      receiver_->note_duplicate(seq, static_cast<uint32_t>(segment.payload.size()));
+      receiver_.note_duplicate(seq, static_cast<uint32_t>(segment.payload.size()));
     }
-    receiver_->want_ack();
+    receiver_.want_ack();
   } else if (shared.out_of_window_acks.allow(out_of_window_bucket_, now)) {
     challenge_owed_ = true;
   }
@@ -145,7 +155,7 @@ Connection::Verdict Connection::answer_out_of_window(ConnectionShared& shared,
 // was taken without its knowing: not heard, two who probe each other would go on for ever.
 bool Connection::is_one_below(const Segment& segment) const {
   return length_of(segment) == 0 && segment.header.has(kAck) &&
-         segment.header.seq + 1 == receiver_->nxt();
+         segment.header.seq + 1 == receiver_.nxt();
 }
 
 // Each is answered, as long as its ACK is right: our answer is not one below, so none answers that,
@@ -156,7 +166,7 @@ Connection::Verdict Connection::on_one_below(ConnectionShared& shared, const Seg
   if (verdict == Verdict::kTaken) {
     heard(now);
     if (state_ < TcpState::kTimeWait) {
-      receiver_->want_ack();
+      receiver_.want_ack();
     }
   }
   return verdict;
@@ -164,7 +174,7 @@ Connection::Verdict Connection::on_one_below(ConnectionShared& shared, const Seg
 
 // RFC 5961 3.2
 Connection::Verdict Connection::on_reset(ConnectionShared& shared, Seq seq, Moment now) {
-  if (seq != receiver_->nxt()) {
+  if (seq != receiver_.nxt()) {
     return challenge(shared, now);
   }
   end_as(TcpState::kClosed, state_ == TcpState::kSynReceived ? TcpEnd::kRefused : TcpEnd::kReset);
@@ -197,19 +207,19 @@ Connection::Verdict Connection::on_any_segment(ConnectionShared& shared, const S
   Bytes payload = segment.payload;
   bool fin = header.has(kFin);
   const uint32_t length = is_reset ? 0 : length_of(segment);  // what a RST brings is not taken
-  if (!receiver_->is_acceptable(header.seq, length)) {
+  if (!receiver_.is_acceptable(header.seq, length)) {
     if (is_reset) {
       return Verdict::kDropped;
     }
     if (is_one_below(segment)) {
       return on_one_below(shared, segment, now);
     }
-    if (!receiver_->is_shut_to(header.seq, length)) {
+    if (!receiver_.is_shut_to(header.seq, length)) {
       return answer_out_of_window(shared, segment, now);
     }
     payload = {};
     fin = false;
-    receiver_->want_ack();
+    receiver_.want_ack();
   }
   if (is_reset) {
     return on_reset(shared, header.seq, now);
@@ -228,14 +238,14 @@ Connection::Verdict Connection::on_any_segment(ConnectionShared& shared, const S
     return Verdict::kTaken;  // that was the ACK of our FIN
   }
   const bool brings_data =
-      !payload.empty() && header.seq + static_cast<uint32_t>(payload.size()) > receiver_->nxt();
+      !payload.empty() && header.seq + static_cast<uint32_t>(payload.size()) > receiver_.nxt();
   if (discards_ && brings_data) {
     abort();
     return Verdict::kTaken;
   }
   if (!payload.empty() || fin) {
     note_ce(segment);
-    receiver_->on_segment(shared.config.receive,
+    receiver_.on_segment(shared.config.receive,
                           {.seq = header.seq,
                            .payload = payload,
                            .fin = fin,
@@ -288,7 +298,7 @@ void Connection::on_fin_acked(ConnectionShared& shared, Moment now) {
       break;
     case TcpState::kClosing: {
       // The peer's FIN may have come in this very turn, so that its ACK is still to go.
-      const bool owes = receiver_->decide(shared.config.receive, sender_.mss(), now) !=
+      const bool owes = receiver_.decide(shared.config.receive, sender_.mss(), now) !=
                         AckPolicy::Decision::kNone;
       end_as(TcpState::kTimeWait, TcpEnd::kClosed);
       challenge_owed_ = owes;
@@ -361,7 +371,7 @@ Connection::Verdict Connection::on_syn_sent(ConnectionShared& shared, const Segm
   POLLUX_ASSERT(verdict == Sender::AckVerdict::kOk);
   sender_.open();
   state_ = TcpState::kEstablished;
-  receiver_->want_ack();
+  receiver_.want_ack();
   return Verdict::kTaken;
 }
 
@@ -381,15 +391,13 @@ void Connection::take_syn(ConnectionShared& shared, const Segment& segment) {
   }
   // RFC 3168 6.1.1: a SYN-ACK has ECE alone, a SYN both.
   ecn_ = shared.config.ecn && header.has(kEce) && header.has(kAck) != header.has(kCwr);
-  receiver_.emplace(shared.config.receive, header.seq + 1, our_shift_,
-                    window_of_syn(shared.config));
-  last_ack_sent_ = header.seq + 1;
+  begin_receiving(shared, header.seq, window_of_syn(shared.config));
   sender_.agree(shared.sender, payload_mss(), sack_);
 }
 
 void Connection::on_path_mss(uint16_t mss) {
   const uint16_t before = payload_mss();
-  path_.mss = std::min(path_.mss, mss);
+  path_mss_ = std::min(path_mss_, mss);
   if (payload_mss() < before && sender_.mss() > payload_mss()) {
     sender_.set_mss(payload_mss());
     sender_.resend_all();
@@ -426,7 +434,7 @@ void Connection::finish() {
 }
 
 void Connection::close(ConnectionShared& shared, Moment now) {
-  if (receiver_ && receiver_->unread_bytes() != 0) {
+  if (has_receiver_ && receiver_.unread_bytes() != 0) {
     abort();
     return;
   }
@@ -444,7 +452,7 @@ void Connection::abort() {
   if (state_ >= TcpState::kTimeWait) {
     return;
   }
-  const bool peer_knows = receiver_.has_value();
+  const bool peer_knows = has_receiver_;
   end_as(TcpState::kClosed, TcpEnd::kAborted);
   reset_owed_ = peer_knows;
 }
@@ -453,13 +461,13 @@ void Connection::abort() {
 
 SegmentOut Connection::syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const {
   SegmentOut out;
-  const bool answers = receiver_.has_value();  // both opened at once
+  const bool answers = has_receiver_;  // both opened at once
   out.header.seq = seq;
   out.header.flags = kSyn;
   out.header.window = window_of_syn(shared.config);
   out.payload = {seq, seq};
   out.is_control = true;
-  out.options.mss = path_.mss;
+  out.options.mss = path_mss_;
   if (!answers) {
     out.header.flags |= shared.config.ecn ? kEce | kCwr : 0;
     out.options.window_scale = shared.config.window_scale;
@@ -467,7 +475,7 @@ SegmentOut Connection::syn_segment(const ConnectionShared& shared, Seq seq, Mome
     out.options.timestamps = {timestamp_now(now), 0};
     return out;
   }
-  out.header.ack = receiver_->nxt();
+  out.header.ack = receiver_.nxt();
   out.header.flags |= kAck | (ecn_ ? kEce : 0);
   if (our_shift_ != 0 || peer_shift_ != 0) {
     out.options.window_scale = our_shift_;
@@ -503,7 +511,7 @@ SegmentOut Connection::data_segment(ConnectionShared& shared, const Sender::Next
 SegmentOut Connection::reset_segment(Seq seq) const {
   SegmentOut out;
   out.header.seq = seq;
-  out.header.ack = receiver_->nxt();
+  out.header.ack = receiver_.nxt();
   out.header.flags = kRst | kAck;
   out.payload = {seq, seq};
   out.is_control = true;
@@ -513,11 +521,11 @@ SegmentOut Connection::reset_segment(Seq seq) const {
 // A segment with data went out. SACK blocks go on ACKs of their own: beside a full segment there is
 // no room, and there are some only where something was lost.
 void Connection::note_ack_rode() {
-  if (!receiver_) {
+  if (!has_receiver_) {
     return;
   }
-  last_ack_sent_ = receiver_->nxt();
-  if (sack_ && receiver_->has_sack_blocks()) {
+  last_ack_sent_ = receiver_.nxt();
+  if (sack_ && receiver_.has_sack_blocks()) {
     return;
   }
   note_ack_sent();
@@ -547,7 +555,7 @@ void Connection::on_timer(ConnectionShared& shared, Moment now) {
   const unsigned timeouts = sender_.timeouts();
   const bool in_vain = (timeouts >= kBlackHoleTimeouts && silence_ns >= kBlackHoleNs) ||
                        (timeouts >= kBlackHoleFewTimeouts && silence_ns >= kBlackHoleLongNs);
-  const bool is_long = path_.mss > kSafeMss && sender_.queue().outstanding_bytes() > kSafeMss;
+  const bool is_long = path_mss_ > kSafeMss && sender_.queue().outstanding_bytes() > kSafeMss;
   if (in_vain && is_long && is_open()) {
     on_path_mss(kSafeMss);
   }

@@ -160,7 +160,7 @@ class Connection {
   void write(uint32_t bytes) { sender_.write(bytes); }
   bool can_write() const { return !sender_.finished() && state_ < TcpState::kTimeWait; }
   // The application is done with so much of what arrived.
-  void read(uint32_t bytes) { receiver_->read(bytes); }
+  void read(uint32_t bytes) { receiver_.read(bytes); }
   // No more will be written; what was goes out first. The peer may go on.
   void finish();
   // The same, and what still comes is not wanted: it is answered by a RST (RFC 1122 4.2.2.13), as
@@ -195,17 +195,19 @@ class Connection {
     return static_cast<uint32_t>(sender_.end() - sender_.una());
   }
   const Sender& sender() const { return sender_; }
-  const Receiver& receiver() const { return *receiver_; }
-  Receiver& receiver() { return *receiver_; }
+  const Receiver& receiver() const { return receiver_; }
+  Receiver& receiver() { return receiver_; }
   // The memory that what came before its turn takes; with little of that it is forgotten, and comes
   // again (RFC 2018 8).
-  uint32_t held_bytes() const { return receiver_ ? receiver_->held_bytes() : 0; }
-  uint32_t drop_held() { return receiver_ ? receiver_->drop_held() : 0; }
+  uint32_t held_bytes() const { return has_receiver_ ? receiver_.held_bytes() : 0; }
+  uint32_t drop_held() { return has_receiver_ ? receiver_.drop_held() : 0; }
   bool uses_timestamps() const { return timestamps_; }
   bool uses_sack() const { return sack_; }
   bool uses_ecn() const { return ecn_; }
 
  private:
+  // Behind the peer's SYN, which ours has offered `window`.
+  void begin_receiving(const ConnectionShared& shared, Seq peer_isn, uint16_t window);
   uint16_t payload_mss() const;
   uint32_t scaled(uint16_t window) const { return uint32_t{window} << peer_shift_; }
   uint32_t timestamp_now(Moment now) const {
@@ -253,34 +255,40 @@ class Connection {
   SegmentOut data_segment(ConnectionShared& shared, const Sender::Next& next, Moment now);
   SegmentOut reset_segment(Seq seq) const;
   uint32_t payload_max() const {
-    return std::max<uint32_t>(path_.segmented_bytes_max, sender_.mss());
+    return std::max<uint32_t>(segmented_bytes_max_, sender_.mss());
   }
   bool owes_ack(const ConnectionShared& shared, Moment now) const;
 
-  Sender sender_;
-  std::optional<Receiver> receiver_;  // none before the peer's SYN
-  Path path_;
+  // First what a segment in order looks at.
+  Receiver receiver_;  // if has_receiver_
+  uint32_t timestamp_offset_ = 0;
+  uint32_t ts_recent_ = 0;
+  Seq last_ack_sent_{};
+  Seq left_from_{};  // behind close(): SND.UNA when the present patience began
+  uint16_t path_mss_;
+  uint16_t segmented_bytes_max_;  // an IP packet holds no more
   uint16_t peer_mss_ = 536;
   uint8_t our_shift_ = 0;
   uint8_t peer_shift_ = 0;
   TcpState state_;
   TcpEnd end_ = TcpEnd::kNone;
+  uint8_t keepalives_sent_ = 0;
+  bool has_receiver_ : 1 = false;  // from the peer's SYN on
   bool timestamps_ : 1 = false;
   bool sack_ : 1 = false;
   bool ecn_ : 1 = false;
   bool reset_owed_ : 1 = false;
   bool challenge_owed_ : 1 = false;  // an ACK, whatever else
   bool keepalive_owed_ : 1 = false;
-  bool discards_ : 1 = false;        // close(): nothing is wanted any more
-  bool echoes_ce_ : 1 = false;       // ECE until CWR comes (RFC 3168 6.1.3)
-  uint8_t keepalives_sent_ = 0;
-  uint32_t timestamp_offset_ = 0;
-  uint32_t ts_recent_ = 0;
-  Seq last_ack_sent_{};
-  Seq left_from_{};          // behind close(): SND.UNA when the present patience began,
-  Moment ends_at_ = kNever;  // and when it ends
+  bool discards_ : 1 = false;   // close(): nothing is wanted any more
+  bool echoes_ce_ : 1 = false;  // ECE until CWR comes (RFC 3168 6.1.3)
+  Sender sender_;
+  Moment ends_at_ = kNever;  // behind close(): when patience ends
   TokenBucket challenge_bucket_;
   TokenBucket out_of_window_bucket_;
+
+ public:
+  static constexpr size_t kHotBytes = 88 + Sender::kHotBytes;
 };
 
 // RFC 7323 5.5: after 24 days a timestamp may have gone round.
@@ -299,8 +307,8 @@ inline void Connection::note_timestamp(const Segment& segment, Moment now) {
 // Nothing of it needs a decision; 100 instructions instead of 500.
 inline bool Connection::is_expected(const Segment& segment) const {
   const TcpHeader& header = segment.header;
-  return state_ == TcpState::kEstablished && !discards_ && (header.flags & ~kPsh) == kAck &&
-         receiver_->is_just_next(header.seq, segment.payload.size()) &&
+  return state_ == TcpState::kEstablished && (header.flags & ~kPsh) == kAck &&
+         receiver_.is_just_next(header.seq, segment.payload.size()) &&
          sender_.is_told_nothing_by(header.ack) && segment.options.sack_count == 0 &&
          !(ecn_ && segment.ce) &&
          (!timestamps_ || (segment.options.timestamps &&
@@ -315,25 +323,25 @@ inline void Connection::take_expected(ConnectionShared& shared, const Segment& s
     note_timestamp(segment, now);
   }
   heard(now);
-  receiver_->on_next(shared.config.receive, segment.payload, header.has(kPsh), sender_.mss(), now,
+  receiver_.on_next(shared.config.receive, segment.payload, header.has(kPsh), sender_.mss(), now,
                      arrived);
 }
 
 inline void Connection::note_ack_sent() {
-  receiver_->on_ack_sent();
-  last_ack_sent_ = receiver_->nxt();
+  receiver_.on_ack_sent();
+  last_ack_sent_ = receiver_.nxt();
   challenge_owed_ = keepalive_owed_ = false;
-  if (notes_single_marks()) {
-    echoes_ce_ = receiver_->last_was_marked();
+  if (ecn_ && notes_single_marks()) {
+    echoes_ce_ = receiver_.last_was_marked();
   }
 }
 
 inline bool Connection::owes_ack(const ConnectionShared& shared, Moment now) const {
-  if (!receiver_ || state_ == TcpState::kClosed) {
+  if (!has_receiver_ || state_ == TcpState::kClosed) {
     return false;
   }
   return challenge_owed_ || keepalive_owed_ ||
-         receiver_->decide(shared.config.receive, sender_.mss(), now) == AckPolicy::Decision::kNow;
+         receiver_.decide(shared.config.receive, sender_.mss(), now) == AckPolicy::Decision::kNow;
 }
 
 // A segment that carries the ACK of all that came. The window's edge moves with it; that nobody
@@ -341,7 +349,7 @@ inline bool Connection::owes_ack(const ConnectionShared& shared, Moment now) con
 inline SegmentOut Connection::bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now) {
   SegmentOut out;
   const Receiver::Acknowledgement says =
-      receiver_->acknowledge(shared.config.receive, sender_.mss());
+      receiver_.acknowledge(shared.config.receive, sender_.mss());
   out.header.seq = seq;
   out.header.ack = says.ack;
   out.header.flags = static_cast<TcpFlags>(flags | kAck | (echoes_ce_ ? kEce : 0));
@@ -358,8 +366,8 @@ inline SegmentOut Connection::ack_segment(ConnectionShared& shared, Moment now) 
   SegmentOut out =
       bare(shared, kAck, keepalive_owed_ ? sender_.una() - 1 : sender_.bare_seq(), now);
   out.is_control = true;
-  if (sack_ && receiver_->has_sack_blocks()) {
-    out.options.sack_count = static_cast<uint8_t>(receiver_->sack_blocks(
+  if (sack_ && receiver_.has_sack_blocks()) {
+    out.options.sack_count = static_cast<uint8_t>(receiver_.sack_blocks(
         std::span(out.options.sack).first(timestamps_ ? kSackBlocksMax - 1 : kSackBlocksMax)));
   }
   return out;
@@ -382,8 +390,8 @@ inline Moment Connection::deadline(const ConnectionShared& shared) const {
   if (state_ >= TcpState::kTimeWait) {
     return kNever;
   }
-  return std::min({sender_.deadline(), receiver_ ? receiver_->deadline() : kNever, ends_at_,
-                   keepalive_at(shared)});
+  const Moment both = std::min(receiver_.deadline(), keepalive_at(shared));
+  return std::min({both, sender_.deadline(), discards_ ? ends_at_ : kNever});
 }
 
 template <typename Emit>
@@ -418,7 +426,7 @@ bool Connection::flush(ConnectionShared& shared, Moment now, Emit&& emit) {
     sender_.settle(shared.sender, now);
   }
   if (owes_ack(shared, now)) {
-    const unsigned count = receiver_->acks_owed(sack_);
+    const unsigned count = receiver_.acks_owed(sack_);
     for (unsigned i = 0; i < count; ++i) {
       if (!emit(static_cast<const SegmentOut&>(ack_segment(shared, now)))) {
         return false;

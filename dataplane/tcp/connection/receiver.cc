@@ -6,7 +6,7 @@
 namespace pollux::tcp {
 
 Receiver::Receiver(const ReceiverConfig& config, Seq next, uint8_t shift, uint32_t window)
-    : nxt_(next), window_(next + window, shift), policy_(config.ack) {}
+    : nxt_(next), policy_(config.ack), window_(next + window, shift) {}
 
 bool Receiver::is_acceptable(Seq seq, uint32_t length) const {
   const Seq edge = later(window_.edge(), nxt_);

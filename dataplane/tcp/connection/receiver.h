@@ -44,6 +44,8 @@ struct Arrived {
 
 class Receiver {
  public:
+  // Of a connection that has not heard of its peer.
+  Receiver() : policy_(AckConfig{}), window_(Seq{}, 0) {}
   // `next`: behind the peer's SYN. `shift` as we told it in ours; `window`: as our SYN or SYN-ACK
   // offered it, not scaled.
   Receiver(const ReceiverConfig& config, Seq next, uint8_t shift, uint32_t window);
@@ -127,17 +129,19 @@ class Receiver {
   }
   void take_fin(Arrived& arrived);
 
+  // Without an address of its own what is smaller stands in the padding behind it.
   Seq nxt_;
   Seq fin_at_{};  // of a FIN that came before its turn, or was taken
-  uint32_t unread_ = 0;
+  [[no_unique_address]] AckPolicy policy_;
   bool fin_known_ : 1 = false;
   bool fin_taken_ : 1 = false;
   bool ce_ : 1 = false;  // of the last segment
-  ReceiveWindow window_;
-  AckPolicy policy_;
-  Reassembly<HeldBytes> held_;
+  [[no_unique_address]] ReceiveWindow window_;
+  uint32_t unread_ = 0;
   SeqRange dsack_{};  // empty: none
+  Reassembly<HeldBytes> held_;
 };
+static_assert(sizeof(Receiver) == 56);
 
 inline ReceiveWindow::Room Receiver::room(const ReceiverConfig& config, uint32_t mss) const {
   return {.free_bytes = config.buffer_bytes - std::min(unread_, config.buffer_bytes),

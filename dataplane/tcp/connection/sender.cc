@@ -1,6 +1,7 @@
 #include "dataplane/tcp/connection/sender.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 
 #include "src/base/assert.h"
@@ -23,15 +24,17 @@ Sender::Sender(const SenderShared& shared, Seq first, bool syn, uint16_t mss, bo
       nxt_(first),
       end_(syn ? first + 1 : first),
       edge_(first),
-      undone_until_(first),
-      cwr_end_(first),
       mss_(mss),
       sack_(sack),
       is_open_(false),
       syn_wanted_(syn),
+      undone_until_(first),
+      cwr_end_(first),
       queue_(mss, kSegmentsMax),
       rack_(first),
-      congestion_(shared.config.congestion, mss, shared.config.hystart) {}
+      congestion_(shared.config.congestion, mss, shared.config.hystart) {
+  static_assert(offsetof(Sender, recover_) == kHotBytes);
+}
 
 // --- The opening ---------------------------------------------------------------------------------
 
@@ -402,7 +405,7 @@ std::optional<Sender::Next> Sender::next(uint32_t bytes_max, Moment now) {
   if (hold_lost_) {
     return new_left_ != 0 ? next_new(mss_, mss_) : std::nullopt;
   }
-  if (queue_.empty() && end_ != nxt_) {
+  if (all_acked() && end_ != nxt_) {
     congestion_.on_idle_end(now);
   }
   const uint32_t pipe = queue_.pipe_bytes();
@@ -538,7 +541,7 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
 }
 
 void Sender::settle(SenderShared& shared, Moment now) {
-  if (!queue_.empty() || owed_ != Owed::kNothing) {
+  if (!all_acked() || owed_ != Owed::kNothing) {
     return;
   }
   const bool has_more = end_ != nxt_ || (fin_wanted_ && !fin_sent_);
@@ -569,14 +572,14 @@ int64_t Sender::rto_ns(const SenderShared& shared) const {
 
 // RFC 6298 5.2, 5.3
 void Sender::restart(SenderShared& shared, Moment now) {
-  retransmit_at_ = queue_.empty() ? kNever : now + rto_ns(shared);
-  if (queue_.empty()) {
+  retransmit_at_ = all_acked() ? kNever : now + rto_ns(shared);
+  if (all_acked()) {
     reorder_ = kNever;
   }
 }
 
 bool Sender::wants_probe() const {
-  return sack_ && is_open_ && probe_.may_probe() && phase_ == Phase::kOpen && !queue_.empty() &&
+  return sack_ && is_open_ && probe_.may_probe() && phase_ == Phase::kOpen && !all_acked() &&
          queue_.lost_bytes() == 0 && queue_.sacked_bytes() == 0;
 }
 

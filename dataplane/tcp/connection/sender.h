@@ -188,7 +188,7 @@ class Sender {
   bool in_recovery() const { return phase_ != Phase::kOpen; }
   // How often the timer has expired in a row without an advance.
   unsigned timeouts() const { return timeouts_; }
-  bool waits_for_window() const { return queue_.empty() && probe_at_ != kNever; }
+  bool waits_for_window() const { return all_acked() && probe_at_ != kNever; }
 
  private:
   enum class Phase : uint8_t {
@@ -249,6 +249,7 @@ class Sender {
   bool is_given_up(const SenderShared& shared, Moment now);
   int64_t rto_ns(const SenderShared& shared) const;
 
+  // First what a segment that says nothing new looks at.
   Seq una_;
   Seq nxt_;
   Seq end_;
@@ -258,17 +259,6 @@ class Sender {
   uint32_t window_max_ = 0;  // the widest that was offered
   Seq wl1_{};                // SND.WL1, SND.WL2: of the segment that told the window
   Seq wl2_{};
-  Seq recover_{};     // in recovery: where it ends
-  // Up to here nothing is undone any more, and congestion marks are of the window that was reacted
-  // to; not below SND.UNA, or they would be ahead again when the numbers have gone half round.
-  Seq undone_until_;
-  Seq cwr_end_;
-  Moment heard_{};
-  Moment asked_since_ = kNever;
-  Moment reorder_ = kNever;        // RACK's
-  Moment retransmit_at_ = kNever;  // RFC 6298 5
-  Moment probe_at_ = kNever;  // of the tail; of a window that is shut, if nothing is outstanding
-  Moment probed_{};           // when that was sent last
   uint16_t mss_;
   uint8_t timeouts_ = 0;
   uint8_t window_probes_ = 0;  // of this byte
@@ -285,12 +275,26 @@ class Sender {
   bool cwr_owed_ : 1 = false;
   bool probe_out_ : 1 = false;
   bool reneged_ : 1 = false;  // once
+  Moment heard_{};
+  Moment asked_since_ = kNever;
+  Moment reorder_ = kNever;        // RACK's
+  Moment retransmit_at_ = kNever;  // RFC 6298 5
+  Moment probe_at_ = kNever;  // of the tail; of a window that is shut, if nothing is outstanding
+  TailLossProbe probe_;
+  Seq recover_{};  // in recovery: where it ends
+  // Up to here nothing is undone any more, and congestion marks are of the window that was reacted
+  // to; not below SND.UNA, or they would be ahead again when the numbers have gone half round.
+  Seq undone_until_;
+  Seq cwr_end_;
+  Moment probed_{};  // when a probe was sent last
   SendQueue queue_;
   RttEstimator rtt_;
   Rack rack_;
-  TailLossProbe probe_;
   std::unique_ptr<Episode> episode_;
   Congestion congestion_;
+
+ public:
+  static constexpr size_t kHotBytes = 88;
 };
 
 inline void Sender::set_window(Seq seq, Seq ack, uint32_t window_bytes) {

@@ -1,11 +1,18 @@
 // The connections of a core and what the stack keeps beside each, by index: the same for as long as
-// the connection lives, used again afterwards. They stand in pages, which are not given back, so
-// that nothing moves. What tables and timers look at is in the first cache lines.
+// the connection lives, used again afterwards. They stand in one range of addresses, mapped for as
+// many as there may be, so that nothing moves and an index is found by a multiplication. It gets
+// memory as it is touched, behind its beginning in huge pages, and gives none back.
+//
+// A slot begins with what a segment in order looks at (kHotBytes, in the order of tables, timers,
+// the receiving half and the sequence numbers of the sending half): among 10,000 connections and
+// more each cache line is one that has to come from far.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "dataplane/tcp/connection/connection.h"
@@ -21,31 +28,62 @@
 namespace pollux::tcp {
 
 struct alignas(64) Slot {
+  Slot() = default;
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  ~Slot() {
+    if (has_connection) {
+      end();
+    }
+  }
+
+  // Requires has_connection; else it is over.
+  Connection& connection() { return *std::launder(reinterpret_cast<Connection*>(place)); }
+  const Connection& connection() const {
+    return *std::launder(reinterpret_cast<const Connection*>(place));
+  }
+  template <typename... Args>
+  void begin(Args&&... args) {
+    std::construct_at(reinterpret_cast<Connection*>(place), std::forward<Args>(args)...);
+    has_connection = true;
+  }
+  void end() {
+    std::destroy_at(&connection());
+    has_connection = false;
+  }
+
   Flow flow;
   uint32_t generation = 0;
   TimerNode timer;
   NeighborId hop;
   bool used : 1 = false;
-  bool dirty : 1 = false;       // has to be asked what it has to send
-  bool unresolved : 1 = false;  // waits for its neighbor
-  bool paused : 1 = false;      // the application takes nothing
-  bool resumed : 1 = false;     // it does again, and something waits for it
-  bool pinned : 1 = false;      // bytes of the application's are not given back yet
-  bool end_told : 1 = false;    // kEnd
-  bool closed : 1 = false;      // by the application, which hears of kUnpinned and kClosed alone
+  bool has_connection : 1 = false;
+  bool dirty : 1 = false;         // has to be asked what it has to send
+  bool unresolved : 1 = false;    // waits for its neighbor
+  bool paused : 1 = false;        // the application takes nothing
+  bool holds_unread : 1 = false;  // `unread` is there
+  bool resumed : 1 = false;       // it does again, and something waits for it
+  bool pinned : 1 = false;        // bytes of the application's are not given back yet
+  bool end_told : 1 = false;      // kEnd
+  bool closed : 1 = false;        // by the application, which hears of kUnpinned and kClosed alone
   bool closed_told : 1 = false;
   uint8_t unresolved_tries = 0;
-  SendBuffer sending;
+  alignas(Connection) std::byte place[sizeof(Connection)];
   std::unique_ptr<Unread> unread;
-  std::optional<Connection> connection;  // none: it is over
+  SendBuffer sending;
+
+  static constexpr size_t kHotBytes = 256;
 };
 
-static_assert(sizeof(Slot) == 576);
+static_assert(offsetof(Slot, timer) + sizeof(TimerNode) == 64);
+static_assert(offsetof(Slot, place) + Connection::kHotBytes <= Slot::kHotBytes);
+static_assert(sizeof(Slot) == 512);
 
 class Slots {
  public:
   // `key`: of flow_hash.
-  Slots(SipKey key, uint32_t capacity) : key_(key), capacity_(capacity) {}
+  Slots(SipKey key, uint32_t capacity);
+  ~Slots();
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
@@ -55,9 +93,7 @@ class Slots {
       if (made_ == capacity_) {
         return kNoIndex;
       }
-      if (made_ % kPage == 0) {
-        pages_.push_back(std::make_unique<Slot[]>(kPage));
-      }
+      std::construct_at(&slots_[made_]);
       free_.push_back(made_++);
     }
     const uint32_t index = free_.back();
@@ -68,7 +104,7 @@ class Slots {
   }
   void give_back(uint32_t index) {
     Slot& slot = at(index);
-    POLLUX_ASSERT(slot.used && !slot.connection && slot.sending.empty());
+    POLLUX_ASSERT(slot.used && !slot.has_connection && slot.sending.empty());
     const uint32_t generation = slot.generation + 1;
     std::destroy_at(&slot);
     std::construct_at(&slot)->generation = generation;
@@ -76,8 +112,8 @@ class Slots {
     --size_;
   }
 
-  Slot& at(uint32_t index) { return pages_[index / kPage][index % kPage]; }
-  const Slot& at(uint32_t index) const { return pages_[index / kPage][index % kPage]; }
+  Slot& at(uint32_t index) { return slots_[index]; }
+  const Slot& at(uint32_t index) const { return slots_[index]; }
   // Null if that one is gone.
   Slot* find(ConnId id) {
     const bool is_there =
@@ -93,10 +129,10 @@ class Slots {
   // ---- FlowKeys ----
   bool is(uint32_t index, const Flow& flow) const { return same_flow(at(index).flow, flow); }
   uint64_t hash(uint32_t index) const { return flow_hash(key_, at(index).flow); }
-  // All of it: a segment touches most, and the burst's other packets give it time to come.
+  // The burst's other packets give it time to come.
   void prefetch(uint32_t index) const {
     const auto* bytes = reinterpret_cast<const uint8_t*>(&at(index));
-    for (size_t line = 0; line < sizeof(Slot); line += kCacheLine) {
+    for (size_t line = 0; line < Slot::kHotBytes; line += kCacheLine) {
       pollux::prefetch(bytes + line);
     }
   }
@@ -104,12 +140,13 @@ class Slots {
   TimerNode& timer(uint32_t index) { return at(index).timer; }
 
  private:
-  static constexpr uint32_t kPage = 64;
   static constexpr size_t kCacheLine = 64;
 
   const SipKey key_;
   const uint32_t capacity_;
-  std::vector<std::unique_ptr<Slot[]>> pages_;
+  void* mapped_;
+  size_t mapped_bytes_;
+  Slot* slots_;
   std::vector<uint32_t> free_;
   uint32_t made_ = 0;
   uint32_t size_ = 0;

@@ -127,7 +127,7 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
                        Moment now) {
   ++counters_.segments;
   Slot& slot = slots_.at(index);
-  Connection& connection = *slot.connection;
+  Connection& connection = slot.connection();
   const Seq una = connection.acknowledged();
   held_bytes_ -= connection.held_bytes();
   const TcpState before = connection.state();
@@ -196,7 +196,7 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
   Slot& slot = slots_.at(index);
   slot.hop = interface_.next_hop(packet.flow.remote, now);
   const PassiveOpening& opening = listener_.opening();
-  slot.connection.emplace(shared_, path_to(packet.flow.remote), opening, now);
+  slot.begin(shared_, path_to(packet.flow.remote), opening, now);
   slot.sending.begin_at(opening.our_isn + 1);
   tell(StackEvent::Kind::kOpened, index);
   on_segment(index, packet, options, now);
@@ -210,7 +210,7 @@ void Stack::on_path_error() {
   if (index == kNoIndex) {
     return;
   }
-  Connection& connection = *slots_.at(index).connection;
+  Connection& connection = slots_.at(index).connection();
   if (!connection.is_outstanding(error.segment.seq)) {
     return;
   }
@@ -234,9 +234,10 @@ void Stack::deliver(uint32_t index, bool fin) {
     arrived_.clear();
     return;
   }
-  if (slot.paused || slot.unread != nullptr) {
+  if (slot.paused || slot.holds_unread) {
     if (slot.unread == nullptr) {
       slot.unread = std::make_unique<Unread>();
+      slot.holds_unread = true;
     } else {
       held_bytes_ -= slot.unread->memory_bytes();
     }
@@ -260,7 +261,7 @@ void Stack::deliver(uint32_t index, bool fin) {
     told_.push_back(std::move(held));
     tell(StackEvent::Kind::kData, index, told_.back().view());
   }
-  slot.connection->read(bytes);
+  slot.connection().read(bytes);
   if (fin) {
     slot.end_told = true;
     tell(StackEvent::Kind::kEnd, index);
@@ -278,13 +279,14 @@ void Stack::give_unread(uint32_t index) {
     return;
   }
   const std::unique_ptr<Unread> unread = std::move(slot.unread);
+  slot.holds_unread = false;
   held_bytes_ -= unread->memory_bytes();
   for (Unread::Block& block : std::move(*unread).take()) {
     told_blocks_.push_back(std::move(block));
     tell(StackEvent::Kind::kData, index, told_blocks_.back());
   }
-  if (slot.connection) {
-    slot.connection->read(unread->size());
+  if (slot.has_connection) {
+    slot.connection().read(unread->size());
     touch(index);
   }
   if (unread->ends() && !slot.end_told) {
@@ -297,6 +299,7 @@ void Stack::drop_unread(Slot& slot) {
   if (slot.unread != nullptr) {
     held_bytes_ -= slot.unread->memory_bytes();
     slot.unread.reset();
+    slot.holds_unread = false;
   }
 }
 
@@ -321,7 +324,7 @@ void Stack::tell_closed(uint32_t index) {
   }
   slot.closed_told = true;
   tell(StackEvent::Kind::kClosed, index);
-  if (!slot.connection) {
+  if (!slot.has_connection) {
     slots_.give_back(index);
   }
 }
@@ -352,15 +355,15 @@ void Stack::touch(uint32_t index) {
 // Behind everything that may have changed it: its timer, or its end.
 void Stack::after(uint32_t index, Moment now) {
   Slot& slot = slots_.at(index);
-  if (slot.connection->is_over()) {
+  if (slot.connection().is_over()) {
     return end(index, now);
   }
-  wheel_.arm(index, slot.connection->deadline(shared_));
+  wheel_.arm(index, slot.connection().deadline(shared_));
 }
 
 void Stack::end(uint32_t index, Moment now) {
   Slot& slot = slots_.at(index);
-  const Connection& connection = *slot.connection;
+  const Connection& connection = slot.connection();
   const uint64_t hash = slots_.hash(index);
   if (connection.state() == TcpState::kTimeWait) {
     listener_.enter_time_wait(hash, slot.flow, connection.time_wait(), now);
@@ -371,7 +374,7 @@ void Stack::end(uint32_t index, Moment now) {
   slot.sending.clear(tx_memory_);
   held_bytes_ -= connection.held_bytes();
   const TcpEnd why = connection.end();
-  slot.connection.reset();
+  slot.end();
   slot.unresolved = false;
   if (slot.closed) {
     --orphans_;
@@ -407,7 +410,7 @@ void Stack::flush(Moment now) {
       continue;
     }
     slot.dirty = false;
-    if (!slot.connection || flush_connection(index, now)) {
+    if (!slot.has_connection || flush_connection(index, now)) {
       continue;
     }
     if (neighbor_missing_) {
@@ -431,7 +434,7 @@ void Stack::flush(Moment now) {
 bool Stack::flush_connection(uint32_t index, Moment now) {
   Slot& slot = slots_.at(index);
   neighbor_missing_ = false;
-  const bool done = slot.connection->flush(
+  const bool done = slot.connection().flush(
       shared_, now, [&](const SegmentOut& out) { return emit(slot, out, now); });
   after(index, now);
   return done;
@@ -455,7 +458,7 @@ void Stack::tick(Moment now) {
         });
   }
   wheel_.advance(now, kTimersMax, [this, now](uint32_t index) {
-    slots_.at(index).connection->on_timer(shared_, now);
+    slots_.at(index).connection().on_timer(shared_, now);
     touch(index);
   });
   retry_unresolved(now);
@@ -486,10 +489,10 @@ void Stack::retry_unresolved(Moment now) {
     slot.unresolved = false;
     slot.unresolved_tries += is_late;
     if (slot.unresolved_tries >= kConnectTriesMax) {
-      slot.connection->on_unreachable();
+      slot.connection().on_unreachable();
     }
     if (slot.unresolved_tries >= kTriesMax) {
-      slot.connection->abort();
+      slot.connection().abort();
     }
     touch(index);
   }
@@ -546,10 +549,10 @@ void Stack::relieve() {
   for (uint32_t i = 0; i < std::min(slots_.made(), kReliefMax); ++i) {
     relief_at_ = (relief_at_ + 1) % slots_.made();
     Slot& slot = slots_.at(relief_at_);
-    if (!slot.connection) {
+    if (!slot.has_connection) {
       continue;
     }
-    const uint32_t dropped = slot.connection->drop_held();
+    const uint32_t dropped = slot.connection().drop_held();
     held_bytes_ -= dropped;
     counters_.held_dropped += dropped;
     const size_t bytes = slot.sending.size() - slot.sending.pinned_bytes() +
@@ -561,7 +564,7 @@ void Stack::relieve() {
   }
   if (much && is_above(36) && largest != kNoIndex) {
     ++counters_.aborted_for_memory;
-    slots_.at(largest).connection->abort();
+    slots_.at(largest).connection().abort();
     touch(largest);
   }
 }

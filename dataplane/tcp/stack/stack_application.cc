@@ -37,7 +37,7 @@ std::optional<ConnId> Stack::connect(const IpAddress& remote, uint16_t port, Mom
     slot.hop = hop;
     const FlowOffsets offsets = listener_.offsets(flow);
     const Seq isn = initial_seq(offsets, now);
-    slot.connection.emplace(shared_, path_to(remote),
+    slot.begin(shared_, path_to(remote),
                             ActiveOpening{.our_isn = isn, .timestamp_offset = offsets.timestamp},
                             now);
     slot.sending.begin_at(isn + 1);
@@ -54,7 +54,7 @@ const Flow* Stack::flow(ConnId conn) {
 
 const Connection* Stack::connection(ConnId conn) {
   const Slot* slot = slots_.find(conn);
-  return slot == nullptr || !slot->connection ? nullptr : &*slot->connection;
+  return slot == nullptr || !slot->has_connection ? nullptr : &slot->connection();
 }
 
 namespace {
@@ -71,7 +71,7 @@ uint32_t bytes_of(std::span<const Bytes> pieces) {
 
 bool Stack::write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit) {
   Slot* slot = slots_.find(conn);
-  if (slot == nullptr || !slot->connection || !slot->connection->can_write()) {
+  if (slot == nullptr || !slot->has_connection || !slot->connection().can_write()) {
     return true;
   }
   const uint32_t bytes = bytes_of(pieces);
@@ -81,7 +81,7 @@ bool Stack::write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit) {
   for (const Bytes& piece : pieces) {
     slot->sending.append_copy(tx_memory_, piece);
   }
-  slot->connection->write(bytes);
+  slot->connection().write(bytes);
   touch(conn.index);
   return true;
 }
@@ -94,11 +94,11 @@ void Stack::write_pinned(ConnId conn, std::span<const Bytes> pieces) {
   POLLUX_ASSERT(!slot->pinned);
   slot->pinned = true;
   const uint32_t pin = tx_memory_.pin(conn.index);
-  if (slot->connection && slot->connection->can_write()) {
+  if (slot->has_connection && slot->connection().can_write()) {
     for (const Bytes& piece : pieces) {
       slot->sending.append_pinned(tx_memory_, piece, pin);
     }
-    slot->connection->write(bytes_of(pieces));
+    slot->connection().write(bytes_of(pieces));
     touch(conn.index);
   }
   tx_memory_.unpin(pin);
@@ -106,8 +106,8 @@ void Stack::write_pinned(ConnId conn, std::span<const Bytes> pieces) {
 
 void Stack::finish(ConnId conn) {
   Slot* slot = slots_.find(conn);
-  if (slot != nullptr && slot->connection) {
-    slot->connection->finish();
+  if (slot != nullptr && slot->has_connection) {
+    slot->connection().finish();
     touch(conn.index);
   }
 }
@@ -137,15 +137,15 @@ void Stack::close(ConnId conn, Moment now) {
   }
   slot->closed = true;
   slot->resumed = false;
-  if (slot->connection) {
+  if (slot->has_connection) {
     const bool too_many = orphans_ >= config_.connections_max / 4;
     ++orphans_;
     if (too_many || slot->sending.pinned_bytes() > kUnpinCopyMax) {
       counters_.aborted_orphans += too_many;
-      slot->connection->abort();
+      slot->connection().abort();
     } else {
       slot->sending.copy_pinned(tx_memory_);
-      slot->connection->close(shared_, now);
+      slot->connection().close(shared_, now);
     }
     touch(conn.index);
   }
@@ -155,8 +155,8 @@ void Stack::close(ConnId conn, Moment now) {
 
 void Stack::abort(ConnId conn) {
   Slot* slot = slots_.find(conn);
-  if (slot != nullptr && slot->connection) {
-    slot->connection->abort();
+  if (slot != nullptr && slot->has_connection) {
+    slot->connection().abort();
     touch(conn.index);
   }
 }

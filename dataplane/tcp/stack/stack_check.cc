@@ -14,11 +14,11 @@ std::string Stack::check() const {
     if (slot.unread != nullptr) {
       held += slot.unread->memory_bytes();
     }
-    if (!slot.used || !slot.connection) {
+    if (!slot.used || !slot.has_connection) {
       continue;
     }
     orphans += slot.closed;
-    const Connection& connection = *slot.connection;
+    const Connection& connection = slot.connection();
     const Sender& sender = connection.sender();
     held += connection.held_bytes();
     if (sender.una() > sender.nxt() || sender.nxt() > sender.end()) {
