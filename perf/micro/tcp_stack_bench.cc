@@ -203,8 +203,8 @@ class Bench {
     const bool asked = std::exchange(peers_[i].asked, true);
     frame(i, kAck | kPsh, kPayload, asked ? static_cast<uint32_t>(kPayload.size()) : 0);
   }
-  // Of one that is picked at random and has sent nothing in this burst: it can't acknowledge what is
-  // not there yet.
+  // Of one that is picked at random and has sent nothing in this burst: it can't acknowledge what
+  // is not there yet.
   template <typename Send>
   void burst(Rng& rng, Send send) {
     ++burst_;

@@ -18,7 +18,6 @@ bool is_within(const IpAddress& address, const LinkPrefix& prefix) {
 
 namespace {
 
-constexpr uint8_t kHopLimit = 64;
 // RFC 4862 5.1: one probe, and RETRANS_TIMER to wait for who has the address.
 constexpr int64_t kTentativeNs = 1 * kSecondNs;
 // RFC 5227 1.1: ANNOUNCE_NUM, ANNOUNCE_INTERVAL, DEFEND_INTERVAL.
@@ -28,31 +27,6 @@ constexpr int64_t kDefendNs = 10 * kSecondNs;
 constexpr size_t kSolicitationsMax = 32;  // a tick
 
 constexpr IpAddress kAllNodes = {{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-
-EtherType ether_type(const IpAddress& address) {
-  return address.is_v4() ? EtherType::kIpv4 : EtherType::kIpv6;
-}
-
-// The header before `bytes` of payload, from us to there; returns its bytes.
-size_t write_ip(Room room, const Flow& flow, IpProtocol protocol, Ecn ecn, size_t bytes) {
-  const TrafficClass traffic_class = TrafficClass::of(0, ecn);
-  if (flow.remote.is_v4()) {
-    return write_ipv4(room,
-                      {.source = flow.local,
-                       .destination = flow.remote,
-                       .protocol = protocol,
-                       .ttl = kHopLimit,
-                       .traffic_class = traffic_class},
-                      bytes);
-  }
-  return write_ipv6(room,
-                    {.source = flow.local,
-                     .destination = flow.remote,
-                     .protocol = protocol,
-                     .hop_limit = kHopLimit,
-                     .traffic_class = traffic_class},
-                    bytes);
-}
 
 constexpr std::array<std::string_view, static_cast<size_t>(InterfaceEvent::kCount)> kNames = {
     "malformed",         "own_frame", "vlan",         "not_ours",    "bad_source",
@@ -69,12 +43,14 @@ std::string_view name_of(InterfaceEvent event) {
 Interface::Interface(const InterfaceConfig& config, TxQueue& tx, uint64_t seed)
     : tx_(tx),
       mac_(tx.device().caps().mac),
+      mac_word_(load_mac_word(mac_.bytes.data())),
       mtu_(tx.device().caps().mtu),
       vlan_(config.vlan == 0 ? std::nullopt : std::optional(VlanTag{config.vlan})),
       ethernet_bytes_(static_cast<uint8_t>(ethernet_bytes({.vlan = vlan_}))),
       gateway_v4_(config.gateway_v4),
       gateway_v6_(config.gateway_v6),
       neighbors_(config.neighbors_max, seed, config.neighbor_times) {
+  write_ethernet(ethernet_, {.destination = {}, .source = mac_, .vlan = vlan_});
   for (const LinkPrefix& prefix : config.addresses) {
     POLLUX_ASSERT(prefix.bits <= (prefix.address.is_v4() ? 32 : 128));
     locals_.push_back({.prefix = prefix});
@@ -477,13 +453,6 @@ void Interface::learn_sender(const Packet& segment, Moment now) {
   if (is_neighbor(segment.flow.remote)) {
     resolved_ |= neighbors_.learn(segment.flow.remote, segment.source_mac(), now);
   }
-}
-
-size_t Interface::write_headers(Room head, const Flow& flow, const MacAddress& to, Ecn ecn,
-                                size_t segment_bytes) const {
-  const size_t at = write_ethernet(
-      head, {.destination = to, .source = mac_, .vlan = vlan_, .type = ether_type(flow.remote)});
-  return at + write_ip(head.subspan(at), flow, IpProtocol::kTcp, ecn, segment_bytes);
 }
 
 // ---- time ----

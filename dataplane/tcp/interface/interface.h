@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -76,6 +77,32 @@ enum class InterfaceEvent : uint8_t {
 };
 std::string_view name_of(InterfaceEvent event);
 
+inline EtherType ether_type(const IpAddress& address) {
+  return address.is_v4() ? EtherType::kIpv4 : EtherType::kIpv6;
+}
+
+// The header before `bytes` of payload, from us to there; returns its bytes.
+inline size_t write_ip(Room room, const Flow& flow, IpProtocol protocol, Ecn ecn, size_t bytes) {
+  constexpr uint8_t kHopLimit = 64;
+  const TrafficClass traffic_class = TrafficClass::of(0, ecn);
+  if (flow.remote.is_v4()) [[likely]] {
+    return write_ipv4(room,
+                      {.source = flow.local,
+                       .destination = flow.remote,
+                       .protocol = protocol,
+                       .ttl = kHopLimit,
+                       .traffic_class = traffic_class},
+                      bytes);
+  }
+  return write_ipv6(room,
+                    {.source = flow.local,
+                     .destination = flow.remote,
+                     .protocol = protocol,
+                     .hop_limit = kHopLimit,
+                     .traffic_class = traffic_class},
+                    bytes);
+}
+
 // An error of ICMP, as far as it can be believed before the connection has looked at it (RFC 5927).
 struct PathError {
   IcmpMessage message;
@@ -95,10 +122,11 @@ class Interface {
   // The same, of a segment whose flow has a connection: both addresses were looked at when that
   // began, and one of ours that may be used may always be. 15 instructions instead of 500.
   Received receive_known(const Packet& packet, bool checksums_ok, Moment now) {
-    const bool is_sound = packet.kind == PacketKind::kTcp && checksums_ok &&
-                          packet.destination_mac() == mac_ && is_other_link(packet.source_mac()) &&
-                          is_our_vlan(packet);
-    return is_sound ? Received::kSegment : receive(packet, checksums_ok, now);
+    const bool is_sound = packet.kind == PacketKind::kTcp && checksums_ok && is_our_vlan(packet) &&
+                          load_mac_word(packet.frame) == mac_word_;
+    const uint64_t from = load_mac_word(packet.frame + 6);
+    const bool is_from_other = from != mac_word_ && from != 0 && (from & 1) == 0;
+    return is_sound && is_from_other ? Received::kSegment : receive(packet, checksums_ok, now);
   }
   // Of the last packet, if that was kError.
   const PathError& error() const { return error_; }
@@ -129,7 +157,14 @@ class Interface {
   }
   // Writes these before a segment of `segment_bytes`, TCP header included; returns how many.
   size_t write_headers(Room head, const Flow& flow, const MacAddress& to, Ecn ecn,
-                       size_t segment_bytes) const;
+                       size_t segment_bytes) const {
+    const size_t at = ethernet_bytes_;
+    POLLUX_ASSERT(head.size() >= ethernet_.size());
+    store_mac(head.data(), to);
+    std::memcpy(head.data() + 6, ethernet_.data() + 6, kEthernetBytes + kVlanTagBytes - 6);
+    store16(head.data() + at - 2, static_cast<uint16_t>(ether_type(flow.remote)));
+    return at + write_ip(head.subspan(at), flow, IpProtocol::kTcp, ecn, segment_bytes);
+  }
   uint32_t mtu() const { return mtu_; }
 
   // kNever: none.
@@ -196,9 +231,12 @@ class Interface {
 
   TxQueue& tx_;
   const MacAddress mac_;
+  const uint64_t mac_word_;
   const uint32_t mtu_;
   const std::optional<VlanTag> vlan_;
   const uint8_t ethernet_bytes_;
+  // A header of ours, to nobody and of no type; behind it, without a tag, what is written over.
+  std::array<uint8_t, kEthernetBytes + kVlanTagBytes> ethernet_{};
   const std::optional<IpAddress> gateway_v4_;
   const std::optional<IpAddress> gateway_v6_;
   std::vector<Local> locals_;

@@ -20,11 +20,6 @@ Neighbors::Neighbors(uint32_t entries_max, uint64_t seed, const NeighborTimes& t
 
 // ---- entries ----
 
-bool Neighbors::has(NeighborId id) const {
-  return id.index < entries_.size() && entries_[id.index].generation == id.generation &&
-         entries_[id.index].state != NeighborState::kNone;
-}
-
 Neighbors::Entry* Neighbors::entry_of(const IpAddress& address) {
   const auto found = by_address_.find(address);
   return found == by_address_.end() ? nullptr : &entries_[found->second];
@@ -156,16 +151,12 @@ NeighborId Neighbors::find(const IpAddress& address, Moment now) {
   return id_of(*entry);
 }
 
-const MacAddress* Neighbors::use(NeighborId id, Moment now) {
-  if (!has(id)) {
-    return nullptr;
-  }
-  Entry& entry = entries_[id.index];
-  entry.used = now;
+// Of an entry that is not sure to be right.
+const MacAddress* Neighbors::use_unsure(Entry& entry, Moment now) {
   if (entry.state == NeighborState::kIncomplete) {
     return nullptr;
   }
-  if (state(id, now) == NeighborState::kStale) {
+  if (state(id_of(entry), now) == NeighborState::kStale) {
     set_timer(entry, NeighborState::kDelay, now + times_.delay_ns);
   }
   return &entry.mac;
@@ -178,9 +169,16 @@ const MacAddress* Neighbors::known(const IpAddress& address) {
 }
 
 void Neighbors::confirm(NeighborId id, Moment now) {
-  if (has(id) && entries_[id.index].state != NeighborState::kIncomplete) {
-    entries_[id.index].confirmed = true;
-    set_reachable(entries_[id.index], now);
+  if (!has(id)) {
+    return;
+  }
+  Entry& entry = entries_[id.index];
+  // With the least that it could get anew still before it, it gets nothing: each ACK asks.
+  const bool lasts = entry.state == NeighborState::kReachable && entry.confirmed &&
+                     entry.deadline - now >= times_.reachable_ns / 2;
+  if (entry.state != NeighborState::kIncomplete && !lasts) {
+    entry.confirmed = true;
+    set_reachable(entry, now);
   }
 }
 

@@ -88,7 +88,17 @@ class Neighbors {
   NeighborId find(const IpAddress& address, Moment now);
   // Where to send to now; nullptr while that is not known, and if the entry is gone: then find()
   // begins anew. Lives until the next call.
-  const MacAddress* use(NeighborId id, Moment now);
+  const MacAddress* use(NeighborId id, Moment now) {
+    if (has(id)) {
+      Entry& entry = entries_[id.index];
+      entry.used = now;
+      const bool stays = entry.state == NeighborState::kReachable
+                             ? now < entry.deadline
+                             : entry.state > NeighborState::kStale;
+      return stays ? &entry.mac : use_unsure(entry, now);
+    }
+    return nullptr;
+  }
   // Where an address is, if that is known; nobody is asked, now or later: for what may be a
   // stranger's.
   const MacAddress* known(const IpAddress& address);
@@ -144,7 +154,11 @@ class Neighbors {
     return entry.state == NeighborState::kIncomplete || entry.state == NeighborState::kDelay ||
            entry.state == NeighborState::kProbe;
   }
-  bool has(NeighborId id) const;
+  bool has(NeighborId id) const {
+    return id.index < entries_.size() && entries_[id.index].generation == id.generation &&
+           entries_[id.index].state != NeighborState::kNone;
+  }
+  const MacAddress* use_unsure(Entry& entry, Moment now);
   Entry* entry_of(const IpAddress& address);
   NeighborId id_of(const Entry& entry) const;
   uint32_t index_of(const Entry& entry) const {

@@ -276,19 +276,31 @@ TEST_F(NeighborsTest, AnAckOrAnAnswerEndsTheProbing) {
 TEST_F(NeighborsTest, ReachableEndsByChanceWithinItsBounds) {
   std::map<int64_t, int> ends;
   const NeighborId id = stale(kHost, Moment{0});
+  int64_t last = 0;  // when it was confirmed
   for (int i = 0; i < 50; ++i) {
-    neighbors.confirm(id, Moment{0});
-    int64_t second = 0;
+    neighbors.confirm(id, Moment{last * kSecondNs});
+    int64_t second = last;
     while (neighbors.state(id, Moment{second * kSecondNs}) == NeighborState::kReachable) {
       ++second;
     }
-    ++ends[second];
+    ++ends[second - last];
+    last = second;
   }
   EXPECT_GE(ends.begin()->first, 15);
   EXPECT_LE(ends.rbegin()->first, 45);
   EXPECT_GT(ends.size(), 10U);
-  neighbors.use(id, Moment{kReachableMax});
-  EXPECT_EQ(neighbors.state(id, Moment{kReachableMax}), NeighborState::kDelay);
+  neighbors.use(id, Moment{last * kSecondNs});
+  EXPECT_EQ(neighbors.state(id, Moment{last * kSecondNs}), NeighborState::kDelay);
+}
+
+// Each ACK confirms: one that would change nothing below the bounds changes nothing.
+TEST_F(NeighborsTest, ConfirmedAgainItLastsHalfItsTimeAtLeast) {
+  const NeighborId id = stale(kHost, Moment{0});
+  for (int64_t second = 0; second < 300; ++second) {
+    neighbors.confirm(id, Moment{second * kSecondNs});
+    const Moment later{(second + 15) * kSecondNs - 1};
+    ASSERT_EQ(neighbors.state(id, later), NeighborState::kReachable) << second;
+  }
 }
 
 TEST_F(NeighborsTest, ConfirmingWhatIsNotKnownDoesNothing) {

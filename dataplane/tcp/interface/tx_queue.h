@@ -17,15 +17,16 @@ namespace pollux::tcp {
 
 class TxQueue {
  public:
-  TxQueue(Device& device, uint32_t frames_max) : device_(device), frames_(frames_max) {}
+  TxQueue(Device& device, uint32_t frames_max)
+      : device_(device), frames_max_(frames_max), frames_(frames_max) {}
   TxQueue(const TxQueue&) = delete;
   TxQueue& operator=(const TxQueue&) = delete;
 
   // Frames that may be pushed.
   uint32_t room(TxUse use) const {
-    const uint32_t kept_back = use == TxUse::kControl ? 0 : frames_max() / 4;
+    const uint32_t kept_back = use == TxUse::kControl ? 0 : frames_max_ / 4;
     const uint32_t taken = waiting_ + kept_back;
-    return taken < frames_max() ? frames_max() - taken : 0;
+    return taken < frames_max_ ? frames_max_ - taken : 0;
   }
   // The next frame, with a head and nothing in it, to be written where it stands (copied it was 320
   // bytes to and fro) and pushed before anything else is taken. Null: no room, or no memory; try in
@@ -59,9 +60,8 @@ class TxQueue {
   Device& device() { return device_; }
 
  private:
-  uint32_t frames_max() const { return static_cast<uint32_t>(frames_.size()); }
-
   Device& device_;
+  const uint32_t frames_max_;
   std::vector<TxFrame> frames_;
   uint32_t waiting_ = 0;  // from the front on
 };

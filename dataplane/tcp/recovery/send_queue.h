@@ -23,6 +23,7 @@
 #include <span>
 
 #include "dataplane/tcp/recovery/segment.h"
+#include "src/base/prefetch.h"
 
 namespace pollux::tcp {
 
@@ -118,6 +119,13 @@ class SendQueue {
   uint32_t delivered() const { return delivered_; }
 
   size_t memory_bytes() const;
+  // Asks for what on_ack() looks at first, of a short queue.
+  void prefetch() const {
+    if (block_ != nullptr) {
+      pollux::prefetch(block_);
+      pollux::prefetch(block_ + 1);
+    }
+  }
 
  private:
   static constexpr uint32_t kFirstCapacity = 4;  // 96 bytes: a request and its answer need one

@@ -130,17 +130,32 @@ class Slots {
   bool is(uint32_t index, const Flow& flow) const { return same_flow(at(index).flow, flow); }
   uint64_t hash(uint32_t index) const { return flow_hash(key_, at(index).flow); }
   // The burst's other packets give it time to come.
-  void prefetch(uint32_t index) const {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&at(index));
-    for (size_t line = 0; line < Slot::kHotBytes; line += kCacheLine) {
-      pollux::prefetch(bytes + line);
-    }
+  void prefetch(uint32_t index) const { prefetch_lines(index, 0, Slot::kHotBytes); }
+  // What the ACK of something outstanding will look at besides, in two rounds: first what stands in
+  // the slot, when that has come what it points to.
+  bool has_outstanding(uint32_t index) const {
+    const Slot& slot = at(index);
+    return slot.has_connection && !slot.connection().sender().all_acked();
+  }
+  void prefetch_rest(uint32_t index) const {
+    prefetch_lines(index, Slot::kHotBytes, sizeof(Slot));
+  }
+  void prefetch_outstanding(uint32_t index) const {
+    at(index).connection().sender().queue().prefetch();
+    at(index).sending.prefetch();
   }
   // ---- TimerNodes ----
   TimerNode& timer(uint32_t index) { return at(index).timer; }
 
  private:
   static constexpr size_t kCacheLine = 64;
+
+  void prefetch_lines(uint32_t index, size_t from, size_t to) const {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&at(index));
+    for (; from < to; from += kCacheLine) {
+      pollux::prefetch(bytes + from);
+    }
+  }
 
   const SipKey key_;
   const uint32_t capacity_;

@@ -72,13 +72,14 @@ size_t Stack::receive(Moment now) {
   frame_count_ = device_.receive(frames_);
   counters_.frames += frame_count_;
   for (size_t i = 0; i < frame_count_; ++i) {
-    packets_[i] = parse_packet({frames_[i].bytes, frames_[i].size});
+    std::construct_at(&packets_[i], parse_packet({frames_[i].bytes, frames_[i].size}));
     flows_[i] = packets_[i].flow;
     hashes_[i] = flow_hash(keys_.listener.table, flows_[i]);
   }
   table_.find_burst(std::span(hashes_).first(frame_count_), std::span(flows_).first(frame_count_),
                     std::span(found_).first(frame_count_));
   changes_ = table_.changes();
+  prefetch_outstanding();
   for (size_t i = 0; i < frame_count_; ++i) {
     on_frame(i, now);
   }
@@ -88,6 +89,20 @@ size_t Stack::receive(Moment now) {
   tell_unpinned();
   retry_unresolved(now);
   return frame_count_;
+}
+
+void Stack::prefetch_outstanding() {
+  std::array<uint32_t, kBurst> outstanding;
+  size_t count = 0;
+  for (const uint32_t index : std::span(found_).first(frame_count_)) {
+    if (index != kNoIndex && slots_.has_outstanding(index)) {
+      slots_.prefetch_rest(index);
+      outstanding[count++] = index;
+    }
+  }
+  for (const uint32_t index : std::span(outstanding).first(count)) {
+    slots_.prefetch_outstanding(index);
+  }
 }
 
 // What the device has sent is let go; at most as much as one ring holds.
@@ -352,15 +367,6 @@ void Stack::touch(uint32_t index) {
   }
 }
 
-// Behind everything that may have changed it: its timer, or its end.
-void Stack::after(uint32_t index, Moment now) {
-  Slot& slot = slots_.at(index);
-  if (slot.connection().is_over()) {
-    return end(index, now);
-  }
-  wheel_.arm(index, slot.connection().deadline(shared_));
-}
-
 void Stack::end(uint32_t index, Moment now) {
   Slot& slot = slots_.at(index);
   const Connection& connection = slot.connection();
@@ -391,53 +397,6 @@ void Stack::end(uint32_t index, Moment now) {
     slot.end_told = true;
     tell(StackEvent::Kind::kEnd, index, {}, why);
   }
-}
-
-// ---- what goes out ----
-
-void Stack::flush(Moment now) {
-  tell_unpinned();
-  uint32_t refused = 0;
-  size_t kept = 0;
-  for (size_t i = 0; i < dirty_.size(); ++i) {
-    const uint32_t index = dirty_[i];
-    Slot& slot = slots_.at(index);
-    if (!slot.dirty) {
-      continue;
-    }
-    if (refused >= kNoRoomMax) {
-      dirty_[kept++] = index;
-      continue;
-    }
-    slot.dirty = false;
-    if (!slot.has_connection || flush_connection(index, now)) {
-      continue;
-    }
-    if (neighbor_missing_) {
-      wait_for_neighbor(index, now);
-      continue;
-    }
-    ++refused;
-    ++counters_.tx_full;
-    slot.dirty = true;
-    dirty_[kept++] = index;
-  }
-  dirty_.resize(kept);
-  relieve();
-  tx_.flush();
-  // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
-  reap(refused != 0 || tx_memory_.pins_linger());
-  tell_unpinned();
-}
-
-// False: not all could go.
-bool Stack::flush_connection(uint32_t index, Moment now) {
-  Slot& slot = slots_.at(index);
-  neighbor_missing_ = false;
-  const bool done = slot.connection().flush(
-      shared_, now, [&](const SegmentOut& out) { return emit(slot, out, now); });
-  after(index, now);
-  return done;
 }
 
 // ---- time ----

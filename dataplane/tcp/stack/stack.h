@@ -194,6 +194,7 @@ class Stack {
   }
   void touch(uint32_t index);
 
+  void prefetch_outstanding();
   void reap(bool eager);
   void on_frame(size_t i, Moment now);
   void on_segment(uint32_t index, const Packet& packet, const TcpOptions& options, Moment now);

@@ -1,4 +1,4 @@
-// From a segment to a frame in the device's queue.
+// What goes out: which connections are asked, and from a segment to a frame in the device's queue.
 #include <algorithm>
 
 #include "dataplane/tcp/stack/stack.h"
@@ -88,6 +88,60 @@ void Stack::add_payload(TxFrame& frame, SeqRange payload, SendBuffer& from) {
   if (gathered != nullptr) {
     tx_memory_.let_go(gathered);
   }
+}
+
+// Behind everything that may have changed it: its timer, or its end.
+void Stack::after(uint32_t index, Moment now) {
+  Slot& slot = slots_.at(index);
+  if (slot.connection().is_over()) {
+    return end(index, now);
+  }
+  wheel_.arm(index, slot.connection().deadline(shared_));
+}
+
+void Stack::flush(Moment now) {
+  tell_unpinned();
+  uint32_t refused = 0;
+  size_t kept = 0;
+  for (size_t i = 0; i < dirty_.size(); ++i) {
+    const uint32_t index = dirty_[i];
+    Slot& slot = slots_.at(index);
+    if (!slot.dirty) {
+      continue;
+    }
+    if (refused >= kNoRoomMax) {
+      dirty_[kept++] = index;
+      continue;
+    }
+    slot.dirty = false;
+    if (!slot.has_connection || flush_connection(index, now)) {
+      continue;
+    }
+    if (neighbor_missing_) {
+      wait_for_neighbor(index, now);
+      continue;
+    }
+    ++refused;
+    ++counters_.tx_full;
+    slot.dirty = true;
+    dirty_[kept++] = index;
+  }
+  dirty_.resize(kept);
+  relieve();
+  tx_.flush();
+  // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
+  reap(refused != 0 || tx_memory_.pins_linger());
+  tell_unpinned();
+}
+
+// False: not all could go.
+bool Stack::flush_connection(uint32_t index, Moment now) {
+  Slot& slot = slots_.at(index);
+  neighbor_missing_ = false;
+  const bool done = slot.connection().flush(
+      shared_, now, [&](const SegmentOut& out) { return emit(slot, out, now); });
+  after(index, now);
+  return done;
 }
 
 }  // namespace pollux::tcp

@@ -77,8 +77,9 @@ class FlowTable {
 
   // The first round for a lookup to come,
   void prefetch_bucket(uint64_t hash) const { prefetch(&bucket_of(hash)); }
-  // the second, when the bucket is there: asks for the connections that find would look at.
-  void prefetch_entries(uint64_t hash) const;
+  // the second, when the bucket is there: asks for the connections that find would look at. The
+  // first of them, which is nearly always the one, or kNoIndex.
+  uint32_t prefetch_entries(uint64_t hash) const;
   // All three rounds for a burst. `found` gets what find would return; all spans of one length. It
   // is good for as long as changes() stays the same: what a packet opens or ends, the ones behind
   // it in the burst must be looked up for again.
@@ -186,7 +187,7 @@ uint32_t FlowTable<Keys>::find(uint64_t hash, const Flow& flow) const {
 }
 
 template <FlowKeys Keys>
-void FlowTable<Keys>::prefetch_entries(uint64_t hash) const {
+uint32_t FlowTable<Keys>::prefetch_entries(uint64_t hash) const {
   const Table& table = table_of(hash);
   const size_t at = table.home(hash);
   const FlowBucket& bucket = table.buckets[at];
@@ -194,9 +195,13 @@ void FlowTable<Keys>::prefetch_entries(uint64_t hash) const {
   for (unsigned rest = hits; rest != 0; rest &= rest - 1) {
     keys_.prefetch(bucket.indices[first_entry(rest)]);
   }
-  if (hits == 0 && bucket.passed != 0) {
-    prefetch(&table.buckets[table.next(at)]);
+  if (hits == 0) {
+    if (bucket.passed != 0) {
+      prefetch(&table.buckets[table.next(at)]);
+    }
+    return kNoIndex;
   }
+  return bucket.indices[first_entry(hits)];
 }
 
 template <FlowKeys Keys>
@@ -206,11 +211,13 @@ void FlowTable<Keys>::find_burst(std::span<const uint64_t> hashes, std::span<con
   for (const uint64_t hash : hashes) {
     prefetch_bucket(hash);
   }
-  for (const uint64_t hash : hashes) {
-    prefetch_entries(hash);
+  for (size_t i = 0; i < hashes.size(); ++i) {
+    found[i] = prefetch_entries(hashes[i]);
   }
   for (size_t i = 0; i < hashes.size(); ++i) {
-    found[i] = find(hashes[i], flows[i]);
+    if (found[i] == kNoIndex || !keys_.is(found[i], flows[i])) {
+      found[i] = find(hashes[i], flows[i]);
+    }
   }
 }
 

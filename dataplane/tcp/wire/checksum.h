@@ -27,11 +27,11 @@ class Checksum {
   // before it.
   void add16(uint16_t word) { sum_ += __builtin_bswap16(word); }
   void add32(uint32_t words) { sum_ += __builtin_bswap32(words); }
-  // All 16 bytes, or the 4 of IPv4. Requires an even number of bytes before it.
+  // All 16 bytes, or the 4 of IPv4: what stands before these here (ffff) is 0 modulo 65535.
+  // Requires an even number of bytes before it.
   void add(const IpAddress& address) {
-    const auto words = std::bit_cast<std::array<uint32_t, 4>>(address.bytes);
-    const uint64_t front = uint64_t{words[0]} + words[1] + words[2];
-    sum_ += words[3] + (address.is_v4() ? 0 : front);
+    const auto words = std::bit_cast<std::array<uint64_t, 2>>(address.bytes);
+    sum_ += (words[0] & 0xffffffff) + (words[0] >> 32) + (words[1] & 0xffffffff) + (words[1] >> 32);
   }
 
   // The sum as it is: what a device wants in the checksum field of a packet that it shall finish.

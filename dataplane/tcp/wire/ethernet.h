@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "dataplane/tcp/wire/address.h"
@@ -45,6 +46,15 @@ inline MacAddress load_mac(const uint8_t* at) {
   MacAddress mac;
   std::memcpy(mac.bytes.data(), at, mac.bytes.size());
   return mac;
+}
+
+// The same as a number, which compares in one instruction; bit 0 says that it is a group's.
+inline uint64_t load_mac_word(const uint8_t* at) {
+  uint32_t low;
+  uint16_t high;
+  std::memcpy(&low, at, sizeof low);
+  std::memcpy(&high, at + 4, sizeof high);
+  return low | uint64_t{high} << 32;
 }
 
 inline void store_mac(uint8_t* at, const MacAddress& mac) {

@@ -13,7 +13,7 @@ void fail(Packet& packet, Layer layer, Fault fault) {
   packet.fault = fault;
 }
 
-void parse_segment(Packet& packet) {
+[[gnu::always_inline]] inline void parse_segment(Packet& packet) {
   TcpSegment segment;
   if (const Fault fault = parse_tcp(packet.transport(), segment); fault != Fault::kNone)
       [[unlikely]] {
@@ -29,8 +29,8 @@ void parse_segment(Packet& packet) {
 }
 
 // What both versions of IP have told: what it carries, and in how many bytes of header.
-void parse_upper(Packet& packet, size_t header_bytes, size_t payload_bytes, bool whole,
-                 IpProtocol icmp) {
+[[gnu::always_inline]] inline void parse_upper(Packet& packet, size_t header_bytes,
+                                               size_t payload_bytes, bool whole, IpProtocol icmp) {
   packet.transport_at = packet.network_at + static_cast<uint32_t>(header_bytes);
   packet.end = packet.transport_at + static_cast<uint32_t>(payload_bytes);
   packet.payload_at = packet.end;
