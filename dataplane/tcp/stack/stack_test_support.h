@@ -84,6 +84,10 @@ class Bench {
       config.interface.addresses = {{kUs, 24}};
       config.interface.gateway_v4 = kGateway;
     }
+    // Tables for as many as tests have: those of a server take longer to make than a test runs.
+    config.connections_max = std::min(config.connections_max, 64U);
+    config.listener.half_open.capacity = 64;
+    config.listener.time_wait.capacity = 64;
     stack_ = std::make_unique<Stack>(config, StackKeys{}, device_, now_);
     stack_->listen({{.address = std::nullopt, .port = kPort}});
     turn();
