@@ -42,7 +42,7 @@ void Figures::add(const std::string& measure, const std::string& unit, double va
 
 bool Figures::print() const {
   bool all_met = true;
-  std::printf("%-66s %10s %19s %5s  %s\n", "measure", "median", "least-most", "unit", "goal");
+  std::printf("%-74s %10s %19s %5s  %s\n", "measure", "median", "least-most", "unit", "goal");
   for (const Row& row : rows_) {
     if (row.values.empty()) {
       std::printf("%s\n", row.measure.c_str());
@@ -51,7 +51,7 @@ bool Figures::print() const {
     const double value = median(row.values);
     const auto [least, most] = std::ranges::minmax(row.values);
     const std::string range = number(least) + "-" + number(most);
-    std::printf("  %-64s %10s %19s %5s", row.measure.c_str(), number(value).c_str(), range.c_str(),
+    std::printf("  %-72s %10s %19s %5s", row.measure.c_str(), number(value).c_str(), range.c_str(),
                 row.unit.c_str());
     if (row.goal) {
       const bool is_least = row.goal->is == Goal::Is::kAtLeast;

@@ -165,7 +165,7 @@ void flood(uint64_t seed, Figures& figures) {
   flood_from(seed, figures, "from 16 addresses", 16, costs, true);
   // As if a driver took so much for each frame that comes or goes.
   constexpr int64_t kDriverNs = 100;
-  flood_from(seed, figures, "likewise, and 100 ns a frame", 1'000'000,
+  flood_from(seed, figures, "from a million, 100 ns a frame more", 1'000'000,
              {.request = costs.request + 2 * kDriverNs,
               .ack = costs.ack + kDriverNs,
               .syn = costs.syn + 2 * kDriverNs,
