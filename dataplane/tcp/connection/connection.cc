@@ -106,7 +106,6 @@ void Connection::end_as(TcpState state, TcpEnd end) {
   state_ = state;
   end_ = end;
   challenge_owed_ = keepalive_owed_ = false;
-  ends_at_ = kNever;
 }
 
 TimeWaitState Connection::time_wait() const {
@@ -126,7 +125,7 @@ bool Connection::passes_paws(const Segment& segment, Moment now) const {
 }
 
 Connection::Verdict Connection::challenge(ConnectionShared& shared, Moment now) {
-  challenge_owed_ |= shared.challenge_acks.allow(challenge_bucket_, now);
+  challenge_owed_ |= shared.challenge_acks.allow(rare().challenges, now);
   return Verdict::kDropped;
 }
 
@@ -145,7 +144,7 @@ Connection::Verdict Connection::answer_out_of_window(ConnectionShared& shared,
       receiver_.note_duplicate(seq, static_cast<uint32_t>(segment.payload.size()));
     }
     receiver_.want_ack();
-  } else if (shared.out_of_window_acks.allow(out_of_window_bucket_, now)) {
+  } else if (shared.out_of_window_acks.allow(rare().out_of_window, now)) {
     challenge_owed_ = true;
   }
   return Verdict::kDropped;
@@ -293,7 +292,7 @@ void Connection::on_fin_acked(ConnectionShared& shared, Moment now) {
     case TcpState::kFinWait1:
       state_ = TcpState::kFinWait2;
       if (discards_) {
-        ends_at_ = now + shared.config.fin_wait2_ns;
+        rare().ends_at = now + shared.config.fin_wait2_ns;
       }
       break;
     case TcpState::kClosing: {
@@ -443,9 +442,9 @@ void Connection::close(ConnectionShared& shared, Moment now) {
     return;
   }
   discards_ = true;
-  left_from_ = sender_.una();
-  ends_at_ = now + (state_ == TcpState::kFinWait2 ? shared.config.fin_wait2_ns
-                                                  : shared.config.orphan_ns);
+  rare().left_from = sender_.una();
+  rare().ends_at = now + (state_ == TcpState::kFinWait2 ? shared.config.fin_wait2_ns
+                                                        : shared.config.orphan_ns);
 }
 
 void Connection::abort() {
@@ -559,7 +558,7 @@ void Connection::on_timer(ConnectionShared& shared, Moment now) {
   if (in_vain && is_long && is_open()) {
     on_path_mss(kSafeMss);
   }
-  if (ends_at_ <= now) {
+  if (discards_ && rare().ends_at <= now) {
     on_left_alone(shared, now);
   }
 }
@@ -571,12 +570,12 @@ void Connection::on_left_alone(const ConnectionShared& shared, Moment now) {
     end_as(TcpState::kClosed, TcpEnd::kTimeout);
     return;
   }
-  if (static_cast<uint32_t>(sender_.una() - left_from_) < kOrphanBytesMin) {
+  if (static_cast<uint32_t>(sender_.una() - rare().left_from) < kOrphanBytesMin) {
     give_up();
     return;
   }
-  left_from_ = sender_.una();
-  ends_at_ = now + shared.config.orphan_ns;
+  rare().left_from = sender_.una();
+  rare().ends_at = now + shared.config.orphan_ns;
 }
 
 void Connection::give_up() {

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -203,6 +204,21 @@ class Connection {
   bool uses_ecn() const { return ecn_; }
 
  private:
+  // What few connections ever have: 32 bytes.
+  struct Rare {
+    // Behind close(): SND.UNA when the present patience began, and when it ends.
+    Seq left_from{};
+    Moment ends_at = kNever;
+    TokenBucket challenges;
+    TokenBucket out_of_window;
+  };
+
+  Rare& rare() {
+    if (rare_ == nullptr) {
+      rare_ = std::make_unique<Rare>();
+    }
+    return *rare_;
+  }
   // Behind the peer's SYN, which ours has offered `window`.
   void begin_receiving(const ConnectionShared& shared, Seq peer_isn, uint16_t window);
   uint16_t payload_mss() const;
@@ -261,14 +277,13 @@ class Connection {
   uint32_t timestamp_offset_ = 0;
   uint32_t ts_recent_ = 0;
   Seq last_ack_sent_{};
-  Seq left_from_{};  // behind close(): SND.UNA when the present patience began
   uint16_t path_mss_;
   uint16_t segmented_bytes_max_;  // an IP packet holds no more
   uint16_t peer_mss_ = 536;
   uint8_t our_shift_ = 0;
   uint8_t peer_shift_ = 0;
-  TcpState state_;
-  TcpEnd end_ = TcpEnd::kNone;
+  TcpState state_ : 4;
+  TcpEnd end_ : 4 = TcpEnd::kNone;
   uint8_t keepalives_sent_ = 0;
   bool has_receiver_ : 1 = false;  // from the peer's SYN on
   bool timestamps_ : 1 = false;
@@ -280,12 +295,10 @@ class Connection {
   bool discards_ : 1 = false;   // close(): nothing is wanted any more
   bool echoes_ce_ : 1 = false;  // ECE until CWR comes (RFC 3168 6.1.3)
   Sender sender_;
-  Moment ends_at_ = kNever;  // behind close(): when patience ends
-  TokenBucket challenge_bucket_;
-  TokenBucket out_of_window_bucket_;
+  std::unique_ptr<Rare> rare_;
 
  public:
-  static constexpr size_t kHotBytes = 88 + Sender::kHotBytes;
+  static constexpr size_t kHotBytes = 80 + Sender::kHotBytes;
 };
 
 // RFC 7323 5.5: after 24 days a timestamp may have gone round.
@@ -393,7 +406,7 @@ inline Moment Connection::deadline(const ConnectionShared& shared) const {
     return kNever;
   }
   const Moment both = std::min(receiver_.deadline(), keepalive_at(shared));
-  return std::min({both, sender_.deadline(), discards_ ? ends_at_ : kNever});
+  return std::min({both, sender_.deadline(), discards_ ? rare_->ends_at : kNever});
 }
 
 template <typename Emit>

@@ -15,7 +15,6 @@ namespace {
 constexpr IpAddress kHost = IpAddress::v4(0x0a000001);
 constexpr MacAddress kMac = {{2, 0, 0, 0, 0, 1}};
 constexpr MacAddress kOtherMac = {{2, 0, 0, 0, 0, 2}};
-constexpr int64_t kReachableMax = 45 * kSecondNs;
 
 IpAddress host(uint32_t number) {
   return IpAddress::v4(0x0a000000 + number);

@@ -8,18 +8,15 @@
 #include "dataplane/tcp/stack/tx_memory.h"
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/seq.h"
-#include "src/base/prefetch.h"
 
 namespace pollux::tcp {
 
 class SendBuffer {
  public:
-  SendBuffer() = default;
+  // `first`: the sequence number of the first byte to be written.
+  explicit SendBuffer(Seq first) : begin_(first) {}
   SendBuffer(const SendBuffer&) = delete;
   SendBuffer& operator=(const SendBuffer&) = delete;
-
-  // `first`: the sequence number of the first byte to be written.
-  void begin_at(Seq first) { begin_ = first; }
 
   void append_copy(TxMemory& memory, Bytes bytes);
   // They stay where they are until `pin` is given back.
@@ -36,12 +33,6 @@ class SendBuffer {
   // Copies them to `out`, which has room.
   void copy(SeqRange range, uint8_t* out);
 
-  // Asks for what acknowledge() looks at first.
-  void prefetch() const {
-    if (first_ != nullptr) {
-      pollux::prefetch(first_);
-    }
-  }
   uint32_t size() const { return size_; }
   uint32_t pinned_bytes() const { return pinned_bytes_; }
   bool empty() const { return size_ == 0; }

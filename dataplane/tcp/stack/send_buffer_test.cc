@@ -20,9 +20,8 @@ TEST(SendBuffer, AgreesWithAString) {
   Rng rng(3);
   for (int round = 0; round < 100; ++round) {
     TxMemory memory;
-    SendBuffer buffer;
     const Seq first{static_cast<uint32_t>(rng.below(2) == 0 ? -5'000 : 77)};
-    buffer.begin_at(first);
+    SendBuffer buffer(first);
     std::string all;
     size_t acknowledged = 0;
     std::deque<Memory> pinned;
@@ -94,8 +93,7 @@ TEST(SendBuffer, AgreesWithAString) {
 // The acknowledgement comes before the device has returned the frame: the bytes are still its.
 TEST(TxMemory, APinIsOverWhenTheDeviceIsDoneToo) {
   TxMemory memory;
-  SendBuffer buffer;
-  buffer.begin_at(Seq{1});
+  SendBuffer buffer(Seq{1});
   const Memory bytes(100, 7);
   const uint32_t pin = memory.pin(42);
   buffer.append_pinned(memory, bytes, pin);

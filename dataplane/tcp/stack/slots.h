@@ -70,14 +70,20 @@ struct alignas(64) Slot {
   uint8_t unresolved_tries = 0;
   alignas(Connection) std::byte place[sizeof(Connection)];
   std::unique_ptr<Unread> unread;
-  SendBuffer sending;
+  // What was written and is not acknowledged; null: nothing is.
+  std::unique_ptr<SendBuffer> sending;
+
+  // Of what is kept the bytes that are not the application's.
+  uint32_t copied_bytes() const {
+    return sending == nullptr ? 0 : sending->size() - sending->pinned_bytes();
+  }
 
   static constexpr size_t kHotBytes = 256;
 };
 
 static_assert(offsetof(Slot, timer) + sizeof(TimerNode) == 64);
 static_assert(offsetof(Slot, place) + Connection::kHotBytes <= Slot::kHotBytes);
-static_assert(sizeof(Slot) == 512);
+static_assert(sizeof(Slot) == 448);
 
 class Slots {
  public:
@@ -104,7 +110,7 @@ class Slots {
   }
   void give_back(uint32_t index) {
     Slot& slot = at(index);
-    POLLUX_ASSERT(slot.used && !slot.has_connection && slot.sending.empty());
+    POLLUX_ASSERT(slot.used && !slot.has_connection && slot.sending == nullptr);
     const uint32_t generation = slot.generation + 1;
     std::destroy_at(&slot);
     std::construct_at(&slot)->generation = generation;
@@ -142,7 +148,9 @@ class Slots {
   }
   void prefetch_outstanding(uint32_t index) const {
     at(index).connection().sender().queue().prefetch();
-    at(index).sending.prefetch();
+    if (at(index).sending != nullptr) {
+      pollux::prefetch(at(index).sending.get());
+    }
   }
   // ---- TimerNodes ----
   TimerNode& timer(uint32_t index) { return at(index).timer; }

@@ -43,7 +43,7 @@ Stack::Stack(const StackConfig& config, const StackKeys& keys, Device& device, M
 Stack::~Stack() {
   device_.release(std::span(frames_).first(frame_count_));
   for (uint32_t i = 0; i < slots_.made(); ++i) {
-    slots_.at(i).sending.clear(tx_memory_);
+    drop_sending(slots_.at(i));
   }
 }
 
@@ -162,7 +162,12 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
     return;
   }
   if (connection.acknowledged() != una) {
-    slot.sending.acknowledge(tx_memory_, connection.acknowledged());
+    if (slot.sending != nullptr) {
+      slot.sending->acknowledge(tx_memory_, connection.acknowledged());
+      if (slot.sending->empty()) {
+        slot.sending.reset();
+      }
+    }
     interface_.neighbors().confirm(slot.hop, now);
   }
   if (before < TcpState::kEstablished && connection.is_open()) {
@@ -212,7 +217,6 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
   slot.hop = interface_.next_hop(packet.flow.remote, now);
   const PassiveOpening& opening = listener_.opening();
   slot.begin(shared_, path_to(packet.flow.remote), opening, now);
-  slot.sending.begin_at(opening.our_isn + 1);
   tell(StackEvent::Kind::kOpened, index);
   on_segment(index, packet, options, now);
 }
@@ -310,6 +314,13 @@ void Stack::give_unread(uint32_t index) {
   }
 }
 
+void Stack::drop_sending(Slot& slot) {
+  if (slot.sending != nullptr) {
+    slot.sending->clear(tx_memory_);
+    slot.sending.reset();
+  }
+}
+
 void Stack::drop_unread(Slot& slot) {
   if (slot.unread != nullptr) {
     held_bytes_ -= slot.unread->memory_bytes();
@@ -377,7 +388,7 @@ void Stack::end(uint32_t index, Moment now) {
   const bool was_in_table = table_.erase(hash, index);
   POLLUX_ASSERT(was_in_table);
   wheel_.cancel(index);
-  slot.sending.clear(tx_memory_);
+  drop_sending(slot);
   held_bytes_ -= connection.held_bytes();
   const TcpEnd why = connection.end();
   slot.end();
@@ -514,7 +525,7 @@ void Stack::relieve() {
     const uint32_t dropped = slot.connection().drop_held();
     held_bytes_ -= dropped;
     counters_.held_dropped += dropped;
-    const size_t bytes = slot.sending.size() - slot.sending.pinned_bytes() +
+    const size_t bytes = slot.copied_bytes() +
                          (slot.unread == nullptr ? 0 : slot.unread->memory_bytes());
     if (bytes > largest_bytes) {
       largest = relief_at_;

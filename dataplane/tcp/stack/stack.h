@@ -203,6 +203,14 @@ class Stack {
   void deliver(uint32_t index, bool fin);
   void give_unread(uint32_t index);
   void drop_unread(Slot& slot);
+  void drop_sending(Slot& slot);
+  // Where what is written now goes. Requires can_write().
+  static SendBuffer& sending_of(Slot& slot) {
+    if (slot.sending == nullptr) {
+      slot.sending = std::make_unique<SendBuffer>(slot.connection().sender().end());
+    }
+    return *slot.sending;
+  }
   void after(uint32_t index, Moment now);
   void end(uint32_t index, Moment now);
   void tell_closed(uint32_t index);

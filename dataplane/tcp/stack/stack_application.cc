@@ -40,7 +40,6 @@ std::optional<ConnId> Stack::connect(const IpAddress& remote, uint16_t port, Mom
     slot.begin(shared_, path_to(remote),
                             ActiveOpening{.our_isn = isn, .timestamp_offset = offsets.timestamp},
                             now);
-    slot.sending.begin_at(isn + 1);
     touch(index);
     return slots_.id(index);
   }
@@ -75,11 +74,16 @@ bool Stack::write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit) {
     return true;
   }
   const uint32_t bytes = bytes_of(pieces);
-  if (slot->sending.size() + bytes > limit) {
+  const uint32_t waiting = slot->sending == nullptr ? 0 : slot->sending->size();
+  if (waiting + bytes > limit) {
     return false;
   }
+  if (bytes == 0) {
+    return true;
+  }
+  SendBuffer& sending = sending_of(*slot);
   for (const Bytes& piece : pieces) {
-    slot->sending.append_copy(tx_memory_, piece);
+    sending.append_copy(tx_memory_, piece);
   }
   slot->connection().write(bytes);
   touch(conn.index);
@@ -96,7 +100,7 @@ void Stack::write_pinned(ConnId conn, std::span<const Bytes> pieces) {
   const uint32_t pin = tx_memory_.pin(conn.index);
   if (slot->has_connection && slot->connection().can_write()) {
     for (const Bytes& piece : pieces) {
-      slot->sending.append_pinned(tx_memory_, piece, pin);
+      sending_of(*slot).append_pinned(tx_memory_, piece, pin);
     }
     slot->connection().write(bytes_of(pieces));
     touch(conn.index);
@@ -138,13 +142,16 @@ void Stack::close(ConnId conn, Moment now) {
   slot->closed = true;
   slot->resumed = false;
   if (slot->has_connection) {
+    SendBuffer* const sending = slot->sending.get();
     const bool too_many = orphans_ >= config_.connections_max / 4;
     ++orphans_;
-    if (too_many || slot->sending.pinned_bytes() > kUnpinCopyMax) {
+    if (too_many || (sending != nullptr && sending->pinned_bytes() > kUnpinCopyMax)) {
       counters_.aborted_orphans += too_many;
       slot->connection().abort();
     } else {
-      slot->sending.copy_pinned(tx_memory_);
+      if (sending != nullptr) {
+        sending->copy_pinned(tx_memory_);
+      }
       slot->connection().close(shared_, now);
     }
     touch(conn.index);

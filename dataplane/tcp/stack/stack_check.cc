@@ -25,8 +25,8 @@ std::string Stack::check() const {
       return who + "sequence numbers are out of order";
     }
     const Seq written = sender.end() - (sender.fin_sent() ? 1U : 0U);
-    if (slot.sending.end() != written && !slot.sending.empty()) {
-      return who + "the buffer ends " + std::to_string(slot.sending.end() - written) +
+    if (slot.sending != nullptr && slot.sending->end() != written) {
+      return who + "the buffer ends " + std::to_string(slot.sending->end() - written) +
              " bytes from what was written";
     }
     const bool waits = !sender.all_acked() || sender.unsent_bytes() != 0;
