@@ -300,6 +300,19 @@ TEST(Rfc9293_3_6_Closing, FinBeforeItsTurn) {
   EXPECT_EQ(t.go(), ". 1:1(0) ack 22");
 }
 
+// Of a peer that lies: what it has sent was told as behind the end, and the end never.
+TEST(Rfc9293_3_6_Closing, AFinBeforeWhatHasComeIsNone) {
+  Script t;
+  t.open_passive();
+  t.come("P. 21:31(10) ack 1");
+  t.go();
+  t.come("FP. 1:11(10) ack 1");
+  EXPECT_EQ(t.state(), TcpState::kEstablished);
+  t.come("P. 11:21(10) ack 1");
+  EXPECT_EQ(t.got, peer_text(1, 30));
+  EXPECT_EQ(t.state(), TcpState::kEstablished);
+}
+
 TEST(Rfc9293_3_6_Closing, FinIsSentAgain) {
   Script t;
   t.open_passive();

@@ -26,7 +26,8 @@ void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, 
   const Seq end = begin + static_cast<uint32_t>(payload.size());
   // What lies beyond the window is cut off, and a FIN there with it.
   const Seq edge = later(window_.edge(), nxt_);
-  bool fin = segment.fin && !fin_known_ && end < edge;
+  // Nor does an end count before what the peer has sent already.
+  const bool fin = segment.fin && !fin_known_ && end < edge && !held_.reaches_beyond(end);
   if (end > edge) {
     payload = payload.first(static_cast<size_t>(std::max(edge - begin, 0)));
   }

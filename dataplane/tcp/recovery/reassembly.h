@@ -53,6 +53,10 @@ class Reassembly {
   // newest segment lies, then others from new to old (RFC 2018 4). How many; at most out.size(),
   // of which four fit a header.
   size_t sack_blocks(std::span<SeqRange> out, const std::optional<SeqRange>& dsack) const;
+  // Whether there is something behind that place.
+  bool reaches_beyond(Seq seq) const {
+    return state_ != nullptr && state_->ranges.back().range.end > seq;
+  }
 
   // Memory is short: all goes, and no block tells of it any more (RFC 2018 8 allows it; the peer
   // learns by its timer). How much memory that was.
