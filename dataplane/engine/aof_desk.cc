@@ -24,56 +24,18 @@ void AofDesk::wake() {
   }
 }
 
-// --- trials ---
+// --- what it is asked ---
 
 uint64_t AofDesk::ask_trial() {
-  const uint64_t number = trials_asked_.load(std::memory_order_relaxed) + 1;
-  trials_asked_.store(number, std::memory_order_relaxed);
+  const uint64_t number = trials_.ask();
   wake();
   return number;
 }
-
-AofDesk::Trial AofDesk::trial(uint64_t number) const {
-  const uint64_t ended = trials_ended_.load(std::memory_order_relaxed);
-  return ended / 2 < number ? Trial::kUnderWay : ended % 2 != 0 ? Trial::kCan : Trial::kCant;
-}
-
-uint64_t AofDesk::trial_due() const {
-  const uint64_t asked = trials_asked_.load(std::memory_order_relaxed);
-  return asked == trials_ended_.load(std::memory_order_relaxed) / 2 ? 0 : asked;
-}
-
-void AofDesk::end_trial(uint64_t number, bool can) {
-  trials_ended_.store(number * 2 + (can ? 1 : 0), std::memory_order_relaxed);
-}
-
-// --- rewrites ---
-
-namespace {
-
-constexpr uint64_t kOutcomes = 8;
-
-}  // namespace
 
 uint64_t AofDesk::ask_rewrite() {
-  const uint64_t number = rewrites_asked_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const uint64_t number = rewrites_.ask();
   wake();
   return number;
-}
-
-AofDesk::Rewrite AofDesk::rewrite(uint64_t number) const {
-  const uint64_t told = rewrites_told_.load(std::memory_order_relaxed);
-  return told / kOutcomes < number ? Rewrite::kUnderWay : static_cast<Rewrite>(told % kOutcomes);
-}
-
-uint64_t AofDesk::rewrite_due() const {
-  const uint64_t asked = rewrites_asked_.load(std::memory_order_relaxed);
-  return asked == rewrites_told_.load(std::memory_order_relaxed) / kOutcomes ? 0 : asked;
-}
-
-void AofDesk::tell_rewrite(uint64_t number, Rewrite outcome) {
-  rewrites_told_.store(number * kOutcomes + static_cast<uint64_t>(outcome),
-                       std::memory_order_relaxed);
 }
 
 std::optional<AofDesk::Wishes> AofDesk::take() {

@@ -13,6 +13,35 @@
 
 namespace pollux {
 
+// What others ask of one thread, and what became of it (Outcome{}: nobody knows yet). Each asking
+// has a number, and nothing else is told by it; who has asked for one that was left out goes by the
+// outcome of the next.
+template <typename Outcome>
+class Asked {
+ public:
+  // Its number.
+  uint64_t ask() { return asked_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  Outcome outcome(uint64_t number) const {
+    const uint64_t told = told_.load(std::memory_order_relaxed);
+    return told / kOutcomes < number ? Outcome{} : static_cast<Outcome>(told % kOutcomes);
+  }
+
+  // --- the thread ---
+  // The number of the last that was asked for; 0: what became of it was told.
+  uint64_t due() const {
+    const uint64_t asked = asked_.load(std::memory_order_relaxed);
+    return asked == told_.load(std::memory_order_relaxed) / kOutcomes ? 0 : asked;
+  }
+  void tell(uint64_t number, Outcome outcome) {
+    told_.store(number * kOutcomes + static_cast<uint64_t>(outcome), std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr uint64_t kOutcomes = 8;  // at most
+  std::atomic<uint64_t> asked_{0};
+  std::atomic<uint64_t> told_{0};  // the number, and the outcome
+};
+
 class AofDesk {
  public:
   struct Wishes {
@@ -42,7 +71,7 @@ class AofDesk {
   // trial.
   uint64_t ask_trial();
   enum class Trial : uint8_t { kUnderWay, kCan, kCant };
-  Trial trial(uint64_t number) const;
+  Trial trial(uint64_t number) const { return trials_.outcome(number); }
   // Something has changed that the thread looks at by itself (SaveDesk::under_way). Any thread.
   void wake();
   // False if there is no thread that would try.
@@ -57,16 +86,17 @@ class AofDesk {
   };
   // Its number.
   uint64_t ask_rewrite();
-  Rewrite rewrite(uint64_t number) const;
+  Rewrite rewrite(uint64_t number) const { return rewrites_.outcome(number); }
 
   // --- the thread ---
   // The newest that came since the last call; none if nothing did.
   std::optional<Wishes> take();
-  // The number of the trial, the rewrite that was asked for last; 0: what became of it was told.
-  uint64_t trial_due() const;
-  void end_trial(uint64_t number, bool can);
-  uint64_t rewrite_due() const;
-  void tell_rewrite(uint64_t number, Rewrite outcome);
+  uint64_t trial_due() const { return trials_.due(); }
+  void end_trial(uint64_t number, bool can) {
+    trials_.tell(number, can ? Trial::kCan : Trial::kCant);
+  }
+  uint64_t rewrite_due() const { return rewrites_.due(); }
+  void tell_rewrite(uint64_t number, Rewrite outcome) { rewrites_.tell(number, outcome); }
 
  private:
   struct Letter {
@@ -77,13 +107,8 @@ class AofDesk {
   std::function<void()> waker_;
   Inbox<Letter> letters_;
   std::optional<Wishes> told_;  // the first worker's
-  // Numbers, each counted on by one side: nothing else is told by them. The lowest bits of the
-  // second of two: what became of it. Who has asked for one that was left out goes by the outcome
-  // of the next.
-  std::atomic<uint64_t> trials_asked_{0};
-  std::atomic<uint64_t> trials_ended_{0};
-  std::atomic<uint64_t> rewrites_asked_{0};
-  std::atomic<uint64_t> rewrites_told_{0};
+  Asked<Trial> trials_;
+  Asked<Rewrite> rewrites_;
 };
 
 }  // namespace pollux
