@@ -97,22 +97,29 @@ bool AofWriter::throws_away() const {
          (life_ == Life::kApart && !tail_.is_open());
 }
 
+// What comes behind the end is not waited for: with clients that go on there is always more.
+bool AofWriter::takes_no_more() const {
+  return stage_ == Stage::kSwitching || ending_ == Ending::kAbandon ||
+         (ending_ != Ending::kNo && reader_.taken() >= end_ticket_);
+}
+
 bool AofWriter::may_take() const {
-  if (stage_ == Stage::kSwitching || ending_ == Ending::kAbandon) {
-    return false;
-  }
   return woken_ || options_.fsync == Fsync::kAlways || throws_away() || ending_ != Ending::kNo ||
          is_over(took_at_, kNapUs);
 }
 
 bool AofWriter::take() {
-  blocked_ = stage_ == Stage::kSwitching || ending_ == Ending::kAbandon;
-  if (!may_take()) {
+  blocked_ = takes_no_more();
+  if (blocked_ || !may_take()) {
     return false;
   }
   woken_ = false;
   size_t taken = 0;
   while (const JournalPart* const part = reader_.next()) {
+    if (takes_no_more()) {
+      blocked_ = true;
+      break;
+    }
     if (is_awaited_cut(*part)) {
       at_cut(part->ticket);
       return true;

@@ -143,6 +143,7 @@ class AofWriter {
   // --- the way of the bytes ---
   void take_completions();
   bool take();
+  bool takes_no_more() const;
   bool may_take() const;
   bool throws_away() const;
   void append(const JournalPart& part);

@@ -221,6 +221,7 @@ class Server {
     disk_.set_faults({});
     publish_all();
     base_->busy = false;
+    const Ticket all = journal().drawn();  // a cut may come behind it
     writer_->finish();
     for (int i = 0; i < 3000 && !writer_->is_off(); ++i) {
       step(100'000);
@@ -228,7 +229,7 @@ class Server {
     if (!disk_.crashed()) {
       EXPECT_TRUE(writer_->is_off());
       if (was_in_force && figures_.syncs_failed.get() == failed) {
-        EXPECT_EQ(journal().durable(), journal().drawn());
+        EXPECT_GE(journal().durable(), all);
       }
     }
   }

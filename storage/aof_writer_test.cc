@@ -356,6 +356,23 @@ TEST(AofWriter, TurnedOffAllIsWrittenAndSynced) {
   EXPECT_EQ(rig.file("f.2.incr.aof"), select(0) + set("c", "3"));
 }
 
+// With a client for each sync, of which none ever covers all.
+TEST(AofWriter, TurnedOffItEndsThoughChangesGoOn) {
+  AofWriterRig rig({.fsync = Fsync::kAlways});
+  rig.workers.set(0, "a", "1");
+  rig.step();
+  const Ticket at_stop = rig.workers.begin(0, {{0, {"SET", "a", "2"}}, {0, {"SET", "b", "2"}}});
+  rig.writer.stop();
+  rig.workers.publish(0);
+  for (int i = 0; i < 200 && !rig.writer.is_off(); ++i) {
+    rig.workers.set(0, "a", std::to_string(i), 1);
+    rig.step();
+  }
+  ASSERT_TRUE(rig.writer.is_off());
+  EXPECT_EQ(rig.journal().durable(), at_stop);
+  EXPECT_EQ(rig.file("f.1.incr.aof"), select(0) + set("a", "1") + set("a", "2") + set("b", "2"));
+}
+
 // Who asks must not rely on it: what comes from now on may be in none of its files.
 TEST(AofWriter, AHistoryThatEndsIsNotToldToBeInForce) {
   AofWriterRig rig;
