@@ -26,6 +26,15 @@ class RewriteCase(KeptCase):
         return not (info["aof_pending_rewrite"] or info["aof_rewrite_in_progress"] or
                     info["aof_rewrite_scheduled"])
 
+    def wait_in_force(self, server):
+        """However slow the disk is; what it waits for is told."""
+        deadline = time.monotonic() + 30
+        while not self.in_force(server):
+            if time.monotonic() > deadline:
+                self.fail("the history is not in force after 30 s: %s\n%s" %
+                          (self.info(server), server.log()))
+            time.sleep(0.02)
+
     def first_keys(self, client):
         pipe = client.pipeline(transaction=False)
         for i in range(2000):
@@ -116,7 +125,7 @@ class Rewrites(RewriteCase):
         for _ in range(200):
             client.set("k", "v" * 1000)
         self.eventually(lambda: self.info(server)["aof_rewrites"] >= 1, what="rewritten")
-        self.eventually(lambda: self.in_force(server), what="done")
+        self.wait_in_force(server)
         self.assertLess(self.info(server)["aof_current_size"], 200_000)
         client.config_set("auto-aof-rewrite-percentage", 0)
         rewrites = self.info(server)["aof_rewrites"]
@@ -150,7 +159,7 @@ class OnAndOff(RewriteCase):
 
     def turned_on(self, server):
         server.redis().config_set("appendonly", "yes")
-        self.eventually(lambda: self.in_force(server), 20, what="in force")
+        self.wait_in_force(server)
 
     @pollux_only
     def test_turned_on_with_data(self):
@@ -200,7 +209,7 @@ class OnAndOff(RewriteCase):
         resp("CONFIG", "SET", "appendonly", "yes")
         resp("SET", "a", "1")
         self.assertEqual(resp("EXEC"), ["OK", "OK"])
-        self.eventually(lambda: self.in_force(server), 20, what="in force")
+        self.wait_in_force(server)
 
     def test_turned_off_and_on_in_a_transaction(self):
         """The history begins anew, and is whole."""
@@ -262,15 +271,14 @@ class OnAndOff(RewriteCase):
                     time.sleep(pause)
                     server.redis().config_set("appendonly", "yes")
                     time.sleep(0.01)
-                self.eventually(lambda: self.in_force(server), what="in force")
+                self.wait_in_force(server)
                 time.sleep(0.2)
-                self.eventually(lambda: self.in_force(server), what="in force")
+                self.wait_in_force(server)
                 self.end(server, signal.SIGKILL)
             last = self.count_until_it_ends(server, turn_and_end)
             again = self.serve()
             self.counted(again, last)
             again.stop()
-
 
     def test_what_is_answered(self):
         server = self.serve()
@@ -278,7 +286,7 @@ class OnAndOff(RewriteCase):
         resp("MULTI")
         resp("BGREWRITEAOF")
         self.assertEqual(resp("EXEC"), ["Background append only file rewriting scheduled"])
-        self.eventually(lambda: self.in_force(server), what="rewritten")
+        self.wait_in_force(server)
 
     def test_without_a_history(self):
         """With appendonly no it makes one of the data as it is, in the place of what there was."""
@@ -297,7 +305,7 @@ class OnAndOff(RewriteCase):
                 again.stop()
         # It is in nobody's way.
         client.config_set("appendonly", "yes")
-        self.eventually(lambda: self.in_force(server), 20, what="in force")
+        self.wait_in_force(server)
         client.set("a", "kept")
         self.settle()
         self.end(server, signal.SIGKILL)
@@ -315,7 +323,7 @@ class OnAndOff(RewriteCase):
         together.execute_command("BGREWRITEAOF")
         together.config_set("appendonly", "yes")
         self.assertEqual(together.execute()[1], True)
-        self.eventually(lambda: self.in_force(server), 20, what="in force")
+        self.wait_in_force(server)
         client.set("after", "1")
         self.assertEqual(self.info(server)["aof_last_bgrewrite_status"], "ok")
         self.settle()
@@ -356,7 +364,7 @@ class OnAndOff(RewriteCase):
         resp("CONFIG", "SET", "appendonly", "yes")
         resp.send("SHUTDOWN")
         if not resp.ended():  # an error: its base is not done
-            self.eventually(lambda: self.in_force(server), 20, what="in force")
+            self.wait_in_force(server)
             self.end(server, signal.SIGTERM)
         else:
             self.assertEqual(server.wait(30), 0)
@@ -522,7 +530,7 @@ class NoRoom(RewriteCase):
                 self.assertIn("BGREWRITEAOF", server.log())
                 client.bgrewriteaof()
                 self.eventually(lambda: not self.refused(client), 10, "new files")
-                self.eventually(lambda: self.in_force(server), 10, "in force")
+                self.wait_in_force(server)
                 client.set("b", "2")
                 self.settle()
                 self.end(server, signal.SIGKILL)
