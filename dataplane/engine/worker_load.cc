@@ -82,8 +82,9 @@ bool Worker::barred_while_loading(const Session& session, const CommandRow& row)
   return !may;
 }
 
+// Parked, the shard is another's, who has seen the end before and may have it empty by now.
 void Worker::note_loading() {
-  if (load_->desk.over()) {
+  if (!parked_ && load_->desk.over()) {
     for (int db = 0; db < shard_.databases(); ++db) {
       shard_.expect(db, 0);
     }

@@ -275,6 +275,43 @@ class Reload(ReloadCase):
         self.alive(server)
 
     @pollux_only
+    def test_flushes_and_swaps_as_it_ends(self):
+        """By who has seen the end before others have, whose shards are his for that."""
+        server = self.serving(databases="16")
+        client = server.redis()
+        pipe = client.pipeline(transaction=False)
+        for db in range(16):
+            pipe.execute_command("SELECT", str(db))
+            pipe.mset({"k:%d" % i: i for i in range(40)})
+        pipe.execute_command("SAVE")
+        pipe.execute()
+        others = [server.connect() for _ in range(6)]
+        flushes = b"MULTI\r\nFLUSHALL\r\nEXEC\r\n"
+        over = threading.Event()
+
+        def flush(number):
+            # Whatever the answer; most often -LOADING.
+            other = others[number]
+            other.settimeout(0.001)
+            while not over.is_set():
+                try:
+                    other.sendall((b"SWAPDB 1 2\r\n" if number % 2 else b"") + flushes * 4)
+                    other.recv(100_000)
+                except TimeoutError:
+                    pass
+        threads = [threading.Thread(target=flush, args=(i,)) for i in range(len(others))]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(fewer(1500)):
+                self.assertIn(self.reload(client, "NOSAVE"), (b"OK", LOADING))
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.alive(server)
+
+    @pollux_only
     def test_the_end_comes_meanwhile(self):
         for end in ("term", "shutdown", "kill"):
             server = self.serving()
