@@ -55,9 +55,8 @@ constexpr size_t kFilesPerWorker = 8;
 // How often, and how long apart, a taken address is tried at the start: half a second in all.
 constexpr int kAddressTries = 25;
 constexpr std::chrono::milliseconds kAddressPause{20};
-// Whoever insists waits so often, so long, until files are removed.
-constexpr int kRemoveTries = 20;
-constexpr unsigned kRemoveStepUs = 10'000;
+// Whoever insists waits so long at most until files are removed.
+constexpr unsigned kRemoveUsMax = 200'000;
 
 // A failure of the start: to the log, and to the terminal if the log is elsewhere.
 bool fail(const Config& config, const std::string& sentence) {
@@ -591,22 +590,20 @@ void Boot::take_signal() {
   engine_->ask_shutdown(interrupts);
 }
 
-// Files go by a thread of their own, for a moment: a disk that hangs may be the reason. (The kernel
-// then keeps that thread, and the process with it, until the disk answers; but nobody is served.)
+// Files go by a thread of their own, which ends the process at once, before anybody misses one of
+// them; this one does so after a moment, for a disk that hangs may be the reason. (The kernel then
+// keeps that thread, and the process with it, until the disk answers; but nobody is served.)
 void Boot::end_at_once() {
   log_line(LogLevel::kWarning, "You insist... exiting now.");
-  static std::atomic<bool> removed{false};
   Thread remover;
   remover.start([this] {
     remove_files();
     if (engine_->save_desk() != nullptr && engine_->save_desk()->under_way()) {
       unlink(temporary_rdb().c_str());  // of the save that is not waited for
     }
-    removed.store(true);
+    _exit(1);
   });
-  for (int i = 0; i < kRemoveTries && !removed.load(); ++i) {
-    usleep(kRemoveStepUs);
-  }
+  usleep(kRemoveUsMax);
   _exit(1);
 }
 
