@@ -78,14 +78,17 @@ void Engine::ask_shutdown(bool interrupt) {
   Worker::wake_if_asleep(*workers_.front());
 }
 
-// NOSAVE is obeyed beside an end that saves, too, whoever says it.
+// NOSAVE is obeyed beside an end that saves, too, whoever says it. One that waits for the history
+// would refuse it, and a signal that was refused is gone.
 bool Engine::shutdown_waits(WorkerId worker, const Config& config) const {
   if (worker.value != 0 || !signals_.waits()) [[likely]] {
     return false;
   }
   const std::string& words =
       shutdown_is_interrupt() ? config.shutdown_on_sigint : config.shutdown_on_sigterm;
-  return !shutting_down() || words.find("nosave") != std::string::npos;
+  const EndUnderWay::Step step = end_.step();
+  return step == EndUnderWay::Step::kNone ||
+         (step != EndUnderWay::Step::kWaits && words.find("nosave") != std::string::npos);
 }
 
 bool Engine::abort_shutdown() {

@@ -13,10 +13,14 @@ struct OrderedSave {
   uint64_t number = 0;  // 0: not ordered yet
   bool saved = false;
 
-  // Orders it at the first call; false until it is over. Others that are under way end first.
+  // Orders it at the first call; false until it is over. Others that are under way end first. When
+  // the server ends, what was not ordered is not done.
   bool is_over(Worker& worker) {
     SaveDesk& desk = *worker.engine().save_desk();
     if (number == 0) {
+      if (worker.engine().stopping()) {
+        return true;
+      }
       SaveDesk::Order order = worker.save_order();
       order.awaited = true;
       number = desk.order(order);

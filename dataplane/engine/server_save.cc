@@ -28,6 +28,10 @@ constexpr std::string_view kShuttingDown =
 constexpr std::string_view kAborting =
     "ERR the shutdown that was aborted is not over yet. Try again in a moment";
 constexpr std::string_view kCantShutDown = "ERR Errors trying to SHUTDOWN. Check logs.";
+constexpr std::string_view kAborted = "Shutdown was aborted, the server goes on";
+constexpr std::string_view kHistoryIsWritten =
+    "The append-only file is being written for the first time, or anew, can't exit. Try again "
+    "later; SHUTDOWN FORCE loses what is in memory";
 constexpr int64_t kHistoryWaitMs = 10'000;
 
 // Why nothing else begins while an end is under way.
@@ -141,18 +145,18 @@ void lift_pause(Worker& worker) {
   worker.note_pause();
 }
 
-void end_shutdown(Worker& worker, Tour& tour, bool aborted) {
+// Nothing, if another has ended the server meanwhile.
+void end_shutdown(Worker& worker, Tour& tour, std::string_view why) {
+  if (worker.engine().stopping()) {
+    return;
+  }
   const auto& luggage = tour.luggage_of<ShutdownLuggage>();
   if (luggage.step == ShutdownLuggage::Step::kSaving) {
     lift_pause(worker);
   }
   worker.engine().end_shutdown(luggage.number);
   tour.text = kCantShutDown;
-  if (worker.engine().stopping()) {
-    return;
-  }
-  log_line(LogLevel::kWarning, aborted ? "Shutdown was aborted, the server goes on"
-                                       : "Error trying to save the DB, can't exit.");
+  log_line(LogLevel::kWarning, "%.*s", static_cast<int>(why.size()), why.data());
 }
 
 // Writes go on at once: whoever brings the end about may have to wait for a worker that is busy.
@@ -181,7 +185,7 @@ bool may_go_on(Worker& worker, Tour& tour) {
   EndUnderWay& end = worker.engine().end();
   const uint64_t number = tour.luggage_of<ShutdownLuggage>().number;
   if (end.is_aborted(number)) {
-    end_shutdown(worker, tour, /*aborted=*/true);
+    end_shutdown(worker, tour, kAborted);
     return false;
   }
   if (!end.is(number)) {
@@ -204,13 +208,10 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
   const bool waits = luggage.step == ShutdownLuggage::Step::kWaiting;
   const bool is_written = engine.page().aof.rewriting.get() != 0;
   if (is_written || (waits && worker.now().ms() >= luggage.wait_end_ms)) {
-    log_line(LogLevel::kWarning,
-             is_written ? "The append-only file is being written for the first time, or anew, "
-                          "can't exit. Try again later; SHUTDOWN FORCE loses what is in memory"
-                        : "The append-only file has not been taken up for 10 seconds, can't exit. "
-                          "Is its disk well? SHUTDOWN FORCE loses what is in memory");
-    engine.end_shutdown(luggage.number);
-    tour.text = kCantShutDown;
+    end_shutdown(worker, tour,
+                 is_written ? kHistoryIsWritten
+                            : "The append-only file has not been taken up for 10 seconds, can't "
+                              "exit. Is its disk well? SHUTDOWN FORCE loses what is in memory");
     return false;
   }
   if (!waits) {
@@ -271,19 +272,22 @@ bool is_over(Worker& worker, Tour& tour, const ShutdownWords& words) {
     if (luggage.save.number != 0) {
       engine.save_desk()->give_up(luggage.save.number);
     }
-    end_shutdown(worker, tour, /*aborted=*/true);
+    end_shutdown(worker, tour, kAborted);
     return true;
   }
-  if (luggage.save.number == 0) {
+  if (luggage.save.number == 0 && !engine.stopping()) {
     engine.save_desk()->give_up();  // one that began before the writes had stopped
   }
   if (!luggage.save.is_over(worker)) {
     return false;
   }
-  if (luggage.save.saved || words.force) {
-    engine.stop(kStopGraceMs);
+  if (!luggage.save.saved && !words.force) {
+    end_shutdown(worker, tour, "Error trying to save the DB, can't exit.");
+  } else if (is_without_history(worker) && !words.force) {
+    // It was turned on meanwhile: the next start looks there, and not at what was saved.
+    end_shutdown(worker, tour, kHistoryIsWritten);
   } else {
-    end_shutdown(worker, tour, /*aborted=*/false);
+    engine.stop(kStopGraceMs);
   }
   return true;
 }
@@ -342,10 +346,13 @@ void shutdown_visit(Worker& worker, Tour& tour) {
   }
 }
 
-// Nothing, if the end is near: the connection closes.
+// Nothing, if the end is near: the connection closes, and what was sent behind it is not answered,
+// or its answer would be taken for this one's.
 void shutdown(Context& ctx) {
   EngineHost& host = engine_host(ctx);
-  if (!host.tour->text.empty() || !host.engine->stopping()) {
+  if (host.tour->text.empty() && host.engine->stopping()) {
+    host.session->closing = true;
+  } else {
     reply_outcome(ctx);
   }
 }

@@ -436,6 +436,41 @@ class TheEnd(SaveCase):
             self.assertEqual(server.wait(20), 0, server.log())
         self.assertEqual(self.saving().redis().get("acknowledged"), b"1")
 
+    def test_nothing_is_answered_behind_it(self):
+        """It would be taken for the answer to SHUTDOWN, or for a promise."""
+        for words, save in ((b"SHUTDOWN", ["3600", "1000"]), (b"SHUTDOWN NOSAVE", ""),
+                            (b"SHUTDOWN", "")):
+            server = self.saving(save=save)
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(b"SET a 1\r\n" + words + b"\r\nPING\r\nSET a 2\r\n")
+                seen = b""
+                try:
+                    while part := client.recv(1000):
+                        seen += part
+                except ConnectionResetError:
+                    pass
+            self.assertEqual(seen, b"+OK\r\n")
+            self.assertEqual(server.wait(20), 0, server.log())
+
+    @only_once
+    def test_a_history_that_is_turned_on_while_the_end_saves(self):
+        """The next start would look there, and find nothing of what was saved."""
+        server = self.saving(save=["3600", "1000"], enable_debug_command="yes")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", "500000")
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            other.sendall(b"SHUTDOWN\r\n")
+            self.eventually(lambda: "saving first" in server.log(), what="it saves")
+            self.assertTrue(client.config_set("appendonly", "yes"))
+            self.assertEqual(other.recv(1000), b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n")
+        self.assertIn("append-only file is being written", server.log())
+        self.eventually(lambda: client.info("persistence")["aof_pending_rewrite"] == 0, 30)
+        self.assertTrue(client.set("a", "1"))
+        with self.assertRaises(redis.ConnectionError):
+            client.execute_command("SHUTDOWN")
+        self.assertEqual(server.wait(20), 0, server.log())
+        self.assertEqual(self.saving(appendonly="yes").redis().dbsize(), 500001)
+
     @only_once
     def test_the_end_is_refused_if_it_can_not_save(self):
         server = self.saving(save=["3600", "1000"])
