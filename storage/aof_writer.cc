@@ -69,7 +69,7 @@ void AofWriter::step(Instant now, int64_t wait_us) {
   worked = write() || worked;
   worked = sync() || worked;
   tell_durable();
-  worked = growth_step() || renew_step() || end_step() || worked;
+  worked = anew_step() || growth_step() || renew_step() || end_step() || worked;
   tell();
   sleep(worked ? 0 : wait_us);
 }
@@ -300,7 +300,7 @@ void AofWriter::tell() {
   journal_.set_kept(kept);
   const auto as_counter = [](uint64_t n) { return static_cast<int64_t>(n); };
   figures_.enabled.set(kept ? 1 : 0);
-  figures_.in_force.set(life_ == Life::kInForce && ending_ == Ending::kNo ? 1 : 0);
+  figures_.in_force.set(life_ == Life::kInForce && ending_ == Ending::kNo && !anew_ ? 1 : 0);
   figures_.current_bytes.set(as_counter(other_bytes_ + tail_.offset()));
   figures_.base_bytes.set(as_counter(base_bytes_));
   figures_.pending_bytes.set(as_counter(journal_.pending_bytes()));
@@ -369,7 +369,7 @@ int64_t AofWriter::wait_us_max(int64_t wait_us) const {
     }
   }
   if (blocked_ || tail_.sync_under_way() || journal_.is_full() || stage_ != Stage::kNone ||
-      life_ == Life::kRenewing || ending_ != Ending::kNo || failures_ != 0) {
+      life_ == Life::kRenewing || ending_ != Ending::kNo || failures_ != 0 || anew_) {
     until(now_, kLookUs);
   }
   return most == INT64_MAX ? -1 : most;

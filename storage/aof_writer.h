@@ -112,6 +112,10 @@ class AofWriter {
 
   Rewrite request_rewrite();
   Beginning beginning() const;
+  // The data is another one than the history tells of, from that ticket on: a rewrite whose cut is
+  // behind it is begun until one succeeds, and until then the history counts as out of force to who
+  // looks at the figures. Nothing if there is none.
+  void request_anew(Ticket after);
   // From is_off() to there: the data as a history of its own, to which nobody appends. It takes the
   // place of what there was; if it fails, that stays.
   void rewrite_alone();
@@ -172,6 +176,7 @@ class AofWriter {
   void base_is_done();
   void give_up_rewrite(bool failed);
   void end_rewrite(bool done);
+  bool anew_step();
   bool growth_step();
   bool renew_step();
   bool may_begin_apart() const;
@@ -243,6 +248,8 @@ class AofWriter {
   int64_t failures_ = 0;     // of rewrites, in a row
   AofRewriteDelay delay_;
   Instant renew_failed_at_;
+  bool anew_ = false;   // see request_anew
+  Ticket anew_after_;
 
   std::array<Disk::Completion, 4> completions_;
   size_t completed_ = 0;  // of these, by the last poll

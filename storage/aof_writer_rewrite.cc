@@ -64,6 +64,9 @@ void AofWriter::finish() {
 }
 
 void AofWriter::end(Ending how) {
+  if (ending_ == how) {
+    end_ticket_ = journal_.drawn();  // whoever says so again means what came meanwhile, too
+  }
   if (life_ == Life::kOff || ending_ >= how) {
     return;
   }
@@ -127,7 +130,7 @@ void AofWriter::close() {
   files_.stop();
   life_ = Life::kOff;
   ending_ = Ending::kNo;
-  write_fails_ = in_doubt_ = alone_ = false;
+  write_fails_ = in_doubt_ = alone_ = anew_ = false;
   // The next one may begin at once, and SHUTDOWN waits for it: for one that has failed it does not.
   failures_ = 0;
   renew_failed_at_ = {};
@@ -236,6 +239,22 @@ void AofWriter::rewrite_alone() {
   alone_ = true;
   life_ = Life::kApart;
   begin_rewrite();
+}
+
+void AofWriter::request_anew(Ticket after) {
+  if (life_ != Life::kOff && !alone_) {
+    anew_ = true;
+    anew_after_ = after;
+  }
+}
+
+bool AofWriter::anew_step() {
+  if (!anew_ || life_ != Life::kInForce || stage_ != Stage::kNone || ending_ != Ending::kNo ||
+      tail_.sync_error() != 0 || !is_over(renew_failed_at_, kRetryUs)) {
+    return false;
+  }
+  begin_rewrite();
+  return true;
 }
 
 bool AofWriter::growth_step() {
@@ -414,9 +433,11 @@ void AofWriter::end_rewrite(bool done) {
   figures_.rewrite_failures.set(failures_);
   if (alone_) {
     close();
-  } else if (life_ == Life::kApart && !done) {
-    life_ = Life::kRenewing;
+  } else if (!done && (life_ == Life::kApart || anew_)) {
+    life_ = life_ == Life::kApart ? Life::kRenewing : life_;
     renew_failed_at_ = now_;
+  } else if (done && cut_ > anew_after_) {
+    anew_ = false;
   }
 }
 

@@ -38,6 +38,78 @@ TEST(AofWriter, ARewriteGoesOnBehindTheCut) {
   EXPECT_EQ(rig.figures.last_rewrite_failed.get(), 0);
 }
 
+// As behind a load: a base that was cut before has none of it.
+TEST(AofWriter, AHistoryOfOtherDataIsMadeAnewBehindTheRewriteUnderWay) {
+  AofWriterRig rig({.fsync = Fsync::kAlways});
+  rig.cuts = false;
+  rig.writer.request_rewrite();
+  ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
+  const Ticket cut = rig.base.cut();
+  rig.writer.request_anew(cut);
+  rig.cuts = true;
+  rig.step();
+  EXPECT_EQ(rig.figures.in_force.get(), 0);
+  ASSERT_TRUE(rig.until([&] { return rig.figures.in_force.get() != 0; }));
+  EXPECT_EQ(rig.figures.rewrites_ended.get(), 2);
+  rig.pass_ms(3'000);
+  EXPECT_EQ(rig.figures.rewrites_begun.get(), 2);
+}
+
+TEST(AofWriter, ARewriteThatIsYetToBeCutIsOfTheOtherData) {
+  AofWriterRig rig;
+  rig.cuts = false;
+  rig.writer.request_rewrite();
+  ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
+  rig.writer.request_anew(rig.journal().drawn());
+  rig.cuts = true;
+  ASSERT_TRUE(rig.until([&] { return rig.figures.in_force.get() != 0; }));
+  rig.pass_ms(3'000);
+  EXPECT_EQ(rig.figures.rewrites_begun.get(), 1);
+}
+
+TEST(AofWriter, AHistoryOfOtherDataIsMadeAnewUntilThatSucceeds) {
+  AofWriterRig rig;
+  rig.cuts = false;
+  rig.writer.request_anew(rig.journal().drawn());
+  for (int i = 1; i <= 5; ++i) {
+    ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
+    rig.base.fail();
+    ASSERT_TRUE(rig.until([&] { return rig.figures.rewrite_failures.get() == i; }));
+    rig.pass_ms(900);
+    EXPECT_FALSE(rig.base.wants_cut());
+  }
+  EXPECT_EQ(rig.figures.in_force.get(), 0);
+  rig.cuts = true;
+  rig.pass_ms(500);
+  EXPECT_EQ(rig.figures.in_force.get(), 1);
+  EXPECT_EQ(rig.figures.rewrite_failures.get(), 0);
+}
+
+TEST(AofWriter, TurnedOffItOwesNothingAnew) {
+  AofWriterRig rig;
+  rig.cuts = false;
+  rig.writer.request_anew(rig.journal().drawn());
+  rig.writer.stop();
+  ASSERT_TRUE(rig.until([&] { return rig.writer.is_off(); }));
+  rig.writer.request_anew(rig.journal().drawn());
+  rig.cuts = true;
+  rig.writer.start_apart();
+  ASSERT_TRUE(rig.until([&] { return rig.figures.in_force.get() != 0; }));
+  rig.pass_ms(3'000);
+  EXPECT_EQ(rig.figures.rewrites_begun.get(), 1);
+}
+
+// Who closes it while it is being closed means what came in between, too.
+TEST(AofWriter, ToldTwiceToEndItHasAllUpToTheSecondTime) {
+  AofWriterRig rig({.fsync = Fsync::kNo});
+  rig.workers.set(0, "a", "1");
+  rig.writer.stop();
+  const Ticket last = rig.workers.set(0, "a", "2");
+  rig.writer.stop();
+  ASSERT_TRUE(rig.until([&] { return rig.writer.is_off(); }));
+  EXPECT_EQ(rig.journal().durable(), last);
+}
+
 TEST(AofWriter, ARewriteWaitsForAnotherSave) {
   AofWriterRig rig;
   rig.base.busy = true;

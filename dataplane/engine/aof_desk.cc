@@ -33,9 +33,37 @@ uint64_t AofDesk::ask_trial() {
 }
 
 uint64_t AofDesk::ask_rewrite() {
-  const uint64_t number = rewrites_.ask();
+  if (looked_for_ != 0 || rewrites_.due() != 0) {
+    return 0;
+  }
+  looked_for_ = rewrites_.ask();
   wake();
-  return number;
+  return looked_for_;
+}
+
+AofDesk::Rewrite AofDesk::rewrite(uint64_t number) {
+  const Rewrite outcome = rewrites_.outcome(number);
+  if (outcome != Rewrite::kUnderWay && looked_for_ == number) {
+    looked_for_ = 0;
+  }
+  return outcome;
+}
+
+void AofDesk::schedule_rewrite() {
+  if (looked_for_ == 0 && rewrites_.due() == 0) {
+    rewrites_.ask();
+    wake();
+  }
+}
+
+void AofDesk::ask_anew(Ticket drawn) {
+  anew_.store(drawn.value + 1, std::memory_order_relaxed);
+  wake();
+}
+
+std::optional<Ticket> AofDesk::take_anew() {
+  const uint64_t anew = anew_.exchange(0, std::memory_order_relaxed);
+  return anew == 0 ? std::nullopt : std::optional(Ticket{anew - 1});
 }
 
 std::optional<AofDesk::Wishes> AofDesk::take() {

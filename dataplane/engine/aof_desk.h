@@ -10,12 +10,13 @@
 
 #include "dataplane/engine/config.h"
 #include "src/base/inbox.h"
+#include "src/base/types.h"
 
 namespace pollux {
 
 // What others ask of one thread, and what became of it (Outcome{}: nobody knows yet). Each asking
-// has a number, and nothing else is told by it; who has asked for one that was left out goes by the
-// outcome of the next.
+// has a number, and nothing else is told by it; who has asked for one that was left out, or does
+// not look before the next, goes by the outcome of the next.
 template <typename Outcome>
 class Asked {
  public:
@@ -27,7 +28,7 @@ class Asked {
   }
 
   // --- the thread ---
-  // The number of the last that was asked for; 0: what became of it was told.
+  // The number of the last that was asked for; 0: what became of it was told. Any thread.
   uint64_t due() const {
     const uint64_t asked = asked_.load(std::memory_order_relaxed);
     return asked == told_.load(std::memory_order_relaxed) / kOutcomes ? 0 : asked;
@@ -76,7 +77,12 @@ class AofDesk {
   void wake();
   // False if there is no thread that would try.
   bool is_served() const { return waker_ != nullptr; }
-  // Of a rewrite that was asked for. Any worker.
+  // The data is another from now on than the history tells of: a rewrite whose cut is behind
+  // `drawn`, the last ticket, is to succeed.
+  void ask_anew(Ticket drawn);
+  // The thread has yet to hear of that.
+  bool asks_anew() const { return anew_.load(std::memory_order_relaxed) != 0; }
+  // Of a rewrite that was asked for.
   enum class Rewrite : uint8_t {
     kUnderWay,   // it is not known yet
     kStarted,
@@ -84,9 +90,12 @@ class AofDesk {
     kAlready,    // one is under way
     kCant,       // its first file can't be made
   };
-  // Its number.
+  // Its number, by which whoever asks looks until he has its outcome. 0: another one's is yet to
+  // come, or to be looked at, so it is asked for again later.
   uint64_t ask_rewrite();
-  Rewrite rewrite(uint64_t number) const { return rewrites_.outcome(number); }
+  Rewrite rewrite(uint64_t number);
+  // One that nobody waits for. Nothing, if one is about to begin.
+  void schedule_rewrite();
 
   // --- the thread ---
   // The newest that came since the last call; none if nothing did.
@@ -97,6 +106,8 @@ class AofDesk {
   }
   uint64_t rewrite_due() const { return rewrites_.due(); }
   void tell_rewrite(uint64_t number, Rewrite outcome) { rewrites_.tell(number, outcome); }
+  // Of ask_anew, once.
+  std::optional<Ticket> take_anew();
 
  private:
   struct Letter {
@@ -106,7 +117,9 @@ class AofDesk {
 
   std::function<void()> waker_;
   Inbox<Letter> letters_;
-  std::optional<Wishes> told_;  // the first worker's
+  std::optional<Wishes> told_;       // the first worker's
+  uint64_t looked_for_ = 0;          // likewise: whose outcome is yet to be looked at; 0: nobody's
+  std::atomic<uint64_t> anew_{0};    // one more than the ticket; 0: not
   Asked<Trial> trials_;
   Asked<Rewrite> rewrites_;
 };

@@ -104,6 +104,9 @@ void AofKeeper::take_wishes() {
   if (wanted_ && writer_.is_off() && !closed_ && !ending_) {
     writer_.start_apart();
   }
+  if (const std::optional<Ticket> drawn = engine_.aof_desk()->take_anew(); drawn && !closed_) {
+    writer_.request_anew(*drawn);
+  }
   take_rewrite();
 }
 

@@ -98,7 +98,7 @@ void finish(Worker& worker, Tour& tour, const ReloadLuggage& luggage) {
   const bool differs = !loaded || !luggage.saves || !luggage.order.empties ||
                        engine.page().load.keys_expired.get() > 0;
   if (!from_aof && differs && worker.config().append_only && engine.aof_desk() != nullptr) {
-    engine.aof_desk()->ask_rewrite();
+    engine.aof_desk()->ask_anew(engine.journal()->drawn());
   }
   if (loaded) {
     log_line(LogLevel::kWarning, from_aof ? "Append Only File loaded by DEBUG LOADAOF"

@@ -32,7 +32,7 @@ void bgrewriteaof_visit(Worker& worker, Tour& tour) {
     if (aof.rewriting.get() != 0 && aof.rewrite_scheduled.get() == 0) {
       luggage.outcome = AofDesk::Rewrite::kAlready;
     } else {
-      desk->ask_rewrite();
+      desk->schedule_rewrite();
       luggage.outcome = AofDesk::Rewrite::kScheduled;
     }
     return;
@@ -40,7 +40,9 @@ void bgrewriteaof_visit(Worker& worker, Tour& tour) {
   if (luggage.number == 0) {
     luggage.number = desk->ask_rewrite();
   }
-  luggage.outcome = desk->rewrite(luggage.number);
+  if (luggage.number != 0) {
+    luggage.outcome = desk->rewrite(luggage.number);
+  }
   tour.stay = luggage.outcome == AofDesk::Rewrite::kUnderWay && !engine.stopping();
   tour.done_early = !tour.stay;
 }

@@ -222,9 +222,13 @@ std::string Worker::refusal(Bar bar, const CommandRow& row) const {
       return std::string(error_text::kOutOfMemory);
     case Bar::kSavesFail:
       return std::string(error_text::kSavesFail);
-    case Bar::kDiskFails:
-      return std::string("MISCONF Errors writing to the AOF file: ") +
-             std::strerror(static_cast<int>(engine_.page().aof.last_error.get()));
+    case Bar::kDiskFails: {
+      const auto error = static_cast<int>(engine_.page().aof.last_error.get());
+      return error == 0 ? "MISCONF The append-only file is made anew, and until that is done "
+                          "nothing can be written. Look at the log, and try again in a moment"
+                        : std::string("MISCONF Errors writing to the AOF file: ") +
+                              std::strerror(error);
+    }
     case Bar::kDiskBehind:
       return std::string(error_text::kDiskBehind);
   }

@@ -21,10 +21,12 @@ class RewriteCase(KeptCase):
     def info(self, server):
         return server.redis().info("persistence")
 
-    def in_force(self, server):
+    def is_rewritten(self, server):
         info = self.info(server)
-        return not (info["aof_pending_rewrite"] or info["aof_rewrite_in_progress"] or
-                    info["aof_rewrite_scheduled"])
+        return not (info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"])
+
+    def in_force(self, server):
+        return self.is_rewritten(server) and not self.info(server)["aof_pending_rewrite"]
 
     def wait_in_force(self, server):
         """However slow the disk is; what it waits for is told."""
@@ -287,6 +289,51 @@ class OnAndOff(RewriteCase):
         resp("BGREWRITEAOF")
         self.assertEqual(resp("EXEC"), ["Background append only file rewriting scheduled"])
         self.wait_in_force(server)
+
+    @pollux_only
+    def test_the_data_is_loaded_anew_beside_a_rewrite(self):
+        """Whose base has what was there before: another is made, and then the history tells of
+        what was loaded."""
+        for wait in range(1, 9):
+            self.clear()
+            server = self.serve(appendfsync="always")
+            client = server.redis()
+            client.set("a", "old")
+            client.execute_command("SAVE")
+            client.set("a", "new")
+            client.bgrewriteaof()
+            time.sleep(wait / 1000)
+            client.execute_command("DEBUG", "RELOAD", "NOSAVE")
+            client.append("a", "+more")
+            self.wait_in_force(server)
+            self.end(server, signal.SIGKILL)
+            again = self.serve()
+            self.assertEqual(again.redis().get("a"), b"old+more")
+            again.stop()
+
+    @pollux_only
+    def test_asked_for_by_several_at_once(self):
+        """One begins it, and the others hear that one has: at most as many begin as there are
+        rewrites."""
+        for append_only in ("yes", "no"):
+            self.clear()
+            server = self.serve(appendonly=append_only, save="")
+            client = server.redis()
+            client.execute_command("DEBUG", "POPULATE", "100000")
+            for _ in range(8):
+                before = self.info(server)["aof_rewrites"]
+                askers = [server.connect() for _ in range(4)]
+                for asker in askers:
+                    asker.sendall(b"BGREWRITEAOF\r\n")
+                answers = [asker.recv(1000) for asker in askers]
+                for asker in askers:
+                    asker.close()
+                self.eventually(lambda: self.is_rewritten(server), 30, "rewritten")
+                begun = sum(b"rewriting started" in answer for answer in answers)
+                already = sum(b"already in progress" in answer for answer in answers)
+                self.assertEqual((begun + already, begun),
+                                 (4, self.info(server)["aof_rewrites"] - before), answers)
+            server.stop()
 
     def test_without_a_history(self):
         """With appendonly no it makes one of the data as it is, in the place of what there was."""
