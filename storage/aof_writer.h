@@ -114,8 +114,10 @@ class AofWriter {
   Beginning beginning() const;
   // The data is another one than the history tells of, from that ticket on: a rewrite whose cut is
   // behind it is begun until one succeeds, and until then the history counts as out of force to who
-  // looks at the figures. Nothing if there is none.
+  // looks at the figures. Nothing if there is none, or is none any more: the next is one of the
+  // data as it is.
   void request_anew(Ticket after);
+  bool owes_anew() const { return anew_; }
   // From is_off() to there: the data as a history of its own, to which nobody appends. It takes the
   // place of what there was; if it fails, that stays.
   void rewrite_alone();

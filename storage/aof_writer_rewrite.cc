@@ -250,7 +250,7 @@ void AofWriter::request_anew(Ticket after) {
 
 bool AofWriter::anew_step() {
   if (!anew_ || life_ != Life::kInForce || stage_ != Stage::kNone || ending_ != Ending::kNo ||
-      tail_.sync_error() != 0 || !is_over(renew_failed_at_, kRetryUs)) {
+      tail_.sync_error() != 0 || !is_over(renew_failed_at_, kRetryUs) || !delay_allows()) {
     return false;
   }
   begin_rewrite();

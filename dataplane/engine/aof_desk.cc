@@ -50,7 +50,7 @@ AofDesk::Rewrite AofDesk::rewrite(uint64_t number) {
 }
 
 void AofDesk::schedule_rewrite() {
-  if (looked_for_ == 0 && rewrites_.due() == 0) {
+  if (rewrites_.due() == 0) {
     rewrites_.ask();
     wake();
   }
@@ -61,9 +61,9 @@ void AofDesk::ask_anew(Ticket drawn) {
   wake();
 }
 
-std::optional<Ticket> AofDesk::take_anew() {
-  const uint64_t anew = anew_.exchange(0, std::memory_order_relaxed);
-  return anew == 0 ? std::nullopt : std::optional(Ticket{anew - 1});
+void AofDesk::end_anew(Ticket drawn) {
+  uint64_t expected = drawn.value + 1;
+  anew_.compare_exchange_strong(expected, 0, std::memory_order_release, std::memory_order_relaxed);
 }
 
 std::optional<AofDesk::Wishes> AofDesk::take() {

@@ -80,8 +80,8 @@ class AofDesk {
   // The data is another from now on than the history tells of: a rewrite whose cut is behind
   // `drawn`, the last ticket, is to succeed.
   void ask_anew(Ticket drawn);
-  // The thread has yet to hear of that.
-  bool asks_anew() const { return anew_.load(std::memory_order_relaxed) != 0; }
+  // None has yet: the history tells of other data. Any thread.
+  bool owes_anew() const { return anew_.load(std::memory_order_acquire) != 0; }
   // Of a rewrite that was asked for.
   enum class Rewrite : uint8_t {
     kUnderWay,   // it is not known yet
@@ -106,8 +106,13 @@ class AofDesk {
   }
   uint64_t rewrite_due() const { return rewrites_.due(); }
   void tell_rewrite(uint64_t number, Rewrite outcome) { rewrites_.tell(number, outcome); }
-  // Of ask_anew, once.
-  std::optional<Ticket> take_anew();
+  // Of ask_anew; none: nothing is owed.
+  std::optional<Ticket> anew() const {
+    const uint64_t anew = anew_.load(std::memory_order_relaxed);
+    return anew == 0 ? std::nullopt : std::optional(Ticket{anew - 1});
+  }
+  // It has succeeded. Nothing, if it was asked for again meanwhile.
+  void end_anew(Ticket drawn);
 
  private:
   struct Letter {

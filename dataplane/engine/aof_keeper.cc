@@ -104,10 +104,19 @@ void AofKeeper::take_wishes() {
   if (wanted_ && writer_.is_off() && !closed_ && !ending_) {
     writer_.start_apart();
   }
-  if (const std::optional<Ticket> drawn = engine_.aof_desk()->take_anew(); drawn && !closed_) {
-    writer_.request_anew(*drawn);
-  }
+  take_anew();
   take_rewrite();
+}
+
+void AofKeeper::take_anew() {
+  AofDesk& desk = *engine_.aof_desk();
+  if (anew_ && !writer_.owes_anew()) {
+    desk.end_anew(*std::exchange(anew_, std::nullopt));
+  }
+  if (const std::optional<Ticket> asked = desk.anew(); asked && asked != anew_) {
+    anew_ = asked;
+    writer_.request_anew(*asked);
+  }
 }
 
 void AofKeeper::take_rewrite() {

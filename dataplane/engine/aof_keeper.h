@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dataplane/engine/engine.h"
@@ -68,6 +69,7 @@ class AofKeeper {
 
   void take_wishes();
   void take_trial();
+  void take_anew();
   void take_rewrite();
   void watch_rewrite();
   void tell_rewrite(AofDesk::Rewrite outcome);
@@ -90,6 +92,7 @@ class AofKeeper {
   uint64_t trial_ = 0;  // that is under way
   uint64_t rewrite_ = 0;         // that was asked for, and whose outcome is to be told
   bool rewrite_begins_ = false;  // the writer was told
+  std::optional<Ticket> anew_;   // AofDesk::anew, that the writer was told of
   Ticket all_;  // closing: up to this one
 };
 

@@ -42,6 +42,7 @@ bool LoadDesk::begin() {
     return false;
   }
   whole_.store(true, std::memory_order_relaxed);
+  number_.fetch_add(1, std::memory_order_release);
   state_.store(State::kLoading, std::memory_order_release);
   return true;
 }

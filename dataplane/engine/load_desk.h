@@ -67,6 +67,8 @@ class LoadDesk final : public LoadSink {
   }
   // False if something is loaded now.
   bool begin();
+  // Which load that is: 0 at the start, then one more at each begin. Any thread.
+  uint64_t number() const { return number_.load(std::memory_order_acquire); }
   void order(const Order& order);
   // Instead of order, on any worker: nothing has changed.
   void give_up() { end(State::kFailed); }
@@ -125,6 +127,7 @@ class LoadDesk final : public LoadSink {
   Order order_;
   std::atomic<bool> ordered_{false};
   std::atomic<bool> whole_{false};
+  std::atomic<uint64_t> number_{0};
   std::vector<std::unique_ptr<Batches>> inboxes_;  // by worker
   // seq_cst against the flag of a worker that is about to sleep.
   std::atomic<LoadBatch*> for_all_{nullptr};
@@ -162,12 +165,12 @@ struct LoadWork {
   static constexpr size_t kGroup = 16;  // records whose buckets are asked for together
 
   LoadWork(LoadDesk& its_desk, std::span<ShardStore* const> stores)
-      : desk(its_desk), keys(stores) {
+      : desk(its_desk), number(its_desk.number()), keys(stores) {
     keys.set_replaying(true);
   }
 
   LoadDesk& desk;
-  bool again = false;  // on order, not at the start
+  const uint64_t number;  // the desk's; 0: at the start
   UnderWay before;     // when it was taken up
   Keyspace keys;  // bound for this alone
   Host host;      // of commands: they wait for nothing, and nobody hears of them

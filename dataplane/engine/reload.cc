@@ -61,7 +61,7 @@ std::string_view why_not(Worker& worker, const ReloadLuggage& luggage) {
     if (!worker.config().append_only) {
       return "ERR there is no append-only file with appendonly no. Use DEBUG RELOAD";
     }
-    if (engine.page().aof.in_force.get() == 0) {
+    if (engine.page().aof.in_force.get() == 0 || engine.aof_desk()->owes_anew()) {
       return "ERR the append-only file has not all data now (INFO persistence, aof_*), try again "
              "later";
     }

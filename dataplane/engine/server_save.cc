@@ -173,14 +173,15 @@ void abort_shutdown(Worker& worker, Tour& tour) {
 bool is_loading(Worker& worker) { return !worker.engine().load_desk().over(); }
 
 // What is in memory is in no file yet, though there is to be a history, and soon will be: not while
-// a disk that is broken is left alone for some time.
+// a disk that is broken is left alone for some time. Or the history is one of other data, which is
+// worse than none.
 bool is_without_history(Worker& worker) {
   Engine& engine = worker.engine();
   const AofBlock& aof = engine.page().aof;
-  const bool is_there = aof.in_force.get() != 0 &&
-                        !(engine.aof_desk() != nullptr && engine.aof_desk()->asks_anew());
+  const bool tells_of_other_data = engine.aof_desk() != nullptr && engine.aof_desk()->owes_anew();
   const bool will_be = aof.rewriting.get() != 0 || aof.rewrite_failures.get() == 0;
-  return worker.config().append_only && !is_loading(worker) && !is_there && will_be;
+  return worker.config().append_only && !is_loading(worker) &&
+         (tells_of_other_data || (aof.in_force.get() == 0 && will_be));
 }
 
 // Of one that has waited: whether it is still to go on. Else the tour says why not.

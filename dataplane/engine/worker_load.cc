@@ -24,7 +24,7 @@ namespace {
 class NoNews {
  public:
   NoNews(const LoadWork& load, SaveDesk* desk, std::span<ShardStore* const> shards)
-      : desk_(load.again ? desk : nullptr), shards_(shards), before_(count()) {}
+      : desk_(load.number != 0 ? desk : nullptr), shards_(shards), before_(count()) {}
   ~NoNews() {
     if (const int64_t changes = count() - before_; changes != 0) {
       desk_->leave_out_changes(changes);
@@ -62,11 +62,11 @@ LoadBatch* oldest_first(LoadBatch* newest) {
 
 }  // namespace
 
+// While the shard was another's, the end of the last load may have passed unseen.
 bool Worker::take_up_load() {
-  if (load_ == nullptr) {
+  if (load_ == nullptr || load_->number != engine_.load_desk().number()) {
     load_ = std::make_unique<LoadWork>(engine_.load_desk(), engine_.shards());
     load_->before = under_way();
-    load_->again = true;
   }
   return settled(load_->before);
 }

@@ -312,6 +312,33 @@ class OnAndOff(RewriteCase):
             again.stop()
 
     @pollux_only
+    def test_the_end_comes_when_the_data_was_loaded_anew(self):
+        """Refused, or behind the history of that; a second load gives up what the first one has
+        asked for."""
+        reload = b"DEBUG RELOAD NOSAVE\r\n"
+        for reloads in (1, 1, 1, 2, 2, 2):
+            self.clear()
+            server = self.serve(appendfsync="always", save="")
+            client = server.redis()
+            client.execute_command("DEBUG", "POPULATE", "20000")
+            client.set("a", "loaded")
+            client.execute_command("SAVE")
+            client.set("a", "before")
+            with server.connect() as asker:
+                asker.sendall(reload * reloads + b"SHUTDOWN\r\n")
+                seen = b""
+                while seen.count(b"\r\n") <= reloads and (part := asker.recv(1000)):
+                    seen += part
+            self.assertTrue(seen.startswith(b"+OK\r\n" * reloads), seen)
+            if b"-ERR Errors trying to SHUTDOWN" in seen:
+                self.wait_in_force(server)
+                os.kill(server.pid, signal.SIGTERM)
+            self.assertEqual(server.wait(20), 0, server.log())
+            again = self.serve()
+            self.assertEqual(again.redis().get("a"), b"loaded")
+            again.stop()
+
+    @pollux_only
     def test_asked_for_by_several_at_once(self):
         """One begins it, and the others hear that one has: at most as many begin as there are
         rewrites."""
