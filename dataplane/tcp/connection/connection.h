@@ -116,6 +116,31 @@ struct SegmentOut {
   bool is_control = false;     // no payload: may use memory that is kept back
 };
 
+// What most of them are: an ACK, with payload or without, and timestamps as its only option. It
+// takes a third of the instructions to make and to write.
+struct PlainOut {
+  Seq seq;
+  Seq ack;
+  TcpFlags flags = kAck;
+  uint16_t window = 0;
+  Timestamps timestamps;
+  SeqRange payload;
+
+  SegmentOut segment() const {
+    SegmentOut out;
+    out.header.seq = seq;
+    out.header.ack = ack;
+    out.header.flags = flags;
+    out.header.window = window;
+    out.options.timestamps = timestamps;
+    out.payload = payload;
+    out.is_control = payload.empty();
+    return out;
+  }
+  // Who tells no difference takes it as any.
+  operator SegmentOut() const { return segment(); }
+};
+
 class Connection {
  public:
   // Passive: established; the segment that completed the handshake is still to be given to it.
@@ -168,10 +193,22 @@ class Connection {
   void abort();
 
   // ---- what goes out: once a turn, and after a deadline ----
-  // Calls emit(const SegmentOut&) for each segment; false: there is no room, and it is asked again
-  // in another turn. Returns false in that case.
+  // Calls emit(const SegmentOut&) or emit(const PlainOut&) for each segment; false: there is no
+  // room, and it is asked again in another turn. Returns false in that case.
   template <typename Emit>
-  bool flush(ConnectionShared& shared, Moment now, Emit&& emit);
+  bool flush(ConnectionShared& shared, Moment now, Emit&& emit) {
+    if (!owes_plain_ack(shared, now)) {
+      return flush_any(shared, now, emit);
+    }
+    if (!emit(plain(shared, kAck, sender_.bare_seq(), now))) {
+      return false;
+    }
+    note_ack_sent();
+    return true;
+  }
+  // The same by the way that holds for all. (Public for the test that compares the two.)
+  template <typename Emit>
+  bool flush_any(ConnectionShared& shared, Moment now, Emit&& emit);
 
   // ---- time ----
   // The earliest of all that is waited for; kNever: nothing is.
@@ -262,6 +299,7 @@ class Connection {
 
   void note_ack_rode();
   void note_ack_sent();
+  PlainOut plain(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now);
   SegmentOut bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now);
   SegmentOut ack_segment(ConnectionShared& shared, Moment now);
   SegmentOut syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const;
@@ -271,6 +309,7 @@ class Connection {
     return std::max<uint32_t>(segmented_bytes_max_, sender_.mss());
   }
   bool owes_ack(const ConnectionShared& shared, Moment now) const;
+  bool owes_plain_ack(const ConnectionShared& shared, Moment now) const;
 
   // First what a segment in order looks at.
   Receiver receiver_;  // if has_receiver_
@@ -359,6 +398,27 @@ inline bool Connection::owes_ack(const ConnectionShared& shared, Moment now) con
          receiver_.decide(shared.config.receive, sender_.mss(), now) == AckPolicy::Decision::kNow;
 }
 
+// Nothing else is to go, and there is nothing unusual about it: what follows from a segment that
+// is_expected(), if the application is silent.
+inline bool Connection::owes_plain_ack(const ConnectionShared& shared, Moment now) const {
+  return state_ == TcpState::kEstablished && timestamps_ && sack_ && !keepalive_owed_ &&
+         !sender_.wants_something() && !receiver_.has_sack_blocks() &&
+         (challenge_owed_ ||
+          receiver_.decide(shared.config.receive, sender_.mss(), now) == AckPolicy::Decision::kNow);
+}
+
+// As bare(), of a connection that uses timestamps.
+inline PlainOut Connection::plain(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now) {
+  const Receiver::Acknowledgement says =
+      receiver_.acknowledge(shared.config.receive, sender_.mss());
+  return {.seq = seq,
+          .ack = says.ack,
+          .flags = static_cast<TcpFlags>(flags | (echoes_ce_ ? kEce : 0)),
+          .window = says.window,
+          .timestamps = {timestamp_now(now), ts_recent_},
+          .payload = {seq, seq}};
+}
+
 // A segment that carries the ACK of all that came. The window's edge moves with it; that nobody
 // hears of it, if there is no room for the segment, does no harm.
 inline SegmentOut Connection::bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now) {
@@ -410,7 +470,7 @@ inline Moment Connection::deadline(const ConnectionShared& shared) const {
 }
 
 template <typename Emit>
-bool Connection::flush(ConnectionShared& shared, Moment now, Emit&& emit) {
+[[gnu::noinline]] bool Connection::flush_any(ConnectionShared& shared, Moment now, Emit&& emit) {
   if (reset_owed_) {
     // Only the number that the peer waits for is believed (RFC 5961 3.2); behind a probe of its
     // window that is one of two, and where something is outstanding the first of that may be lost.

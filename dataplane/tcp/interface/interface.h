@@ -158,12 +158,17 @@ class Interface {
   // Writes these before a segment of `segment_bytes`, TCP header included; returns how many.
   size_t write_headers(Room head, const Flow& flow, const MacAddress& to, Ecn ecn,
                        size_t segment_bytes) const {
+    const size_t at = write_link(head, to, ether_type(flow.remote));
+    return at + write_ip(head.subspan(at), flow, IpProtocol::kTcp, ecn, segment_bytes);
+  }
+  // The first of them alone.
+  size_t write_link(Room head, const MacAddress& to, EtherType type) const {
     const size_t at = ethernet_bytes_;
     POLLUX_ASSERT(head.size() >= ethernet_.size());
     store_mac(head.data(), to);
     std::memcpy(head.data() + 6, ethernet_.data() + 6, kEthernetBytes + kVlanTagBytes - 6);
-    store16(head.data() + at - 2, static_cast<uint16_t>(ether_type(flow.remote)));
-    return at + write_ip(head.subspan(at), flow, IpProtocol::kTcp, ecn, segment_bytes);
+    store16(head.data() + at - 2, static_cast<uint16_t>(type));
+    return at;
   }
   uint32_t mtu() const { return mtu_; }
 

@@ -211,7 +211,7 @@ class Stack {
     }
     return *slot.sending;
   }
-  void after(uint32_t index, Moment now);
+  void after(uint32_t index, Slot& slot, Moment now);
   void end(uint32_t index, Moment now);
   void tell_closed(uint32_t index);
   void tell_unpinned();
@@ -224,8 +224,10 @@ class Stack {
   uint16_t mss_to(const IpAddress& remote) const;
   Path path_to(const IpAddress& remote) const;
 
-  bool flush_connection(uint32_t index, Moment now);
+  bool flush_connection(uint32_t index, Slot& slot, Moment now);
+  const MacAddress* neighbor_of(Slot& slot, Moment now);
   bool emit(Slot& slot, const SegmentOut& out, Moment now);
+  bool emit_plain(Slot& slot, const PlainOut& out, Moment now);
   bool write_frame(const Flow& flow, const MacAddress& to, const SegmentOut& out, SendBuffer* from);
   void add_payload(TxFrame& frame, SeqRange payload, SendBuffer& from);
   void answer(const Packet& packet, const SegmentOut& out);

@@ -3,22 +3,66 @@
 
 #include "dataplane/tcp/stack/stack.h"
 #include "dataplane/tcp/wire/checksum.h"
+#include "dataplane/tcp/wire/plain_segment.h"
 
 namespace pollux::tcp {
 
-bool Stack::emit(Slot& slot, const SegmentOut& out, Moment now) {
+// Null: it is asked for. Lives until the next call.
+inline const MacAddress* Stack::neighbor_of(Slot& slot, Moment now) {
   const MacAddress* mac = interface_.neighbors().use(slot.hop, now);
-  if (mac == nullptr) {
+  if (mac == nullptr) [[unlikely]] {
     slot.hop = interface_.next_hop(slot.flow.remote, now);
     mac = interface_.neighbors().use(slot.hop, now);
-  }
-  if (mac == nullptr) {
-    neighbor_missing_ = true;
-    return false;
+    if (mac == nullptr) {
+      neighbor_missing_ = true;
+      return nullptr;
+    }
   }
   slot.unresolved_tries = 0;
+  return mac;
+}
+
+[[gnu::noinline]] bool Stack::emit(Slot& slot, const SegmentOut& out, Moment now) {
+  const MacAddress* const mac = neighbor_of(slot, now);
+  if (mac == nullptr) {
+    return false;
+  }
   const MacAddress to = *mac;
   return write_frame(slot.flow, to, out, slot.sending.get());
+}
+
+// What emit() makes of the same, if the network is IPv4 and the device finishes checksums.
+inline bool Stack::emit_plain(Slot& slot, const PlainOut& out, Moment now) {
+  const Flow& flow = slot.flow;
+  if (!caps_.tx_checksums || !flow.remote.is_v4()) [[unlikely]] {
+    return emit(slot, out.segment(), now);
+  }
+  const MacAddress* const mac = neighbor_of(slot, now);
+  if (mac == nullptr) {
+    return false;
+  }
+  const uint32_t payload = out.payload.bytes();
+  TxFrame* const frame = tx_.take(payload == 0 ? TxUse::kControl : TxUse::kData);
+  if (frame == nullptr) {
+    return false;
+  }
+  const Room head{frame->head.bytes, frame->head.room};
+  const size_t at = interface_.write_link(head, *mac, EtherType::kIpv4);
+  write_plain_segment(head.subspan(at), flow,
+                      {.seq = out.seq,
+                       .ack = out.ack,
+                       .flags = out.flags,
+                       .window = out.window,
+                       .timestamps = out.timestamps},
+                      payload);
+  frame->head_bytes = static_cast<uint32_t>(at + kPlainBytes);
+  if (payload != 0) {
+    add_payload(*frame, out.payload, *slot.sending);
+  }
+  frame->checksums = true;
+  ++counters_.segments_out;
+  tx_.push();
+  return true;
 }
 
 void Stack::answer(const Packet& packet, const SegmentOut& out) {
@@ -91,12 +135,26 @@ void Stack::add_payload(TxFrame& frame, SeqRange payload, SendBuffer& from) {
 }
 
 // Behind everything that may have changed it: its timer, or its end.
-void Stack::after(uint32_t index, Moment now) {
-  Slot& slot = slots_.at(index);
+inline void Stack::after(uint32_t index, Slot& slot, Moment now) {
   if (slot.connection().is_over()) {
     return end(index, now);
   }
   wheel_.arm(index, slot.connection().deadline(shared_));
+}
+
+// False: not all could go.
+inline bool Stack::flush_connection(uint32_t index, Slot& slot, Moment now) {
+  struct Emit {
+    Stack& stack;
+    Slot& slot;
+    Moment now;
+    bool operator()(const SegmentOut& out) const { return stack.emit(slot, out, now); }
+    bool operator()(const PlainOut& out) const { return stack.emit_plain(slot, out, now); }
+  };
+  neighbor_missing_ = false;
+  const bool done = slot.connection().flush(shared_, now, Emit{*this, slot, now});
+  after(index, slot, now);
+  return done;
 }
 
 void Stack::flush(Moment now) {
@@ -114,7 +172,7 @@ void Stack::flush(Moment now) {
       continue;
     }
     slot.dirty = false;
-    if (!slot.has_connection || flush_connection(index, now)) {
+    if (!slot.has_connection || flush_connection(index, slot, now)) {
       continue;
     }
     if (neighbor_missing_) {
@@ -132,16 +190,6 @@ void Stack::flush(Moment now) {
   // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
   reap(refused != 0 || tx_memory_.pins_linger());
   tell_unpinned();
-}
-
-// False: not all could go. (Flat, with all that it calls here: 41 of 1,637 instructions a segment.)
-[[gnu::flatten]] bool Stack::flush_connection(uint32_t index, Moment now) {
-  Slot& slot = slots_.at(index);
-  neighbor_missing_ = false;
-  const bool done = slot.connection().flush(
-      shared_, now, [&](const SegmentOut& out) { return emit(slot, out, now); });
-  after(index, now);
-  return done;
 }
 
 }  // namespace pollux::tcp

@@ -43,11 +43,12 @@ class Checksum {
 
   // The ones' complement sum of the words of `sum`: 2^16 is 1 modulo 65535, so upper ones may be
   // added to lower ones at any time.
+  // The carry out of a half that is added to the other comes in at its end by the other's own half.
   static constexpr uint16_t fold(uint64_t sum) {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<uint16_t>(sum + (sum >> 16));
+    sum += std::rotl(sum, 32);
+    auto half = static_cast<uint32_t>(sum >> 32);
+    half += std::rotl(half, 16);
+    return static_cast<uint16_t>(half >> 16);
   }
 
  private:
