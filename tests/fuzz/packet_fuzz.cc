@@ -157,6 +157,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto block = std::make_unique<uint8_t[]>(size);
   std::copy_n(data, size, block.get());
   const Packet packet = parse_packet({block.get(), size});
+  require(packet == parse_any_packet({block.get(), size}));
   check_offsets(packet, size);
   switch (packet.kind) {
     case PacketKind::kTcp:

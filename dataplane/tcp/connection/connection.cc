@@ -120,7 +120,7 @@ TimeWaitState Connection::time_wait() const {
 
 // RFC 7323 5.3, R1.
 bool Connection::passes_paws(const Segment& segment, Moment now) const {
-  return !is_newer(ts_recent_, segment.options.timestamps->value) ||
+  return !is_newer(ts_recent_, segment.timestamps->value) ||
          now - sender_.heard_at() > kTimestampsAgeNs;
 }
 
@@ -196,7 +196,7 @@ Connection::Verdict Connection::on_any_segment(ConnectionShared& shared, const S
     return challenge(shared, now);
   }
   if (timestamps_ && !is_reset) {
-    if (!segment.options.timestamps) {
+    if (!segment.timestamps) {
       return Verdict::kDropped;  // RFC 7323 3.2
     }
     if (!passes_paws(segment, now)) {
@@ -269,8 +269,8 @@ Connection::Verdict Connection::take_ack(ConnectionShared& shared, const Segment
       .seq = header.seq,
       .ack = header.ack,
       .window_bytes = scaled(header.window),
-      .sacks = segment.options.sack_blocks(),
-      .ts_echo = timestamps_ ? echoed_moment(segment.options.timestamps->echo, now) : kNever,
+      .sacks = segment.sacks(),
+      .ts_echo = timestamps_ ? echoed_moment(segment.timestamps->echo, now) : kNever,
       .has_data = length_of(segment) != 0,
       .ece = ecn_ && header.has(kEce),
   };
@@ -365,7 +365,7 @@ Connection::Verdict Connection::on_syn_sent(ConnectionShared& shared, const Segm
       .seq = header.seq,
       .ack = header.ack,
       .window_bytes = header.window,
-      .ts_echo = timestamps_ ? echoed_moment(segment.options.timestamps->echo, now) : kNever};
+      .ts_echo = timestamps_ ? echoed_moment(segment.timestamps->echo, now) : kNever};
   const auto verdict = sender_.on_ack(shared.sender, input, now);
   POLLUX_ASSERT(verdict == Sender::AckVerdict::kOk);
   sender_.open();
@@ -376,7 +376,7 @@ Connection::Verdict Connection::on_syn_sent(ConnectionShared& shared, const Segm
 
 // What the two have agreed to. Data beside the SYN is not taken; it comes again.
 void Connection::take_syn(ConnectionShared& shared, const Segment& segment) {
-  const TcpOptions& options = segment.options;
+  const TcpOptions options = segment.all_options();
   const TcpHeader& header = segment.header;
   peer_mss_ = options.mss.value_or(peer_mss_);
   sack_ = options.sack_permitted;

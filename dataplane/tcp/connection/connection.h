@@ -150,10 +150,32 @@ class Connection {
 
   // ---- what comes ----
   struct Segment {
+    Segment(const TcpHeader& its_header, const TcpOptions& its_options, Bytes its_payload,
+            bool is_ce = false)
+        : header(its_header),
+          options(&its_options),
+          timestamps(its_options.timestamps),
+          payload(its_payload),
+          ce(is_ce) {}
+    // With timestamps as its only option.
+    Segment(const TcpHeader& its_header, const Timestamps& its_timestamps, Bytes its_payload,
+            bool is_ce)
+        : header(its_header), timestamps(its_timestamps), payload(its_payload), ce(is_ce) {}
+
+    std::span<const SeqRange> sacks() const {
+      return options == nullptr ? std::span<const SeqRange>{} : options->sack_blocks();
+    }
+    TcpOptions all_options() const {
+      TcpOptions none;
+      none.timestamps = timestamps;
+      return options == nullptr ? none : *options;
+    }
+
     const TcpHeader& header;
-    const TcpOptions& options;
+    const TcpOptions* options = nullptr;  // null: there are none but timestamps
+    std::optional<Timestamps> timestamps;
     Bytes payload;
-    bool ce = false;  // the IP header says: congestion experienced
+    bool ce;  // the IP header says: congestion experienced
   };
   enum class Verdict : uint8_t {
     kTaken,
@@ -166,6 +188,12 @@ class Connection {
     return is_expected(segment) ? take_expected(shared, segment, now, arrived)
                                 : on_any_segment(shared, segment, now, arrived);
   }
+  // Whether it is what most are, to a connection that has nothing on its way, so that take_next()
+  // does what on_segment() would. Its payload is what arrived.
+  bool is_next(const Segment& segment) const {
+    return is_expected(segment) && says_nothing_new(segment);
+  }
+  void take_next(ConnectionShared& shared, const Segment& segment, Moment now);
   // The same by the way that holds for all. (Public for the test that compares the two.)
   Verdict on_any_segment(ConnectionShared& shared, const Segment& segment, Moment now,
                          Arrived& arrived);
@@ -196,9 +224,9 @@ class Connection {
   // Calls emit(const SegmentOut&) or emit(const PlainOut&) for each segment; false: there is no
   // room, and it is asked again in another turn. Returns false in that case.
   template <typename Emit>
-  bool flush(ConnectionShared& shared, Moment now, Emit&& emit) {
+  [[gnu::always_inline]] bool flush(ConnectionShared& shared, Moment now, Emit&& emit) {
     if (!owes_plain_ack(shared, now)) {
-      return flush_any(shared, now, emit);
+      return flush_any</*kPlain=*/true>(shared, now, emit);
     }
     if (!emit(plain(shared, kAck, sender_.bare_seq(), now))) {
       return false;
@@ -206,8 +234,9 @@ class Connection {
     note_ack_sent();
     return true;
   }
-  // The same by the way that holds for all. (Public for the test that compares the two.)
-  template <typename Emit>
+  // By the way that holds for all; `kPlain`: what may be plain is given as that. (Public for the
+  // test that compares flush() to one without.)
+  template <bool kPlain, typename Emit>
   bool flush_any(ConnectionShared& shared, Moment now, Emit&& emit);
 
   // ---- time ----
@@ -268,8 +297,12 @@ class Connection {
   Verdict on_syn_sent(ConnectionShared& shared, const Segment& segment, Moment now);
   void take_syn(ConnectionShared& shared, const Segment& segment);
   bool is_expected(const Segment& segment) const;
+  bool says_nothing_new(const Segment& segment) const {
+    return sender_.is_told_nothing_by(segment.header.ack) && segment.sacks().empty();
+  }
   Verdict take_expected(ConnectionShared& shared, const Segment& segment, Moment now,
                         Arrived& arrived);
+  void take_payload(const ConnectionShared& shared, const Segment& segment, Moment now);
   static bool is_newer(uint32_t timestamp, uint32_t than) {
     return static_cast<int32_t>(timestamp - than) > 0;
   }
@@ -300,6 +333,10 @@ class Connection {
   void note_ack_rode();
   void note_ack_sent();
   PlainOut plain(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now);
+  bool is_plain(const Sender::Next& next) const {
+    return timestamps_ && !ecn_ && !next.syn && next.range.bytes() <= sender_.mss();
+  }
+  PlainOut plain_data(ConnectionShared& shared, const Sender::Next& next, Moment now);
   SegmentOut bare(ConnectionShared& shared, TcpFlags flags, Seq seq, Moment now);
   SegmentOut ack_segment(ConnectionShared& shared, Moment now);
   SegmentOut syn_segment(const ConnectionShared& shared, Seq seq, Moment now) const;
@@ -345,7 +382,7 @@ inline constexpr int64_t kTimestampsAgeNs = int64_t{24} * 24 * 3600 * kSecondNs;
 
 // RFC 7323 4.3: of the segment that the next ACK answers.
 inline void Connection::note_timestamp(const Segment& segment, Moment now) {
-  const uint32_t value = segment.options.timestamps->value;
+  const uint32_t value = segment.timestamps->value;
   if (segment.header.seq <= last_ack_sent_ &&
       (!is_newer(ts_recent_, value) || now - sender_.heard_at() > kTimestampsAgeNs)) {
     ts_recent_ = value;
@@ -359,26 +396,41 @@ inline bool Connection::is_expected(const Segment& segment) const {
   return state_ == TcpState::kEstablished && (header.flags & ~kPsh) == kAck &&
          receiver_.is_just_next(header.seq, segment.payload.size()) &&
          !(ecn_ && segment.ce) &&
-         (!timestamps_ || (segment.options.timestamps &&
-                           !is_newer(ts_recent_, segment.options.timestamps->value)));
+         (!timestamps_ ||
+          (segment.timestamps && !is_newer(ts_recent_, segment.timestamps->value)));
 }
 
 inline Connection::Verdict Connection::take_expected(ConnectionShared& shared,
                                                      const Segment& segment, Moment now,
                                                      Arrived& arrived) {
-  const TcpHeader& header = segment.header;
-  if (sender_.is_told_nothing_by(header.ack) && segment.options.sack_count == 0) {
-    sender_.on_idle_ack(shared.sender, header.seq, header.ack, scaled(header.window), now);
-  } else if (const Verdict verdict = take_ack(shared, segment, now); verdict != Verdict::kTaken) {
-    return verdict;
+  if (says_nothing_new(segment)) {
+    take_next(shared, segment, now);
+  } else {
+    if (const Verdict verdict = take_ack(shared, segment, now); verdict != Verdict::kTaken) {
+      return verdict;
+    }
+    take_payload(shared, segment, now);
   }
+  arrived.in_frame = segment.payload;
+  return Verdict::kTaken;
+}
+
+[[gnu::always_inline]] inline void Connection::take_next(ConnectionShared& shared,
+                                                         const Segment& segment, Moment now) {
+  const TcpHeader& header = segment.header;
+  sender_.on_idle_ack(shared.sender, header.seq, header.ack, scaled(header.window), now);
+  take_payload(shared, segment, now);
+}
+
+// Of a segment that is_expected(), behind its ACK.
+[[gnu::always_inline]] inline void Connection::take_payload(const ConnectionShared& shared,
+                                                            const Segment& segment, Moment now) {
   if (timestamps_) {
     note_timestamp(segment, now);
   }
   heard(now);
-  receiver_.on_next(shared.config.receive, segment.payload, header.has(kPsh), sender_.mss(), now,
-                    arrived);
-  return Verdict::kTaken;
+  receiver_.on_next(shared.config.receive, static_cast<uint32_t>(segment.payload.size()),
+                    segment.header.has(kPsh), sender_.mss(), now);
 }
 
 inline void Connection::note_ack_sent() {
@@ -402,7 +454,7 @@ inline bool Connection::owes_ack(const ConnectionShared& shared, Moment now) con
 // is_expected(), if the application is silent.
 inline bool Connection::owes_plain_ack(const ConnectionShared& shared, Moment now) const {
   return state_ == TcpState::kEstablished && timestamps_ && sack_ && !keepalive_owed_ &&
-         !sender_.wants_something() && !receiver_.has_sack_blocks() &&
+         !sender_.wants_to_send() && !receiver_.has_sack_blocks() &&
          (challenge_owed_ ||
           receiver_.decide(shared.config.receive, sender_.mss(), now) == AckPolicy::Decision::kNow);
 }
@@ -417,6 +469,17 @@ inline PlainOut Connection::plain(ConnectionShared& shared, TcpFlags flags, Seq 
           .window = says.window,
           .timestamps = {timestamp_now(now), ts_recent_},
           .payload = {seq, seq}};
+}
+
+// What data_segment() makes of such a one.
+inline PlainOut Connection::plain_data(ConnectionShared& shared, const Sender::Next& next,
+                                       Moment now) {
+  const SeqRange payload = next.payload();
+  const int flags =
+      kAck | (next.fin ? kFin : 0) | (next.push && !payload.empty() ? kPsh : 0);
+  PlainOut out = plain(shared, static_cast<TcpFlags>(flags), next.range.begin, now);
+  out.payload = payload;
+  return out;
 }
 
 // A segment that carries the ACK of all that came. The window's edge moves with it; that nobody
@@ -465,11 +528,12 @@ inline Moment Connection::deadline(const ConnectionShared& shared) const {
   if (state_ >= TcpState::kTimeWait) {
     return kNever;
   }
-  const Moment both = std::min(receiver_.deadline(), keepalive_at(shared));
-  return std::min({both, sender_.deadline(), discards_ ? rare_->ends_at : kNever});
+  Moment first = std::min(keepalive_at(shared), sender_.deadline());
+  first = std::min(first, receiver_.deadline());
+  return discards_ ? std::min(first, rare_->ends_at) : first;
 }
 
-template <typename Emit>
+template <bool kPlain, typename Emit>
 [[gnu::noinline]] bool Connection::flush_any(ConnectionShared& shared, Moment now, Emit&& emit) {
   if (reset_owed_) {
     // Only the number that the peer waits for is believed (RFC 5961 3.2); behind a probe of its
@@ -492,7 +556,11 @@ template <typename Emit>
   }
   if (sender_.wants_something()) {
     while (const std::optional<Sender::Next> next = sender_.next(payload_max(), now)) {
-      if (!emit(static_cast<const SegmentOut&>(data_segment(shared, *next, now)))) {
+      const bool is_sent =
+          kPlain && is_plain(*next)
+              ? emit(plain_data(shared, *next, now))
+              : emit(static_cast<const SegmentOut&>(data_segment(shared, *next, now)));
+      if (!is_sent) {
         return false;
       }
       sender_.sent(shared.sender, *next, now);

@@ -56,7 +56,7 @@ struct Side {
     if (by_short_way) {
       connection->flush(shared, now, emit);
     } else {
-      connection->flush_any(shared, now, emit);
+      connection->flush_any</*kPlain=*/false>(shared, now, emit);
     }
     return out;
   }

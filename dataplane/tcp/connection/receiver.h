@@ -73,12 +73,11 @@ class Receiver {
     return seq == nxt_ && bytes != 0 && bytes <= window_bytes() && held_.empty() && !fin_known_ &&
            !ce_;
   }
-  // What on_segment() does with such a one.
-  void on_next(const ReceiverConfig& config, Bytes payload, bool push, uint32_t mss, Moment now,
-               Arrived& arrived) {
-    append(payload, arrived);
-    policy_.on_segment({.bytes = static_cast<uint32_t>(payload.size()), .push = push}, mss, now,
-                       config.ack);
+  // What on_segment() does with such a one; its payload is what arrived.
+  void on_next(const ReceiverConfig& config, uint32_t bytes, bool push, uint32_t mss, Moment now) {
+    nxt_ += bytes;
+    unread_ += bytes;
+    policy_.on_segment({.bytes = bytes, .push = push}, mss, now, config.ack);
   }
   // A segment that had arrived before, all of it: the peer is to know (RFC 2883 4.1.1).
   void note_duplicate(Seq seq, uint32_t bytes) {

@@ -131,6 +131,8 @@ class Sender {
   bool wants_something() const {
     return end_ != una_ || owed_ != Owed::kNothing || fin_wanted_ != fin_sent_ || !is_open_;
   }
+  // The same of one that is open and has no end to send.
+  bool wants_to_send() const { return end_ != una_ || owed_ != Owed::kNothing; }
   // The next segment: of new data at most `bytes_max`, in whole segments but for the last (for
   // devices that segment); of what is sent again at most one. Nothing: none may go out now. It may
   // be asked as often as one likes.
@@ -142,7 +144,7 @@ class Sender {
 
   // ---- time ----
   // kNever: nothing of ours waits for the peer.
-  Moment deadline() const { return std::min({reorder_, probe_at_, retransmit_at_}); }
+  Moment deadline() const { return std::min(std::min(reorder_, probe_at_), retransmit_at_); }
   // False: the peer has been silent for too long; the connection is to be given up.
   [[nodiscard]] bool on_timer(SenderShared& shared, Moment now);
   // Something acceptable came from the peer: it lives. If it has no room for what is to go, or

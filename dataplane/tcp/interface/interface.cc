@@ -46,6 +46,7 @@ Interface::Interface(const InterfaceConfig& config, TxQueue& tx, uint64_t seed)
       mac_word_(load_mac_word(mac_.bytes.data())),
       mtu_(tx.device().caps().mtu),
       vlan_(config.vlan == 0 ? std::nullopt : std::optional(VlanTag{config.vlan})),
+      vlan_id_(vlan_ ? vlan_->id() : 0),
       ethernet_bytes_(static_cast<uint8_t>(ethernet_bytes({.vlan = vlan_}))),
       gateway_v4_(config.gateway_v4),
       gateway_v6_(config.gateway_v6),

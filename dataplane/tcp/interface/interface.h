@@ -122,11 +122,16 @@ class Interface {
   // The same, of a segment whose flow has a connection: both addresses were looked at when that
   // began, and one of ours that may be used may always be. 15 instructions instead of 500.
   Received receive_known(const Packet& packet, bool checksums_ok, Moment now) {
-    const bool is_sound = packet.kind == PacketKind::kTcp && checksums_ok && is_our_vlan(packet) &&
-                          load_mac_word(packet.frame) == mac_word_;
+    return is_sound(packet, checksums_ok) ? Received::kSegment : receive(packet, checksums_ok, now);
+  }
+  // Whether that is kSegment at first sight.
+  bool is_sound(const Packet& packet, bool checksums_ok) const {
+    if (packet.kind != PacketKind::kTcp || !checksums_ok || !is_our_vlan(packet) ||
+        load_mac_word(packet.frame) != mac_word_) {
+      return false;
+    }
     const uint64_t from = load_mac_word(packet.frame + 6);
-    const bool is_from_other = from != mac_word_ && from != 0 && (from & 1) == 0;
-    return is_sound && is_from_other ? Received::kSegment : receive(packet, checksums_ok, now);
+    return from != mac_word_ && from != 0 && (from & 1) == 0;
   }
   // Of the last packet, if that was kError.
   const PathError& error() const { return error_; }
@@ -205,9 +210,9 @@ class Interface {
   bool is_other_link(const MacAddress& mac) const {
     return !mac.is_group() && mac != mac_ && mac != MacAddress{};
   }
-  // A tag with the id 0 has only a priority.
+  // A tag with the id 0 has only a priority; a packet without one has that.
   bool is_our_vlan(const Packet& packet) const {
-    return (packet.tagged ? packet.vlan.id() : 0) == (vlan_ ? vlan_->id() : 0);
+    return packet.vlan.id() == vlan_id_;
   }
   // Whether neighbor discovery for one of our addresses may be sent there.
   bool is_ndp_destination(const IpAddress& address) const;
@@ -239,6 +244,7 @@ class Interface {
   const uint64_t mac_word_;
   const uint32_t mtu_;
   const std::optional<VlanTag> vlan_;
+  const uint16_t vlan_id_;  // 0: none
   const uint8_t ethernet_bytes_;
   // A header of ours, to nobody and of no type; behind it, without a tag, what is written over.
   std::array<uint8_t, kEthernetBytes + kVlanTagBytes> ethernet_{};

@@ -62,11 +62,11 @@ struct alignas(64) Slot {
   bool unresolved : 1 = false;    // waits for its neighbor
   bool paused : 1 = false;        // the application takes nothing
   bool holds_unread : 1 = false;  // `unread` is there
-  bool resumed : 1 = false;       // it does again, and something waits for it
-  bool pinned : 1 = false;        // bytes of the application's are not given back yet
-  bool end_told : 1 = false;      // kEnd
   bool closed : 1 = false;        // by the application, which hears of kUnpinned and kClosed alone
   bool closed_told : 1 = false;
+  bool resumed : 1 = false;  // it takes again, and something waits for it
+  bool pinned : 1 = false;   // bytes of the application's are not given back yet
+  bool end_told : 1 = false;  // kEnd
   uint8_t unresolved_tries = 0;
   alignas(Connection) std::byte place[sizeof(Connection)];
   std::unique_ptr<Unread> unread;

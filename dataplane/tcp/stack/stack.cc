@@ -1,6 +1,7 @@
 #include "dataplane/tcp/stack/stack.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "dataplane/tcp/wire/ipv4.h"
@@ -52,43 +53,20 @@ Stack::~Stack() {
 const StackEvent* Stack::next_event() {
   while (has_event()) {
     const StackEvent& event = events_[next_event_++];
-    const Slot* slot = slots_.find(event.conn);
-    // What the application was to hear of a connection that it has closed meanwhile.
-    const bool late = slot == nullptr || slot->closed;
-    if (!late || event.kind >= StackEvent::Kind::kUnpinned) {
+    if (!some_late_ || !is_late(event)) [[likely]] {
       return &event;
     }
   }
   events_.clear();
   next_event_ = 0;
+  some_late_ = false;
   return nullptr;
 }
 
-size_t Stack::receive(Moment now) {
-  device_.release(std::span(frames_).first(frame_count_));
-  told_.clear();
-  told_blocks_.clear();
-  reap(tx_memory_.pins_linger());
-  frame_count_ = device_.receive(frames_);
-  counters_.frames += frame_count_;
-  for (size_t i = 0; i < frame_count_; ++i) {
-    std::construct_at(&packets_[i], parse_packet({frames_[i].bytes, frames_[i].size}));
-    flows_[i] = packets_[i].flow;
-    hashes_[i] = flow_hash(keys_.listener.table, flows_[i]);
-  }
-  table_.find_burst(std::span(hashes_).first(frame_count_), std::span(flows_).first(frame_count_),
-                    std::span(found_).first(frame_count_));
-  changes_ = table_.changes();
-  prefetch_outstanding();
-  for (size_t i = 0; i < frame_count_; ++i) {
-    on_frame(i, now);
-  }
-  for (const uint32_t index : std::exchange(resumed_, {})) {
-    give_unread(index);
-  }
-  tell_unpinned();
-  retry_unresolved(now);
-  return frame_count_;
+// What the application was to hear of a connection that it has closed meanwhile.
+bool Stack::is_late(const StackEvent& event) {
+  const Slot* slot = slots_.find(event.conn);
+  return (slot == nullptr || slot->closed) && event.kind < StackEvent::Kind::kUnpinned;
 }
 
 void Stack::prefetch_outstanding() {
@@ -117,10 +95,74 @@ void Stack::reap(bool eager) {
   }
 }
 
-void Stack::on_frame(size_t i, Moment now) {
+// A request, or a part of one, of who has all of ours: what most segments are. False: it is another
+// one, and nothing was done.
+[[gnu::always_inline]] inline bool Stack::take_next(uint32_t index, const Packet& packet,
+                                                    bool checksums_ok, Moment now) {
+  if (!interface_.is_sound(packet, checksums_ok) || !packet.has_plain_options()) {
+    return false;
+  }
+  Slot& slot = slots_.at(index);
+  Connection& connection = slot.connection();
+  const Bytes payload = packet.payload();
+  const Connection::Segment segment{packet.tcp, packet.plain_timestamps(), payload,
+                                    packet.traffic_class.ecn() == Ecn::kCe};
+  if (!connection.is_next(segment)) {
+    return false;
+  }
+  ++counters_.segments;
+  connection.take_next(shared_, segment, now);
+  if ((slot.paused | slot.holds_unread | slot.closed) != 0) [[unlikely]] {
+    arrived_.in_frame = payload;
+    deliver(index, false);
+    arrived_.clear();
+  } else {
+    connection.read(static_cast<uint32_t>(payload.size()));
+    tell(StackEvent::Kind::kData, index, payload);
+  }
+  touch(index, slot);
+  return true;
+}
+
+[[gnu::always_inline]] inline void Stack::on_frame(size_t i, Moment now) {
   const Packet& packet = packets_[i];
   const uint32_t index =
       table_.changes() == changes_ ? found_[i] : table_.find(hashes_[i], packet.flow);
+  if (index == kNoIndex || !take_next(index, packet, frames_[i].checksums_ok, now)) {
+    on_any_frame(i, index, now);
+  }
+}
+
+size_t Stack::receive(Moment now) {
+  device_.release(std::span(frames_).first(frame_count_));
+  told_.clear();
+  told_blocks_.clear();
+  reap(tx_memory_.pins_linger());
+  frame_count_ = device_.receive(frames_);
+  counters_.frames += frame_count_;
+  for (size_t i = 0; i < frame_count_; ++i) {
+    // (Made in its place; by construct_at it would be moved there.)
+    ::new (&packets_[i]) Packet(parse_packet({frames_[i].bytes, frames_[i].size}));
+    flows_[i] = packets_[i].flow;
+    hashes_[i] = flow_hash(keys_.listener.table, flows_[i]);
+  }
+  table_.find_burst(std::span(hashes_).first(frame_count_), std::span(flows_).first(frame_count_),
+                    std::span(found_).first(frame_count_));
+  changes_ = table_.changes();
+  prefetch_outstanding();
+  for (size_t i = 0; i < frame_count_; ++i) {
+    on_frame(i, now);
+  }
+  for (const uint32_t index : std::exchange(resumed_, {})) {
+    give_unread(index);
+  }
+  tell_unpinned();
+  retry_unresolved(now);
+  return frame_count_;
+}
+
+[[gnu::noinline]] void Stack::on_any_frame(size_t i, uint32_t index, Moment now) {
+  const Packet& packet = packets_[i];
   const bool checksums_ok = frames_[i].checksums_ok;
   const Received what = index != kNoIndex
                             ? interface_.receive_known(packet, checksums_ok, now)
@@ -368,14 +410,6 @@ uint32_t Stack::open(const Flow& flow) {
     return kNoIndex;
   }
   return index;
-}
-
-void Stack::touch(uint32_t index) {
-  Slot& slot = slots_.at(index);
-  if (!slot.dirty) {
-    slot.dirty = true;
-    dirty_.push_back(index);
-  }
 }
 
 void Stack::end(uint32_t index, Moment now) {

@@ -192,11 +192,20 @@ class Stack {
   void tell(StackEvent::Kind kind, uint32_t index, Bytes bytes = {}, TcpEnd end = TcpEnd::kNone) {
     events_.push_back({.kind = kind, .conn = slots_.id(index), .bytes = bytes, .end = end});
   }
-  void touch(uint32_t index);
+  bool is_late(const StackEvent& event);
+  void touch(uint32_t index) { touch(index, slots_.at(index)); }
+  void touch(uint32_t index, Slot& slot) {
+    if (!slot.dirty) {
+      slot.dirty = true;
+      dirty_.push_back(index);
+    }
+  }
 
   void prefetch_outstanding();
   void reap(bool eager);
   void on_frame(size_t i, Moment now);
+  bool take_next(uint32_t index, const Packet& packet, bool checksums_ok, Moment now);
+  void on_any_frame(size_t i, uint32_t index, Moment now);
   void on_segment(uint32_t index, const Packet& packet, const TcpOptions& options, Moment now);
   void on_stranger(const Packet& packet, const TcpOptions& options, uint64_t hash, Moment now);
   void on_path_error();
@@ -260,6 +269,7 @@ class Stack {
 
   std::vector<StackEvent> events_;
   size_t next_event_ = 0;
+  bool some_late_ = false;  // close() was called while there were events
   Arrived arrived_;
   // Events look at them.
   std::vector<HeldBytes> told_;

@@ -140,6 +140,7 @@ void Stack::close(ConnId conn, Moment now) {
     return;
   }
   slot->closed = true;
+  some_late_ |= has_event();
   slot->resumed = false;
   if (slot->has_connection) {
     SendBuffer* const sending = slot->sending.get();

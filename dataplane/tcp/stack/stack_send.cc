@@ -32,7 +32,7 @@ inline const MacAddress* Stack::neighbor_of(Slot& slot, Moment now) {
 }
 
 // What emit() makes of the same, if the network is IPv4 and the device finishes checksums.
-inline bool Stack::emit_plain(Slot& slot, const PlainOut& out, Moment now) {
+[[gnu::always_inline]] inline bool Stack::emit_plain(Slot& slot, const PlainOut& out, Moment now) {
   const Flow& flow = slot.flow;
   if (!caps_.tx_checksums || !flow.remote.is_v4()) [[unlikely]] {
     return emit(slot, out.segment(), now);
@@ -149,7 +149,9 @@ inline bool Stack::flush_connection(uint32_t index, Slot& slot, Moment now) {
     Slot& slot;
     Moment now;
     bool operator()(const SegmentOut& out) const { return stack.emit(slot, out, now); }
-    bool operator()(const PlainOut& out) const { return stack.emit_plain(slot, out, now); }
+    [[gnu::always_inline]] bool operator()(const PlainOut& out) const {
+      return stack.emit_plain(slot, out, now);
+    }
   };
   neighbor_missing_ = false;
   const bool done = slot.connection().flush(shared_, now, Emit{*this, slot, now});

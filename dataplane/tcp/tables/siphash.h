@@ -100,7 +100,7 @@ uint64_t siphash(SipKey key, std::span<const uint8_t> message) {
 // The hash of a message of a flow and `words`. Two flows of IPv4 are 12 bytes, all others 36, so
 // the length keeps the two kinds apart: 3 words less on the way of most packets.
 template <typename Hasher, typename... Words>
-uint64_t flow_hash(SipKey key, const Flow& flow, Words... words) {
+[[gnu::always_inline]] inline uint64_t flow_hash(SipKey key, const Flow& flow, Words... words) {
   constexpr uint64_t kV4Prefix = 0xffff0000;  // bytes 8 to 11 of ::ffff:0:0/96
   constexpr size_t kMoreBytes = 8 * sizeof...(words);
   const uint8_t* const local = flow.local.bytes.data();
@@ -133,7 +133,7 @@ inline uint64_t siphash24(SipKey key, std::span<const uint8_t> message) {
 }
 
 // What tables find connections by (SipHash-1-3). All 64 bits are good.
-inline uint64_t flow_hash(SipKey key, const Flow& flow) {
+[[gnu::always_inline]] inline uint64_t flow_hash(SipKey key, const Flow& flow) {
   return internal::flow_hash<SipHasher13>(key, flow);
 }
 // What peers get to see parts of (SipHash-2-4): of `words`, then the flow.

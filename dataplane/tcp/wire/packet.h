@@ -10,6 +10,7 @@
 #include "dataplane/tcp/wire/fault.h"
 #include "dataplane/tcp/wire/ip.h"
 #include "dataplane/tcp/wire/tcp_header.h"
+#include "dataplane/tcp/wire/tcp_options.h"
 
 namespace pollux::tcp {
 
@@ -64,9 +65,20 @@ struct Packet {
   Bytes network() const { return piece(network_at, end); }
   // What IP carries: the segment with its header, the message of ICMP, the piece.
   Bytes transport() const { return piece(transport_at, end); }
+  // Requires kTcp. Whether timestamps are its only option, in the usual place; these.
+  bool has_plain_options() const {
+    return payload_at - transport_at == kTcpBytes + kTimestampsWords * 4 &&
+           load32(frame + transport_at + kTcpBytes) == kTimestampsHead;
+  }
+  Timestamps plain_timestamps() const {
+    const uint8_t* const at = frame + transport_at + kTcpBytes + 4;
+    return {load32(at), load32(at + 4)};
+  }
   // Requires kTcp.
   Bytes tcp_options() const { return piece(transport_at + kTcpBytes, payload_at); }
   Bytes payload() const { return piece(payload_at, end); }
+
+  friend bool operator==(const Packet&, const Packet&) = default;
 
  private:
   Bytes piece(size_t from, size_t to) const { return {frame + from, to - from}; }
@@ -76,6 +88,8 @@ static_assert(sizeof(Packet) <= 128);
 // Total: any bytes, of any length below 4 GB, give a packet. Checksums are not looked at, since
 // most devices have done that.
 Packet parse_packet(Bytes frame);
+// The same by the way that holds for all. (Public for the test that compares the two.)
+Packet parse_any_packet(Bytes frame);
 
 // Whether the checksum of the IPv4 header is right. Requires a packet of IP; IPv6 has none, so it
 // is.

@@ -26,6 +26,7 @@ void check(const Packet& packet, Bytes frame) {
   ASSERT_LE(packet.payload_at, packet.end);
   ASSERT_LE(packet.end, frame.size());
   ASSERT_EQ(packet.kind == PacketKind::kBad, packet.fault != Fault::kNone);
+  ASSERT_TRUE(packet == parse_any_packet(frame));  // the short way against the one for all
   Checksum sum;
   for (const Bytes piece : {packet.network(), packet.transport(), packet.payload()}) {
     sum.add(piece);

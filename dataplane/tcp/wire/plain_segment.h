@@ -59,17 +59,17 @@ inline void write_plain_segment(Room out, const Flow& flow, const PlainHeader& h
       addresses + swap16(static_cast<uint8_t>(IpProtocol::kTcp)) +
       swap16(kPlainTcpBytes + payload_bytes));
   const uint64_t flags = swap16(kPlainTcpBytes / 4 << 12 | header.flags);
-  const uint64_t words[] = {
-      kVersion | length << 16 | kWhole << 32,
-      kLife | ip_checksum << 16 | uint64_t{source} << 32,
-      destination | swap16(flow.local_port) << 32 | swap16(flow.remote_port) << 48,
-      swap32(header.seq.value) | swap32(header.ack.value) << 32,
-      flags | swap16(header.window) << 16 | tcp_sum << 32,
-      swap32(kTimestampsHead) | swap32(header.timestamps.value) << 32};
-  const auto echo = static_cast<uint32_t>(swap32(header.timestamps.echo));
-  static_assert(sizeof words + sizeof echo == kPlainBytes);
-  std::memcpy(out.data(), words, sizeof words);
-  std::memcpy(out.data() + sizeof words, &echo, sizeof echo);
+  // Each by itself: out of an array GCC copies them in longer ones, which wait for the shorter.
+  const auto store = [&](size_t at, uint64_t word) {
+    std::memcpy(out.data() + at, &word, sizeof word);
+  };
+  store(0, kVersion | length << 16 | kWhole << 32);
+  store(8, kLife | ip_checksum << 16 | uint64_t{source} << 32);
+  store(16, destination | swap16(flow.local_port) << 32 | swap16(flow.remote_port) << 48);
+  store(24, swap32(header.seq.value) | swap32(header.ack.value) << 32);
+  store(32, flags | swap16(header.window) << 16 | tcp_sum << 32);
+  store(40, swap32(kTimestampsHead) | swap32(header.timestamps.value) << 32);
+  store32(out.data() + 48, header.timestamps.echo);
 }
 
 }  // namespace pollux::tcp

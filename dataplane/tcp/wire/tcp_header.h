@@ -50,6 +50,17 @@ struct TcpSegment {
   Bytes payload;
 };
 
+// The fields, of bytes that parse_tcp accepts.
+inline TcpHeader read_tcp(const uint8_t* at) {
+  return {.source_port = load16(at),
+          .destination_port = load16(at + 2),
+          .seq = {load32(at + 4)},
+          .ack = {load32(at + 8)},
+          .flags = static_cast<TcpFlags>(load16(at + 12) & kTcpFlagsAll),
+          .window = load16(at + 14),
+          .urgent = load16(at + 18)};
+}
+
 // kTruncated, kHeaderLength. The reserved bits may be anything (RFC 9293 3.1). Neither checksum nor
 // options are looked at.
 [[nodiscard]] inline Fault parse_tcp(Bytes bytes, TcpSegment& out) {
@@ -57,21 +68,14 @@ struct TcpSegment {
     return Fault::kTruncated;
   }
   const uint8_t* at = bytes.data();
-  const uint16_t offset_and_flags = load16(at + 12);
-  const size_t header_bytes = (offset_and_flags >> 12) * 4U;
+  const size_t header_bytes = (at[12] >> 4) * 4U;
   if (header_bytes < kTcpBytes) {
     return Fault::kHeaderLength;
   }
   if (header_bytes > bytes.size()) {
     return Fault::kTruncated;
   }
-  out.header = {.source_port = load16(at),
-                .destination_port = load16(at + 2),
-                .seq = {load32(at + 4)},
-                .ack = {load32(at + 8)},
-                .flags = static_cast<TcpFlags>(offset_and_flags & kTcpFlagsAll),
-                .window = load16(at + 14),
-                .urgent = load16(at + 18)};
+  out.header = read_tcp(at);
   out.options = bytes.subspan(kTcpBytes, header_bytes - kTcpBytes);
   out.payload = bytes.subspan(header_bytes);
   return Fault::kNone;
