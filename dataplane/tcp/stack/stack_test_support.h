@@ -32,7 +32,7 @@ struct StackDevice final : TestDevice {
       arriving.pop_front();
       frames[count] = {.bytes = held.back().data(),
                        .size = static_cast<uint32_t>(held.back().size()),
-                       .checksums_ok = false};
+                       .checksums_ok = its_caps.rx_checksums};
     }
     return count;
   }
