@@ -43,17 +43,17 @@ std::string_view name_of(TcpEnd end) {
 
 Connection::Connection(ConnectionShared& shared, const Path& path, const PassiveOpening& opening,
                        Moment now)
-    : timestamp_offset_(opening.timestamp_offset),
+    : state_(TcpState::kEstablished),
+      timestamp_offset_(opening.timestamp_offset),
       ts_recent_(opening.peer_timestamp),
-      path_mss_(path.mss),
-      segmented_bytes_max_(static_cast<uint16_t>(
-          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))),
-      peer_mss_(opening.options.mss),
-      state_(TcpState::kEstablished),
       timestamps_(opening.options.timestamps),
       sack_(opening.options.sack),
       ecn_(opening.options.ecn),
-      sender_(shared.sender, opening.our_isn + 1, /*syn=*/false, kMssMin, opening.options.sack) {
+      path_mss_(path.mss),
+      sender_(shared.sender, opening.our_isn + 1, /*syn=*/false, kMssMin, opening.options.sack),
+      segmented_bytes_max_(static_cast<uint16_t>(
+          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))),
+      peer_mss_(opening.options.mss) {
   static_assert(offsetof(Connection, sender_) + Sender::kHotBytes == kHotBytes);
   if (opening.options.scale != SynOptions::kNoScale) {
     our_shift_ = shared.config.window_scale;
@@ -69,12 +69,12 @@ Connection::Connection(ConnectionShared& shared, const Path& path, const Passive
 
 Connection::Connection(ConnectionShared& shared, const Path& path, const ActiveOpening& opening,
                        Moment now)
-    : timestamp_offset_(opening.timestamp_offset),
+    : state_(TcpState::kSynSent),
+      timestamp_offset_(opening.timestamp_offset),
       path_mss_(path.mss),
+      sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true),
       segmented_bytes_max_(static_cast<uint16_t>(
-          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))),
-      state_(TcpState::kSynSent),
-      sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true) {
+          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))) {
   sender_.heard(now);
 }
 

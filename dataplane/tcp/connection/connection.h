@@ -349,18 +349,14 @@ class Connection {
   bool owes_plain_ack(const ConnectionShared& shared, Moment now) const;
 
   // First what a segment in order looks at.
-  Receiver receiver_;  // if has_receiver_
-  uint32_t timestamp_offset_ = 0;
-  uint32_t ts_recent_ = 0;
-  Seq last_ack_sent_{};
-  uint16_t path_mss_;
-  uint16_t segmented_bytes_max_;  // an IP packet holds no more
-  uint16_t peer_mss_ = 536;
-  uint8_t our_shift_ = 0;
+  [[no_unique_address]] Receiver receiver_;  // if has_receiver_
   uint8_t peer_shift_ = 0;
   TcpState state_ : 4;
   TcpEnd end_ : 4 = TcpEnd::kNone;
   uint8_t keepalives_sent_ = 0;
+  uint32_t timestamp_offset_ = 0;
+  uint32_t ts_recent_ = 0;
+  Seq last_ack_sent_{};
   bool has_receiver_ : 1 = false;  // from the peer's SYN on
   bool timestamps_ : 1 = false;
   bool sack_ : 1 = false;
@@ -370,11 +366,15 @@ class Connection {
   bool keepalive_owed_ : 1 = false;
   bool discards_ : 1 = false;   // close(): nothing is wanted any more
   bool echoes_ce_ : 1 = false;  // ECE until CWR comes (RFC 3168 6.1.3)
+  uint16_t path_mss_;
   Sender sender_;
   std::unique_ptr<Rare> rare_;
+  uint16_t segmented_bytes_max_;  // an IP packet holds no more
+  uint16_t peer_mss_ = 536;
+  uint8_t our_shift_ = 0;
 
  public:
-  static constexpr size_t kHotBytes = 80 + Sender::kHotBytes;
+  static constexpr size_t kHotBytes = 64 + Sender::kHotBytes;
 };
 
 // RFC 7323 5.5: after 24 days a timestamp may have gone round.

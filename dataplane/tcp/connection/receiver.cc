@@ -27,7 +27,8 @@ void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, 
   // What lies beyond the window is cut off, and a FIN there with it.
   const Seq edge = later(window_.edge(), nxt_);
   // Nor does an end count before what the peer has sent already.
-  const bool fin = segment.fin && !fin_known_ && end < edge && !held_.reaches_beyond(end);
+  const bool fin = segment.fin && !fin_known_ && end < edge &&
+                   (odd_ == nullptr || !odd_->held.reaches_beyond(end));
   if (end > edge) {
     payload = payload.first(static_cast<size_t>(std::max(edge - begin, 0)));
   }
@@ -39,22 +40,24 @@ void Receiver::on_segment(const ReceiverConfig& config, const Segment& segment, 
     fin_at_ = end;
     fin_known_ = true;
   }
-  const bool had_gap = !held_.empty();
+  const bool had_gap = odd_ != nullptr && !odd_->held.empty();
   const bool in_order = begin <= nxt_ && begin + bytes > nxt_;
   const bool only_fin = bytes == 0 && fin && begin == nxt_;
   if (!had_gap && in_order) {
     if (const std::optional<SeqRange> twice = duplicate_below(nxt_, {begin, begin + bytes})) {
-      dsack_ = *twice;
+      note_dsack(twice);
       payload = payload.subspan(twice->bytes());
     }
     append(payload, arrived);
   } else if (bytes != 0) {
-    const ReassemblyOutcome outcome = held_.add(nxt_, begin, payload, config.reassembly);
-    dsack_ = outcome.dsack.value_or(dsack_);
+    Reassembly<HeldBytes>& held = odd().held;
+    const ReassemblyOutcome outcome = held.add(nxt_, begin, payload, config.reassembly);
+    note_dsack(outcome.dsack);
     const uint32_t taken =
-        held_.take(nxt_, [&arrived](HeldBytes piece) { arrived.held.push_back(std::move(piece)); });
+        held.take(nxt_, [&arrived](HeldBytes piece) { arrived.held.push_back(std::move(piece)); });
     nxt_ += taken;
     unread_ += taken;
+    forget_odd();
   }
   take_fin(arrived);
   policy_.on_segment({.bytes = bytes,
@@ -75,8 +78,9 @@ void Receiver::take_fin(Arrived& arrived) {
 }
 
 uint32_t Receiver::drop_held() {
-  dsack_ = {};
-  return held_.drop_all();
+  const uint32_t dropped = odd_ == nullptr ? 0 : odd_->held.drop_all();
+  odd_.reset();
+  return dropped;
 }
 
 }  // namespace pollux::tcp

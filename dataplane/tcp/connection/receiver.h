@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -70,8 +71,8 @@ class Receiver {
                   Arrived& arrived);
   // The payload of a segment without a mark, and all of it is what is next, as it mostly is.
   bool is_just_next(Seq seq, size_t bytes) const {
-    return seq == nxt_ && bytes != 0 && bytes <= window_bytes() && held_.empty() && !fin_known_ &&
-           !ce_;
+    return seq == nxt_ && bytes != 0 && bytes <= window_bytes() && odd_ == nullptr &&
+           !fin_known_ && !ce_;
   }
   // What on_segment() does with such a one; its payload is what arrived.
   void on_next(const ReceiverConfig& config, uint32_t bytes, bool push, uint32_t mss, Moment now) {
@@ -81,7 +82,7 @@ class Receiver {
   }
   // A segment that had arrived before, all of it: the peer is to know (RFC 2883 4.1.1).
   void note_duplicate(Seq seq, uint32_t bytes) {
-    dsack_ = duplicate_below(nxt_, {seq, seq + bytes}).value_or(dsack_);
+    note_dsack(duplicate_below(nxt_, {seq, seq + bytes}));
   }
   // The application is done with so much.
   void read(uint32_t bytes) { unread_ -= bytes; }
@@ -101,13 +102,16 @@ class Receiver {
   // What the next segment says; it goes out now, or nothing of this is true.
   Acknowledgement acknowledge(const ReceiverConfig& config, uint32_t mss);
   size_t sack_blocks(std::span<SeqRange> out) const {
-    return held_.sack_blocks(out, dsack_.empty() ? std::nullopt : std::optional(dsack_));
+    return odd_ == nullptr ? 0 : odd_->held.sack_blocks(out, odd_->dsack);
   }
-  bool has_sack_blocks() const { return !dsack_.empty() || !held_.empty(); }
+  bool has_sack_blocks() const { return odd_ != nullptr; }
   // A segment with that went out.
   void on_ack_sent() {
     policy_.on_ack_sent();
-    dsack_ = {};
+    if (odd_ != nullptr) [[unlikely]] {
+      odd_->dsack.reset();
+      forget_odd();
+    }
   }
 
   Seq nxt() const { return nxt_; }  // RCV.NXT
@@ -115,11 +119,33 @@ class Receiver {
   uint32_t window_bytes() const { return window_.offered_bytes(nxt_); }
   bool last_was_marked() const { return ce_; }
   // Of what came before its turn: the memory that it takes.
-  uint32_t held_bytes() const { return held_.memory_bytes(); }
+  uint32_t held_bytes() const { return odd_ == nullptr ? 0 : odd_->held.memory_bytes(); }
   // Memory is short: it is forgotten (RFC 2018 8). How much that was.
   uint32_t drop_held();
 
  private:
+  // What is there while something came before its turn, or twice and the peer was not told.
+  struct Odd {
+    Reassembly<HeldBytes> held;
+    std::optional<SeqRange> dsack;
+  };
+
+  Odd& odd() {
+    if (odd_ == nullptr) {
+      odd_ = std::make_unique<Odd>();
+    }
+    return *odd_;
+  }
+  void forget_odd() {
+    if (odd_ != nullptr && odd_->held.empty() && !odd_->dsack) {
+      odd_.reset();
+    }
+  }
+  void note_dsack(const std::optional<SeqRange>& twice) {
+    if (twice) {
+      odd().dsack = twice;
+    }
+  }
   ReceiveWindow::Room room(const ReceiverConfig& config, uint32_t mss) const;
   void append(Bytes payload, Arrived& arrived) {
     arrived.in_frame = payload;
@@ -130,17 +156,16 @@ class Receiver {
 
   // Without an address of its own what is smaller stands in the padding behind it.
   Seq nxt_;
-  Seq fin_at_{};  // of a FIN that came before its turn, or was taken
+  uint32_t unread_ = 0;
+  std::unique_ptr<Odd> odd_;
   [[no_unique_address]] AckPolicy policy_;
   bool fin_known_ : 1 = false;
   bool fin_taken_ : 1 = false;
   bool ce_ : 1 = false;  // of the last segment
+  Seq fin_at_{};         // of a FIN that came before its turn, or was taken
   [[no_unique_address]] ReceiveWindow window_;
-  uint32_t unread_ = 0;
-  SeqRange dsack_{};  // empty: none
-  Reassembly<HeldBytes> held_;
 };
-static_assert(sizeof(Receiver) == 56);
+static_assert(sizeof(Receiver) == 48);
 
 inline ReceiveWindow::Room Receiver::room(const ReceiverConfig& config, uint32_t mss) const {
   return {.free_bytes = config.buffer_bytes - std::min(unread_, config.buffer_bytes),

@@ -28,12 +28,11 @@ Sender::Sender(const SenderShared& shared, Seq first, bool syn, uint16_t mss, bo
       sack_(sack),
       is_open_(false),
       syn_wanted_(syn),
-      undone_until_(first),
       cwr_end_(first),
       queue_(mss, kSegmentsMax),
       rack_(first),
       congestion_(shared.config.congestion, mss, shared.config.hystart) {
-  static_assert(offsetof(Sender, recover_) == kHotBytes);
+  static_assert(offsetof(Sender, reorder_) == kHotBytes);
 }
 
 // --- The opening ---------------------------------------------------------------------------------
@@ -76,11 +75,16 @@ void Sender::write(uint32_t bytes) {
   end_ += bytes;
 }
 
-Sender::Episode& Sender::episode() {
-  if (episode_ == nullptr) {
-    episode_ = std::make_unique<Episode>();
+// If nothing of it is of use any more.
+void Sender::forget_trouble() {
+  const bool is_over =
+      phase_ == Phase::kOpen && !is_asked_ && !probe_.probing() && !probe_out_ &&
+      una_ >= trouble_->undone_until &&
+      (!trouble_->undo.active() ||
+       una_ - trouble_->recover > static_cast<int32_t>(window_max_));
+  if (is_over) {
+    trouble_.reset();
   }
-  return *episode_;
 }
 
 // --- What came -----------------------------------------------------------------------------------
@@ -91,10 +95,11 @@ bool Sender::takes_window_probe(Seq ack) {
     return false;
   }
   const SeqRange range{nxt_, nxt_ + 1};
-  const bool remembered = queue_.sent(range, 0, probed_);
+  const Moment probed = trouble_->probed;
+  const bool remembered = queue_.sent(range, 0, probed);
   POLLUX_ASSERT(remembered);  // nothing else is outstanding
   if (window_probes_ != 1) {
-    queue_.retransmitted(range, probed_);  // which of them arrived is not known
+    queue_.retransmitted(range, probed);  // which of them arrived is not known
   }
   nxt_ = range.end;
   window_probes_ = 0;
@@ -114,10 +119,11 @@ void Sender::on_window_told(SenderShared& shared, bool was_shut_out, Moment now)
   // goes once for a timeout, however often the window opens.
   if (was_shut_out && !is_shut_out() && timeouts_ != 0) {
     timeouts_ = 0;
-    asked_since_ = kNever;
+    is_asked_ = false;
     queue_.mark_first_lost();
     owed_ = Owed::kFirstLost;
     restart(shared, now);
+    note_rest();
   }
 }
 
@@ -133,7 +139,7 @@ void Sender::on_syn_acked(SenderShared& shared, const AckInput& input, Moment no
   const bool was_lost = outcome.rtt_ns < 0 && timeouts_ != 0;
   set_handshake_rtt(outcome.rtt_ns < 0 && !was_lost ? kRttUnknown : outcome.rtt_ns, now);
   timeouts_ = 0;
-  asked_since_ = kNever;
+  is_asked_ = false;
   if (outcome.rtt_ns < 0 && again_rtt_ns >= 0) {
     rtt_.sample_by_timestamps(again_rtt_ns);
   }
@@ -150,12 +156,14 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   }
   if (!is_open_) {
     on_syn_acked(shared, input, now);
+    note_rest();
     return AckVerdict::kOk;
   }
   const Seq edge_before = edge_;
   note_window(shared, input.seq, input.ack, input.window_bytes, now);
   if (all_acked()) {
     on_late_ack(shared, input, edge_ == edge_before, now);
+    note_rest();
     return AckVerdict::kOk;
   }
   const bool lone = queue_.size() == 1;
@@ -163,7 +171,9 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   // What is lost waits for the congestion window, whatever else there is to be sent.
   const bool limited_elsewhere =
       queue_.lost_bytes() == 0 && (end_ == nxt_ || edge_before <= nxt_);
-  undone_until_ = later(undone_until_, una_);
+  if (trouble_ != nullptr) {
+    trouble_->undone_until = later(trouble_->undone_until, una_);
+  }
   cwr_end_ = later(cwr_end_, una_);
   // RFC 3168 6.1.2: once a window of data. Of all that was outstanding, since mostly the ACK that
   // brings a mark acknowledges the last of it.
@@ -175,11 +185,11 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   una_ = later(una_, input.ack);
   if (outcome.una_advanced) {
     timeouts_ = 0;
-    asked_since_ = kNever;
+    is_asked_ = false;
   }
   measure(outcome, lone, again_rtt_ns, now);
   judge_past(shared, outcome, input, edge_ == edge_before);
-  if (phase_ != Phase::kOpen && una_ >= recover_) {
+  if (phase_ != Phase::kOpen && una_ >= trouble_->recover) {
     end_recovery();
   }
   rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
@@ -196,7 +206,7 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
        .app_limited = limited_elsewhere,
        .in_recovery = phase_ == Phase::kRecovery || was_open != (phase_ == Phase::kOpen)});
   if (phase_ == Phase::kRecovery) {
-    set_window_of_recovery(episode_->prr.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
+    set_window_of_recovery(trouble_->prr.on_ack(outcome.delivered_bytes(), queue_.pipe_bytes(),
                                                 outcome.una_advanced && lost == 0, mss_));
   }
   if (reacts && phase_ == Phase::kOpen) {
@@ -210,9 +220,10 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   if (outcome.una_advanced || probe_at_ == kNever || !wants_probe()) {
     schedule_probe(shared, now);
   }
-  if (phase_ == Phase::kOpen && una_ - recover_ > static_cast<int32_t>(window_max_)) {
-    episode_.reset();
+  if (trouble_ != nullptr) {
+    forget_trouble();
   }
+  note_rest();
   return AckVerdict::kOk;
 }
 
@@ -268,9 +279,9 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
   if (probe_.claims(dsack)) {
     outcome.dsack.reset();  // it tells of nothing but the probe
   }
-  if (episode_ != nullptr) {
-    bool needless = episode_->undo.on_ack(outcome, input.ts_echo);
-    switch (episode_->frto.on_ack(outcome, una_)) {
+  if (trouble_ != nullptr) {
+    bool needless = trouble_->undo.on_ack(outcome, input.ts_echo);
+    switch (trouble_->frto.on_ack(outcome, una_)) {
       case ForwardRto::Step::kNothing:
         break;
       case ForwardRto::Step::kSendNew:
@@ -278,7 +289,7 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
         hold_lost_ = next_new(mss_, mss_).has_value();
         new_left_ = hold_lost_ ? kFrtoSegments : 0;
         if (!hold_lost_) {
-          episode_->frto.end();
+          trouble_->frto.end();
         }
         break;
       case ForwardRto::Step::kConventional:
@@ -297,7 +308,7 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
   const auto verdict = probe_.on_ack({
       .ack = input.ack,
       .dsack = dsack,
-      .echoes_before_probe = input.ts_echo < probed_,
+      .echoes_before_probe = trouble_ != nullptr && input.ts_echo < trouble_->probed,
       .duplicate = !outcome.una_advanced && input.ack == una_ && window_same && !input.has_data &&
                    input.sacks.empty(),
   });
@@ -309,7 +320,7 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
 }
 
 void Sender::undo() {
-  if (after_rto_ && episode_->undo.flight_bytes() < 2U * mss_) {
+  if (after_rto_ && trouble_->undo.flight_bytes() < 2U * mss_) {
     probe_.on_needless_rto();
   }
   queue_.unmark_lost();
@@ -319,18 +330,18 @@ void Sender::undo() {
   if (owed_ == Owed::kFirstLost) {
     owed_ = Owed::kNothing;
   }
-  episode_->undo.end();
-  episode_->frto.end();
-  undone_until_ = nxt_;
+  trouble_->undo.end();
+  trouble_->frto.end();
+  trouble_->undone_until = nxt_;
 }
 
 // An undo goes through all that is outstanding, and what it answers to the peer alone controls. So
 // there is one for what was outstanding at a time; a second reduction stands.
 void Sender::begin_undo() {
-  if (una_ >= undone_until_) {
-    episode().undo.begin(una_, nxt_);
+  if (una_ >= trouble().undone_until) {
+    trouble().undo.begin(una_, nxt_);
   } else {
-    episode().undo.end();
+    trouble().undo.end();
   }
 }
 
@@ -347,11 +358,11 @@ uint32_t Sender::detect(SenderShared& shared, Moment now) {
 
 void Sender::begin_recovery() {
   phase_ = Phase::kRecovery;
-  recover_ = nxt_;
+  trouble().recover = nxt_;
   after_rto_ = false;
   congestion_.on_loss(queue_.outstanding_bytes());
   note_reduction();
-  episode().prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
+  trouble().prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
                       congestion_.ssthresh_bytes());
   begin_undo();
   probe_.cancel();
@@ -366,7 +377,7 @@ void Sender::set_window_of_recovery(uint32_t cwnd_bytes) {
 
 void Sender::end_recovery() {
   if (phase_ == Phase::kRecovery) {
-    congestion_.set_cwnd(episode_->prr.end());
+    congestion_.set_cwnd(trouble_->prr.end());
   }
   phase_ = Phase::kOpen;
   hold_lost_ = false;
@@ -495,19 +506,20 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
   if (next.window_probe) {
     window_probes_ += window_probes_ != std::numeric_limits<uint8_t>::max();
     probe_out_ = true;
-    probed_ = now;
+    trouble().probed = now;
     probe_at_ = now + window_probe_ns(shared);
     ++shared.counters.window_probes;
+    note_rest();
     return;
   }
-  if (episode_ != nullptr) {
-    episode_->prr.on_sent(next.range.bytes());
+  if (trouble_ != nullptr) {
+    trouble_->prr.on_sent(next.range.bytes());
   }
   if (next.again) {
     ++shared.counters.retransmissions;
     queue_.retransmitted(next.range, now);
-    if (episode_ != nullptr) {
-      episode_->undo.on_retransmitted(next.range.bytes(), now);
+    if (trouble_ != nullptr) {
+      trouble_->undo.on_retransmitted(next.range.bytes(), now);
     }
     if (next.range.begin == una_) {
       restart(shared, now);  // RFC 6675 6: it has its time anew
@@ -516,7 +528,7 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
     const uint8_t flags =
         static_cast<uint8_t>((next.syn ? Segment::kSyn : 0) | (next.fin ? Segment::kFin : 0));
     if (queue_.empty()) {
-      asked_since_ = kNever;
+      is_asked_ = false;
     }
     const bool remembered = queue_.sent(next.range, flags, now);
     POLLUX_ASSERT(remembered && next.range.begin == nxt_);
@@ -534,10 +546,11 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
   if (owed == Owed::kTailProbe) {
     ++shared.counters.tail_probes;
     probe_.on_sent(nxt_, next.again);
-    probed_ = now;
+    trouble().probed = now;
     restart(shared, now);  // RFC 8985 7.3
   }
   schedule_probe(shared, now);
+  note_rest();
 }
 
 void Sender::settle(SenderShared& shared, Moment now) {
@@ -550,8 +563,9 @@ void Sender::settle(SenderShared& shared, Moment now) {
     probe_at_ = kNever;
   } else if (probe_at_ == kNever) {
     probe_at_ = now + window_probe_ns(shared);
-    asked_since_ = kNever;
+    is_asked_ = false;
   }
+  note_rest();
 }
 
 // --- Time ----------------------------------------------------------------------------------------
@@ -591,10 +605,16 @@ void Sender::schedule_probe(SenderShared& shared, Moment now) {
 }
 
 bool Sender::on_timer(SenderShared& shared, Moment now) {
+  const bool goes_on = act_on_timer(shared, now);
+  note_rest();
+  return goes_on;
+}
+
+bool Sender::act_on_timer(SenderShared& shared, Moment now) {
   if (reorder_ <= now) {
     detect(shared, now);
     if (phase_ == Phase::kRecovery) {
-      set_window_of_recovery(episode_->prr.on_timer(queue_.pipe_bytes(), mss_));
+      set_window_of_recovery(trouble_->prr.on_timer(queue_.pipe_bytes(), mss_));
     }
   }
   if (probe_at_ <= now) {
@@ -613,9 +633,9 @@ bool Sender::on_timer(SenderShared& shared, Moment now) {
 // The peer is to be asked again. RFC 1122 4.2.3.5: silence counts from the first time on. Before,
 // it had no cause to speak; and whoever has stood still for minutes has not asked.
 bool Sender::is_given_up(const SenderShared& shared, Moment now) {
-  asked_since_ = std::min(asked_since_, now);
+  ask_since(std::min(asked_since(), now));
   const SenderConfig& config = shared.config;
-  return asked_since_ + (is_open_ ? config.give_up_ns : config.syn_give_up_ns) <= now;
+  return asked_since() + (is_open_ ? config.give_up_ns : config.syn_give_up_ns) <= now;
 }
 
 bool Sender::on_probe_due(SenderShared& shared, Moment now) {
@@ -655,14 +675,14 @@ void Sender::time_out(SenderShared& shared, Moment now) {
     if (!again) {
       begin_undo();
     }
-    if (in_loss || reneged || !sack_ || !episode().undo.active()) {
-      episode().frto.end();  // RFC 5682 3.1, step 1
+    if (in_loss || reneged || !sack_ || !trouble().undo.active()) {
+      trouble().frto.end();  // RFC 5682 3.1, step 1
     } else {
-      episode().frto.begin(nxt_);
+      trouble().frto.begin(nxt_);
     }
     after_rto_ = true;
     phase_ = Phase::kLoss;
-    recover_ = nxt_;
+    trouble().recover = nxt_;
   }
   hold_lost_ = false;
   probe_.cancel();

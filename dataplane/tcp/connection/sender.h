@@ -106,7 +106,7 @@ class Sender {
   AckVerdict on_ack(SenderShared& shared, const AckInput& input, Moment now);
   // An ACK without SACK blocks that can say nothing but the window.
   bool is_told_nothing_by(Seq ack) const {
-    return ack == una_ && all_acked() && is_open_ && !probe_.probing();
+    return ack == una_ && all_acked() && is_open_ && at_rest_;
   }
   // What on_ack() does with such a one.
   void on_idle_ack(SenderShared& shared, Seq seq, Seq ack, uint32_t window_bytes, Moment now) {
@@ -144,7 +144,7 @@ class Sender {
 
   // ---- time ----
   // kNever: nothing of ours waits for the peer.
-  Moment deadline() const { return std::min(std::min(reorder_, probe_at_), retransmit_at_); }
+  Moment deadline() const { return at_rest_ ? kNever : first_deadline(); }
   // False: the peer has been silent for too long; the connection is to be given up.
   [[nodiscard]] bool on_timer(SenderShared& shared, Moment now);
   // Something acceptable came from the peer: it lives. If it has no room for what is to go, or
@@ -152,13 +152,16 @@ class Sender {
   void heard(Moment now) {
     heard_ = now;
     if (all_acked() || is_shut_out()) {
-      asked_since_ = kNever;
+      is_asked_ = false;
     }
   }
   Moment heard_at() const { return heard_; }
   // Since when it has answered nothing; kNever: it is not asked. A keepalive asks, too.
-  Moment asked_since() const { return asked_since_; }
-  void ask_since(Moment since) { asked_since_ = since; }
+  Moment asked_since() const { return is_asked_ ? trouble_->asked_since : kNever; }
+  void ask_since(Moment since) {
+    trouble().asked_since = since;
+    is_asked_ = true;
+  }
 
   // ---- what else the connection asks ----
   Seq una() const { return una_; }  // SND.UNA
@@ -190,7 +193,12 @@ class Sender {
   bool in_recovery() const { return phase_ != Phase::kOpen; }
   // How often the timer has expired in a row without an advance.
   unsigned timeouts() const { return timeouts_; }
-  bool waits_for_window() const { return all_acked() && probe_at_ != kNever; }
+  bool waits_for_window() const { return all_acked() && !at_rest_ && probe_at_ != kNever; }
+  // Of what is kept twice. For tests.
+  bool is_consistent() const {
+    return at_rest_ == is_at_rest() && (!is_asked_ || trouble_ != nullptr) &&
+           (phase_ == Phase::kOpen || trouble_ != nullptr);
+  }
 
  private:
   enum class Phase : uint8_t {
@@ -200,14 +208,34 @@ class Sender {
   };
   // What must go out whatever the windows say.
   enum class Owed : uint8_t { kNothing, kFirstLost, kTailProbe, kWindowProbe };
-  // From the first loss on, until no more D-SACKs of the recovery can come.
-  struct Episode {
+  // From the first loss on until no more D-SACKs of the recovery can come, and while the peer is
+  // asked again or probed.
+  struct Trouble {
+    explicit Trouble(Seq una) : recover(una), undone_until(una) {}
     ProportionalRate prr;
     UndoDetector undo;
     ForwardRto frto;
+    Moment asked_since = kNever;  // if is_asked_
+    Moment probed{};              // when a probe was sent last
+    Seq recover;                  // in recovery: where it ends
+    // Up to here nothing is undone any more; not below SND.UNA, or it would be ahead again when the
+    // numbers have gone half round.
+    Seq undone_until;
   };
 
-  Episode& episode();
+  Trouble& trouble() {
+    if (trouble_ == nullptr) {
+      trouble_ = std::make_unique<Trouble>(una_);
+    }
+    return *trouble_;
+  }
+  void forget_trouble();
+  Moment first_deadline() const {
+    return std::min(std::min(reorder_, probe_at_), retransmit_at_);
+  }
+  bool is_at_rest() const { return first_deadline() == kNever && !probe_.probing(); }
+  // Behind all that may have changed one of these.
+  void note_rest() { at_rest_ = is_at_rest(); }
   void begin_undo();
   // Whether a segment there may still be on its way. Unsigned: half of the numbers away is neither.
   bool is_recent(Seq seq) const {
@@ -247,6 +275,7 @@ class Sender {
   void restart(SenderShared& shared, Moment now);
   bool wants_probe() const;
   void schedule_probe(SenderShared& shared, Moment now);
+  bool act_on_timer(SenderShared& shared, Moment now);
   bool on_probe_due(SenderShared& shared, Moment now);
   bool is_given_up(const SenderShared& shared, Moment now);
   int64_t rto_ns(const SenderShared& shared) const;
@@ -262,9 +291,7 @@ class Sender {
   Seq wl1_{};                // SND.WL1, SND.WL2: of the segment that told the window
   Seq wl2_{};
   uint16_t mss_;
-  uint8_t timeouts_ = 0;
   uint8_t window_probes_ = 0;  // of this byte
-  uint8_t new_left_ = 0;       // F-RTO: segments of new data instead of retransmissions
   Phase phase_ : 2 = Phase::kOpen;
   Owed owed_ : 2 = Owed::kNothing;
   bool sack_ : 1;
@@ -277,26 +304,26 @@ class Sender {
   bool cwr_owed_ : 1 = false;
   bool probe_out_ : 1 = false;
   bool reneged_ : 1 = false;  // once
+  bool at_rest_ : 1 = true;   // is_at_rest()
+  bool is_asked_ : 1 = false;
+  uint8_t timeouts_ = 0;
+  uint8_t new_left_ = 0;  // F-RTO: segments of new data instead of retransmissions
+  // Congestion marks up to here are of the window that was reacted to; not below SND.UNA, either.
+  Seq cwr_end_;
   Moment heard_{};
-  Moment asked_since_ = kNever;
+  // From here on what is read when something is outstanding.
   Moment reorder_ = kNever;        // RACK's
   Moment retransmit_at_ = kNever;  // RFC 6298 5
   Moment probe_at_ = kNever;  // of the tail; of a window that is shut, if nothing is outstanding
   TailLossProbe probe_;
-  Seq recover_{};  // in recovery: where it ends
-  // Up to here nothing is undone any more, and congestion marks are of the window that was reacted
-  // to; not below SND.UNA, or they would be ahead again when the numbers have gone half round.
-  Seq undone_until_;
-  Seq cwr_end_;
-  Moment probed_{};  // when a probe was sent last
   SendQueue queue_;
+  std::unique_ptr<Trouble> trouble_;
   RttEstimator rtt_;
   Rack rack_;
-  std::unique_ptr<Episode> episode_;
   Congestion congestion_;
 
  public:
-  static constexpr size_t kHotBytes = 88;
+  static constexpr size_t kHotBytes = 48;
 };
 
 inline void Sender::set_window(Seq seq, Seq ack, uint32_t window_bytes) {

@@ -44,11 +44,9 @@ Congestion::Congestion(CongestionAlgorithm algorithm, uint16_t mss, bool hystart
       hystart_on_(hystart && algorithm != CongestionAlgorithm::kDctcp),
       hystart_samples_(0) {
   if (algorithm == CongestionAlgorithm::kDctcp) {
-    marks_ = {.round_end = {}, .alpha = kAlphaOne, .delivered = 0, .marked = 0};
+    later().marks = {.round_end = {}, .alpha = kAlphaOne, .delivered = 0, .marked = 0};
   } else if (hystart_on_) {
-    hystart_ = {.round_end = {}, .last_min_ns = 0, .now_min_ns = 0, .baseline_ns = 0};
-  } else {
-    curve_ = {.epoch = kNever, .k_ticks = 0, .w_est = 0};
+    later().hystart = {.round_end = {}, .last_min_ns = 0, .now_min_ns = 0, .baseline_ns = 0};
   }
 }
 
@@ -73,8 +71,8 @@ void Congestion::on_ack(const AckSample& sample) {
   if (sample.app_limited) {
     // CUBIC's time stands still while the window is not what limits (RFC 9438 5.8): the next epoch
     // begins where this one stood.
-    if (!hystart_on_ && algorithm_ == CongestionAlgorithm::kCubic) {
-      curve_.epoch = kNever;
+    if (later_ != nullptr && !hystart_on_ && algorithm_ == CongestionAlgorithm::kCubic) {
+      later_->curve.epoch = kNever;
     }
     return;
   }
@@ -104,25 +102,26 @@ void Congestion::leave_slow_start() {
   after_rto_ = false;
   credit_ = 0;
   hystart_on_ = false;
-  if (algorithm_ != CongestionAlgorithm::kDctcp) {
-    curve_ = {.epoch = kNever, .k_ticks = 0, .w_est = 0};
+  if (later_ != nullptr && algorithm_ != CongestionAlgorithm::kDctcp) {
+    later_->curve = {.epoch = kNever, .k_ticks = 0, .w_est = 0};
   }
 }
 
 void Congestion::hystart_begin_round(Seq nxt) {
-  hystart_.last_min_ns = hystart_.last_min_ns == 0 ? UINT32_MAX : hystart_.now_min_ns;
-  hystart_.now_min_ns = UINT32_MAX;
-  hystart_.round_end = nxt;
+  Hystart& state = later_->hystart;
+  state.last_min_ns = state.last_min_ns == 0 ? UINT32_MAX : state.now_min_ns;
+  state.now_min_ns = UINT32_MAX;
+  state.round_end = nxt;
   hystart_samples_ = 0;
 }
 
 // RFC 9406 4.2: the RTT of this round against that of the last.
 bool Congestion::hystart(const AckSample& sample) {
-  Hystart& state = hystart_;
+  Hystart& state = later_->hystart;
   if (state.last_min_ns == 0 || sample.una >= state.round_end) {
     hystart_begin_round(sample.nxt);
     if (state.baseline_ns != 0 && ++rounds_ == kHystartRounds) {
-      ssthresh_ = cwnd_before_ = cwnd_;
+      ssthresh_ = later_->cwnd_before = cwnd_;
       return false;
     }
   }
@@ -157,46 +156,50 @@ void Congestion::reno_increase(uint32_t bytes) {
 }
 
 void Congestion::cubic_begin_epoch(Moment now) {
-  curve_.epoch = now;
-  curve_.w_est = cwnd_;
-  curve_.k_ticks = 0;
-  if (cwnd_ >= w_max_) {
-    w_max_ = cwnd_;
+  Curve& curve = later_->curve;
+  const uint32_t w_max = later_->w_max;
+  curve.epoch = now;
+  curve.w_est = cwnd_;
+  curve.k_ticks = 0;
+  if (cwnd_ >= w_max) {
+    later_->w_max = cwnd_;
     return;
   }
   // RFC 9438 4.2: K = cbrt((W_max - cwnd_epoch) / C), C = 2/5 MSS/s^3.
-  const Wide cubed = (static_cast<Wide>(w_max_ - cwnd_) * 5 << (3 * kCubicTickBits)) / (2 * mss_);
-  curve_.k_ticks = static_cast<uint32_t>(std::min<uint64_t>(cube_root(cubed), UINT32_MAX));
+  const Wide cubed = (static_cast<Wide>(w_max - cwnd_) * 5 << (3 * kCubicTickBits)) / (2 * mss_);
+  curve.k_ticks = static_cast<uint32_t>(std::min<uint64_t>(cube_root(cubed), UINT32_MAX));
 }
 
 // W_cubic(t) = C * (t - K)^3 + W_max
 uint32_t Congestion::cubic_window(int64_t since_epoch_ns) const {
   constexpr int64_t kReach = INT64_C(1) << 26;
-  const int64_t t = cubic_ticks(since_epoch_ns) - curve_.k_ticks;
+  const uint32_t w_max = later_->w_max;
+  const int64_t t = cubic_ticks(since_epoch_ns) - later_->curve.k_ticks;
   const Wide d = static_cast<Wide>(std::min(t < 0 ? -t : t, kReach));
   const auto offset = static_cast<uint64_t>((d * d * d * mss_) >> (3 * kCubicTickBits)) * 2 / 5;
   if (t < 0) {
-    return w_max_ - static_cast<uint32_t>(std::min<uint64_t>(offset, w_max_));
+    return w_max - static_cast<uint32_t>(std::min<uint64_t>(offset, w_max));
   }
-  return static_cast<uint32_t>(std::min<uint64_t>(w_max_ + offset, kWindowMax));
+  return static_cast<uint32_t>(std::min<uint64_t>(w_max + offset, kWindowMax));
 }
 
 void Congestion::cubic_increase(const AckSample& sample, uint32_t bytes) {
-  if (curve_.epoch == kNever) {
+  Curve& curve = later().curve;
+  if (curve.epoch == kNever) {
     cubic_begin_epoch(sample.now);
   }
   bytes = std::min(bytes, cwnd_);
   // RFC 9438 4.3: alpha = 3*(1-beta)/(1+beta) = 9/17 until Reno would be where CUBIC has come down
   // from, then 1.
-  const bool caught_up = curve_.w_est >= cwnd_before_;
+  const bool caught_up = curve.w_est >= later_->cwnd_before;
   credit_ += caught_up ? bytes : static_cast<uint32_t>(uint64_t{bytes} * 9 / 17);
   if (credit_ >= cwnd_) {
     credit_ -= cwnd_;
-    curve_.w_est = std::min(curve_.w_est + mss_, kWindowMax);
+    curve.w_est = std::min(curve.w_est + mss_, kWindowMax);
   }
-  const int64_t t = sample.now - curve_.epoch;
-  if (cubic_window(t) < curve_.w_est) {  // Reno-friendly
-    cwnd_ = std::max(cwnd_, curve_.w_est);
+  const int64_t t = sample.now - curve.epoch;
+  if (cubic_window(t) < curve.w_est) {  // Reno-friendly
+    cwnd_ = std::max(cwnd_, curve.w_est);
     return;
   }
   const uint32_t target = std::clamp<uint32_t>(
@@ -207,7 +210,7 @@ void Congestion::cubic_increase(const AckSample& sample, uint32_t bytes) {
 
 // RFC 8257 3.3: once a round, alpha = alpha * (1 - g) + g * M.
 void Congestion::note_marks(const AckSample& sample) {
-  Marks& marks = marks_;
+  Marks& marks = later_->marks;
   if (rounds_ == 0) {
     rounds_ = 1;
     marks.round_end = sample.nxt;
@@ -281,16 +284,17 @@ uint32_t Congestion::reduced(uint32_t flight_bytes) const {
 }
 
 void Congestion::remember() {
-  cwnd_before_ = cwnd_;
-  ssthresh_before_ = ssthresh_;
-  w_max_before_ = w_max_;
+  later().cwnd_before = cwnd_;
+  later_->ssthresh_before = ssthresh_;
+  later_->w_max_before = later_->w_max;
   leave_slow_start();
 }
 
 void Congestion::cubic_new_plateau(uint32_t flight_bytes) {
   const uint32_t height = validated() ? cwnd_ : base(flight_bytes);
   // RFC 9438 4.7, fast convergence: (1 + beta) / 2 = 17/20, so that others get room.
-  w_max_ = height < w_max_ ? static_cast<uint32_t>(uint64_t{height} * 17 / 20) : height;
+  uint32_t& w_max = later_->w_max;
+  w_max = height < w_max ? static_cast<uint32_t>(uint64_t{height} * 17 / 20) : height;
 }
 
 void Congestion::on_loss(uint32_t flight_bytes) {
@@ -304,7 +308,7 @@ void Congestion::on_rto(uint32_t flight_bytes, bool again) {
   if (!again) {
     remember();
     set_ssthresh(reduced(flight_bytes));
-    w_max_ = 0;  // RFC 9438 4.8: the next curve begins on its plateau
+    later_->w_max = 0;  // RFC 9438 4.8: the next curve begins on its plateau
   }
   cwnd_ = mss_;
   after_rto_ = true;
@@ -314,10 +318,10 @@ void Congestion::on_rto(uint32_t flight_bytes, bool again) {
 // all the time would not give way.
 void Congestion::on_ecn(uint32_t flight_bytes) {
   remember();
-  ssthresh_before_ = 0;
+  later_->ssthresh_before = 0;
   uint32_t left = 0;
   if (algorithm_ == CongestionAlgorithm::kDctcp) {
-    left = cwnd_ - static_cast<uint32_t>((uint64_t{cwnd_} * marks_.alpha) / (2 * kAlphaOne));
+    left = cwnd_ - static_cast<uint32_t>((uint64_t{cwnd_} * dctcp_alpha()) / (2 * kAlphaOne));
   } else {
     cubic_new_plateau(flight_bytes);
     left = reduced(flight_bytes);
@@ -327,13 +331,13 @@ void Congestion::on_ecn(uint32_t flight_bytes) {
 }
 
 void Congestion::on_undo() {
-  if (ssthresh_before_ == 0) {
+  if (later_ == nullptr || later_->ssthresh_before == 0) {
     return;
   }
-  cwnd_ = std::max(cwnd_, cwnd_before_);
-  ssthresh_ = std::max(ssthresh_, ssthresh_before_);
-  w_max_ = w_max_before_;
-  ssthresh_before_ = 0;
+  cwnd_ = std::max(cwnd_, later_->cwnd_before);
+  ssthresh_ = std::max(ssthresh_, later_->ssthresh_before);
+  later_->w_max = later_->w_max_before;
+  later_->ssthresh_before = 0;
   leave_slow_start();
 }
 

@@ -9,11 +9,13 @@
 // when a loss comes (RFC 7661). In fast recovery the window is PRR's (prr.h); here stand what it
 // comes down to and what an undo brings back.
 //
-// Integers only; windows in bytes, at most 2^30. State of one connection; 64 bytes.
+// Integers only; windows in bytes, at most 2^30. State of one connection; 40 bytes, and 32 from its
+// first reduction on.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "dataplane/tcp/wire/moment.h"
 #include "dataplane/tcp/wire/seq.h"
@@ -79,7 +81,7 @@ class Congestion {
   // RFC 7661 4.3: whether the window is about what was used of late.
   bool validated() const;
   uint32_t pipe_ack_bytes() const { return std::max(pipe_now_, pipe_before_); }
-  uint32_t dctcp_alpha() const { return marks_.alpha; }  // of kAlphaOne; DCTCP only
+  uint32_t dctcp_alpha() const { return later_->marks.alpha; }  // of kAlphaOne; DCTCP only
   static constexpr uint32_t kAlphaOne = 1U << 20;
 
  private:
@@ -106,6 +108,27 @@ class Congestion {
     uint32_t baseline_ns;  // 0: ordinary slow start; else: conservative
   };
 
+  // What a window has that was reduced, or has left slow start: few connections of a cache. DCTCP
+  // and HyStart++ have it from the start.
+  struct Later {
+    Later() : curve{.epoch = kNever, .k_ticks = 0, .w_est = 0} {}
+    uint32_t cwnd_before = 0;      // the last reduction, or where HyStart++ ended slow start
+    uint32_t ssthresh_before = 0;  // 0: nothing to undo
+    uint32_t w_max = 0;  // CUBIC's plateau; 0: none before the first loss, and after an RTO
+    uint32_t w_max_before = 0;
+    union {
+      Curve curve;
+      Marks marks;
+      Hystart hystart;
+    };
+  };
+  Later& later() {
+    if (later_ == nullptr) {
+      later_ = std::make_unique<Later>();
+    }
+    return *later_;
+  }
+
   void note_pipe(const AckSample& sample);
   void slow_start(const AckSample& sample, uint32_t bytes);
   // Returns whether this is conservative slow start. May end slow start.
@@ -131,13 +154,9 @@ class Congestion {
 
   uint32_t cwnd_;
   uint32_t ssthresh_ = kNoThreshold;
-  uint32_t cwnd_before_ = 0;      // the last reduction, or where HyStart++ ended slow start
-  uint32_t ssthresh_before_ = 0;  // 0: nothing to undo
   // Bytes that were acknowledged since the last whole MSS of growth. Survives CUBIC's epochs, or
   // bursts that end for want of data would never make an MSS.
   uint32_t credit_ = 0;
-  uint32_t w_max_ = 0;   // CUBIC's plateau; 0: none before the first loss, and after an RTO
-  uint32_t w_max_before_ = 0;
   uint16_t mss_;
   CongestionAlgorithm algorithm_ : 2;
   bool after_rto_ : 1;           // slow start after an RTO: L = 1 (RFC 3465 2.3)
@@ -150,13 +169,9 @@ class Congestion {
   uint32_t pipe_before_ = UINT32_MAX;
   uint32_t pipe_since_ms_ = 0;
   uint32_t validated_ms_ = 0;  // when the window was validated the last time
-  union {
-    Curve curve_;
-    Marks marks_;
-    Hystart hystart_;
-  };
+  std::unique_ptr<Later> later_;
 };
-static_assert(sizeof(Congestion) <= 64);
+static_assert(sizeof(Congestion) == 40);
 
 // The integer cube root, rounded down.
 uint64_t cube_root(unsigned __int128 value);

@@ -78,12 +78,12 @@ struct alignas(64) Slot {
     return sending == nullptr ? 0 : sending->size() - sending->pinned_bytes();
   }
 
-  static constexpr size_t kHotBytes = 256;
+  static constexpr size_t kHotBytes = 192;
 };
 
 static_assert(offsetof(Slot, timer) + sizeof(TimerNode) == 64);
 static_assert(offsetof(Slot, place) + Connection::kHotBytes <= Slot::kHotBytes);
-static_assert(sizeof(Slot) == 448);
+static_assert(sizeof(Slot) == 384);
 
 class Slots {
  public:

@@ -29,6 +29,9 @@ std::string Stack::check() const {
       return who + "the buffer ends " + std::to_string(slot.sending->end() - written) +
              " bytes from what was written";
     }
+    if (!sender.is_consistent()) {
+      return who + "what its sender keeps twice does not agree";
+    }
     const bool waits = !sender.all_acked() || sender.unsent_bytes() != 0;
     if (waits && !slot.dirty && !slot.unresolved && connection.deadline(shared_) == kNever) {
       return who + "something is outstanding, and nothing is armed";
