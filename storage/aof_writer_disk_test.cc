@@ -102,6 +102,7 @@ void live(Fsync fsync, uint64_t changes, bool rewrites,
   AofWriter writer({.token = 1}, journal, *disk, files, base, figures);
   writer.set_options({.fsync = fsync, .timestamps = true, .rewrite_percentage = 0});
   std::atomic<bool> ends{false};
+  Ticket all;
   std::thread storage([&] {
     files.open();
     EXPECT_TRUE(run(files, *disk));
@@ -115,6 +116,7 @@ void live(Fsync fsync, uint64_t changes, bool rewrites,
       }
       writer.step(clock.now(), -1);
     }
+    all = journal.drawn();  // a cut may come behind it, and waits there
     writer.finish();
     while (!writer.is_off()) {
       writer.step(clock.now(), -1);
@@ -153,8 +155,8 @@ void live(Fsync fsync, uint64_t changes, bool rewrites,
   storage.join();
   stops = true;
   snapshots.join();
-  EXPECT_EQ(journal.durable(), journal.drawn());
-  EXPECT_EQ(journal.pending_bytes(), 0U);
+  EXPECT_GE(journal.durable(), all);
+  EXPECT_TRUE(journal.pending_bytes() == 0 || journal.durable() < journal.drawn());
   EXPECT_TRUE(!rewrites || base.cuts > 1);
 
   const auto own = UringDisk::create(error);  // a ring is one thread's
