@@ -245,6 +245,9 @@ void AofWriter::request_anew(Ticket after) {
   if (life_ != Life::kOff && !alone_) {
     anew_ = true;
     anew_after_ = after;
+    // At once: who loads gives up the base that is under way, and that tells nothing of the disk.
+    failures_ = 0;
+    renew_failed_at_ = {};
   }
 }
 

@@ -110,7 +110,8 @@ void AofKeeper::take_wishes() {
 
 void AofKeeper::take_anew() {
   AofDesk& desk = *engine_.aof_desk();
-  if (anew_ && !writer_.owes_anew()) {
+  // A writer that was closed owes nothing, but its files are there until the next are in force.
+  if (anew_ && !writer_.owes_anew() && (writer_.in_force() || !wanted_)) {
     desk.end_anew(*std::exchange(anew_, std::nullopt));
   }
   if (const std::optional<Ticket> asked = desk.anew(); asked && asked != anew_) {

@@ -38,7 +38,7 @@ LoadDesk::LoadDesk(Engine& engine, size_t shards, bool loads)
 // --- orders ---
 
 bool LoadDesk::begin() {
-  if (!over()) {
+  if (!over() || unsettled_) {
     return false;
   }
   whole_.store(true, std::memory_order_relaxed);
@@ -48,6 +48,7 @@ bool LoadDesk::begin() {
 }
 
 void LoadDesk::order(const Order& order) {
+  unsettled_ = true;
   order_ = order;
   whole_.store(false, std::memory_order_relaxed);
   emptying_.store(Emptying::kNo, std::memory_order_relaxed);

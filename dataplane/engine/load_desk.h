@@ -65,11 +65,14 @@ class LoadDesk final : public LoadSink {
   bool loads_from(Source source) const {
     return wakers_[static_cast<size_t>(source)] != nullptr;
   }
-  // False if something is loaded now.
+  // False if something is loaded now, or who ordered the last one has yet to look.
   bool begin();
   // Which load that is: 0 at the start, then one more at each begin. Any thread.
   uint64_t number() const { return number_.load(std::memory_order_acquire); }
   void order(const Order& order);
+  // Whoever ordered it has seen its end, and what follows from it.
+  void settle() { unsettled_ = false; }
+  bool is_unsettled() const { return unsettled_; }
   // Instead of order, on any worker: nothing has changed.
   void give_up() { end(State::kFailed); }
   enum class State : uint8_t { kLoading, kLoaded, kFailed };
@@ -128,6 +131,7 @@ class LoadDesk final : public LoadSink {
   std::atomic<bool> ordered_{false};
   std::atomic<bool> whole_{false};
   std::atomic<uint64_t> number_{0};
+  bool unsettled_ = false;  // the first worker's: from order to settle
   std::vector<std::unique_ptr<Batches>> inboxes_;  // by worker
   // seq_cst against the flag of a worker that is about to sleep.
   std::atomic<LoadBatch*> for_all_{nullptr};

@@ -100,6 +100,7 @@ void finish(Worker& worker, Tour& tour, const ReloadLuggage& luggage) {
   if (!from_aof && differs && worker.config().append_only && engine.aof_desk() != nullptr) {
     engine.aof_desk()->ask_anew(engine.journal()->drawn());
   }
+  engine.load_desk().settle();
   if (loaded) {
     log_line(LogLevel::kWarning, from_aof ? "Append Only File loaded by DEBUG LOADAOF"
                                           : "DB reloaded by DEBUG RELOAD");

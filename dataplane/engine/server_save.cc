@@ -178,10 +178,14 @@ bool is_loading(Worker& worker) { return !worker.engine().load_desk().over(); }
 bool is_without_history(Worker& worker) {
   Engine& engine = worker.engine();
   const AofBlock& aof = engine.page().aof;
-  const bool tells_of_other_data = engine.aof_desk() != nullptr && engine.aof_desk()->owes_anew();
+  const LoadDesk& load = engine.load_desk();
+  const bool tells_of_other_data =
+      (engine.aof_desk() != nullptr && engine.aof_desk()->owes_anew()) ||
+      (load.over() && load.is_unsettled());  // whether it does is known in a moment
   const bool will_be = aof.rewriting.get() != 0 || aof.rewrite_failures.get() == 0;
-  return worker.config().append_only && !is_loading(worker) &&
-         (tells_of_other_data || (aof.in_force.get() == 0 && will_be));
+  return worker.config().append_only &&
+         (tells_of_other_data ||
+          (!is_loading(worker) && aof.in_force.get() == 0 && will_be));
 }
 
 // Of one that has waited: whether it is still to go on. Else the tour says why not.
@@ -215,7 +219,8 @@ bool history_allows(Worker& worker, Tour& tour, const ShutdownWords& words) {
     end_shutdown(worker, tour,
                  is_written ? kHistoryIsWritten
                             : "The append-only file has not been taken up for 10 seconds, can't "
-                              "exit. Is its disk well? SHUTDOWN FORCE loses what is in memory");
+                              "exit. Is its disk well? BGREWRITEAOF tries again at once; SHUTDOWN "
+                              "FORCE loses what is in memory");
     return false;
   }
   if (!waits) {

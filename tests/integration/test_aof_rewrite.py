@@ -330,13 +330,34 @@ class OnAndOff(RewriteCase):
                 while seen.count(b"\r\n") <= reloads and (part := asker.recv(1000)):
                     seen += part
             self.assertTrue(seen.startswith(b"+OK\r\n" * reloads), seen)
-            if b"-ERR Errors trying to SHUTDOWN" in seen:
-                self.wait_in_force(server)
-                os.kill(server.pid, signal.SIGTERM)
-            self.assertEqual(server.wait(20), 0, server.log())
-            again = self.serve()
-            self.assertEqual(again.redis().get("a"), b"loaded")
-            again.stop()
+            self.ends_with_what_was_loaded(server, seen)
+
+    @pollux_only
+    def test_the_end_comes_beside_another_load(self):
+        for wait in (0, 0, 0.002, 0.005, 0.01):
+            self.clear()
+            server = self.serve(appendfsync="always", save="")
+            client = server.redis()
+            client.execute_command("DEBUG", "POPULATE", "100000")
+            client.set("a", "loaded")
+            client.execute_command("SAVE")
+            client.set("a", "before")
+            with server.connect() as loader, server.connect() as asker:
+                loader.sendall(b"DEBUG RELOAD NOSAVE\r\n" * 2)
+                self.assertEqual(loader.recv(5), b"+OK\r\n")
+                time.sleep(wait)
+                asker.sendall(b"SHUTDOWN\r\n")
+                self.ends_with_what_was_loaded(server, asker.recv(1000))
+
+    def ends_with_what_was_loaded(self, server, seen):
+        """At once, or, if that was refused, when the history is one of that."""
+        if b"-ERR Errors trying to SHUTDOWN" in seen:
+            self.wait_in_force(server)
+            os.kill(server.pid, signal.SIGTERM)
+        self.assertEqual(server.wait(30), 0, server.log())
+        again = self.serve()
+        self.assertEqual(again.redis().get("a"), b"loaded")
+        again.stop()
 
     @pollux_only
     def test_asked_for_by_several_at_once(self):
