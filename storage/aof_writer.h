@@ -178,6 +178,7 @@ class AofWriter {
   void base_is_done();
   void give_up_rewrite(bool failed);
   void end_rewrite(bool done);
+  bool may_begin_rewrite() const;
   bool anew_step();
   bool growth_step();
   bool renew_step();
@@ -250,7 +251,7 @@ class AofWriter {
   int64_t failures_ = 0;     // of rewrites, in a row
   AofRewriteDelay delay_;
   Instant renew_failed_at_;
-  bool anew_ = false;   // see request_anew
+  bool anew_ = false;  // see request_anew
   Ticket anew_after_;
 
   std::array<Disk::Completion, 4> completions_;

@@ -251,9 +251,14 @@ void AofWriter::request_anew(Ticket after) {
   }
 }
 
+// By itself: it is in force, and nothing else is under way.
+bool AofWriter::may_begin_rewrite() const {
+  return life_ == Life::kInForce && stage_ == Stage::kNone && ending_ == Ending::kNo &&
+         tail_.sync_error() == 0;
+}
+
 bool AofWriter::anew_step() {
-  if (!anew_ || life_ != Life::kInForce || stage_ != Stage::kNone || ending_ != Ending::kNo ||
-      tail_.sync_error() != 0 || !is_over(renew_failed_at_, kRetryUs) || !delay_allows()) {
+  if (!anew_ || !may_begin_rewrite() || !is_over(renew_failed_at_, kRetryUs) || !delay_allows()) {
     return false;
   }
   begin_rewrite();
@@ -261,8 +266,7 @@ bool AofWriter::anew_step() {
 }
 
 bool AofWriter::growth_step() {
-  if (life_ != Life::kInForce || stage_ != Stage::kNone || ending_ != Ending::kNo ||
-      tail_.sync_error() != 0) {
+  if (!may_begin_rewrite()) {
     return false;
   }
   const int64_t growth = aof_growth(other_bytes_ + tail_.offset(), base_bytes_,
@@ -436,11 +440,13 @@ void AofWriter::end_rewrite(bool done) {
   figures_.rewrite_failures.set(failures_);
   if (alone_) {
     close();
-  } else if (!done && (life_ == Life::kApart || anew_)) {
-    life_ = life_ == Life::kApart ? Life::kRenewing : life_;
+  } else if (done) {
+    anew_ = anew_ && cut_ <= anew_after_;
+  } else if (life_ == Life::kApart) {
+    life_ = Life::kRenewing;
     renew_failed_at_ = now_;
-  } else if (done && cut_ > anew_after_) {
-    anew_ = false;
+  } else if (anew_) {
+    renew_failed_at_ = now_;
   }
 }
 

@@ -122,9 +122,9 @@ class AofDesk {
 
   std::function<void()> waker_;
   Inbox<Letter> letters_;
-  std::optional<Wishes> told_;       // the first worker's
-  uint64_t looked_for_ = 0;          // likewise: whose outcome is yet to be looked at; 0: nobody's
-  std::atomic<uint64_t> anew_{0};    // one more than the ticket; 0: not
+  std::optional<Wishes> told_;     // the first worker's
+  uint64_t looked_for_ = 0;        // likewise: whose outcome is yet to be looked at; 0: nobody's
+  std::atomic<uint64_t> anew_{0};  // one more than the ticket; 0: not
   Asked<Trial> trials_;
   Asked<Rewrite> rewrites_;
 };

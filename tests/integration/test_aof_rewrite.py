@@ -311,19 +311,24 @@ class OnAndOff(RewriteCase):
             self.assertEqual(again.redis().get("a"), b"old+more")
             again.stop()
 
+    def saved_and_changed(self, keys):
+        """A server with a history whose RDB file has another value of a."""
+        self.clear()
+        server = self.serve(appendfsync="always", save="")
+        client = server.redis()
+        client.execute_command("DEBUG", "POPULATE", str(keys))
+        client.set("a", "loaded")
+        client.execute_command("SAVE")
+        client.set("a", "before")
+        return server
+
     @pollux_only
     def test_the_end_comes_when_the_data_was_loaded_anew(self):
         """Refused, or behind the history of that; a second load gives up what the first one has
         asked for."""
         reload = b"DEBUG RELOAD NOSAVE\r\n"
         for reloads in (1, 1, 1, 2, 2, 2):
-            self.clear()
-            server = self.serve(appendfsync="always", save="")
-            client = server.redis()
-            client.execute_command("DEBUG", "POPULATE", "20000")
-            client.set("a", "loaded")
-            client.execute_command("SAVE")
-            client.set("a", "before")
+            server = self.saved_and_changed(20000)
             with server.connect() as asker:
                 asker.sendall(reload * reloads + b"SHUTDOWN\r\n")
                 seen = b""
@@ -335,13 +340,7 @@ class OnAndOff(RewriteCase):
     @pollux_only
     def test_the_end_comes_beside_another_load(self):
         for wait in (0, 0, 0.002, 0.005, 0.01):
-            self.clear()
-            server = self.serve(appendfsync="always", save="")
-            client = server.redis()
-            client.execute_command("DEBUG", "POPULATE", "100000")
-            client.set("a", "loaded")
-            client.execute_command("SAVE")
-            client.set("a", "before")
+            server = self.saved_and_changed(100000)
             with server.connect() as loader, server.connect() as asker:
                 loader.sendall(b"DEBUG RELOAD NOSAVE\r\n" * 2)
                 self.assertEqual(loader.recv(5), b"+OK\r\n")
