@@ -1,5 +1,6 @@
 #include "storage/rdb_saver.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -53,7 +54,9 @@ RdbSaver::Step RdbSaver::step(Instant now, int64_t wait_us) {
     return done_ ? Step::kDone : Step::kFailed;
   }
   std::array<Disk::Completion, 16> completions;
-  const size_t count = disk_.poll(completions, worked ? 0 : wait_us);
+  const int64_t rest = rest_us(now);
+  const int64_t longest_us = rest > 0 ? std::min(wait_us, rest) : wait_us;
+  const size_t count = disk_.poll(completions, worked ? 0 : longest_us);
   for (size_t i = 0; i < count; ++i) {
     writes_.ended(completions[i]);
   }
@@ -90,7 +93,7 @@ bool RdbSaver::work(Instant now) {
     case Stage::kDatabases:
       return write_databases();
     case Stage::kWriting:
-      return write_batches();
+      return write_batches(now);
     case Stage::kSyncing:
       if (!writes_.durable()) {
         return false;
@@ -155,7 +158,11 @@ bool RdbSaver::write_databases() {
   return true;
 }
 
-bool RdbSaver::write_batches() {
+bool RdbSaver::write_batches(Instant now) {
+  if (rest_us(now) > 0) {
+    return false;
+  }
+  const uint64_t keys_before = keys_;
   size_t written = 0;
   while (written < options_.writes.block_bytes) {
     const size_t room = writes_.make_room();
@@ -175,7 +182,15 @@ bool RdbSaver::write_batches() {
   }
   figures_.keys_saved.set(static_cast<int64_t>(keys_));
   figures_.written_bytes.set(static_cast<int64_t>(writes_.bytes()));
+  rests_since_ = now;
+  rest_ns_ = static_cast<int64_t>(keys_ - keys_before) * options_.key_delay_ns;
   return written > 0;
+}
+
+// That is left of the rest.
+int64_t RdbSaver::rest_us(Instant now) const {
+  const int64_t since_us = now.us - rests_since_.us;
+  return since_us < 0 ? 0 : rest_ns_ / 1'000 - since_us;  // the clock may be put back
 }
 
 // False if the next one has not come yet.

@@ -39,6 +39,8 @@ class RdbSaver {
     // Somebody waits for it and is told how it ends, so that is no news of the background's: what
     // the figures say of the last save there stays.
     bool awaited = false;
+    // After each key, so that tests meet a save in its middle (rdb-key-save-delay).
+    int64_t key_delay_ns = 0;
     RdbFileWriter::Options format;
     WriteBehind::Options writes;
   };
@@ -78,10 +80,11 @@ class RdbSaver {
   void start();
   bool take_cut();
   bool write_databases();
-  bool write_batches();
+  bool write_batches(Instant now);
   bool next_batch(bool wake);
   bool write_some(size_t room, size_t& written);
   bool finish();
+  int64_t rest_us(Instant now) const;
   void publish(Instant now);
   bool give_all_back(Instant now);
   void give_back(SaveBatch& batch);
@@ -110,6 +113,8 @@ class RdbSaver {
   size_t batch_used_ = 0;       // bytes of it that are
   uint32_t batch_db_ = 0;       // that it began with
   uint64_t keys_ = 0;
+  Instant rests_since_;  // nothing is written for rest_ns_ from here on
+  int64_t rest_ns_ = 0;
 };
 
 }  // namespace pollux

@@ -140,6 +140,27 @@ TEST(RdbSaver, AnEmptySetIsAFile) {
   EXPECT_TRUE(play.is_new(play.contents("dump.rdb")));
 }
 
+// The delay of each key is waited for, in pieces of what is written at once; whoever gives up does
+// not wait for it.
+TEST(RdbSaver, KeysMayBeDelayed) {
+  RdbSaver::Options options = options_of(1);
+  options.key_delay_ns = 10'000'000;
+  Play play(4, options, {.shards = 2, .keys = 50});
+  ASSERT_EQ(play.run(), RdbSaver::Step::kDone) << play.saver.error();
+  EXPECT_TRUE(play.is_new(play.contents("dump.rdb")));
+  EXPECT_GE(play.clock.now().us - kNow.us, 500'000);
+  EXPECT_LE(play.clock.now().us - kNow.us, 600'000);
+
+  Play given_up(4, options, {.shards = 2, .keys = 50});
+  while (given_up.figures.keys_saved.get() == 0) {
+    ASSERT_EQ(given_up.run(1), RdbSaver::Step::kAgain);
+  }
+  given_up.saver.give_up();
+  EXPECT_EQ(given_up.run(), RdbSaver::Step::kFailed);
+  EXPECT_LE(given_up.clock.now().us - kNow.us, 100'000);
+  given_up.expect_as_before();
+}
+
 // Batches in any order, records split anywhere, few batches, a disk that stalls: it neither loses a
 // key nor waits for ever, and holds no more than there is.
 TEST(RdbSaver, AnyInterleavingIsTheSameSet) {

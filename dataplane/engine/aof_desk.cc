@@ -9,6 +9,7 @@ void AofDesk::tell(const Config& config) {
                 .aof = config.aof,
                 .compress = config.data.rdb_compression,
                 .checksum = config.rdb_checksum,
+                .key_delay_ns = config.save_key_delay_ns,
                 .redis_version = config.compat_redis_version};
   if (told_ == wishes) {
     return;

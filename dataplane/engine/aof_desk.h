@@ -53,6 +53,7 @@ class AofDesk {
     // of the files that are bases
     bool compress = true;
     bool checksum = true;
+    int64_t key_delay_ns = 0;
     std::string redis_version;
     bool operator==(const Wishes&) const = default;
   };

@@ -87,7 +87,8 @@ void AofKeeper::take_wishes() {
     wanted_ = wishes->on;
     base_.form = {.redis_version = wishes->redis_version,
                   .compress = wishes->compress,
-                  .checksum = wishes->checksum};
+                  .checksum = wishes->checksum,
+                  .key_delay_ns = wishes->key_delay_ns};
     options_ = {.fsync = wishes->aof.fsync,
                 .timestamps = wishes->aof.timestamps,
                 .rewrite_percentage = static_cast<uint32_t>(wishes->aof.growth_percent),

@@ -131,6 +131,7 @@ struct Config {
   std::string dir;
   std::string db_file;       // dbfilename: loaded at the start, if it is there
   bool rdb_checksum = true;  // of it
+  int64_t save_key_delay_ns = 0;
   std::string save;          // save points as text; empty: none
   bool append_only = false;  // the append-only history is loaded instead of db_file
   std::vector<SavePoint> save_points;

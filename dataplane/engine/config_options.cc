@@ -52,6 +52,11 @@ void land_save(Config& config, const OptionValue& value) {
   }
 }
 
+// In microseconds; below zero, one of them at every so many keys.
+void land_key_save_delay(Config& config, const OptionValue& value) {
+  config.save_key_delay_ns = value.number >= 0 ? value.number * 1'000 : 1'000 / -value.number;
+}
+
 void land_bind(Config& config, const OptionValue& value) {
   config.bind.clear();
   if (!value.text.empty()) {
@@ -396,7 +401,7 @@ constexpr OptionRow kRows[] = {
      put_encoding<&EncodingLimits::zset_listpack_value>},
     {"key-load-delay", "", kInt, kHidden | kIdle, "0", kIntMin, kIntMax},
     {"loading-process-events-interval-bytes", "", kInt, kHidden | kIdle, "2097152", 1024, kIntMax},
-    {"rdb-key-save-delay", "", kInt, kHidden | kIdle, "0", kIntMin, kIntMax},
+    {"rdb-key-save-delay", "", kInt, kHidden, "0", kIntMin, kIntMax, {}, land_key_save_delay},
 };
 
 }  // namespace

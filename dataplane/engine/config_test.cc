@@ -459,6 +459,10 @@ TEST(ConfigSet, ListsWithRulesOfTheirOwn) {
   EXPECT_EQ(set(store, {"maxmemory-clients", "5%", "maxmemory", "1000"}), "");
   EXPECT_EQ(store.current()->clients_bytes_max, 50);
   EXPECT_EQ(value_of(store, "maxmemory-clients"), "5%");
+  for (const auto& [delay, ns] : {std::pair("20", 20'000), {"-4", 250}, {"0", 0}}) {
+    EXPECT_EQ(set(store, {"rdb-key-save-delay", delay}), "");
+    EXPECT_EQ(store.current()->save_key_delay_ns, ns);
+  }
 }
 
 TEST(ConfigGet, PatternsInOrderEachNameOnce) {

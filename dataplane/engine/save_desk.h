@@ -46,6 +46,7 @@ class SaveDesk final : public SnapshotSource {
     std::string redis_version;  // that the file tells
     bool compress = true;
     bool checksum = true;
+    int64_t key_delay_ns = 0;  // RdbSaver's
   };
   // The number of the save that begins; 0 if one is under way, or none will be any more.
   uint64_t order(const Order& order);

@@ -82,7 +82,8 @@ SaveDesk::Order Worker::save_order() const {
           .file = config_->db_file,
           .redis_version = config_->compat_redis_version,
           .compress = config_->data.rdb_compression,
-          .checksum = config_->rdb_checksum};
+          .checksum = config_->rdb_checksum,
+          .key_delay_ns = config_->save_key_delay_ns};
 }
 
 // Ten times a second: what was scheduled, and what the save points say (the first worker).

@@ -39,6 +39,7 @@ RdbSaver::Options options_of(const SaveDesk::Order& order) {
   options.redis_version = order.redis_version;
   options.format.compress = order.compress;
   options.format.checksum = order.checksum;
+  options.key_delay_ns = order.key_delay_ns;
   return options;
 }
 

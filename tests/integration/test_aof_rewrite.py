@@ -113,7 +113,8 @@ class Rewrites(RewriteCase):
     def test_bgsave_cancel_leaves_a_rewrite_alone(self):
         server = self.serve(enable_debug_command="yes")
         client = server.redis()
-        client.execute_command("DEBUG", "POPULATE", "200000")
+        client.execute_command("DEBUG", "POPULATE", "2000")
+        client.config_set("rdb-key-save-delay", 100)
         client.bgrewriteaof()
         with self.assertRaisesRegex(redis.ResponseError, "not in progress or scheduled"):
             client.execute_command("BGSAVE", "CANCEL")
