@@ -15,8 +15,9 @@ class AofBaseMaker {
  public:
   enum class State : uint8_t {
     kUnderWay,
-    kDone,    // it is there, as a file of the name that was given, and durable but for its name
-    kFailed,  // or given up. The journal gets no cut of it any more
+    kDone,     // it is there, as a file of the name that was given, and durable but for its name
+    kFailed,   // the journal gets no cut of it any more
+    kGivenUp,  // as kFailed, but not for the disk's sake: somebody else needed its place
   };
 
   virtual ~AofBaseMaker() = default;

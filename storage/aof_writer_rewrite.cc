@@ -245,9 +245,6 @@ void AofWriter::request_anew(Ticket after) {
   if (life_ != Life::kOff && !alone_) {
     anew_ = true;
     anew_after_ = after;
-    // At once: who loads gives up the base that is under way, and that tells nothing of the disk.
-    failures_ = 0;
-    renew_failed_at_ = {};
   }
 }
 
@@ -312,11 +309,12 @@ bool AofWriter::rewrite_step() {
     give_up_rewrite(false);
     return true;
   }
-  const bool failed =
-      ordered_ && stage_ < Stage::kPublishing && base_.state() == AofBaseMaker::State::kFailed;
-  if (failed) {
-    give_up_rewrite(true);
-    return true;
+  if (ordered_ && stage_ < Stage::kPublishing) {
+    const AofBaseMaker::State state = base_.state();
+    if (state == AofBaseMaker::State::kFailed || state == AofBaseMaker::State::kGivenUp) {
+      give_up_rewrite(state == AofBaseMaker::State::kFailed);
+      return true;
+    }
   }
   switch (stage_) {
     case Stage::kOrdering:
@@ -442,11 +440,13 @@ void AofWriter::end_rewrite(bool done) {
     close();
   } else if (done) {
     anew_ = anew_ && cut_ <= anew_after_;
-  } else if (life_ == Life::kApart) {
-    life_ = Life::kRenewing;
-    renew_failed_at_ = now_;
-  } else if (anew_) {
-    renew_failed_at_ = now_;
+  } else {
+    if (rewrite_failed_) {  // else it may begin at once
+      renew_failed_at_ = now_;
+    }
+    if (life_ == Life::kApart) {
+      life_ = Life::kRenewing;
+    }
   }
 }
 

@@ -158,6 +158,7 @@ TEST(AofWriter, ABaseThatFailsBehindTheCutLeavesOneFileMore) {
   EXPECT_EQ(rig.manifest(), used().files["d/f.manifest"] + "file f.2.incr.aof seq 2 type i\n");
   EXPECT_EQ(rig.file("f.2.incr.aof"), select(0) + set("b", "2"));
   EXPECT_EQ(rig.file("temp-f.base"), "none");
+  EXPECT_EQ(rig.figures.last_rewrite_failed.get(), 0);  // somebody gave it up
   rig.cuts = true;
   rig.base.held = false;
   rig.writer.request_rewrite();

@@ -185,7 +185,7 @@ class TestBase final : public AofBaseMaker {
     name_ = temporary;
     state_ = State::kUnderWay;
     bytes_.clear();
-    given_up = wrote_ = false;
+    given_up = wrote_ = fails_ = false;
     cut_ = {};
     return true;
   }
@@ -207,6 +207,8 @@ class TestBase final : public AofBaseMaker {
     EXPECT_FALSE(under_way_);
     state_ = State::kFailed;
   }
+  // Behind what is under way.
+  void fail_when_it_can() { fails_ = true; }
   // Does what it can, without waiting.
   void step() {
     Disk::Completion completion;
@@ -226,6 +228,8 @@ class TestBase final : public AofBaseMaker {
       return;
     }
     if (given_up) {
+      end(State::kGivenUp);
+    } else if (fails_) {
       end(State::kFailed);
     } else if (cut_ != Ticket{} && !held) {
       if (disk_.open(name_, Disk::Mode::kNew, Disk::Cache::kSystem, file_) != 0) {
@@ -245,7 +249,7 @@ class TestBase final : public AofBaseMaker {
 
  private:
   void end(State state) {
-    state_ = given_up ? State::kFailed : state;
+    state_ = given_up ? State::kGivenUp : fails_ ? State::kFailed : state;
     if (file_ != Disk::kNoFile) {
       disk_.close(std::exchange(file_, Disk::kNoFile));
     }
@@ -261,6 +265,7 @@ class TestBase final : public AofBaseMaker {
   Disk::File file_ = Disk::kNoFile;
   bool under_way_ = false;
   bool wrote_ = false;
+  bool fails_ = false;
 };
 
 inline constexpr uint64_t kFilesToken = 77;

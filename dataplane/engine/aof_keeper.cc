@@ -111,8 +111,9 @@ void AofKeeper::take_wishes() {
 
 void AofKeeper::take_anew() {
   AofDesk& desk = *engine_.aof_desk();
-  // A writer that was closed owes nothing, but its files are there until the next are in force.
-  if (anew_ && !writer_.owes_anew() && (writer_.in_force() || !wanted_)) {
+  // A writer that was closed owes nothing, but its files are there until the next are in force,
+  // also where no history is wanted now.
+  if (anew_ && !writer_.owes_anew() && writer_.in_force()) {
     desk.end_anew(*std::exchange(anew_, std::nullopt));
   }
   if (const std::optional<Ticket> asked = desk.anew(); asked && asked != anew_) {
@@ -231,7 +232,7 @@ AofBaseMaker::State AofKeeper::BaseMaker::state() const {
     case SaveDesk::Outcome::kNot:
       break;
   }
-  return State::kFailed;
+  return desk_.was_given_up(number_) ? State::kGivenUp : State::kFailed;
 }
 
 void AofKeeper::BaseMaker::give_up() {

@@ -73,6 +73,8 @@ class LoadDesk final : public LoadSink {
   // Whoever ordered it has seen its end, and what follows from it.
   void settle() { unsettled_ = false; }
   bool is_unsettled() const { return unsettled_; }
+  // Of the last order, or of the start.
+  Source source() const { return order_.source; }
   // Instead of order, on any worker: nothing has changed.
   void give_up() { end(State::kFailed); }
   enum class State : uint8_t { kLoading, kLoaded, kFailed };

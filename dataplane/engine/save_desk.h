@@ -59,6 +59,11 @@ class SaveDesk final : public SnapshotSource {
   bool give_up();
   // Only if it is the one with this number.
   void give_up(uint64_t number);
+  // Of one that has not saved: perhaps by others than who ordered it. Of one before the last that
+  // was given up it is not known any more, and taken for so.
+  bool was_given_up(uint64_t number) const {
+    return number <= given_up_.load(std::memory_order_acquire);
+  }
   // One is to begin as soon as none is under way (the first worker sees to it).
   void schedule() { scheduled_.store(true, std::memory_order_relaxed); }
   bool scheduled() const { return scheduled_.load(std::memory_order_relaxed); }

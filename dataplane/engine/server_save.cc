@@ -178,13 +178,18 @@ bool is_loading(Worker& worker) { return !worker.engine().load_desk().over(); }
 bool is_without_history(Worker& worker) {
   Engine& engine = worker.engine();
   const AofBlock& aof = engine.page().aof;
+  const LoadDesk& load = engine.load_desk();
   const bool loading = is_loading(worker);
+  // What is loaded from it need not be in another one. DEBUG RELOAD is no excuse, though what it
+  // has saved is in a file: the next start looks at the history.
+  const bool is_read = loading && (load.number() == 0 ||
+                                   (!load.is_whole() && load.source() == LoadDesk::Source::kAof));
   const bool tells_of_other_data =
       (engine.aof_desk() != nullptr && engine.aof_desk()->owes_anew()) ||
-      (!loading && engine.load_desk().is_unsettled());  // whether it does is known in a moment
+      (!loading && load.is_unsettled());  // whether it does is known in a moment
   const bool will_be = aof.rewriting.get() != 0 || aof.rewrite_failures.get() == 0;
   return worker.config().append_only &&
-         (tells_of_other_data || (!loading && aof.in_force.get() == 0 && will_be));
+         (tells_of_other_data || (!is_read && aof.in_force.get() == 0 && will_be));
 }
 
 // Of one that has waited: whether it is still to go on. Else the tour says why not.

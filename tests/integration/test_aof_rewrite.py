@@ -349,15 +349,43 @@ class OnAndOff(RewriteCase):
                 asker.sendall(b"SHUTDOWN\r\n")
                 self.ends_with_what_was_loaded(server, asker.recv(1000))
 
-    def ends_with_what_was_loaded(self, server, seen):
+    def ends_with_what_was_loaded(self, server, seen, value=b"loaded"):
         """At once, or, if that was refused, when the history is one of that."""
         if b"-ERR Errors trying to SHUTDOWN" in seen:
             self.wait_in_force(server)
             os.kill(server.pid, signal.SIGTERM)
         self.assertEqual(server.wait(30), 0, server.log())
         again = self.serve()
-        self.assertEqual(again.redis().get("a"), b"loaded")
+        self.assertEqual(again.redis().get("a"), value)
         again.stop()
+
+    def off_and_changed(self):
+        """A server with an old history, and none in force, that is slow to save."""
+        self.clear()
+        server = self.serve(save="")
+        client = server.redis()
+        client.set("a", "old")
+        client.config_set("appendonly", "no")
+        client.execute_command("DEBUG", "POPULATE", "5000")
+        client.set("a", "new")
+        client.config_set("rdb-key-save-delay", 50)
+        return server, client
+
+    @pollux_only
+    def test_the_end_beside_a_load_while_the_first_base_is_made(self):
+        """The next start looks at the history, whatever the load has saved."""
+        for loads in (False, True):
+            server, client = self.off_and_changed()
+            if loads:
+                client.bgsave()
+            client.config_set("appendonly", "yes")
+            with server.connect() as loader, server.connect() as asker:
+                loader.sendall(b"DEBUG RELOAD\r\n")
+                self.eventually(lambda: self.info(server)["loading"] == 1, 30, "it begins")
+                self.eventually(lambda: not loads or "Loading RDB" in server.log(), 30, "it loads")
+                asker.sendall(b"SHUTDOWN\r\n")
+                seen = asker.recv(1000)
+            self.ends_with_what_was_loaded(server, seen, b"new")
 
     @pollux_only
     def test_asked_for_by_several_at_once(self):
