@@ -21,10 +21,10 @@ constexpr std::array<uint8_t, 3'000> kPayload{};
 // One connection, and all that can be seen of it.
 struct Side {
   Side(const PassiveOpening& opening, const ConnectionConfig& config, const SenderConfig& sender,
-       Moment now) {
+       const Path& path, Moment now) {
     shared.config = config;
     shared.sender.config = sender;
-    connection.emplace(shared, Path{1'000, 0}, opening, now);
+    connection.emplace(shared, path, opening, now);
   }
 
   std::string seen() const {
@@ -72,6 +72,13 @@ class Pair {
     ConnectionConfig config;
     config.receive.buffer_bytes = rng_.below(2) == 0 ? 5'000 : 256U << 10;
     config.ecn = rng_.below(2) == 0;
+    if (rng_.below(2) == 0) {
+      config.keepalive_idle_ns = 20 * kMillisecondNs;
+      config.keepalive_interval_ns = 10 * kMillisecondNs;
+      config.keepalive_probes = 100;
+    }
+    // A device that cuts segments, or none.
+    const Path path{1'000, rng_.below(2) == 0 ? 16'000U : 0U};
     SenderConfig sender;
     sender.congestion =
         rng_.below(3) == 0 ? CongestionAlgorithm::kDctcp : CongestionAlgorithm::kCubic;
@@ -86,8 +93,8 @@ class Pair {
                            .timestamp_offset = kTimestampOffset,
                            .peer_timestamp = 5,
                            .rtt_ns = 100 * kMicrosecondNs};
-    predicts_.emplace(opening, config, sender, now_);
-    plain_.emplace(opening, config, sender, now_);
+    predicts_.emplace(opening, config, sender, path, now_);
+    plain_.emplace(opening, config, sender, path, now_);
   }
 
   void run() {

@@ -212,7 +212,8 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
     }
     interface_.neighbors().confirm(slot.hop, now);
   }
-  if (before < TcpState::kEstablished && connection.is_open()) {
+  // (Who closed it while it was being opened, hears of it no more.)
+  if (before < TcpState::kEstablished && connection.is_open() && !slot.closed) {
     tell(StackEvent::Kind::kConnected, index);
   }
   if (!arrived_.empty() || arrived_.fin) {

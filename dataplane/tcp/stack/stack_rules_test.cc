@@ -56,24 +56,6 @@ void come_error(Bench& bench, IcmpMessage message, const Frame& about) {
       kPeer6, kUs6, 64, {}, [&](Room room) { return write_icmp6(room, message, kPeer6, kUs6); }));
 }
 
-// A connect whose SYN has gone out.
-struct Connecting {
-  explicit Connecting(Bench& bench) {
-    conn = bench.stack().connect(kPeer, kTheirPort, bench.now()).value();
-    bench.turn();
-    bench.device().arriving.push_back(arp_frame({.operation = ArpOperation::kReply,
-                                                 .sender_mac = kTheirs,
-                                                 .sender_ip = kPeer,
-                                                 .target_mac = kOurs,
-                                                 .target_ip = kUs},
-                                                {}));
-    bench.turn();
-    syn = bench.device().sent.back();
-  }
-  ConnId conn;
-  Frame syn;
-};
-
 // --- IPv6 ---
 
 TEST(Rfc9293_3_1_Ipv6, AHandshakeAndARequest) {

@@ -20,9 +20,10 @@ constexpr uint16_t kFirstPort = 40'000;
 constexpr size_t kPeers = 4;
 
 struct Side {
-  Side(const StackConfig& config, bool checksums) {
+  Side(const StackConfig& config, bool checksums, int64_t keepalive_ns, Moment now) {
     device.its_caps.rx_checksums = device.its_caps.tx_checksums = checksums;
-    stack = std::make_unique<Stack>(config, StackKeys{}, device, Moment{kSecondNs});
+    stack = std::make_unique<Stack>(config, StackKeys{}, device, now);
+    stack->set_keepalive(keepalive_ns);
     stack->listen({{.address = std::nullopt, .port = kPort}});
   }
 
@@ -34,6 +35,9 @@ struct Side {
 struct Client {
   Seq next{7'000};
   Seq ack{};  // of ours, what has come
+  bool is_v6 = false;
+  bool timestamps = true;
+  bool ecn = false;
   uint32_t echo = 0;
 };
 
@@ -41,7 +45,13 @@ class Twins {
  public:
   explicit Twins(uint64_t seed) : rng_(seed) {
     StackConfig config;
-    config.interface.addresses = {{kUs, 24}};
+    config.interface.addresses = {{kUs, 24}, {kUs6, 64}};
+    config.interface.vlan = one_of(3) ? 7 : 0;
+    vlan_ = config.interface.vlan;
+    config.connection.ecn = one_of(2);
+    if (one_of(4)) {
+      config.memory_bytes_max = 10'000;
+    }
     config.connections_max = 16;
     config.listener.half_open.capacity = 64;
     config.listener.time_wait.capacity = 64;
@@ -49,13 +59,18 @@ class Twins {
     if (one_of(2)) {
       config.connection.receive.ack.delay_ns = 0;
     }
+    const int64_t keepalive_ns = one_of(2) ? 300 * kMillisecondNs : 300 * kSecondNs;
     for (const bool checksums : {true, false}) {
-      sides_[checksums ? 0 : 1] = std::make_unique<Side>(config, checksums);
+      sides_[checksums ? 0 : 1] = std::make_unique<Side>(config, checksums, keepalive_ns, now_);
+    }
+    for (Client& client : clients_) {
+      renew(client);
     }
   }
 
   void run() {
     turn();
+    now_ = kStarted;
     for (int step = 0; step < 150; ++step) {
       for (uint64_t frames = rng_.below(6); frames != 0; --frames) {
         come();
@@ -74,6 +89,12 @@ class Twins {
 
  private:
   bool one_of(uint64_t count) { return rng_.below(count) == 0; }
+  void renew(Client& client) {
+    client = {.next = client.next + 100'000,
+              .is_v6 = one_of(4),
+              .timestamps = !one_of(5),
+              .ecn = one_of(2)};
+  }
   template <typename Do>
   void both(Do what) {
     what(*sides_[0]);
@@ -92,17 +113,20 @@ class Twins {
                      .window = static_cast<uint16_t>(one_of(15) ? rng_.below(3) : 30'000)};
     const auto ms = static_cast<uint32_t>(now_.ns / kMillisecondNs);
     TcpOptions options;
-    if (!one_of(30)) {
+    if (client.timestamps && !one_of(30)) {
       options.timestamps = {ms - static_cast<uint32_t>(one_of(20) ? rng_.below(5) : 0),
                             client.echo};
     }
     std::string payload;
     if (client.ack == Seq{}) {
-      header.flags = kSyn;
+      header.flags = client.ecn ? kSyn | kEce | kCwr : kSyn;
       options.mss = 1'000;
       options.window_scale = 2;
       options.sack_permitted = true;
-      options.timestamps = {ms, 0};
+      options.timestamps.reset();
+      if (client.timestamps) {
+        options.timestamps = {ms, 0};
+      }
     } else {
       payload.assign(one_of(6) ? 0 : 1 + rng_.below(200), static_cast<char>('a' + rng_.below(26)));
       header.flags |= one_of(2) ? kPsh : 0;
@@ -122,21 +146,24 @@ class Twins {
       }
     }
     const Ecn ecn = one_of(30) ? Ecn::kCe : Ecn::kNotEct;
-    const Frame frame = frame_with({}, EtherType::kIpv4, [&](Room room) {
-      const Room tcp = room.subspan(kIpv4Bytes);
+    const bool is_v6 = client.is_v6;
+    const size_t tcp_at = is_v6 ? kIpv6Bytes : kIpv4Bytes;
+    const IpAddress& from = is_v6 ? kPeer6 : kPeer;
+    const IpAddress& to = is_v6 ? kUs6 : kUs;
+    FrameLink link;
+    if (vlan_ != 0) {
+      link.vlan = VlanTag{vlan_};
+    }
+    const Frame frame = frame_with(link, ether_type(from), [&](Room room) {
+      const Room tcp = room.subspan(tcp_at);
       const size_t head = write_tcp(tcp, header, options);
       std::ranges::copy(payload, tcp.subspan(head).begin());
       const size_t bytes = head + payload.size();
-      Checksum sum = pseudo_header(kPeer, kUs, 6, static_cast<uint32_t>(bytes));
+      Checksum sum = pseudo_header(from, to, 6, static_cast<uint32_t>(bytes));
       sum.add(tcp.subspan(head, payload.size()));
       set_tcp_checksum(tcp.first(head), sum);
-      write_ipv4(room,
-                 {.source = kPeer,
-                  .destination = kUs,
-                  .protocol = IpProtocol::kTcp,
-                  .traffic_class = TrafficClass::of(0, ecn)},
-                 bytes);
-      return kIpv4Bytes + bytes;
+      write_ip(room, {.local = from, .remote = to}, IpProtocol::kTcp, ecn, bytes);
+      return tcp_at + bytes;
     });
     both([&](Side& side) { side.device.arriving.push_back(frame); });
   }
@@ -226,11 +253,14 @@ class Twins {
     }
     a.clear();
     b.clear();
+    // What is kept back for ACKs is for none but these.
+    ASSERT_EQ(sides_[0]->device.uses, sides_[1]->device.uses);
+    both([](Side& side) { side.device.uses.clear(); });
   }
   void note(const Packet& packet) {
     Client& client = clients_.at(packet.tcp.destination_port - kFirstPort);
     if (packet.tcp.has(kRst)) {
-      client = {.next = client.next + 100'000};
+      renew(client);
       return;
     }
     const Seq end = packet.tcp.seq + static_cast<uint32_t>(packet.payload().size()) +
@@ -244,6 +274,7 @@ class Twins {
   }
 
   Rng rng_;
+  uint16_t vlan_ = 0;
   Moment now_{kSecondNs};
   size_t room_ = SIZE_MAX;
   std::array<std::unique_ptr<Side>, 2> sides_;

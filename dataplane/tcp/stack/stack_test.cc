@@ -275,19 +275,10 @@ TEST(Stack, ANeighborThatIsNotThereEndsAConnectAndIsAskedAgain) {
 
 TEST(Stack, ConnectsWhenItsNeighborAnswers) {
   Bench bench;
-  const std::optional<ConnId> conn = bench.stack().connect(kPeer, kTheirPort, bench.now());
-  ASSERT_TRUE(conn);
-  bench.turn();
-  bench.device().arriving.push_back(arp_frame({.operation = ArpOperation::kReply,
-                                               .sender_mac = kTheirs,
-                                               .sender_ip = kPeer,
-                                               .target_mac = kOurs,
-                                               .target_ip = kUs},
-                                              {}));
-  bench.turn();
-  ASSERT_EQ(bench.last().tcp.flags, kSyn);
-  const Packet syn = bench.last();
-  bench.segment(kSyn | kAck, kTheirIsn, syn.tcp.seq + 1, {}, kPeer, syn.tcp.source_port);
+  const Connecting ours(bench);
+  const TcpHeader syn = bench.last().tcp;
+  ASSERT_EQ(syn.flags, kSyn);
+  bench.segment(kSyn | kAck, kTheirIsn, syn.seq + 1, {}, kPeer, syn.source_port);
   bench.turn();
   ASSERT_EQ(bench.told().size(), 1U);
   EXPECT_EQ(bench.told()[0].kind, Kind::kConnected);
@@ -295,7 +286,24 @@ TEST(Stack, ConnectsWhenItsNeighborAnswers) {
   // Another one to there has a port of its own.
   const std::optional<ConnId> other = bench.stack().connect(kPeer, kTheirPort, bench.now());
   ASSERT_TRUE(other);
-  EXPECT_NE(bench.stack().flow(*other)->local_port, bench.stack().flow(*conn)->local_port);
+  EXPECT_NE(bench.stack().flow(*other)->local_port, bench.stack().flow(ours.conn)->local_port);
+}
+
+// Both open at once: the application closes before the peer's ACK comes, and its id is dead then.
+TEST(Stack, WhoClosesWhileItOpensHearsOfItNoMore) {
+  Bench bench;
+  const Connecting ours(bench);
+  const TcpHeader syn = bench.last().tcp;
+  ASSERT_EQ(syn.flags, kSyn);
+  bench.segment(kSyn, kTheirIsn, Seq{}, {}, kPeer, syn.source_port);
+  bench.turn();
+  ASSERT_EQ(bench.stack().connection(ours.conn)->state(), TcpState::kSynReceived);
+  bench.stack().close(ours.conn, bench.now());
+  bench.turn();
+  bench.segment(kAck, kTheirIsn + 1, syn.seq + 1, {}, kPeer, syn.source_port);
+  bench.turn();
+  ASSERT_EQ(bench.told().size(), 1U);
+  EXPECT_EQ(bench.told()[0].kind, Kind::kClosed);
 }
 
 // Nobody is let in, and what came before its turn is forgotten: it comes again.

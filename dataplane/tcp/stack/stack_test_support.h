@@ -194,4 +194,22 @@ class Bench {
   Seq ours_;
 };
 
+// A connect whose SYN has gone out.
+struct Connecting {
+  explicit Connecting(Bench& bench) {
+    conn = bench.stack().connect(kPeer, kTheirPort, bench.now()).value();
+    bench.turn();
+    bench.device().arriving.push_back(arp_frame({.operation = ArpOperation::kReply,
+                                                 .sender_mac = kTheirs,
+                                                 .sender_ip = kPeer,
+                                                 .target_mac = kOurs,
+                                                 .target_ip = kUs},
+                                                {}));
+    bench.turn();
+    syn = bench.device().sent.back();
+  }
+  ConnId conn;
+  Frame syn;
+};
+
 }  // namespace pollux::tcp
