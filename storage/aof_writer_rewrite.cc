@@ -245,6 +245,8 @@ void AofWriter::request_anew(Ticket after) {
   if (life_ != Life::kOff && !alone_) {
     anew_ = true;
     anew_after_ = after;
+    failures_ = 0;  // at once: what was tried before is no measure for what is owed now
+    renew_failed_at_ = {};
   }
 }
 
@@ -427,7 +429,11 @@ void AofWriter::end_rewrite(bool done) {
     failures_ = 0;
     figures_.last_rewrite_failed.set(0);
     log_line(LogLevel::kNotice, "Background AOF rewrite finished successfully");
-  } else if (rewrite_failed_) {
+  } else if (!rewrite_failed_) {
+    // What others gave up, whose place they needed, begins again at once; and an end that goes by
+    // failures (a disk that is broken) waits for it.
+    failures_ = life_ == Life::kApart || anew_ ? 0 : failures_;
+  } else {
     ++failures_;
     figures_.last_rewrite_failed.set(1);
     log_line(LogLevel::kWarning, "Background AOF rewrite failed; %s",
@@ -441,9 +447,7 @@ void AofWriter::end_rewrite(bool done) {
   } else if (done) {
     anew_ = anew_ && cut_ <= anew_after_;
   } else {
-    if (rewrite_failed_) {  // else it may begin at once
-      renew_failed_at_ = now_;
-    }
+    renew_failed_at_ = rewrite_failed_ ? now_ : Instant{};
     if (life_ == Life::kApart) {
       life_ = Life::kRenewing;
     }

@@ -209,11 +209,7 @@ TEST(AofWriter, GrowthBeginsARewriteAndFailuresDelayIt) {
   AofWriterRig rig({.fsync = Fsync::kNo, .rewrite_percentage = 100, .rewrite_bytes_min = 1000});
   rig.cuts = false;
   rig.workers.set(0, "a", std::string(2000, 'v'));
-  for (int64_t i = 1; i <= 3; ++i) {
-    ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
-    rig.base.fail();
-    ASSERT_TRUE(rig.until([&] { return rig.figures.rewrite_failures.get() == i; }));
-  }
+  rig.fail_bases(3);
   rig.pass_ms(59'000);
   EXPECT_FALSE(rig.base.wants_cut());
   rig.cuts = true;

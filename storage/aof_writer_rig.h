@@ -79,6 +79,14 @@ struct AofWriterRig {
   bool all_durable() {
     return until([this] { return journal().durable() == journal().drawn(); });
   }
+  // So many in a row.
+  void fail_bases(int64_t times) {
+    for (int64_t i = 1; i <= times; ++i) {
+      ASSERT_TRUE(until([&] { return base.wants_cut(); }));
+      base.fail();
+      ASSERT_TRUE(until([&] { return figures.rewrite_failures.get() == i; }));
+    }
+  }
   bool rewritten() {
     return until([this] { return figures.rewriting.get() == 0; });
   }

@@ -323,11 +323,7 @@ TEST(AofWriter, ABaseThatIsAskedForIsNotDelayed) {
   AofWriterRig rig({}, {}, /*loads=*/false);
   rig.cuts = false;
   rig.writer.start_apart();
-  for (int64_t i = 1; i <= 3; ++i) {
-    ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
-    rig.base.fail();
-    ASSERT_TRUE(rig.until([&] { return rig.figures.rewrite_failures.get() == i; }));
-  }
+  rig.fail_bases(3);
   rig.pass_ms(2'000);
   EXPECT_FALSE(rig.base.wants_cut());
   rig.cuts = true;
@@ -355,9 +351,32 @@ TEST(AofWriter, AFirstBaseThatOthersGiveUpIsMadeAgainAtOnce) {
     EXPECT_EQ(rig.figures.rewrite_failures.get(), 0);
     EXPECT_EQ(rig.figures.last_rewrite_failed.get(), 0);
   }
+  // Also behind failures that would delay it for minutes.
+  rig.fail_bases(3);
+  EXPECT_EQ(rig.writer.request_rewrite(), AofWriter::Rewrite::kBegun);
+  ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
+  rig.base.give_up();
   rig.cuts = true;
-  ASSERT_TRUE(rig.rewritten());
+  rig.pass_ms(500);
   EXPECT_TRUE(rig.writer.in_force());
+  EXPECT_EQ(rig.figures.rewrite_failures.get(), 0);
+}
+
+// What has failed before delays it by no minutes.
+TEST(AofWriter, ARewriteThatIsOwedIsTriedAtOnce) {
+  AofWriterRig rig;
+  rig.cuts = false;
+  for (int i = 0; i < 4; ++i) {
+    rig.writer.request_rewrite();
+    ASSERT_TRUE(rig.until([&] { return rig.base.wants_cut(); }));
+    rig.base.fail();
+    ASSERT_TRUE(rig.rewritten());
+  }
+  EXPECT_EQ(rig.figures.rewrite_failures.get(), 4);
+  rig.cuts = true;
+  rig.writer.request_anew(rig.journal().drawn());
+  rig.pass_ms(500);
+  EXPECT_FALSE(rig.writer.owes_anew());
 }
 
 TEST(AofWriter, TurnedOffAllIsWrittenAndSynced) {

@@ -1,6 +1,5 @@
 #include "storage/rdb_saver.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -55,7 +54,7 @@ RdbSaver::Step RdbSaver::step(Instant now, int64_t wait_us) {
   }
   std::array<Disk::Completion, 16> completions;
   const int64_t rest = rest_us(now);
-  const int64_t longest_us = rest > 0 ? std::min(wait_us, rest) : wait_us;
+  const int64_t longest_us = rest > 0 && (wait_us < 0 || rest < wait_us) ? rest : wait_us;
   const size_t count = disk_.poll(completions, worked ? 0 : longest_us);
   for (size_t i = 0; i < count; ++i) {
     writes_.ended(completions[i]);

@@ -57,8 +57,8 @@ void LoadDesk::order(const Order& order) {
 }
 
 void LoadDesk::end(State state) {
-  whole_.store(false, std::memory_order_relaxed);
-  state_.store(state, std::memory_order_seq_cst);  // then the flags of sleepers
+  State loading = State::kLoading;
+  state_.compare_exchange_strong(loading, state, std::memory_order_seq_cst);  // then who sleeps
   for (int i = 0; i < engine_.worker_count(); ++i) {
     Worker::wake_if_asleep(engine_.worker(i));
   }

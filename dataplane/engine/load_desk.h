@@ -77,7 +77,7 @@ class LoadDesk final : public LoadSink {
   Source source() const { return order_.source; }
   // Instead of order, on any worker: nothing has changed.
   void give_up() { end(State::kFailed); }
-  enum class State : uint8_t { kLoading, kLoaded, kFailed };
+  enum class State : uint8_t { kLoading, kLoaded, kFailed, kClosed };
   State state() const { return state_.load(std::memory_order_acquire); }
   // Between begin and order: nothing is taken away or built yet.
   bool is_whole() const { return whole_.load(std::memory_order_relaxed); }
@@ -114,7 +114,16 @@ class LoadDesk final : public LoadSink {
   // These; null if there are none. Once.
   LoadBatch* take_for_all() { return for_all_.exchange(nullptr, std::memory_order_acquire); }
   // acquire: who sees it sees every key that was built.
-  bool over() const { return state() != State::kLoading; }
+  bool over() const {
+    const State now = state();
+    return now == State::kLoaded || now == State::kFailed;
+  }
+  // The server ends in the middle of it: it is over for nobody any more, so nothing is acknowledged
+  // on top of data that the end has not reckoned with. False if it is over already.
+  bool close() {
+    State loading = State::kLoading;
+    return state_.compare_exchange_strong(loading, State::kClosed, std::memory_order_acq_rel);
+  }
   // Of the order whose batches come.
   bool replaces() const { return order_.replaces; }
 

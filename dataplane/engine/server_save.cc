@@ -180,10 +180,9 @@ bool is_without_history(Worker& worker) {
   const AofBlock& aof = engine.page().aof;
   const LoadDesk& load = engine.load_desk();
   const bool loading = is_loading(worker);
-  // What is loaded from it need not be in another one. DEBUG RELOAD is no excuse, though what it
-  // has saved is in a file: the next start looks at the history.
-  const bool is_read = loading && (load.number() == 0 ||
-                                   (!load.is_whole() && load.source() == LoadDesk::Source::kAof));
+  // What is loaded from it need not be in another one. An RDB file is no excuse, also not one that
+  // DEBUG RELOAD has written: the next start looks at the history.
+  const bool is_read = loading && !load.is_whole() && load.source() == LoadDesk::Source::kAof;
   const bool tells_of_other_data =
       (engine.aof_desk() != nullptr && engine.aof_desk()->owes_anew()) ||
       (!loading && load.is_unsettled());  // whether it does is known in a moment
@@ -253,6 +252,10 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   // Somebody else's save is not thrown away, but by who says so.
   const bool others_save = luggage.number == 0 && end.step() == EndUnderWay::Step::kSaves;
   if (!saves && (words.no_save || !others_save)) {
+    if (!whole && !engine.load_desk().close()) {
+      tour.stay = true;  // it is over in this moment: what is to be done now is another question
+      return false;
+    }
     engine.stop(kStopGraceMs);
     return false;
   }

@@ -395,6 +395,41 @@ TEST(ShutdownTest, AWriteRightBehindALoadIsSavedByTheEnd) {
   EXPECT_EQ(read_file(house.disk.seen().files.at(kFile)).size(), 1U);
 }
 
+// An end in the middle of a load has nothing to save; and nothing comes behind it.
+TEST(ShutdownTest, ALoadThatTheEndCutsOffIsOverForNobody) {
+  House house(2, 17, "save 900 1\n", /*loads=*/true);
+  SimEngine& sim = house.scheduler.sim();
+  MemoryClient client = house.scheduler.connect(0);
+  MemoryClient other = house.scheduler.connect(1);
+  client.send_whole(encode({"SHUTDOWN"}));
+  ASSERT_TRUE(house.run_until([&] { return sim.engine().stopping(); }));
+  sim.engine().load_desk().finish();
+  other.send_whole(encode({"SET", sim.key_on(1, "a"), "1"}));
+  for (int i = 0; i < 50; ++i) {
+    step_turn(sim.engine().worker(1));
+  }
+  EXPECT_EQ(other.take().find("+OK"), std::string::npos);
+  EXPECT_FALSE(sim.engine().load_desk().over());
+}
+
+// The next start looks at the history, and not at the file that is loaded now; but one that is
+// loaded needs not be another one yet.
+TEST(ShutdownTest, OnlyTheLoadOfAHistoryExcusesThatThereIsNone) {
+  for (const LoadDesk::Source source : {LoadDesk::Source::kRdb, LoadDesk::Source::kAof}) {
+    House house(2, 18, {}, /*loads=*/true);
+    house.scheduler.sim().config().change([](Config& config) { config.append_only = true; });
+    Engine& engine = house.scheduler.engine();
+    engine.load_desk().set_source(source);
+    MemoryClient client = house.scheduler.connect(0);
+    client.send_whole(encode({"SHUTDOWN"}));
+    house.run_until([i = 0]() mutable { return ++i > 2'000; });
+    EXPECT_EQ(engine.stopping(), source == LoadDesk::Source::kAof);
+    EXPECT_EQ(engine.shutting_down(), source == LoadDesk::Source::kRdb);
+    EXPECT_EQ(client.take(), "");
+    engine.load_desk().finish();
+  }
+}
+
 // What was acknowledged before the end is in the file, whoever wrote meanwhile.
 TEST(ShutdownTest, ShutdownSavesAllThatWasAcknowledged) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {

@@ -428,7 +428,6 @@ class Worker {
   void publish_tracked(ShardId shard);
 
   // worker_load.cc: loading at the start
-  bool load_is_over() const;
   void note_loading();
   bool load_waits() const;
   bool load_phase();

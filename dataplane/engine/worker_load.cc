@@ -83,14 +83,8 @@ bool Worker::barred_while_loading(const Session& session, const CommandRow& row)
 }
 
 // Parked, the shard is another's, who has seen the end before and may have it empty by now.
-// Not when the server ends: whoever ended it in the middle of a load has left what is loaded out of
-// account, so nothing is acknowledged on top of it.
-bool Worker::load_is_over() const {
-  return load_->desk.over() && !engine_.stopping();
-}
-
 void Worker::note_loading() {
-  if (!parked_ && load_is_over()) {
+  if (!parked_ && load_->desk.over()) {
     for (int db = 0; db < shard_.databases(); ++db) {
       shard_.expect(db, 0);
     }
@@ -100,7 +94,7 @@ void Worker::note_loading() {
 
 bool Worker::load_waits() const {
   return load_ != nullptr && (load_->batch != nullptr || load_->waiting != nullptr ||
-                              !load_->desk.empty(id_) || load_is_over());
+                              !load_->desk.empty(id_) || load_->desk.over());
 }
 
 bool Worker::load_phase() {
