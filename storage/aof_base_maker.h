@@ -21,7 +21,7 @@ class AofBaseMaker {
   };
 
   virtual ~AofBaseMaker() = default;
-  // False if another snapshot is under way: try later.
+  // False if another snapshot is under way, or somebody needs its place: try later.
   virtual bool order(const std::string& temporary) = 0;
   // Of the last one that was ordered.
   virtual State state() const = 0;

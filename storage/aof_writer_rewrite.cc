@@ -370,8 +370,8 @@ void AofWriter::order_base() {
   }
   if (!refused_) {
     log_line(LogLevel::kNotice,
-             "Background append only file rewriting scheduled: it starts when the save under way "
-             "has ended.");
+             "Background append only file rewriting scheduled: it starts when the save or load "
+             "under way has ended.");
   }
   refused_ = true;
   refused_at_ = now_;

@@ -24,7 +24,7 @@ AofKeeper::AofKeeper(const Setup& setup, Engine& engine, Clock& clock, Disk& dis
     : gather_us_max_(setup.gather_us_max),
       engine_(engine),
       clock_(clock),
-      base_(*engine.save_desk(), clock),
+      base_(engine, clock),
       writer_(setup_of(setup, engine), *engine.journal(), disk, files, base_, engine.page().aof),
       wanted_(setup.loaded) {
   if (setup.loaded) {
@@ -214,7 +214,12 @@ void AofKeeper::tell_promises() {
   }
 }
 
+// Not while somebody else needs the place, and would give it up as soon as it is there: an end that
+// saves, or a load, beside which there is no cut anyway.
 bool AofKeeper::BaseMaker::order(const std::string& temporary) {
+  if (engine_.end().step() == EndUnderWay::Step::kSaves || !engine_.load_desk().over()) {
+    return false;
+  }
   SaveDesk::Order order = form;
   order.at = clock_.now();
   order.file = temporary;

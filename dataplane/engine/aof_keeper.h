@@ -54,7 +54,8 @@ class AofKeeper {
   // The base of a rewrite is a snapshot, as any other.
   class BaseMaker final : public AofBaseMaker {
    public:
-    BaseMaker(SaveDesk& desk, Clock& clock) : desk_(desk), clock_(clock) {}
+    BaseMaker(Engine& engine, Clock& clock)
+        : engine_(engine), desk_(*engine.save_desk()), clock_(clock) {}
     bool order(const std::string& temporary) override;
     State state() const override;
     void give_up() override;
@@ -62,6 +63,7 @@ class AofKeeper {
     SaveDesk::Order form;  // what all orders have in common
 
    private:
+    Engine& engine_;
     SaveDesk& desk_;
     Clock& clock_;
     uint64_t number_ = 0;

@@ -252,8 +252,10 @@ bool starts_to_save(Worker& worker, Tour& tour, const ShutdownWords& words) {
   // Somebody else's save is not thrown away, but by who says so.
   const bool others_save = luggage.number == 0 && end.step() == EndUnderWay::Step::kSaves;
   if (!saves && (words.no_save || !others_save)) {
-    if (!whole && !engine.load_desk().close()) {
-      tour.stay = true;  // it is over in this moment: what is to be done now is another question
+    // A load that is over in this moment makes it another question, also what of its history is
+    // there: writes may have come behind it.
+    if (whole ? !words.force && is_without_history(worker) : !engine.load_desk().close()) {
+      tour.stay = true;
       return false;
     }
     engine.stop(kStopGraceMs);

@@ -427,6 +427,10 @@ TEST(ShutdownTest, OnlyTheLoadOfAHistoryExcusesThatThereIsNone) {
     EXPECT_EQ(engine.shutting_down(), source == LoadDesk::Source::kRdb);
     EXPECT_EQ(client.take(), "");
     engine.load_desk().finish();
+    if (!engine.stopping()) {
+      MemoryClient other = house.scheduler.connect(1);
+      EXPECT_EQ(house.ask(other, {"SHUTDOWN", "ABORT"}), kOk);
+    }
   }
 }
 

@@ -526,7 +526,8 @@ void Boot::look_at_load() {
       engine_->stop(/*grace_ms=*/0);
     }
   }
-  if (load_ != nullptr && !load_over_ && load_->state() == LoadThread::State::kLoaded) {
+  if (load_ != nullptr && !load_over_ && load_->state() == LoadThread::State::kLoaded &&
+      !engine_->stopping()) {
     load_over_ = true;
     log_line(LogLevel::kNotice, "DB loaded from %s: %.3f seconds", load_->source(),
              load_->seconds());
