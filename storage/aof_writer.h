@@ -61,7 +61,7 @@ class AofWriter {
   };
   enum class Rewrite : uint8_t {
     kBegun,
-    kScheduled,  // it has waited already, for another snapshot to end
+    kScheduled,  // its base was refused already, and is ordered again
     kUnderWay,   // already
     kOff,        // there is no history
   };
@@ -69,7 +69,7 @@ class AofWriter {
   enum class Beginning : uint8_t {
     kUnderWay,   // its file is being made, or its base is about to be ordered
     kStarted,    // the base was ordered
-    kScheduled,  // it waits for another snapshot to end
+    kScheduled,  // its base was refused, and is ordered again
     kFailed,
   };
 
@@ -239,7 +239,7 @@ class AofWriter {
   Instant files_failed_at_;
   bool prepared_ = false;  // files_ has a further file
   bool ordered_ = false;   // the base; its file is to be removed or published
-  bool refused_ = false;   // it was: another snapshot is under way
+  bool refused_ = false;   // it was: AofBaseMaker::order
   Instant refused_at_;
   bool give_up_ = false;         // the rewrite, when files_ are not busy
   bool rewrite_failed_ = false;  // that is why it is given up

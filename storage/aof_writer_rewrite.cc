@@ -13,7 +13,7 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kRetryUs = 1'000'000;
-// How often a base is ordered while another snapshot is under way.
+// How often a base that is refused is ordered again.
 constexpr int64_t kOrderUs = 100'000;
 
 }  // namespace

@@ -85,9 +85,9 @@ class AofDesk {
   bool owes_anew() const { return anew_.load(std::memory_order_acquire) != 0; }
   // Of a rewrite that was asked for.
   enum class Rewrite : uint8_t {
-    kUnderWay,   // it is not known yet
+    kUnderWay,  // it is not known yet
     kStarted,
-    kScheduled,  // it begins when a save has ended
+    kScheduled,  // it begins when a save, a load or an end that saves is over
     kAlready,    // one is under way
     kCant,       // its first file can't be made
   };

@@ -151,7 +151,7 @@ void add_saving(InfoText& info, const InfoSource& from) {
 
 void add_history(InfoText& info, const InfoSource& from) {
   const AofBlock& aof = from.engine.page().aof;
-  // One that waits for another save is not under way for Redis.
+  // One whose base is refused for now is not under way for Redis.
   const bool scheduled = aof.rewrite_scheduled.get() != 0;
   const bool rewriting = aof.rewriting.get() != 0 && !scheduled;
   const int64_t now_s = from.now.us / 1'000'000;

@@ -186,6 +186,7 @@ bool is_without_history(Worker& worker) {
   const bool tells_of_other_data =
       (engine.aof_desk() != nullptr && engine.aof_desk()->owes_anew()) ||
       (!loading && load.is_unsettled());  // whether it does is known in a moment
+  // Also one that is refused for now: rather the end is refused, too.
   const bool will_be = aof.rewriting.get() != 0 || aof.rewrite_failures.get() == 0;
   return worker.config().append_only &&
          (tells_of_other_data || (!is_read && aof.in_force.get() == 0 && will_be));

@@ -527,7 +527,7 @@ void Boot::look_at_load() {
     }
   }
   if (load_ != nullptr && !load_over_ && load_->state() == LoadThread::State::kLoaded &&
-      !engine_->stopping()) {
+      engine_->load_desk().state() != LoadDesk::State::kClosed) {
     load_over_ = true;
     log_line(LogLevel::kNotice, "DB loaded from %s: %.3f seconds", load_->source(),
              load_->seconds());
