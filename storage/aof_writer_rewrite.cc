@@ -432,7 +432,9 @@ void AofWriter::end_rewrite(bool done) {
   } else if (!rewrite_failed_) {
     // What others gave up, whose place they needed, begins again at once; and an end that goes by
     // failures (a disk that is broken) waits for it.
-    failures_ = life_ == Life::kApart || anew_ ? 0 : failures_;
+    if (life_ == Life::kApart || anew_) {
+      failures_ = 0;
+    }
   } else {
     ++failures_;
     figures_.last_rewrite_failed.set(1);

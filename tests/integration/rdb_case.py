@@ -31,6 +31,10 @@ class RdbCase(Case):
         self.addCleanup(server.stop)
         return server
 
+    def slow_down(self, client, delay_us=100):
+        """Of each key: whoever comes next meets a save in its middle, however fast it would be."""
+        self.assertTrue(client.config_set("rdb-key-save-delay", delay_us))
+
     def fill(self, server):
         client = server.redis()
         test_dump.fill(client)

@@ -114,7 +114,7 @@ class Rewrites(RewriteCase):
         server = self.serve(enable_debug_command="yes")
         client = server.redis()
         client.execute_command("DEBUG", "POPULATE", "2000")
-        client.config_set("rdb-key-save-delay", 100)
+        self.slow_down(client)
         client.bgrewriteaof()
         with self.assertRaisesRegex(redis.ResponseError, "not in progress or scheduled"):
             client.execute_command("BGSAVE", "CANCEL")
@@ -368,7 +368,7 @@ class OnAndOff(RewriteCase):
         client.config_set("appendonly", "no")
         client.execute_command("DEBUG", "POPULATE", "5000")
         client.set("a", "new")
-        client.config_set("rdb-key-save-delay", 50)
+        self.slow_down(client, 50)
         return server, client
 
     @pollux_only

@@ -32,10 +32,6 @@ class SaveCase(RdbCase):
         server.wait()
         server.stop()
 
-    def slow_down(self, client, delay_us=100):
-        """Of each key: whoever comes next meets a save in its middle, however fast it would be."""
-        self.assertTrue(client.config_set("rdb-key-save-delay", delay_us))
-
     def saved(self, server):
         self.eventually(lambda: self.info(server)["rdb_bgsave_in_progress"] == 0, what="saved")
 
