@@ -102,6 +102,11 @@ void SaveDesk::close() {
   }
 }
 
+void SaveDesk::workers_ended() {
+  workers_ended_.store(true, std::memory_order_release);
+  waker_();
+}
+
 SaveDesk::Outcome SaveDesk::outcome(uint64_t number) const {
   const uint64_t outcomes = outcomes_.load(std::memory_order_acquire);
   const uint64_t ended = outcomes >> kRemembered;
@@ -161,8 +166,12 @@ void SaveDesk::give_back(SaveBatch& batch) {
 
 bool SaveDesk::at_end() {
   const Stage stage = stage_.load(std::memory_order_acquire);
-  return (stage == Stage::kNone || stage == Stage::kCut) &&
-         shards_left_.load(std::memory_order_seq_cst) == 0 && taken_ == nullptr && filled_.empty();
+  // A cut may be made when other workers have left already, and they don't walk any more.
+  const bool nobody_walks = shards_left_.load(std::memory_order_seq_cst) == 0 ||
+                            (workers_ended_.load(std::memory_order_acquire) &&
+                             cancelled_.load(std::memory_order_relaxed));
+  return (stage == Stage::kNone || stage == Stage::kCut) && nobody_walks && taken_ == nullptr &&
+         filled_.empty();
 }
 
 // Who has not begun with the cut finds then that nobody asks.

@@ -97,6 +97,9 @@ class SaveDesk final : public SnapshotSource {
   // The thread ends: what was ordered and not taken is not done, and nothing is ordered any more.
   // Who waits for the outcome of a save may live longer than the thread.
   void close();
+  // The workers have ended, perhaps in the middle of their walks, of which nothing more comes.
+  // Called once, by whoever has seen them end; a snapshot that is under way is to be given up.
+  void workers_ended();
 
   void ask() override;
   const SnapshotCut* cut() override;
@@ -209,6 +212,7 @@ class SaveDesk final : public SnapshotSource {
   Instant put_off_at_;  // the first worker's
   std::atomic<int64_t> cuts_put_off_{0};
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> workers_ended_{false};
   std::atomic<uint32_t> shards_left_{0};
   SnapshotCut cut_;
   int64_t changes_at_cut_ = 0;

@@ -189,6 +189,34 @@ TEST(SaveTest, ASaveBehindOneThatWasGivenUpWhileItWaited) {
   }
 }
 
+// A cut may come so late in the end of a server that other workers have left, or they leave in the
+// middle of their walks: who has given the save up waits for nobody.
+TEST(SaveTest, TheWorkersEndInTheMiddleOfAWalk) {
+  for (uint64_t seed = 1; seed <= 16; ++seed) {
+    House house(3, seed, "rdbcompression no\n");
+    MemoryClient client = house.scheduler.connect(0);
+    fill_lanes(house, client);
+    client.send_whole(encode({"BGSAVE"}));
+    ASSERT_TRUE(house.run_until([&] { return walks(house); }));
+    house.run_until([&, i = house.rng().below(50)]() mutable { return i-- == 0; });
+    const bool ended_first = house.rng().below(2) == 0;
+    if (ended_first) {
+      house.desk().workers_ended();
+    }
+    house.desk().give_up();
+    for (int i = 0; i < 1'000 && house.desk().under_way(); ++i) {
+      house.step_saver();
+      if (i == 50 && !ended_first) {
+        EXPECT_EQ(house.desk().under_way(), walks(house));
+        house.desk().workers_ended();
+      }
+    }
+    EXPECT_FALSE(house.desk().under_way()) << seed;
+    EXPECT_EQ(house.desk().outcome(1), SaveDesk::Outcome::kNot);
+    EXPECT_TRUE(house.disk.seen().files.empty()) << "the unfinished file stays";
+  }
+}
+
 // One that is in the middle of a long command does not keep the others from their shards.
 TEST(SaveTest, ACutDoesNotWaitForOneWhoIsBusy) {
   House house(3, 5);

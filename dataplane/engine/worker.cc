@@ -668,11 +668,6 @@ bool Worker::may_leave() {
     done_ = true;
     engine_.worker_done();
   }
-  // A snapshot that is given up is walked to its end, without a record: the storage thread waits
-  // for that.
-  if (engine_.save_desk() != nullptr && engine_.save_desk()->is_walking(shard_.id())) {
-    return false;
-  }
   return engine_.all_done() || now_.ms() >= leave_by_ms_ + kCronMs;
 }
 

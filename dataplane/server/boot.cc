@@ -489,6 +489,7 @@ void Boot::join_threads() {
   for (Thread& thread : threads_) {
     thread.join();
   }
+  engine_->save_desk()->workers_ended();  // who waits for their walks does so no more
   warmer_.stop();
   warmer_thread_.join();
   rdb_->stop();

@@ -496,7 +496,11 @@ bool FieldListener::take_push(const Answer& answer) {
 void set_field_ttls(Stage& stage) {
   constexpr int kDatabases = 2;  // from 1 on, as FieldListener knows
   const auto book = std::make_shared<FieldBook>(kDatabases, /*listeners=*/1);
-  stage.at_first = {{"CONFIG", "SET", "notify-keyspace-events", "Egh"}};
+  // Besides the ballast: tables of three databases and a few hashes, less than that on each shard.
+  // Where those alone are over the limit, commands are refused with reason.
+  const int maxmemory = 30'000 + 12'000 * stage.sim.workers();
+  stage.at_first = {{"CONFIG", "SET", "notify-keyspace-events", "Egh"},
+                    {"CONFIG", "SET", "maxmemory", std::to_string(maxmemory)}};
   std::vector<FieldReader::Hash> hashes;
   std::vector<std::pair<Keys, int>> kept;
   for (int db = 1; db <= kDatabases; ++db) {

@@ -369,8 +369,7 @@ constexpr Play kPlays[] = {
     {"queue_order", set_queue_order},
     {"belts", set_belts},
     {"claims", set_claims},
-    {"field_ttls", set_field_ttls,
-     "maxmemory 60000\nmaxmemory-policy volatile-lru\nhash-max-listpack-entries 3"},
+    {"field_ttls", set_field_ttls, "maxmemory-policy volatile-lru\nhash-max-listpack-entries 3"},
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.
