@@ -28,7 +28,7 @@ constexpr KeyEventRow kRows[] = {
     {"xgroup-create", 't', false}, {"xgroup-setid", 't', false}, {"xgroup-destroy", 't', false},
     {"xgroup-createconsumer", 't', false}, {"xgroup-delconsumer", 't', false}, {"", ' ', false},
     {"pfadd", '$'},
-    {"", ' '},            {"new", 'n'},     {"keymiss", 'm'},
+    {"", ' '},            {"", ' ', false}, {"new", 'n'},     {"keymiss", 'm'},
 };
 static_assert(std::size(kRows) == static_cast<size_t>(KeyEvent::kCount));
 

@@ -72,7 +72,8 @@ enum class KeyEvent : uint8_t {
   kXGroupDelConsumer,
   kXGroupUse,  // what a group has read or knows as pending; Redis tells nobody
   kPfAdd,
-  kUnnamed,  // a change that Redis tells nobody of
+  kUnnamed,    // a change that Redis tells nobody of
+  kReencoded,  // the same value in another form, which is written and counted as a change
   // Not changes of their own (ChangeObserver::added, missed).
   kNew,
   kKeyMiss,

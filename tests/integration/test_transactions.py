@@ -61,6 +61,22 @@ class Transactions(ServerCase):
                 self.assertRaises(redis.WatchError, pipe.execute)
             self.client.execute_command("FLUSHALL")
 
+    def test_another_form_of_the_same_value_touches_nothing(self):
+        """It counts as a change, though, as in redis-server."""
+        for word in ("GETREG", "TODENSE"):
+            self.client.pfadd("hll" + word, "a", "b")
+            changes = self.client.info("persistence")["rdb_changes_since_last_save"]
+            with self.client.pipeline() as pipe:
+                pipe.watch("hll" + word)
+                self.client.execute_command("PFDEBUG", word, "hll" + word)
+                self.assertEqual(self.client.execute_command("PFDEBUG", "ENCODING", "hll" + word),
+                                 b"dense")
+                pipe.multi()
+                pipe.ping()
+                self.assertEqual(pipe.execute(), [True])
+            self.assertEqual(self.client.info("persistence")["rdb_changes_since_last_save"],
+                             changes + 1)
+
     def test_client_list_shows_it(self):
         with Raw(self.server) as raw:
             raw.send(encode("CLIENT", "SETNAME", "tx") + encode("WATCH", *KEYS) + encode("MULTI") +
