@@ -19,7 +19,7 @@ Session& session_of(Context& ctx) { return *engine_host(ctx).session; }
 void client_id(Context& ctx) { ctx.reply.integer(static_cast<int64_t>(session_of(ctx).id)); }
 
 void client_getname(Context& ctx) {
-  const std::string& name = session_of(ctx).name;
+  const std::string_view name = session_of(ctx).name();
   if (name.empty()) {
     ctx.reply.null();
   } else {
@@ -29,7 +29,7 @@ void client_getname(Context& ctx) {
 
 void client_setname(Context& ctx) {
   if (check_client_name(ctx.reply, ctx.args[2])) {
-    session_of(ctx).name = ctx.args[2];
+    engine_host(ctx).worker->set_name(session_of(ctx), &ClientNames::name, ctx.args[2]);
     ctx.reply.ok();
   }
 }
@@ -47,7 +47,8 @@ void client_setinfo(Context& ctx) {
                     " cannot contain spaces, newlines or special characters.");
     return;
   }
-  (is_name ? session_of(ctx).lib_name : session_of(ctx).lib_version) = value;
+  engine_host(ctx).worker->set_name(
+      session_of(ctx), is_name ? &ClientNames::lib_name : &ClientNames::lib_version, value);
   ctx.reply.ok();
 }
 

@@ -118,7 +118,7 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "addr", peer.address);
   add(line, "laddr", peer.local_address);
   add(line, "fd", peer.fd);
-  add(line, "name", session.name);
+  add(line, "name", session.name());
   add(line, "age", std::max<int64_t>(now_ms - session.opened_ms, 0) / 1000);
   add(line, "idle", std::max<int64_t>(now_ms - session.active_ms, 0) / 1000);
   add(line, "flags", flags_of(session, peer));
@@ -148,8 +148,9 @@ std::string client_line(Worker& worker, const Session& session, Args running) {
   add(line, "redir",
       session.tracking != nullptr ? static_cast<int64_t>(session.tracking->redirect_id) : -1);
   add(line, "resp", session.protocol);
-  add(line, "lib-name", session.lib_name);
-  add(line, "lib-ver", session.lib_version);
+  const ClientNames* const names = session.names.get();
+  add(line, "lib-name", names == nullptr ? std::string_view() : names->lib_name);
+  add(line, "lib-ver", names == nullptr ? std::string_view() : names->lib_version);
   line += '\n';
   return line;
 }

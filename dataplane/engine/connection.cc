@@ -71,7 +71,7 @@ bool apply_hello_options(Context& ctx) {
       if (!check_client_name(ctx.reply, ctx.args[i + 1])) {
         return false;
       }
-      host.session->name = ctx.args[i + 1];
+      host.worker->set_name(*host.session, &ClientNames::name, ctx.args[i + 1]);
       ++i;
     } else {
       ctx.reply.error("ERR Syntax error in HELLO option '" + std::string(ctx.args[i]) + "'");
@@ -167,7 +167,7 @@ void reset(Context& ctx) {
   host.worker->stop_listening(session);
   session.db = 0;
   session.protocol = 2;
-  session.name.clear();
+  host.worker->set_name(session, &ClientNames::name, {});
   session.reply_mode = ReplyMode::kOn;
   session.no_touch = false;
   session.no_evict = false;

@@ -11,6 +11,7 @@
 
 #include "dataplane/engine/cell.h"
 #include "dataplane/engine/durable_gate.h"
+#include "dataplane/engine/input_bytes.h"
 #include "dataplane/engine/lease.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/payload.h"
@@ -72,10 +73,32 @@ struct HeldPush {
   PayloadRef payload;
 };
 
-// Smaller buffers of input just double.
-inline constexpr size_t kReservedInputMin = 256 * 1024;
+class Session;
 
-class Session : public StallNode, public DirtyNode, public GateNode {
+// What few sessions have, and those not for long.
+struct RareState : GateNode {
+  explicit RareState(Session& of) : session(of) {}
+  Session& session;
+  ShardSet more_shards;               // kLease: that the lease must have, too (Worker::needs_more)
+  std::vector<HeldPush> held_pushes;  // in order
+  DurableGate gate;  // with appendfsync always: what of `out` waits for changes to be on disk
+  int64_t soft_limit_since_ms = 0;  // `out` has been over its soft limit; 0: it is not
+  size_t bytes() const { return sizeof(RareState) + held_pushes.capacity() * sizeof(HeldPush); }
+};
+
+// CLIENT SETNAME and SETINFO.
+struct ClientNames {
+  std::string name;
+  std::string lib_name;
+  std::string lib_version;
+  size_t bytes() const {
+    return sizeof(ClientNames) + name.capacity() + lib_name.capacity() + lib_version.capacity();
+  }
+};
+
+// An idle connection is this and what its transport keeps, and there may be millions: what few
+// sessions have at a time stands in blocks of its own, and the members by size.
+class Session : public StallNode, public DirtyNode {
  public:
   Session(uint64_t id, ConnId conn, ChunkPool& chunks) : id(id), conn(conn), out(chunks) {}
 
@@ -84,57 +107,26 @@ class Session : public StallNode, public DirtyNode, public GateNode {
 
   // --- bytes in ---
   RespReader reader;
-  std::string input;        // what came and was not run; its first `input_used` bytes are done with
-  size_t input_used = 0;
-  size_t input_counted = 0;  // what the worker's account holds for `input`
-  int64_t weight = 0;        // and for all of it (session_bytes); 0 once it is closed
-  bool in_burst = false;    // some requests are parsed and not yet run
-  bool receive_paused = false;
+  InputBytes input;           // what came and was not run
+  size_t beside_counted = 0;  // what the worker's account holds beside the session itself
+  int64_t weight = 0;         // and for all of it (session_bytes); 0 once it is closed
 
   // --- order ---
-  Stall stall = Stall::kNone;
-  CellList in_flight;       // requests elsewhere, in the order of their replies
-  uint32_t in_flight_count = 0;
+  CellList in_flight;            // requests elsewhere, in the order of their replies
   uint64_t in_flight_begun = 0;  // how many there have been, with those that are answered
-  ShardId in_flight_shard;  // if all are for one shard: which
-  bool in_flight_one_shard = true;
-  bool in_flight_reads = true;
-  Tour* tour = nullptr;     // under way for this session
+  uint32_t in_flight_count = 0;
+  ShardId in_flight_shard;   // if all are for one shard: which
+  Tour* tour = nullptr;      // under way for this session
   Waiter* waiter = nullptr;  // its command waits (kBlocked), or has been sent where it may have to
-  ShardSet more_shards;     // kLease: that the lease must have, too (Worker::needs_more)
 
   // --- MULTI and WATCH (transaction.h) ---
-  bool in_multi = false;
   std::unique_ptr<Transaction> transaction;  // null until it is needed, and while EXEC is elsewhere
 
   // --- bytes out ---
   Output out;
-  std::vector<HeldPush> held_pushes;  // in order
-  size_t sending = 0;       // bytes handed to the transport
-  // The last change that a reply begun up to now shows, and with appendfsync always what of `out`
-  // waits for changes to be on disk.
-  Ticket shown;
-  DurableGate gate;
+  size_t sending = 0;  // bytes handed to the transport
+  Ticket shown;        // the last change that a reply begun up to now shows
   void show(Ticket ticket) { shown = std::max(shown, ticket); }
-  int64_t soft_limit_since_ms = 0;
-  ReplyMode reply_mode = ReplyMode::kOn;
-
-  // --- state that commands set ---
-  int db = 0;
-  int protocol = 2;
-  bool authenticated = true;
-  bool ended = false;             // the peer sends no more: close once all that came is answered
-  bool closing = false;           // close once all replies are out; read no more
-  bool kill_after_exec = false;   // was killed in the middle of an EXEC, which goes first
-  bool closed = false;            // transport.close was called
-  bool no_touch = false;
-  bool no_evict = false;         // CLIENT NO-EVICT
-  std::unique_ptr<Tracking> tracking;  // CLIENT TRACKING; null: off
-  bool monitoring = false;       // MONITOR
-  std::unique_ptr<Subscriptions> subscriptions;  // null: none
-  std::string name;
-  std::string lib_name;
-  std::string lib_version;
 
   // --- what CLIENT LIST shows ---
   int64_t opened_ms = 0;
@@ -142,9 +134,37 @@ class Session : public StallNode, public DirtyNode, public GateNode {
   uint64_t commands = 0;
   const CommandRow* last_command = nullptr;
 
-  std::string_view unread() const { return std::string_view(input).substr(input_used); }
+  // --- state that commands set ---
+  std::unique_ptr<Tracking> tracking;            // CLIENT TRACKING; null: off
+  std::unique_ptr<Subscriptions> subscriptions;  // null: none
+  std::unique_ptr<ClientNames> names;            // null: none
+  std::unique_ptr<RareState> rare;               // null until there was some
+  int db = 0;
+  uint8_t protocol = 2;
+
+  // --- in one byte or bit each ---
+  bool no_touch = false;  // CLIENT NO-TOUCH
+  bool no_evict = false;  // CLIENT NO-EVICT
+  Stall stall = Stall::kNone;
+  ReplyMode reply_mode = ReplyMode::kOn;
+  bool in_burst : 1 = false;  // some requests are parsed and not yet run
+  bool receive_paused : 1 = false;
+  bool in_flight_one_shard : 1 = true;
+  bool in_flight_reads : 1 = true;
+  bool in_multi : 1 = false;
+  bool authenticated : 1 = true;
+  bool ended : 1 = false;            // the peer sends no more: close once all is answered
+  bool closing : 1 = false;          // close once all replies are out; read no more
+  bool kill_after_exec : 1 = false;  // was killed in the middle of an EXEC, which goes first
+  bool closed : 1 = false;           // transport.close was called
+  bool monitoring : 1 = false;       // MONITOR
+
+  std::string_view unread() const { return input.unread(); }
+  std::string_view name() const { return names == nullptr ? std::string_view() : names->name; }
   // As CLIENT LIST and INFO count it: its next reply waits for other than its turn.
   bool is_blocked() const { return stall == Stall::kPaused || stall == Stall::kBlocked; }
 };
+// A size class of jemalloc.
+static_assert(sizeof(Session) <= 320);
 
 }  // namespace pollux

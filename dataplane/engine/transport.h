@@ -63,7 +63,7 @@ class Transport {
   // Up to events.size() events; returns how many. Never waits.
   virtual size_t poll(std::span<TransportEvent> events) = 0;
 
-  // Valid from kOpen to kClosed.
+  // From kOpen to kClosed; valid until the next call.
   virtual const PeerInfo& peer(ConnId conn) = 0;
 
   // Hands bytes over; at most one send per connection under way, at most kTxSlicesMax slices. The

@@ -101,8 +101,7 @@ class Worker {
   // Bytes of subscriptions. What one worker adds to a shard's topics another may take away: only
   // the sum over all workers means something.
   int64_t listening_bytes() const { return audience_.bytes() + topic_bytes_; }
-  // What its shard remembers of reads, the worker of all clients' prefixes, and its sessions of
-  // their own.
+  // What its shard remembers of reads, all clients' prefixes' worker, and sessions of their own.
   int64_t tracking_bytes() const {
     return core_.tracked_bytes.get() + prefixes_.bytes() + own_tracking_bytes_;
   }
@@ -115,6 +114,7 @@ class Worker {
   Transaction& watching_transaction(Session& session);
   void unwatch(Session& session);
   void count_watches(Session& session, const Watching& added);
+  void set_name(Session& session, std::string ClientNames::*which, std::string_view name);
   void reset_stats();
   // Any thread, behind the publication of what the worker is to see.
   static void wake_if_asleep(Worker& worker);
@@ -485,7 +485,8 @@ class Worker {
   Race race();
   void publish_evictions();
   void count_exceeded_time(bool exceeded);
-  void count_input(Session& session);
+  void count_beside(Session& session);
+  RareState& rare_of(Session& session);
   void weigh(Session& session);
   int64_t client_bytes_limit() const;
   int64_t weight_of_all_clients();
@@ -562,7 +563,7 @@ class Worker {
   std::vector<std::unique_ptr<Session>> sessions_;  // by ConnId.index
   size_t session_count_ = 0;
   IntrusiveList<Session, DirtyNode> dirty_;
-  IntrusiveList<Session, GateNode> gated_;  // with replies that wait for the disk
+  IntrusiveList<RareState, GateNode> gated_;  // of sessions whose replies wait for the disk
   IntrusiveList<Session, StallNode> wait_unpark_;
   IntrusiveList<Session, StallNode> wait_cell_;
   IntrusiveList<Session, StallNode> wait_lease_;
@@ -681,7 +682,7 @@ class Worker {
   int64_t memory_grant_ = 0;
   bool need_published_ = false;  // with the account of the own shard, to the end of the turn
   bool evicting_ = false;  // between the watermarks, on the way down
-  int64_t input_bytes_ = 0, own_tracking_bytes_ = 0;  // of all sessions: input buffers, Tracking
+  int64_t beside_bytes_ = 0, own_tracking_bytes_ = 0;  // of all sessions: beside them, Tracking
   int64_t clients_weight_ = 0;  // sum of Session::weight
   int64_t largest_weight_ = 0;  // no session that may be evicted has more
   int64_t weight_looked_at_ = 0;  // the least that clients_weight_ was since evict_clients

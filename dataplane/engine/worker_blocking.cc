@@ -456,8 +456,12 @@ bool Worker::add_needed(ShardSet& more, const CommandRow& row, Args args,
 bool Worker::needs_more(Session& session, const CommandRow& row, Args args,
                         const ShardSet& held) {
   const bool exec = row.route == Route::kExec;
-  return add_needed(session.more_shards, row, args, exec ? session.transaction.get() : nullptr,
-                    held);
+  ShardSet more = session.rare == nullptr ? ShardSet() : session.rare->more_shards;
+  if (!add_needed(more, row, args, exec ? session.transaction.get() : nullptr, held)) {
+    return false;
+  }
+  rare_of(session).more_shards = more;
+  return true;
 }
 
 bool Worker::needs_more(HeldCell& held_cell, const ShardSet& held) {

@@ -634,7 +634,7 @@ CommandWatch::Client Worker::watched_client(const Session* session) {
   if (session == nullptr) {
     return {};
   }
-  return {transport_->peer(session->conn).address, session->name};
+  return {transport_->peer(session->conn).address, session->name()};
 }
 
 void Worker::bring_home(std::unique_ptr<std::vector<NotedCommand>>& noted, const CommandRow& row,

@@ -94,8 +94,9 @@ Ticket Worker::shown_by_held() const {
 // is on disk.
 size_t Worker::may_be_sent(Session& session) {
   const Ticket durable = all_durable();
-  session.gate.note(session.out.size(), gates_ ? session.shown : Ticket{}, durable);
-  const size_t open = session.gate.open(durable);
+  DurableGate& gate = rare_of(session).gate;
+  gate.note(session.out.size(), gates_ ? session.shown : Ticket{}, durable);
+  const size_t open = gate.open(durable);
   if (open != SIZE_MAX) {
     wait_for_disk(session);
   }
@@ -110,8 +111,8 @@ Ticket Worker::all_durable() const {
 }
 
 void Worker::wait_for_disk(Session& session) {
-  if (!session.GateNode::linked()) {
-    gated_.push_back(session);
+  if (RareState& rare = rare_of(session); !rare.linked()) {
+    gated_.push_back(rare);
   }
   note_disk_wait();
 }
@@ -143,9 +144,9 @@ void Worker::open_gates() {
   on_disk_seen_ = engine_.journal()->durable();
   durable_seen_ = all_durable();
   size_t waiting = 0;
-  gated_.for_each([&waiting](Session&) { ++waiting; });
+  gated_.for_each([&waiting](RareState&) { ++waiting; });
   for (; waiting > 0; --waiting) {
-    Session& session = gated_.pop_front();
+    Session& session = gated_.pop_front().session;
     mark_dirty(session);
     if (session.stall == Stall::kBlocked && session.waiter->waits_for_disk()) {
       end_disk_wait(session);

@@ -204,7 +204,9 @@ ShardSet Worker::shards_of_leased(const Session& session) const {
   ShardSet shards = leased_item_.row->route == Route::kExec
                         ? session.transaction->shards()
                         : lease_set(*leased_item_.row, scratch_args_, workers_);
-  shards.add(session.more_shards);
+  if (session.rare != nullptr) {
+    shards.add(session.rare->more_shards);
+  }
   return shards;
 }
 
@@ -402,8 +404,10 @@ void Worker::run_over_shards(Session& session) {
 
 // The leased request has run; there may be another.
 void Worker::finish_leased(Session& session) {
-  session.input_used += leased_item_.end;
-  session.more_shards = {};
+  session.input.use(leased_item_.end);
+  if (session.rare != nullptr) {
+    session.rare->more_shards = {};
+  }
   drop_used_input(session);
   mark_dirty(session);
   if (session.stall != Stall::kBlocked) {

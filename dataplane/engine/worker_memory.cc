@@ -52,10 +52,13 @@ int64_t slice_us(int64_t tenacity) {
   return us;
 }
 
-// What has come and is not run, and what is known of it, with the room for what is to come: its
-// pages may be in memory, left by a request before.
-size_t input_bytes(const Session& session) {
-  return session.input.capacity() + session.reader.held_bytes();
+// What a session takes beside itself: what has come and is not run, and what is known of it, with
+// the room for what is to come (its pages may be in memory, left by a request before); what few
+// sessions have.
+size_t beside_bytes(const Session& session) {
+  return session.input.held_bytes() + session.reader.held_bytes() +
+         (session.names == nullptr ? 0 : session.names->bytes()) +
+         (session.rare == nullptr ? 0 : session.rare->bytes());
 }
 
 uint64_t deadline(int64_t us) {
@@ -315,8 +318,7 @@ void Worker::count_exceeded_time(bool exceeded) {
 
 int64_t Worker::session_bytes(const Session& session) const {
   return static_cast<int64_t>(
-             sizeof(Session) + input_bytes(session) + session.out.size() +
-             session.name.capacity() +
+             sizeof(Session) + beside_bytes(session) + session.out.size() +
              (session.subscriptions == nullptr ? 0 : session.subscriptions->bytes())) +
          (session.tracking == nullptr ? 0 : session.tracking->bytes_everywhere) +
          (session.transaction == nullptr
@@ -326,16 +328,36 @@ int64_t Worker::session_bytes(const Session& session) const {
          (session.stall == Stall::kBlocked ? session.waiter->counted_bytes : 0);
 }
 
-// Brings the account of inputs up to date with this one.
-void Worker::count_input(Session& session) {
-  const size_t bytes = input_bytes(session);
-  input_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.input_counted);
-  session.input_counted = bytes;
+// Brings the account of what stands beside sessions up to date with this one.
+void Worker::count_beside(Session& session) {
+  const size_t bytes = beside_bytes(session);
+  beside_bytes_ += static_cast<int64_t>(bytes) - static_cast<int64_t>(session.beside_counted);
+  session.beside_counted = bytes;
   weigh(session);
 }
 
+RareState& Worker::rare_of(Session& session) {
+  if (session.rare == nullptr) {
+    session.rare = std::make_unique<RareState>(session);
+    count_beside(session);
+  }
+  return *session.rare;
+}
+
+// Without any name there is no block of them.
+void Worker::set_name(Session& session, std::string ClientNames::*which, std::string_view name) {
+  if (session.names == nullptr) {
+    if (name.empty()) {
+      return;
+    }
+    session.names = std::make_unique<ClientNames>();
+  }
+  (*session.names).*which = name;
+  count_beside(session);
+}
+
 int64_t Worker::client_bytes() const {
-  return static_cast<int64_t>(session_count_ * sizeof(Session)) + input_bytes_ +
+  return static_cast<int64_t>(session_count_ * sizeof(Session)) + beside_bytes_ +
          transaction_bytes_ + waiting_bytes_ + listening_bytes() + tracking_bytes() +
          chunks_.used_bytes();
 }

@@ -117,10 +117,12 @@ void Worker::place_push(Session& session, Payload& payload, uint64_t behind) {
     mark_dirty(session);
     return;
   }
-  const auto at = std::upper_bound(
-      session.held_pushes.begin(), session.held_pushes.end(), behind,
-      [](uint64_t mine, const HeldPush& other) { return mine < other.behind; });
-  session.held_pushes.insert(at, {behind, PayloadRef(payload, chunks_.payloads())});
+  std::vector<HeldPush>& held = rare_of(session).held_pushes;
+  const auto at =
+      std::upper_bound(held.begin(), held.end(), behind,
+                       [](uint64_t mine, const HeldPush& other) { return mine < other.behind; });
+  held.insert(at, {behind, PayloadRef(payload, chunks_.payloads())});
+  count_beside(session);
 }
 
 // Requires that the session takes pushes and is not closing. The caller looks at its limits.
@@ -130,15 +132,16 @@ void Worker::push_to(Session& session, Payload& payload) {
 
 // After a reply was delivered.
 void Worker::release_held(Session& session) {
-  if (session.held_pushes.empty()) {
+  if (session.rare == nullptr || session.rare->held_pushes.empty()) {
     return;
   }
+  std::vector<HeldPush>& pushes = session.rare->held_pushes;
   const uint64_t answered = session.in_flight_begun - session.in_flight_count;
-  auto held = session.held_pushes.begin();
-  for (; held != session.held_pushes.end() && held->behind <= answered; ++held) {
+  auto held = pushes.begin();
+  for (; held != pushes.end() && held->behind <= answered; ++held) {
     session.out.append_payload(*held->payload, session.protocol);
   }
-  session.held_pushes.erase(session.held_pushes.begin(), held);
+  pushes.erase(pushes.begin(), held);
 }
 
 // At the end of the process: what no one will take any more, also tours that a server without grace

@@ -13,8 +13,8 @@ namespace {
 
 // A session that stands still takes no more than this from the wire (a share of a big pipeline).
 constexpr size_t kStalledInputMax = 64 * 1024;
-// Input of which more than this share was run is moved to where it began.
-constexpr size_t kUsedInputShare = 4;
+// Smaller buffers of input just double.
+constexpr size_t kReservedInputMin = 256 * 1024;
 // Input is reserved ahead of what has come up to so many times that: who only says how much will
 // come gets nothing for it. Limits count it in full: what an earlier request has left in its pages
 // is in memory.
@@ -48,7 +48,7 @@ void reserve_input(Session& session, size_t more) {
   const size_t needed = session.input.size() + more;
   if (needed > session.input.capacity() && needed > kReservedInputMin &&
       session.stall == Stall::kNone) {
-    const size_t in_all = session.input_used + session.reader.bytes_wanted();
+    const size_t in_all = session.input.used() + session.reader.bytes_wanted();
     session.input.reserve(std::clamp(in_all, needed, needed * kReservedAhead));
   }
 }
@@ -148,14 +148,10 @@ void Worker::on_data(Session& session, std::string_view bytes) {
     feed(session, bytes, /*from_input=*/false);
     return;
   }
-  // Not at each arrival, or a client with much behind short waits would have it moved each time.
-  if (session.input_used > session.input.size() / kUsedInputShare) {
-    session.input.erase(0, session.input_used);
-    session.input_used = 0;
-  }
+  session.input.drop_used();
   reserve_input(session, bytes.size());
   session.input.append(bytes);
-  count_input(session);
+  count_beside(session);
   if (over_input_limit(session)) {
     return;
   }
@@ -302,17 +298,16 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
   if (part.keep_rest && session.stall == Stall::kNone && consumed == part.parsed) {
     kept_rest_ = part.bytes.substr(consumed);
     if (part.from_input) {
-      session.input_used += consumed;
+      session.input.use(consumed);
     }
     if (!kept_rest_.empty()) {
       return;
     }
   } else if (part.from_input) {
-    session.input_used += consumed;
+    session.input.use(consumed);
   } else if (consumed < part.bytes.size()) {
-    session.input.assign(part.bytes.substr(consumed));
-    session.input_used = 0;
-    count_input(session);
+    session.input.append(part.bytes.substr(consumed));
+    count_beside(session);
   }
   drop_used_input(session);
 }
@@ -333,16 +328,14 @@ void Worker::go_on_receiving(Session& session) {
 // A session of which all bytes were run holds none.
 void Worker::drop_used_input(Session& session) {
   go_on_receiving(session);
-  if (!session.input.empty() && session.input_used == session.input.size()) {
+  if (session.input.used_up()) {
     release_input(session);
   }
 }
 
 void Worker::release_input(Session& session) {
   session.input.clear();
-  session.input.shrink_to_fit();
-  session.input_used = 0;
-  count_input(session);
+  count_beside(session);
 }
 
 void Worker::stall(Session& session, Stall why) {
@@ -422,7 +415,7 @@ void Worker::start_send(Session& session) {
   if (session.closed || session.sending > 0 || session.out.empty()) {
     return;
   }
-  const bool gated = gates_ || session.gate.waits();
+  const bool gated = gates_ || (session.rare != nullptr && session.rare->gate.waits());
   const size_t bytes_max = gated ? may_be_sent(session) : SIZE_MAX;
   if (bytes_max == 0) {
     return;
@@ -447,10 +440,12 @@ void Worker::on_sent(Session& session, size_t bytes) {
   }
   session.sending = 0;
   session.out.consume(bytes);
-  session.gate.consume(bytes);
   weigh(session);
-  if (session.soft_limit_since_ms != 0) {
-    over_output_limit(session);
+  if (RareState* const rare = session.rare.get()) {
+    rare->gate.consume(bytes);
+    if (rare->soft_limit_since_ms != 0) {
+      over_output_limit(session);
+    }
   }
   if (!session.out.empty() || session.closing || session.ended) {
     mark_dirty(session);
@@ -496,12 +491,11 @@ bool Worker::over_output_limit(Session& session) {
   bool over = session.out.overflowed() ||
               (limit.hard_bytes > 0 && limited >= limit.hard_bytes);
   if (limit.soft_bytes > 0 && limited >= limit.soft_bytes) {
-    if (session.soft_limit_since_ms == 0) {
-      session.soft_limit_since_ms = now_.ms();
-    }
-    over |= now_.ms() - session.soft_limit_since_ms > limit.soft_seconds * 1000;
-  } else {
-    session.soft_limit_since_ms = 0;
+    int64_t& since_ms = rare_of(session).soft_limit_since_ms;
+    since_ms = since_ms == 0 ? now_.ms() : since_ms;
+    over |= now_.ms() - since_ms > limit.soft_seconds * 1000;
+  } else if (session.rare != nullptr) {
+    session.rare->soft_limit_since_ms = 0;
   }
   weigh(session);
   if (!over || session.closed) {
@@ -534,7 +528,9 @@ void Worker::kill(Session& session) {
   session.StallNode::unlink();
   core_.blocked_clients.add(session.is_blocked() ? -1 : 0);
   session.DirtyNode::unlink();
-  session.GateNode::unlink();
+  if (session.rare != nullptr) {
+    session.rare->unlink();
+  }
   abandon_wait(session);
   stop_tracking(session);
   drop_transaction(session);
@@ -564,7 +560,7 @@ void Worker::on_closed(ConnId conn) {
   Session* session = find_session(conn);
   POLLUX_ASSERT(session != nullptr && session->closed);
   session->out.clear();
-  input_bytes_ -= static_cast<int64_t>(session->input_counted);
+  beside_bytes_ -= static_cast<int64_t>(session->beside_counted);
   sessions_[conn.index].reset();
   --session_count_;
 }

@@ -173,7 +173,6 @@ void RespReader::reset() {
   half_.reset();
   text_.reset();
   bytes_wanted_ = 0;
-  error_ = {};
 }
 
 ReadStatus RespReader::read(std::string_view bytes, const ReadLimits& limits,
@@ -341,15 +340,15 @@ ReadStatus RespReader::need(size_t bytes) {
 }
 
 ReadStatus RespReader::fail(std::string_view sentence) {
-  error_ = sentence;
+  text_ = std::make_unique<std::string>(sentence);
   return ReadStatus::kError;
 }
 
 ReadStatus RespReader::fail_expected_dollar(char got) {
-  text_ = std::make_unique<std::string>(error_text::kExpectedDollar);
-  text_->push_back(got == '\r' || got == '\n' ? ' ' : got);
-  text_->push_back('\'');
-  return fail(*text_);
+  std::string sentence(error_text::kExpectedDollar);
+  sentence.push_back(got == '\r' || got == '\n' ? ' ' : got);
+  sentence.push_back('\'');
+  return fail(sentence);
 }
 
 }  // namespace pollux

@@ -42,7 +42,7 @@ class RespReader {
                   std::vector<std::string_view>& args, size_t& consumed);
 
   // After kError: the sentence, "ERR Protocol error: ...". Lives until the next call or reset.
-  std::string_view error() const { return error_; }
+  std::string_view error() const { return text_ == nullptr ? std::string_view() : *text_; }
 
   // After kNeedMore: at least this many bytes in all are needed before a call can get further.
   size_t bytes_wanted() const { return bytes_wanted_; }
@@ -67,12 +67,10 @@ class RespReader {
   ReadStatus fail(std::string_view sentence);
   ReadStatus fail_expected_dollar(char got);
 
-  std::string_view error_;
   size_t bytes_wanted_ = 0;
   // Only while a request is half read that is too long to be read again from its start.
   std::unique_ptr<Half> half_;
-  // Only where `args` or error_ can't point into the bytes: words that were quoted, a sentence
-  // that names a byte.
+  // Only for what does not stand in the bytes: words that were quoted, or what is wrong.
   std::unique_ptr<std::string> text_;
 };
 

@@ -129,7 +129,6 @@ class SendQueue {
 
  private:
   static constexpr uint32_t kFirstCapacity = 4;  // 96 bytes: a request and its answer need one
-  static constexpr uint32_t kKeptCapacity = 16;  // while nothing is outstanding
   static constexpr size_t kBlocksMax = 4;        // of a SACK option
   static constexpr size_t kNone = SIZE_MAX;
 
@@ -171,11 +170,6 @@ class SendQueue {
   static void free_block(Block* block);
 
   void grow();
-  // What one burst needed, and what losses did, is not kept for as long as the connection lives.
-  bool holds_more_than_it_keeps() const {
-    return block_->count == 0 &&
-           (block_->capacity > kKeptCapacity || block_->again.capacity != 0);
-  }
   void release();
   // The segment that holds `seq`. Requires that it is outstanding.
   size_t index_of(Seq seq) const;
@@ -295,7 +289,9 @@ AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment no
   if (newest.bytes != 0) {
     outcome.delivered_in_rtt_bytes = delivered_ - newest.delivered_before;
   }
-  if (holds_more_than_it_keeps()) {
+  // An idle connection keeps nothing: its ring would be 160 bytes of 904. A request with its reply
+  // takes the next from the allocator, which has it at hand (no difference seen in 500 ns).
+  if (block_->count == 0) {
     release();
   }
   return outcome;

@@ -260,8 +260,8 @@ TEST(SendQueueTest, LimitRefuses) {
   EXPECT_EQ(queue.size(), 4U);
 }
 
-// Else 4095 segments once are 131 KB for as long as the connection lives.
-TEST(SendQueueTest, WhenAllIsAcknowledgedLittleIsKept) {
+// Else 4095 segments once are 131 KB for as long as the connection lives, and one is 160 bytes.
+TEST(SendQueueTest, WhenAllIsAcknowledgedNothingIsKept) {
   SendQueue queue(kMss);
   EXPECT_EQ(queue.memory_bytes(), 0U);
   const auto send = [&](Seq& nxt, uint32_t count) {
@@ -270,13 +270,13 @@ TEST(SendQueueTest, WhenAllIsAcknowledgedLittleIsKept) {
     }
   };
   Seq nxt{9};
-  send(nxt, 16);
-  const size_t of_16 = queue.memory_bytes();
+  send(nxt, 1);
+  EXPECT_GT(queue.memory_bytes(), 0U);
   queue.on_ack(nxt, {}, at_us(20));
-  EXPECT_EQ(queue.memory_bytes(), of_16);  // a burst of a few pays for memory once
+  EXPECT_EQ(queue.memory_bytes(), 0U);
   send(nxt, 17);
   queue.on_ack(nxt - 1000, {}, at_us(40));
-  EXPECT_GT(queue.memory_bytes(), of_16);
+  EXPECT_GT(queue.memory_bytes(), 0U);
   queue.on_ack(nxt, {}, at_us(41));
   EXPECT_EQ(queue.memory_bytes(), 0U);
   send(nxt, 2);

@@ -81,14 +81,14 @@ bool TcpTransport::take(const StackEvent& event, TransportEvent& out) {
       return !std::exchange(at(event.conn).ended, true);
     case StackEvent::Kind::kUnpinned: {
       Conn& conn = at(event.conn);
-      if (!conn.closed && !conn.rest.empty() && stack_.connection(event.conn) != nullptr) {
+      POLLUX_ASSERT(conn.pinned != nullptr);
+      if (!conn.closed && !conn.pinned->rest.empty() && stack_.connection(event.conn) != nullptr) {
         send_rest(event.conn);
         return false;
       }
-      conn.rest = {};
+      const std::unique_ptr<Pinned> pinned = std::move(conn.pinned);
       out.kind = TransportEvent::Kind::kSent;
-      const size_t bytes = std::exchange(conn.pinned_bytes, 0);
-      out.sent = stack_.connection(event.conn) == nullptr ? 0 : bytes;
+      out.sent = stack_.connection(event.conn) == nullptr ? 0 : pinned->bytes;
       return !conn.closed;
     }
     case StackEvent::Kind::kClosed:
@@ -102,14 +102,14 @@ void TcpTransport::open(ConnId id) {
   if (id.index >= conns_.size()) {
     conns_.resize(id.index + 1);
   }
-  const Flow& flow = *stack_.flow(id);
-  conns_[id.index] = {.generation = id.generation, .peer = std::make_unique<PeerInfo>()};
-  *conns_[id.index].peer = {.address = text_of(flow.remote, flow.remote_port),
-                            .local_address = text_of(flow.local, flow.local_port)};
+  conns_[id.index] = {.generation = id.generation};
 }
 
 const PeerInfo& TcpTransport::peer(ConnId conn) {
-  return *at(conn).peer;
+  const Flow& flow = *stack_.flow(conn);
+  peer_ = {.address = text_of(flow.remote, flow.remote_port),
+           .local_address = text_of(flow.local, flow.local_port)};
+  return peer_;
 }
 
 void TcpTransport::send(ConnId id, std::span<const TxSlice> slices) {
@@ -125,15 +125,13 @@ void TcpTransport::send(ConnId id, std::span<const TxSlice> slices) {
     sent_.push_back({id, bytes});
     return;
   }
-  Conn& conn = at(id);
-  conn.pinned_bytes = bytes;
-  conn.rest.assign(all.begin(), all.end());
+  at(id).pinned = std::make_unique<Pinned>(Pinned{bytes, {all.begin(), all.end()}});
   send_rest(id);
 }
 
 // As much of it as the stack may have on its way.
 void TcpTransport::send_rest(ConnId id) {
-  std::vector<Bytes>& rest = at(id).rest;
+  std::vector<Bytes>& rest = at(id).pinned->rest;
   std::array<Bytes, kTxSlicesMax> pieces;
   size_t count = 0;
   for (size_t room = pinned_max_; room != 0 && count < rest.size(); ++count) {

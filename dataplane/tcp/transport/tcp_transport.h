@@ -55,13 +55,17 @@ class TcpTransport final : public Transport {
   static constexpr size_t kCopyMax = 16U << 10;
   static constexpr uint32_t kOnItsWayMax = 64U << 10;
 
+  // A send under way.
+  struct Pinned {
+    size_t bytes;
+    std::vector<Bytes> rest;  // that was not given to the stack yet
+  };
+  // There may be millions that are idle: what each has, no more.
   struct Conn {
     uint32_t generation = 0;
     bool closed = false;
     bool ended = false;
-    size_t pinned_bytes = 0;  // of the send under way
-    std::vector<Bytes> rest;  // of it, not given to the stack yet
-    std::unique_ptr<PeerInfo> peer;
+    std::unique_ptr<Pinned> pinned;
   };
   struct Sent {
     ConnId conn;
@@ -78,6 +82,7 @@ class TcpTransport final : public Transport {
   Moment now_;
   Stack stack_;
   std::vector<Conn> conns_;  // by index
+  PeerInfo peer_;            // who was asked for last
   std::vector<Sent> sent_;   // copied sends, of which kSent is to be told
   size_t next_sent_ = 0;
 };
