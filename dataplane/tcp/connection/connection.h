@@ -14,12 +14,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 
 #include "dataplane/tcp/connection/receiver.h"
 #include "dataplane/tcp/connection/sender.h"
+#include "dataplane/tcp/recovery/on_demand.h"
 #include "dataplane/tcp/tables/isn.h"
 #include "dataplane/tcp/tables/rate_limit.h"
 #include "dataplane/tcp/tables/syn_options.h"
@@ -279,12 +279,7 @@ class Connection {
     TokenBucket out_of_window;
   };
 
-  Rare& rare() {
-    if (rare_ == nullptr) {
-      rare_ = std::make_unique<Rare>();
-    }
-    return *rare_;
-  }
+  Rare& rare() { return rare_.made(); }
   // Behind the peer's SYN, which ours has offered `window`.
   void begin_receiving(const ConnectionShared& shared, Seq peer_isn, uint16_t window);
   uint16_t payload_mss() const;
@@ -368,7 +363,7 @@ class Connection {
   bool echoes_ce_ : 1 = false;  // ECE until CWR comes (RFC 3168 6.1.3)
   uint16_t path_mss_;
   Sender sender_;
-  std::unique_ptr<Rare> rare_;
+  OnDemand<Rare> rare_;
   uint16_t segmented_bytes_max_;  // an IP packet holds no more
   uint16_t peer_mss_ = 536;
   uint8_t our_shift_ = 0;

@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "dataplane/tcp/connection/held_bytes.h"
 #include "dataplane/tcp/recovery/ack_policy.h"
+#include "dataplane/tcp/recovery/on_demand.h"
 #include "dataplane/tcp/recovery/reassembly.h"
 #include "dataplane/tcp/recovery/receive_window.h"
 #include "dataplane/tcp/wire/bytes.h"
@@ -130,12 +130,7 @@ class Receiver {
     std::optional<SeqRange> dsack;
   };
 
-  Odd& odd() {
-    if (odd_ == nullptr) {
-      odd_ = std::make_unique<Odd>();
-    }
-    return *odd_;
-  }
+  Odd& odd() { return odd_.made(); }
   void forget_odd() {
     if (odd_ != nullptr && odd_->held.empty() && !odd_->dsack) {
       odd_.reset();
@@ -157,7 +152,7 @@ class Receiver {
   // Without an address of its own what is smaller stands in the padding behind it.
   Seq nxt_;
   uint32_t unread_ = 0;
-  std::unique_ptr<Odd> odd_;
+  OnDemand<Odd> odd_;
   [[no_unique_address]] AckPolicy policy_;
   bool fin_known_ : 1 = false;
   bool fin_taken_ : 1 = false;

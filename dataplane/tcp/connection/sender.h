@@ -15,11 +15,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 
 #include "dataplane/tcp/recovery/congestion.h"
+#include "dataplane/tcp/recovery/on_demand.h"
 #include "dataplane/tcp/recovery/prr.h"
 #include "dataplane/tcp/recovery/rack.h"
 #include "dataplane/tcp/recovery/rtt.h"
@@ -223,12 +223,7 @@ class Sender {
     Seq undone_until;
   };
 
-  Trouble& trouble() {
-    if (trouble_ == nullptr) {
-      trouble_ = std::make_unique<Trouble>(una_);
-    }
-    return *trouble_;
-  }
+  Trouble& trouble() { return trouble_.made(una_); }
   void forget_trouble();
   Moment first_deadline() const {
     return std::min(std::min(reorder_, probe_at_), retransmit_at_);
@@ -317,7 +312,7 @@ class Sender {
   Moment probe_at_ = kNever;  // of the tail; of a window that is shut, if nothing is outstanding
   TailLossProbe probe_;
   SendQueue queue_;
-  std::unique_ptr<Trouble> trouble_;
+  OnDemand<Trouble> trouble_;
   RttEstimator rtt_;
   Rack rack_;
   Congestion congestion_;

@@ -15,8 +15,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 
+#include "dataplane/tcp/recovery/on_demand.h"
 #include "dataplane/tcp/wire/moment.h"
 #include "dataplane/tcp/wire/seq.h"
 
@@ -122,12 +122,7 @@ class Congestion {
       Hystart hystart;
     };
   };
-  Later& later() {
-    if (later_ == nullptr) {
-      later_ = std::make_unique<Later>();
-    }
-    return *later_;
-  }
+  Later& later() { return later_.made(); }
 
   void note_pipe(const AckSample& sample);
   void slow_start(const AckSample& sample, uint32_t bytes);
@@ -169,7 +164,7 @@ class Congestion {
   uint32_t pipe_before_ = UINT32_MAX;
   uint32_t pipe_since_ms_ = 0;
   uint32_t validated_ms_ = 0;  // when the window was validated the last time
-  std::unique_ptr<Later> later_;
+  OnDemand<Later> later_;
 };
 static_assert(sizeof(Congestion) == 40);
 
