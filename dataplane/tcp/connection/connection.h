@@ -265,6 +265,12 @@ class Connection {
   // again (RFC 2018 8).
   uint32_t held_bytes() const { return has_receiver_ ? receiver_.held_bytes() : 0; }
   uint32_t drop_held() { return has_receiver_ ? receiver_.drop_held() : 0; }
+  // The memory of blocks that few connections have, or not for long. It changes in on_segment() but
+  // for what is_next(), in on_timer(), close() and drop_held(), and in the flush() behind these, or
+  // while there are any.
+  uint32_t block_bytes() const {
+    return rare_.memory_bytes() + sender_.block_bytes() + receiver_.block_bytes();
+  }
   bool uses_timestamps() const { return timestamps_; }
   bool uses_sack() const { return sack_; }
   bool uses_ecn() const { return ecn_; }

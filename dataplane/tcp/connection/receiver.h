@@ -120,6 +120,8 @@ class Receiver {
   bool last_was_marked() const { return ce_; }
   // Of what came before its turn: the memory that it takes.
   uint32_t held_bytes() const { return odd_ == nullptr ? 0 : odd_->held.memory_bytes(); }
+  // Of the block that few have: the same, beside what it holds.
+  uint32_t block_bytes() const { return odd_.memory_bytes(); }
   // Memory is short: it is forgotten (RFC 2018 8). How much that was.
   uint32_t drop_held();
 

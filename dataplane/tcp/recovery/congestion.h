@@ -83,6 +83,8 @@ class Congestion {
   uint32_t pipe_ack_bytes() const { return std::max(pipe_now_, pipe_before_); }
   uint32_t dctcp_alpha() const { return later_->marks.alpha; }  // of kAlphaOne; DCTCP only
   static constexpr uint32_t kAlphaOne = 1U << 20;
+  // Beside this object.
+  uint32_t block_bytes() const { return later_.memory_bytes(); }
 
  private:
   // Time of the cubic function: 2^-20 s, 5 % less than a microsecond.

@@ -67,7 +67,9 @@ struct alignas(64) Slot {
   bool resumed : 1 = false;  // it takes again, and something waits for it
   bool pinned : 1 = false;   // bytes of the application's are not given back yet
   bool end_told : 1 = false;  // kEnd
+  bool recount : 1 = false;   // there are blocks of the connection's, or may be
   uint8_t unresolved_tries = 0;
+  uint16_t block_bytes = 0;  // Connection::block_bytes(), as it is counted
   alignas(Connection) std::byte place[sizeof(Connection)];
   std::unique_ptr<Unread> unread;
   // What was written and is not acknowledged; null: nothing is.

@@ -184,6 +184,7 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
                        Moment now) {
   ++counters_.segments;
   Slot& slot = slots_.at(index);
+  slot.recount = true;
   Connection& connection = slot.connection();
   const Seq una = connection.acknowledged();
   held_bytes_ -= connection.held_bytes();
@@ -425,6 +426,8 @@ void Stack::end(uint32_t index, Moment now) {
   wheel_.cancel(index);
   drop_sending(slot);
   held_bytes_ -= connection.held_bytes();
+  count_blocks(slot, 0);
+  slot.recount = false;
   const TcpEnd why = connection.end();
   slot.end();
   slot.unresolved = false;
@@ -463,8 +466,10 @@ void Stack::tick(Moment now) {
         });
   }
   wheel_.advance(now, kTimersMax, [this, now](uint32_t index) {
-    slots_.at(index).connection().on_timer(shared_, now);
-    touch(index);
+    Slot& slot = slots_.at(index);
+    slot.recount = true;
+    slot.connection().on_timer(shared_, now);
+    touch(index, slot);
   });
   retry_unresolved(now);
 }
@@ -560,7 +565,10 @@ void Stack::relieve() {
     const uint32_t dropped = slot.connection().drop_held();
     held_bytes_ -= dropped;
     counters_.held_dropped += dropped;
-    const size_t bytes = slot.copied_bytes() +
+    if (slot.recount) {
+      count_blocks(slot, slot.connection().block_bytes());
+    }
+    const size_t bytes = slot.copied_bytes() + slot.block_bytes +
                          (slot.unread == nullptr ? 0 : slot.unread->memory_bytes());
     if (bytes > largest_bytes) {
       largest = relief_at_;

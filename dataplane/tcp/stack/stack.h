@@ -54,9 +54,9 @@ struct StackConfig {
   // than a second descriptor and its completion.
   uint32_t copy_bytes_max = 1024;
   // Bytes that are kept for connections: what was written and not acknowledged, what came before
-  // its turn, what is not read. Above three quarters nobody is let in, and what came before its
-  // turn is forgotten, as it comes again; above nine tenths windows shrink, and who holds the most
-  // has to go.
+  // its turn, what is not read, and blocks that few have beside their slot. Above three quarters
+  // nobody is let in, and what came before its turn is forgotten, as it comes again; above nine
+  // tenths windows shrink, and who holds the most has to go.
   size_t memory_bytes_max = size_t{1} << 30;
   // Of connections to elsewhere (RFC 6056).
   uint16_t ephemeral_port_min = 32'768;
@@ -213,6 +213,11 @@ class Stack {
   void give_unread(uint32_t index);
   void drop_unread(Slot& slot);
   void drop_sending(Slot& slot);
+  void count_blocks(Slot& slot, uint32_t bytes) {
+    held_bytes_ += bytes;
+    held_bytes_ -= slot.block_bytes;
+    slot.block_bytes = static_cast<uint16_t>(bytes);
+  }
   // Where what is written now goes. Requires can_write().
   static SendBuffer& sending_of(Slot& slot) {
     if (slot.sending == nullptr) {
@@ -278,7 +283,7 @@ class Stack {
   std::vector<uint32_t> unresolved_;  // their neighbor is not known yet
   Moment retry_at_ = kNever;
   std::vector<uint32_t> resumed_;
-  size_t held_bytes_ = 0;  // out of order, and unread
+  size_t held_bytes_ = 0;  // out of order, unread, and blocks of connections
   uint32_t orphans_ = 0;
   uint32_t relief_at_ = 0;
   uint32_t next_port_ = 0;

@@ -40,6 +40,7 @@ std::optional<ConnId> Stack::connect(const IpAddress& remote, uint16_t port, Mom
     slot.begin(shared_, path_to(remote),
                             ActiveOpening{.our_isn = isn, .timestamp_offset = offsets.timestamp},
                             now);
+    slot.recount = true;
     touch(index);
     return slots_.id(index);
   }
@@ -154,6 +155,7 @@ void Stack::close(ConnId conn, Moment now) {
         sending->copy_pinned(tx_memory_);
       }
       slot->connection().close(shared_, now);
+      slot->recount = true;
     }
     touch(conn.index);
   }

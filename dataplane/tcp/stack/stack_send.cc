@@ -155,6 +155,11 @@ inline bool Stack::flush_connection(uint32_t index, Slot& slot, Moment now) {
   };
   neighbor_missing_ = false;
   const bool done = slot.connection().flush(shared_, now, Emit{*this, slot, now});
+  if (slot.recount) {
+    const uint32_t bytes = slot.connection().block_bytes();
+    count_blocks(slot, bytes);
+    slot.recount = bytes != 0 || !done;
+  }
   after(index, slot, now);
   return done;
 }

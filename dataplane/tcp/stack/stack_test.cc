@@ -324,6 +324,62 @@ TEST(Stack, WithoutMemoryNobodyIsLetIn) {
   EXPECT_EQ(bench.stack().listener().counters().no_room, 1U);
 }
 
+// From each of `count` peers one, and a guess at a RST: what limits the answers to such has memory
+// beside the slot.
+void come_odd(Bench& bench, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    const IpAddress peer = IpAddress::v4(0x0a000030 + i);
+    bench.segment(kSyn, kTheirIsn, Seq{}, {}, peer);
+    bench.turn();
+    bench.segment(kAck, kTheirIsn + 1, bench.last().tcp.seq + 1, {}, peer);
+    bench.segment(kRst, kTheirIsn + 2, Seq{}, {}, peer);
+    bench.turn();
+  }
+}
+
+TEST(Stack, AFloodOfOddConnectionsIsSeen) {
+  StackConfig config;
+  config.memory_bytes_max = 800;
+  Bench bench(config);
+  come_odd(bench, 1);
+  const size_t one = bench.stack().memory_bytes();
+  ASSERT_NE(one, 0U);
+  come_odd(bench, 60);
+  EXPECT_GT(bench.stack().memory_bytes(), 600U);
+  EXPECT_LE(bench.stack().memory_bytes(), 600U + one);
+  EXPECT_EQ(bench.stack().connections(), bench.stack().memory_bytes() / one);
+  EXPECT_NE(bench.stack().listener().counters().no_room, 0U);
+}
+
+TEST(Stack, OfOddConnectionsTheOneWithMostHasToGo) {
+  StackConfig config;
+  config.memory_bytes_max = 800;
+  Bench bench(config);
+  const ConnId conn = bench.open();
+  come_odd(bench, 10);
+  const size_t odd = bench.stack().memory_bytes();
+  bench.write(conn, std::string(500, 'x'));  // above nine tenths
+  bench.turn();
+  EXPECT_EQ(bench.stack().counters().aborted_for_memory, 1U);
+  bench.turn();
+  EXPECT_EQ(bench.stack().memory_bytes(), odd);
+}
+
+// Until no more is to be learned of it, or the connection is over.
+TEST(Stack, WhatATimeoutTakesIsCounted) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.write(conn, "lost");
+  bench.turn();
+  const size_t before = bench.stack().memory_bytes();
+  bench.pass(2 * kSecondNs);
+  ASSERT_NE(bench.stack().sender_counters().timeouts, 0U);
+  EXPECT_GT(bench.stack().memory_bytes(), before);
+  bench.segment(kAck | kRst, kTheirIsn + 1, bench.ours());
+  bench.turn();
+  EXPECT_EQ(bench.stack().memory_bytes(), 0U);
+}
+
 // The application goes on behind the peer's end, and hears that nobody is there any more.
 TEST(Stack, AConnectionBreaksBehindThePeersEnd) {
   Bench bench;
