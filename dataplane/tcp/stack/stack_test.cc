@@ -14,8 +14,43 @@ namespace {
 
 using Kind = StackEvent::Kind;
 
-TEST(Stack, AReplyCarriesTheAck) {
-  Bench bench;
+// Scripts of which each is played by connections that go the short ways, too.
+class StackWays : public testing::TestWithParam<Ways> {};
+INSTANTIATE_TEST_SUITE_P(, StackWays, testing::Values(Ways::kAll, Ways::kShort));
+
+// Else the others would hold nothing.
+TEST_P(StackWays, AreThoseThatTheScriptsMean) {
+  Bench bench(GetParam());
+  const ConnId conn = bench.open();
+  bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "PING");
+  const Packet request = parse_packet(bench.device().arriving.front());
+  const bool is_short = GetParam() == Ways::kShort;
+  ASSERT_EQ(request.has_plain_options(), is_short);
+  if (is_short) {
+    EXPECT_TRUE(bench.stack().connection(conn)->is_next(
+        {request.tcp, request.plain_timestamps(), request.payload(), /*is_ce=*/false}));
+  }
+}
+
+// An ACK without an answer, and the next request.
+TEST_P(StackWays, RequestsThatWantNoReply) {
+  Bench bench(GetParam());
+  bench.open();
+  for (uint32_t at = 1; at < 13; at += 4) {
+    bench.segment(kAck | kPsh, kTheirIsn + at, bench.ours(), "PING");
+    bench.pass(kSecondNs);
+    EXPECT_EQ(bench.told().size(), at / 4 + 1);
+    EXPECT_EQ(bench.told().back().bytes, "PING");
+    EXPECT_EQ(bench.last().tcp.flags, kAck);
+    EXPECT_EQ(bench.last().tcp.ack, kTheirIsn + at + 4);
+    EXPECT_EQ(bench.last().tcp.seq, bench.ours());
+    EXPECT_TRUE(bench.last().payload().empty());
+    EXPECT_TRUE(transport_checksum_ok(bench.last()));
+  }
+}
+
+TEST_P(StackWays, AReplyCarriesTheAck) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "PING");
   bench.stack().receive(bench.now());
@@ -35,8 +70,8 @@ TEST(Stack, AReplyCarriesTheAck) {
 
 // The handshake's end and a request in one burst: the second was looked up when there was no
 // connection.
-TEST(Stack, ABurstThatOpensAConnection) {
-  Bench bench;
+TEST_P(StackWays, ABurstThatOpensAConnection) {
+  Bench bench(GetParam());
   bench.segment(kSyn, kTheirIsn, Seq{});
   bench.turn();
   const Seq ours = bench.last().tcp.seq + 1;
@@ -72,8 +107,8 @@ TEST(Stack, WhoIsNotAllowedIsNotAnswered) {
   EXPECT_EQ(bench.stack().counters().not_allowed, 1U);
 }
 
-TEST(Stack, WhatComesWhilePausedIsToldLater) {
-  Bench bench;
+TEST_P(StackWays, WhatComesWhilePausedIsToldLater) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   bench.stack().pause(conn);
   bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "one");
@@ -91,8 +126,8 @@ TEST(Stack, WhatComesWhilePausedIsToldLater) {
 }
 
 // The id is dead at once; the connection ends as it has to.
-TEST(Stack, CloseSendsWhatWasWrittenFirst) {
-  Bench bench;
+TEST_P(StackWays, CloseSendsWhatWasWrittenFirst) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   bench.write(conn, "bye");
   bench.stack().close(conn, bench.now());
@@ -112,11 +147,11 @@ TEST(Stack, CloseSendsWhatWasWrittenFirst) {
 }
 
 // By reference: given back when the peer has it and the device is done, whichever comes last.
-TEST(Stack, PinnedBytesAreTheDevicesToo) {
+TEST_P(StackWays, PinnedBytesAreTheDevicesToo) {
   for (const bool device_first : {false, true}) {
     StackConfig config;
     config.copy_bytes_max = 0;
-    Bench bench(config);
+    Bench bench(GetParam(), config);
     const ConnId conn = bench.open();
     const std::string value(500, 'v');
     const Bytes bytes = bytes_of(value);
@@ -168,8 +203,8 @@ TEST(Stack, TooManyThatAreClosedAndNotOverAreReset) {
   EXPECT_TRUE(bench.last().tcp.has(kFin));
 }
 
-TEST(Stack, CloseWithMuchByReferenceResets) {
-  Bench bench;
+TEST_P(StackWays, CloseWithMuchByReferenceResets) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   const std::string value(200'000, 'v');
   const Bytes bytes = bytes_of(value);
@@ -185,8 +220,8 @@ TEST(Stack, CloseWithMuchByReferenceResets) {
   EXPECT_EQ(bench.stack().connections(), 0U);
 }
 
-TEST(Stack, AFullDeviceLosesNothing) {
-  Bench bench;
+TEST_P(StackWays, AFullDeviceLosesNothing) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   bench.device().ring_room = 0;
   bench.write(conn, "wait");
@@ -381,8 +416,8 @@ TEST(Stack, WhatATimeoutTakesIsCounted) {
 }
 
 // The application goes on behind the peer's end, and hears that nobody is there any more.
-TEST(Stack, AConnectionBreaksBehindThePeersEnd) {
-  Bench bench;
+TEST_P(StackWays, AConnectionBreaksBehindThePeersEnd) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   bench.segment(kAck | kFin, kTheirIsn + 1, bench.ours());
   bench.turn();
@@ -396,8 +431,8 @@ TEST(Stack, AConnectionBreaksBehindThePeersEnd) {
   EXPECT_EQ(bench.told()[1].end, TcpEnd::kReset);
 }
 
-TEST(Stack, ClosedConnectionsTellNothingMore) {
-  Bench bench;
+TEST_P(StackWays, ClosedConnectionsTellNothingMore) {
+  Bench bench(GetParam());
   const ConnId conn = bench.open();
   bench.segment(kAck | kPsh, kTheirIsn + 1, bench.ours(), "one");
   bench.stack().receive(bench.now());

@@ -21,6 +21,11 @@ inline constexpr uint16_t kPort = 6379;
 inline constexpr uint16_t kTheirPort = 40'000;
 inline constexpr Seq kTheirIsn{1'000};
 
+// What a connection has that goes the short ways (Stack::take_next, emit_plain): the device
+// verifies and finishes checksums, and both sides use timestamps and SACK. Without, it goes those
+// for all.
+enum class Ways { kAll, kShort };
+
 // Gives frames, and keeps those with pieces until it is asked to be done with them.
 struct StackDevice final : TestDevice {
   StackDevice() : TestDevice(256) {}
@@ -51,8 +56,21 @@ struct StackDevice final : TestDevice {
       if (frames[i].piece_count != 0) {
         with_pieces.push_back(frames[i].token);
       }
+      look_at(sent[before + i], frames[i]);
     }
     return count;
+  }
+  // Finishes its checksum, unless it is to be cut, and notes our clock.
+  void look_at(Frame& sent_one, const TxFrame& frame) {
+    const Packet packet = parse_packet(sent_one);
+    if (packet.kind != PacketKind::kTcp) {
+      return;
+    }
+    if (frame.checksums && frame.segment_bytes == 0) {
+      store16(sent_one.data() + packet.transport_at + kTcpChecksumAt, checksum(packet.transport()));
+    }
+    const TcpOptions options = parse_tcp_options(packet.tcp_options());
+    clock = options.timestamps ? options.timestamps->value : clock;
   }
   size_t reap(std::span<uint64_t> tokens, bool /*eager*/) override {
     size_t count = 0;
@@ -66,6 +84,7 @@ struct StackDevice final : TestDevice {
   std::deque<Frame> arriving;
   std::deque<Frame> held;
   std::deque<uint64_t> with_pieces;
+  uint32_t clock = 0;  // the timestamp that went out last
   bool done = true;
 };
 
@@ -78,6 +97,15 @@ struct Told {
 
 class Bench {
  public:
+  explicit Bench(Ways ways, const StackConfig& config = {})
+      : Bench(config, {.mac = kOurs,
+                       .rx_checksums = ways == Ways::kShort,
+                       .tx_checksums = ways == Ways::kShort}) {
+    if (ways == Ways::kShort) {
+      syn_options.sack_permitted = true;
+      syn_options.timestamps.emplace();
+    }
+  }
   explicit Bench(StackConfig config = {}, const DeviceCaps& caps = {.mac = kOurs}) {
     device_.its_caps = caps;
     if (config.interface.addresses.empty()) {
@@ -103,7 +131,10 @@ class Bench {
       const Room tcp = room.subspan(tcp_at);
       TcpOptions options;
       if ((flags & kSyn) != 0) {
-        options.mss = 1'000;
+        options = syn_options;
+      }
+      if (syn_options.timestamps) {
+        options.timestamps = {static_cast<uint32_t>(now_.ns / kMillisecondNs), device_.clock};
       }
       const size_t head = write_tcp(tcp,
                                     {.source_port = kTheirPort,
@@ -178,8 +209,15 @@ class Bench {
   Moment now() const { return now_; }
 
   IpAddress to_v4 = kUs;  // where segments of IPv4 go
+  // What the peer offers; timestamps are on each of its segments then.
+  TcpOptions syn_options = peer_options();
 
  private:
+  static TcpOptions peer_options() {
+    TcpOptions options;
+    options.mss = 1'000;
+    return options;
+  }
   void take_events() {
     while (const StackEvent* event = stack_->next_event()) {
       told_.push_back(
