@@ -73,8 +73,9 @@ Connection::Connection(ConnectionShared& shared, const Path& path, const ActiveO
       timestamp_offset_(opening.timestamp_offset),
       path_mss_(path.mss),
       sender_(shared.sender, opening.our_isn, /*syn=*/true, kMssMin, /*sack=*/true),
-      segmented_bytes_max_(static_cast<uint16_t>(
-          std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))) {
+      segmented_bytes_max_(
+          static_cast<uint16_t>(std::min<uint32_t>(path.segmented_bytes_max, UINT16_MAX))),
+      peer_mss_(path.default_mss) {
   sender_.heard(now);
 }
 

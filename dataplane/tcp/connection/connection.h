@@ -63,6 +63,7 @@ inline uint16_t window_of_syn(const ConnectionConfig& config) {
 struct Path {
   uint16_t mss = 536;                // MTU less the headers of IP and TCP, options not subtracted
   uint32_t segmented_bytes_max = 0;  // payload of one frame that the device cuts; 0: it cuts none
+  uint16_t default_mss = 536;        // of a peer whose SYN says none (SynOptions::default_mss)
 };
 
 // How a connection begins whose handshake somebody else has made (SYN table or cookie).
@@ -371,7 +372,7 @@ class Connection {
   Sender sender_;
   OnDemand<Rare> rare_;
   uint16_t segmented_bytes_max_;  // an IP packet holds no more
-  uint16_t peer_mss_ = 536;
+  uint16_t peer_mss_;
   uint8_t our_shift_ = 0;
 
  public:

@@ -534,7 +534,9 @@ uint16_t Stack::mss_to(const IpAddress& remote) const {
 }
 
 Path Stack::path_to(const IpAddress& remote) const {
-  return {.mss = mss_to(remote), .segmented_bytes_max = caps_.segmented_bytes_max};
+  return {.mss = mss_to(remote),
+          .segmented_bytes_max = caps_.segmented_bytes_max,
+          .default_mss = SynOptions::default_mss(remote)};
 }
 
 // ---- memory ----

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/tcp/stack/stack_test_support.h"
@@ -82,6 +83,35 @@ TEST(Rfc9293_3_7_1_Mss, IsOfTheMtuAndTheVersion) {
   bench.segment(kSyn, kTheirIsn, Seq{}, {}, kPeer6);
   bench.turn();
   EXPECT_EQ(parse_tcp_options(bench.last().tcp_options()).mss, 1'440);
+}
+
+// MUST-15: of who says none, what the least MTU of the version has room for. Their SYN with a
+// record, their SYN with a cookie, and a SYN-ACK.
+TEST(Rfc9293_3_7_1_Mss, WithoutTheOptionIsThatOfTheVersion) {
+  for (const auto& [peer, mss] : {std::pair{kPeer, 536}, std::pair{kPeer6, 1'220}}) {
+    for (const bool by_cookie : {false, true}) {
+      SixBench bench;
+      for (uint32_t i = 0; by_cookie && i < 64; ++i) {
+        bench.segment(kSyn, kTheirIsn, Seq{}, {}, IpAddress::v4(0x0a000030 + i));
+      }
+      bench.turn();
+      bench.syn_options = {};
+      const ConnId conn = bench.open(peer);
+      EXPECT_EQ(bench.stack().connection(conn)->sender().mss(), mss);
+      EXPECT_EQ(bench.stack().listener().counters().cookies_taken, by_cookie ? 1U : 0U);
+    }
+    SixBench bench;
+    bench.syn_options = {};
+    bench.open(peer);  // it is a neighbor from here on
+    const ConnId conn = bench.stack().connect(peer, kTheirPort, bench.now()).value();
+    bench.turn();
+    const TcpHeader syn = bench.last().tcp;
+    ASSERT_EQ(syn.flags, kSyn);
+    bench.segment(kSyn | kAck, kTheirIsn, syn.seq + 1, {}, peer, syn.source_port);
+    bench.turn();
+    ASSERT_EQ(bench.stack().connection(conn)->state(), TcpState::kEstablished);
+    EXPECT_EQ(bench.stack().connection(conn)->sender().mss(), mss);
+  }
 }
 
 TEST(Rfc8201_4_PathMtu, OfIpv6IsNoSmallerThan1280) {
