@@ -81,6 +81,39 @@ TEST(Rfc5961_3_2_Reset, WhatItBringsIsNotTaken) {
   EXPECT_FALSE(t.fin);
 }
 
+// A FIN before its turn makes no other number the next one.
+TEST(Rfc5961_3_2_Reset, AtAFinBeforeItsTurnIsChallenged) {
+  for (const char* guess : {"R 11:11(0)", "R 12:12(0)"}) {
+    Script t;
+    t.open_passive();
+    t.come("F. 11:11(0) ack 1");
+    EXPECT_EQ(t.go(), ". 1:1(0) ack 1");
+    EXPECT_EQ(t.come(guess), Verdict::kDropped);
+    EXPECT_EQ(t.go(), ". 1:1(0) ack 1") << guess;
+    // Who did send it says so again, where he was asked for it.
+    EXPECT_EQ(t.come("R 1:1(0)"), Verdict::kTaken);
+    EXPECT_EQ(t.connection->end(), TcpEnd::kReset);
+  }
+}
+
+// Of a peer that does not count its FIN (macOS): that is below the window, so nothing happens, but
+// the next thing that goes to him is answered by a RST in its place.
+TEST(Rfc5961_3_2_Reset, AtTheFinThatWasTakenIsDropped) {
+  Script t;
+  t.open_passive();
+  t.come("F. 11:11(0) ack 1");
+  t.come("P. 1:11(10) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 12");
+  ASSERT_TRUE(t.fin);
+  EXPECT_EQ(t.come("R 11:11(0)"), Verdict::kDropped);
+  EXPECT_EQ(t.go(), "");
+  EXPECT_EQ(t.state(), TcpState::kCloseWait);
+  t.write(5);
+  EXPECT_EQ(t.go(), "P. 1:6(5) ack 12");
+  EXPECT_EQ(t.come("R 12:12(0)"), Verdict::kTaken);
+  EXPECT_EQ(t.connection->end(), TcpEnd::kReset);
+}
+
 TEST(Rfc5961_5_2_Ack, HalfOfTheNumbersAwayIsOld) {
   Script t;
   t.open_passive();
