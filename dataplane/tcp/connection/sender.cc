@@ -265,7 +265,7 @@ void Sender::measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns,
     rtt_.sample_min(outcome.newest_rtt_ns, now);
     probe_.on_rtt_sample();
     if (lone) {
-      probe_.on_lone_rtt(outcome.rtt_ns, rtt_.min_rtt_ns());
+      probe_.on_lone_rtt(outcome.rtt_ns);
     }
   } else if (again_rtt_ns >= 0) {
     rtt_.sample_by_timestamps(again_rtt_ns);
@@ -311,6 +311,7 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
       .echoes_before_probe = trouble_ != nullptr && input.ts_echo < trouble_->probed,
       .duplicate = !outcome.una_advanced && input.ack == una_ && window_same && !input.has_data &&
                    input.sacks.empty(),
+      .min_rtt_ns = rtt_.min_rtt_ns(),
   });
   if (verdict == TailLossProbe::Verdict::kLossRepaired && phase_ == Phase::kOpen) {
     ++shared.counters.repaired;
@@ -321,7 +322,7 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
 
 void Sender::undo() {
   if (after_rto_ && trouble_->undo.flight_bytes() < 2U * mss_) {
-    probe_.on_needless_rto();
+    probe_.on_needless_rto(rtt_.min_rtt_ns());
   }
   queue_.unmark_lost();
   congestion_.on_undo();

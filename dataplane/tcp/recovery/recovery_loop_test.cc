@@ -194,7 +194,7 @@ class Sender {
       rtt_.sample_min(outcome.newest_rtt_ns, now);
       probe_.on_rtt_sample();
       if (lone) {
-        probe_.on_lone_rtt(outcome.rtt_ns, rtt_.min_rtt_ns());
+        probe_.on_lone_rtt(outcome.rtt_ns);
       }
     } else if (outcome.una_advanced && echo != kNever) {
       rtt_.sample_by_timestamps(now - echo);
@@ -211,7 +211,7 @@ class Sender {
     if (undo_.on_ack(outcome, packet.echo) || spurious_rto) {
       ++undone;
       if (after_rto_ && undo_.flight_bytes() < 2 * kMss) {
-        probe_.on_needless_rto();
+        probe_.on_needless_rto(rtt_.min_rtt_ns());
       }
       queue_.unmark_lost();
       congestion_.on_undo();
@@ -219,8 +219,10 @@ class Sender {
       undo_.end();
       frto_.end();
     }
-    const auto verdict = probe_.on_ack(
-        {.ack = packet.ack, .dsack = dsack, .echoes_before_probe = packet.echo < probed_});
+    const auto verdict = probe_.on_ack({.ack = packet.ack,
+                                        .dsack = dsack,
+                                        .echoes_before_probe = packet.echo < probed_,
+                                        .min_rtt_ns = rtt_.min_rtt_ns()});
     if (verdict == TailLossProbe::Verdict::kLossRepaired && open()) {
       ++repaired;
       congestion_.on_loss(queue_.outstanding_bytes());

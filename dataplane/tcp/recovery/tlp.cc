@@ -4,8 +4,11 @@
 
 namespace pollux::tcp {
 
+// The backoff is of the RTO alone: the patience is waited for once, however often it expires.
 int64_t TailLossProbe::rto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const {
-  return std::min(rtt.rto_ns(config) + (lone ? allowance_ns() : 0), config.rto_max_ns);
+  const int64_t rto_ns = rtt.rto_ns(config);
+  const int64_t unspent_ns = lone ? patience_ns(rtt) - (rto_ns >> rtt.backoffs()) : 0;
+  return std::min(rto_ns + std::max<int64_t>(unspent_ns, 0), config.rto_max_ns);
 }
 
 Moment TailLossProbe::probe_at(Moment now, Moment rto_at, const RttEstimator& rtt,
@@ -13,7 +16,7 @@ Moment TailLossProbe::probe_at(Moment now, Moment rto_at, const RttEstimator& rt
   int64_t pto_ns = kWithoutSrttNs;
   if (rtt.has_sample()) {
     // At least one step of the timers: earlier it would not fire.
-    pto_ns = std::max(2 * rtt.srtt_ns(), config.granularity_ns) + (lone ? allowance_ns() : 0);
+    pto_ns = std::max({2 * rtt.srtt_ns(), config.granularity_ns, lone ? patience_ns(rtt) : 0});
   }
   return std::min(now + pto_ns, rto_at);
 }
@@ -43,7 +46,7 @@ TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {
     return Verdict::kNothing;
   }
   if (ack.dsack.has_value() && ack.dsack->end == end_) {
-    return spurious();
+    return spurious(ack.min_rtt_ns);
   }
   if (ack.ack > end_) {
     // Data sent after the probe is acknowledged, and no duplicate was reported.
@@ -51,26 +54,29 @@ TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {
     return Verdict::kLossRepaired;
   }
   if (ack.echoes_before_probe || ack.duplicate) {
-    return spurious();
+    return spurious(ack.min_rtt_ns);
   }
   return Verdict::kNothing;  // of the original or of the probe: what comes next will tell
 }
 
-void TailLossProbe::raise() {
-  constexpr auto kFirst = static_cast<uint32_t>(kFirstStepNs);
-  constexpr auto kLast = static_cast<uint32_t>(kLastStepNs);
-  peer_ack_delay_ns_ = peer_ack_delay_ns_ < kFirst ? kFirst : kLast;
+uint32_t TailLossProbe::units_of(int64_t ns) {
+  return static_cast<uint32_t>(std::clamp<int64_t>((ns + kUnitNs - 1) / kUnitNs, 0, kUnitsMax));
 }
 
-void TailLossProbe::on_lone_rtt(int64_t rtt_ns, int64_t min_rtt_ns) {
-  const int64_t delay_ns = std::clamp<int64_t>(rtt_ns - min_rtt_ns, 0, kLastStepNs);
-  if (delay_ns >= peer_ack_delay_ns()) {
-    peer_ack_delay_ns_ = static_cast<uint32_t>(delay_ns) & ((1U << 28) - 1);
-    return;
-  }
-  // The allowance of a quarter is used up after some 1800 quick answers, so a peer that is slow now
-  // and then costs a needless probe in 1800 segments at most.
-  peer_ack_delay_ns_ -= peer_ack_delay_ns_ >> 13;
+void TailLossProbe::raise(int64_t min_rtt_ns) {
+  const int64_t base_ns = min_rtt_ns == RttEstimator::kNoMinRtt ? 0 : min_rtt_ns;
+  const uint32_t first = units_of(base_ns + kFirstStepNs);
+  const uint32_t last = std::max<uint32_t>(units_of(base_ns + kLastStepNs), longest_rtt_);
+  longest_rtt_ = (longest_rtt_ < first ? first : last) & kUnitsMax;
+}
+
+void TailLossProbe::on_lone_rtt(int64_t rtt_ns) {
+  const uint32_t rtt = units_of(rtt_ns);
+  // The quarter more is used up after some 1800 quick answers, so a peer that is slow now and then
+  // costs a needless probe in 1800 segments at most.
+  const uint32_t longest = longest_rtt_;
+  const uint32_t faded = longest - std::min(longest, std::max(longest >> 13, 1U));
+  longest_rtt_ = std::max(rtt, faded) & kUnitsMax;
 }
 
 }  // namespace pollux::tcp

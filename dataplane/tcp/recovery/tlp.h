@@ -3,11 +3,14 @@
 //
 // A peer that keeps its acknowledgement of a lone segment back (delayed ACK, 40 ms of Linux, 200 ms
 // elsewhere) looks the same as a loss. RFC 8985 waits 200 ms for it; with a low RTO floor that
-// would be all of the tail. So the delay is learned from each connection: it begins at 0 (Linux
-// begins in quick-ack mode), goes up to what is seen, and a probe that proves needless raises it a
-// step, to what peers are known for. State of one connection; 8 bytes.
+// would be all of the tail. So it is learned how long the ACK of a lone segment takes at most: no
+// longer than others at first (Linux begins in quick-ack mode), then as long as was seen, and a
+// probe that proves needless raises it a step, to what peers are known for. All of that time, not
+// the delay: of a peer that is always late the smoothed RTT has the delay in it, and so has in the
+// end the smallest. State of one connection; 8 bytes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -21,7 +24,6 @@ class TailLossProbe {
  public:
   static constexpr int64_t kFirstStepNs = 40 * kMillisecondNs;
   static constexpr int64_t kLastStepNs = 200 * kMillisecondNs;
-  static_assert(kLastStepNs < 1 << 28);
   static constexpr int64_t kWithoutSrttNs = kSecondNs;
 
   // Whether a probe may be scheduled (7.2): none is out, and the RTT was measured since the last.
@@ -35,7 +37,8 @@ class TailLossProbe {
   // place. After the probe the retransmission timer begins anew.
   Moment probe_at(Moment now, Moment rto_at, const RttEstimator& rtt, const RttConfig& config,
                   bool lone) const;
-  // The retransmission timeout that goes with it: a lone segment's waits for the peer's delay too.
+  // The retransmission timeout that goes with it: a lone segment's waits as long as the probe
+  // would.
   int64_t rto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const;
 
   // A probe went out. `end`: SND.NXT after it; `again`: it was a retransmission, not new data.
@@ -52,6 +55,7 @@ class TailLossProbe {
     std::optional<SeqRange> dsack;
     bool echoes_before_probe = false;  // its timestamp is of before the probe, so of the original
     bool duplicate = false;  // same ACK and window, no data, no SACK blocks
+    int64_t min_rtt_ns = 0;
   };
   Verdict on_ack(const Ack& ack);
 
@@ -61,30 +65,39 @@ class TailLossProbe {
   bool claims(const std::optional<SeqRange>& dsack);
 
   // RTT of a lone segment that was sent once.
-  void on_lone_rtt(int64_t rtt_ns, int64_t min_rtt_ns);
-  // An RTO of a lone segment was undone: the delay goes up by a step. (Where the probe was needless
-  // there is no RTT sample, so no next probe; the RTO must learn by itself.)
-  void on_needless_rto() { raise(); }
+  void on_lone_rtt(int64_t rtt_ns);
+  // An RTO of a lone segment was undone: the patience goes up by a step. (Where the probe was
+  // needless there is no RTT sample, so no next probe; the RTO must learn by itself.)
+  void on_needless_rto(int64_t min_rtt_ns) { raise(min_rtt_ns); }
   void on_rtt_sample() { needs_rtt_ = false; }
   // Fast recovery or that after an RTO begins (7.1): it takes over, and charges what was lost. Else
   // the ACK behind it would have the same loss charged again.
   void cancel() { probing_ = false; }
 
   bool probing() const { return probing_; }
-  int64_t peer_ack_delay_ns() const { return int64_t{peer_ack_delay_ns_}; }
+  // What the ACK of a lone segment took at most of late; 0: none was measured.
+  int64_t longest_rtt_ns() const { return int64_t{longest_rtt_} * kUnitNs; }
 
  private:
-  Verdict spurious() {
+  static constexpr int64_t kUnitNs = 16;
+  static constexpr int64_t kUnitsMax = (1 << 28) - 1;
+
+  Verdict spurious(int64_t min_rtt_ns) {
     probing_ = false;
-    raise();
+    raise(min_rtt_ns);
     return Verdict::kSpurious;
   }
-  void raise();
-  // A quarter more: the peer's timer is as exact as its tick.
-  int64_t allowance_ns() const { return peer_ack_delay_ns() + peer_ack_delay_ns() / 4; }
+  void raise(int64_t min_rtt_ns);
+  static uint32_t units_of(int64_t ns);
+  // A quarter more: the peer's timer is as exact as its tick. But no longer than any peer waits: a
+  // queue that was full for a while is not remembered for thousands of segments.
+  int64_t patience_ns(const RttEstimator& rtt) const {
+    const int64_t longest_ns = std::min(longest_rtt_ns(), rtt.min_rtt_ns() + kLastStepNs);
+    return longest_ns + longest_ns / 4;
+  }
 
   Seq end_{};
-  uint32_t peer_ack_delay_ns_ : 28 = 0;  // up to kLastStepNs
+  uint32_t longest_rtt_ : 28 = 0;  // in kUnitNs: up to 4.3 s
   uint32_t probing_ : 1 = 0;
   uint32_t again_ : 1 = 0;
   uint32_t needs_rtt_ : 1 = 0;

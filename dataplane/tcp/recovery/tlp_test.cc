@@ -57,7 +57,7 @@ TEST(TlpTest, Rfc8985_7_4_ALossThatTheProbeRepaired) {
   EXPECT_EQ(probe.on_ack({.ack = kEnd}), Verdict::kNothing);
   EXPECT_EQ(probe.on_ack({.ack = kEnd + 1}), Verdict::kLossRepaired);
   EXPECT_EQ(probe.on_ack({.ack = kEnd + 2}), Verdict::kNothing);
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 0);
+  EXPECT_EQ(probe.longest_rtt_ns(), 0);
 }
 
 TEST(TlpTest, Rfc8985_7_4_NoLossByDsackDuplicateOrTimestamp) {
@@ -78,24 +78,47 @@ TEST(TlpTest, Rfc8985_7_4_NoLossByDsackDuplicateOrTimestamp) {
             Verdict::kNothing);
 }
 
-TEST(TlpTest, PeerAckDelayRisesByStepsAndSparesTheLoneSegment) {
+TEST(TlpTest, PatienceRisesByStepsAndSparesTheLoneSegment) {
   TailLossProbe probe;
   const RttEstimator rtt = steady(20'000);
   EXPECT_EQ(pto_ns(probe, rtt, true), 64'000);
   const auto spurious = [&] {
     probe.on_sent(kEnd, true);
-    probe.on_ack({.ack = kEnd, .duplicate = true});
+    probe.on_ack({.ack = kEnd, .duplicate = true, .min_rtt_ns = rtt.min_rtt_ns()});
   };
   spurious();
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 40 * kMillisecondNs);
-  EXPECT_EQ(pto_ns(probe, rtt, true), 50 * kMillisecondNs + 64'000);
-  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 55 * kMillisecondNs);
+  EXPECT_EQ(probe.longest_rtt_ns(), 40'020'000);
+  EXPECT_EQ(pto_ns(probe, rtt, true), 50'025'000);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 50'025'000);
   EXPECT_EQ(pto_ns(probe, rtt, false), 64'000);  // more in flight: as before
   EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, false), 5 * kMillisecondNs);
   spurious();
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
+  EXPECT_EQ(probe.longest_rtt_ns(), 200'020'000);
   spurious();
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
+  EXPECT_EQ(probe.longest_rtt_ns(), 200'020'000);
+}
+
+// Each is late, so the smoothed RTT and the smallest are, too: that is not waited for twice.
+TEST(TlpTest, OfAPeerThatIsAlwaysLateAQuarterMoreIsWaitedFor) {
+  TailLossProbe probe;
+  const RttEstimator rtt = steady(40'000'000);
+  probe.on_lone_rtt(40'000'000);
+  EXPECT_EQ(pto_ns(probe, rtt, true), 50'000'000);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 50'000'000);
+  probe.on_needless_rto(rtt.min_rtt_ns());
+  EXPECT_EQ(pto_ns(probe, rtt, true), 100'000'000);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 100'000'000);
+}
+
+// RFC 6298 5.5: the RTO doubles; the patience is beside it once.
+TEST(TlpTest, PatienceIsNotDoubled) {
+  TailLossProbe probe;
+  RttEstimator rtt = steady(20'000);
+  probe.on_lone_rtt(40'000'000);
+  for (const int64_t rto_ms : {50, 55, 65, 85}) {
+    EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), rto_ms * kMillisecondNs);
+    rtt.back_off();
+  }
 }
 
 TEST(TlpTest, ClaimsOneDsackOfItsOwn) {
@@ -112,26 +135,27 @@ TEST(TlpTest, ClaimsOneDsackOfItsOwn) {
   EXPECT_FALSE(probe.claims(twice));  // it went out again later
 }
 
-TEST(TlpTest, PeerAckDelayIsWhatIsSeenAndFadesSlowly) {
+TEST(TlpTest, PatienceIsWhatIsSeenAndFadesSlowly) {
   TailLossProbe probe;
-  probe.on_lone_rtt(20'000, 20'000);
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 0);
-  probe.on_lone_rtt(40'020'000, 20'000);
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 40 * kMillisecondNs);
-  probe.on_lone_rtt(2 * kSecondNs, 20'000);
-  EXPECT_EQ(probe.peer_ack_delay_ns(), 200 * kMillisecondNs);
-  // After 1800 quick answers the allowance still covers what was seen.
+  probe.on_lone_rtt(20'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), 20'000);
+  probe.on_lone_rtt(40'020'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), 40'020'000);
+  probe.on_lone_rtt(20 * kSecondNs);
+  EXPECT_EQ(probe.longest_rtt_ns(), ((1 << 28) - 1) * INT64_C(16));
+  EXPECT_EQ(pto_ns(probe, steady(20'000), true), 250'025'000);  // no peer waits for so long
+  // After 1800 quick answers the quarter more still covers what was seen.
   TailLossProbe fading;
-  fading.on_lone_rtt(40'020'000, 20'000);
+  fading.on_lone_rtt(40'020'000);
   const RttEstimator rtt = steady(20'000);
   for (int i = 0; i < 1800; ++i) {
-    fading.on_lone_rtt(20'000, 20'000);
+    fading.on_lone_rtt(20'000);
   }
-  EXPECT_GT(pto_ns(fading, rtt, true), 40 * kMillisecondNs);
+  EXPECT_GT(pto_ns(fading, rtt, true), 40'020'000);
   for (int i = 0; i < 100'000; ++i) {
-    fading.on_lone_rtt(20'000, 20'000);
+    fading.on_lone_rtt(20'000);
   }
-  EXPECT_LT(fading.peer_ack_delay_ns(), 10'000);
+  EXPECT_EQ(fading.longest_rtt_ns(), 20'000);
 }
 
 }  // namespace
