@@ -362,7 +362,7 @@ def sanitized_integration(kind):
     return counted_script(
         kind + "_integration",
         wrapper + integration_script("--server", server(kind), "--workers", "4", "--quick"),
-        900, SANITIZER_ENV)
+        900, dict(SANITIZER_ENV, POLLUX_TEST_SANITIZER=kind))
 
 
 def asan_integration():

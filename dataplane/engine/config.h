@@ -123,6 +123,13 @@ struct Config {
   int port = 6379;
   int tcp_backlog = 511;
   int tcp_keepalive_s = 300;
+  bool transport_dpdk = false;  // with it, the kernel's sockets serve this host alone
+  std::string dpdk_args;        // words
+  std::string dpdk_port;
+  std::string net_addresses;  // words: addresses with their prefixes
+  std::string net_gateways;   // words
+  int net_mtu = 1500;
+  int net_vlan = 0;  // 0: none
   std::string unix_socket;
   unsigned unix_socket_perm = 0;
   std::string control_page;  // a file to map the control page from; empty: anonymous

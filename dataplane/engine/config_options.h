@@ -91,6 +91,7 @@ bool parse_allow_from(Words words, OptionValue& value, std::string& reason);
 bool parse_workers(Words words, OptionValue& value, std::string& reason);
 bool parse_cpus(Words words, OptionValue& value, std::string& reason);
 bool parse_redis_version(Words words, OptionValue& value, std::string& reason);
+bool parse_any_words(Words words, OptionValue& value, std::string& reason);
 
 // What values of text must be (config_words.cc).
 bool check_host_name(std::string_view text, std::string& reason);

@@ -294,6 +294,12 @@ bool parse_workers(Words words, OptionValue& value, std::string& reason) {
   return true;
 }
 
+// What they must be is known where they are used.
+bool parse_any_words(Words words, OptionValue& value, std::string& /*reason*/) {
+  value.text = join(words);
+  return true;
+}
+
 bool parse_cpus(Words words, OptionValue& value, std::string& reason) {
   const std::string word = words.size() == 1 ? words[0] : "";
   if (!word.empty() || words.size() != 1) {

@@ -21,7 +21,9 @@
 #include "dataplane/engine/version.h"
 #include "dataplane/engine/worker.h"
 #include "dataplane/kernel/listener.h"
+#include "dataplane/dpdk/eal.h"
 #include "dataplane/kernel/uring_transport.h"
+#include "dataplane/server/network_boot.h"
 #include "dataplane/server/admin_thread.h"
 #include "dataplane/server/aof_thread.h"
 #include "dataplane/server/control_page_map.h"
@@ -145,6 +147,7 @@ class Boot {
   void take_signal();
   [[noreturn]] void end_at_once();
   void remove_files();
+  bool make_network();
   UringOptions transport_options() const;
 
   const CommandLine& line_;
@@ -156,6 +159,7 @@ class Boot {
   Signals signals_;
   std::unique_ptr<CrashStack> crash_stack_;  // the main thread's
   ControlPageMap page_map_;
+  std::unique_ptr<dpdk::Network> network_;  // transport dpdk; outlives the engine, who uses it
   CommandTable commands_;
   SystemClock clock_;
   PageWarmer warmer_;
@@ -215,9 +219,9 @@ bool Boot::prepare() {
     report_crashes(config().log_file);
     crash_stack_ = std::make_unique<CrashStack>();
   }
-  log_line(LogLevel::kNotice, "Pollux %s starting: pid %d, port %d, %d worker%s, kernel transport",
+  log_line(LogLevel::kNotice, "Pollux %s starting: pid %d, port %d, %d worker%s, %s transport",
            kPolluxVersion.data(), static_cast<int>(getpid()), config().port, workers_,
-           workers_ == 1 ? "" : "s");
+           workers_ == 1 ? "" : "s", config().transport_dpdk ? "dpdk" : "kernel");
   if (line_.config_path.empty() && !line_.config_from_stdin && line_.options.empty()) {
     log_line(LogLevel::kNotice, "No configuration given, all options have their defaults");
   }
@@ -306,7 +310,8 @@ UringOptions Boot::transport_options() const {
   // wake each other must not sleep on; only a single worker that saves its core gathers.
   const bool gathers = workers_ == 1 && config().poll_spin_us == 0;
   options.gather_us = gathers ? static_cast<unsigned>(config().poll_gather_us) : 0;
-  options.bind = config().bind;
+  options.bind = config().transport_dpdk ? std::vector<std::string>{"127.0.0.1", "-::1"}
+                                         : config().bind;
   options.port = config().port;
   options.backlog = config().tcp_backlog;
   options.tcp_keepalive_s = config().tcp_keepalive_s;
@@ -336,7 +341,7 @@ bool Boot::build() {
     }
   }
   std::vector<std::unique_ptr<Transport>> transports;
-  if (!make_transports(transports)) {
+  if (!make_network() || !make_transports(transports)) {
     return false;
   }
   store_.change([this](Config& config) {
@@ -426,8 +431,28 @@ bool Boot::make_transports(std::vector<std::unique_ptr<Transport>>& transports) 
     if (transport == nullptr) {
       return fail(config(), error);
     }
-    transports.push_back(std::move(transport));
+    if (network_ == nullptr) {
+      transports.push_back(std::move(transport));
+      continue;
+    }
+    transports.push_back(join_network(*network_, i, std::move(transport), config(), error));
+    if (!error.empty()) {
+      return fail(config(), error);
+    }
   }
+  return true;
+}
+
+bool Boot::make_network() {
+  if (!config().transport_dpdk) {
+    return true;
+  }
+  std::string error;
+  network_ = open_network(config(), workers_, error);
+  if (network_ == nullptr) {
+    return fail(config(), error);
+  }
+  log_line(LogLevel::kNotice, "Network: %s", network_->summary().c_str());
   return true;
 }
 
@@ -460,11 +485,13 @@ bool Boot::start_threads() {
   if (error == 0) {
     error = save_->start([this] { return may_run(); });
   }
-  gate_.store(error == 0 ? Gate::kOpen : Gate::kGiveUp);
+  const std::string no_frames =
+      error == 0 && network_ != nullptr ? network_->start() : std::string();
+  gate_.store(error == 0 && no_frames.empty() ? Gate::kOpen : Gate::kGiveUp);
   gate_.notify_all();
-  if (error != 0) {
+  if (error != 0 || !no_frames.empty()) {
     join_threads();
-    return fail_thread(error);
+    return error != 0 ? fail_thread(error) : fail(settled_, no_frames);
   }
   if (load_ == nullptr) {
     tell_ready();
@@ -511,6 +538,10 @@ void Boot::work(int index) {
   if (!pin_thread(cpu)) {
     log_line(LogLevel::kWarning, "worker %d can't be pinned to processor %d: %s", index, cpu,
              std::strerror(errno));
+  }
+  if (network_ != nullptr && !dpdk::enter_eal_thread()) {
+    log_line(LogLevel::kWarning,
+             "worker %d is one thread too many for DPDK: its buffers are slower", index);
   }
   engine_->worker(index).run();
   running_.fetch_sub(1);

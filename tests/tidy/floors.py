@@ -53,10 +53,12 @@ FLOORS = {
                                      "dataplane/tcp/interface", "dataplane/tcp/stack",
                                      "dataplane/tcp/transport", "dataplane/sim",
                                      "dataplane/sim/net", "dataplane/sim/stack"],
-    "dataplane/dpdk": ENGINE + ["dataplane/tcp"],
+    "dataplane/dpdk": ENGINE + ["dataplane/tcp", "dataplane/tcp/wire", "dataplane/tcp/interface",
+                                "dataplane/tcp/stack", "dataplane/tcp/transport"],
     # The only room that knows everything.
     "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",
-                                  "dataplane/tcp", "dataplane/dpdk"],
+                                  "dataplane/tcp", "dataplane/tcp/stack",
+                                  "dataplane/tcp/transport", "dataplane/dpdk"],
     # Processes of their own share layouts with the data plane, nothing else.
     "ctl": ["src/base", "src/abi"],
     "perf/sim_tcp": ["src/base", "dataplane/tcp", "dataplane/tcp/wire", "dataplane/tcp/tables",

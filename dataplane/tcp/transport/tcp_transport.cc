@@ -181,6 +181,18 @@ std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/)
   return {};
 }
 
+int64_t TcpTransport::patience_us() const {
+  if (wants_turn()) {
+    return 0;
+  }
+  const Moment deadline = stack_.next_deadline();
+  if (deadline == kNever) {
+    return -1;
+  }
+  const int64_t left_ns = deadline.ns - surroundings_.now().ns;
+  return left_ns <= 0 ? 0 : left_ns / kMicrosecondNs + 1;
+}
+
 void TcpTransport::sleep(int64_t timeout_us) {
   flush();
   if (wants_turn()) {

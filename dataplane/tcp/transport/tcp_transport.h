@@ -36,6 +36,8 @@ class TcpTransport final : public Transport {
   Stack& stack() { return stack_; }
   // There is something to be polled for, or to be sent, without waiting.
   bool wants_turn() const { return stack_.wants_turn() || next_sent_ < sent_.size(); }
+  // How long it need not be polled, if no frame comes; -1: for ever.
+  int64_t patience_us() const;
 
   // --- Transport ---
   size_t poll(std::span<TransportEvent> events) override;

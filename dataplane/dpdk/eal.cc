@@ -1,0 +1,63 @@
+#include "dataplane/dpdk/eal.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <sched.h>
+
+#include <cerrno>
+
+namespace pollux::dpdk {
+
+namespace {
+
+std::string_view advice(int error) {
+  switch (error) {
+    case EACCES:
+      return " Reserve huge pages (vm.nr_hugepages) and mount hugetlbfs, or say --in-memory, or do "
+             "without: --no-huge -m 512.";
+    case EAGAIN:
+    case EALREADY:
+      return " Another process has this --file-prefix: give each its own, or say --in-memory.";
+    case EFAULT:
+      return " Tail queues are missing: this build of DPDK does not fit the program.";
+    case EINVAL:
+      return " Look at dpdk-args: DPDK's own message stands above.";
+    case ENODEV:
+      return " A device of dpdk-args can't be taken: is it bound to vfio-pci (dpdk-devbind.py)?";
+    default:
+      return " DPDK's own message stands above.";
+  }
+}
+
+}  // namespace
+
+std::string start_eal(const std::vector<std::string>& words) {
+  std::vector<std::string> all = {"pollux-server"};
+  all.insert(all.end(), words.begin(), words.end());
+  // It changes the order of these, and keeps them.
+  static std::vector<std::string> kept;
+  static std::vector<char*> arguments;
+  kept = std::move(all);
+  arguments.clear();
+  for (std::string& word : kept) {
+    arguments.push_back(word.data());
+  }
+  arguments.push_back(nullptr);
+  cpu_set_t cpus;
+  const bool known = sched_getaffinity(0, sizeof cpus, &cpus) == 0;
+  const int used = rte_eal_init(static_cast<int>(kept.size()), arguments.data());
+  const int error = rte_errno;
+  if (known) {
+    sched_setaffinity(0, sizeof cpus, &cpus);
+  }
+  if (used >= 0) {
+    return {};
+  }
+  return "DPDK can't be started: " + std::string(rte_strerror(error)) + "." +
+         std::string(advice(error));
+}
+
+bool enter_eal_thread() { return rte_thread_register() == 0; }
+
+}  // namespace pollux::dpdk

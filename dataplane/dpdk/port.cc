@@ -1,0 +1,231 @@
+#include "dataplane/dpdk/port.h"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+
+#include <algorithm>
+#include <bit>
+#include <string_view>
+
+#include "dataplane/tcp/wire/ethernet.h"
+
+namespace pollux::dpdk {
+
+namespace {
+
+// Of each pool, near the thread that uses it.
+constexpr unsigned kPoolCache = 256;
+constexpr uint32_t kControlHeads = 511;
+// Of a frame that the device cuts: what IP's length can say, less the headers.
+constexpr uint32_t kSegmentedBytes = 64'000;
+constexpr uint32_t kPieceMbufs = 8191;
+
+constexpr uint64_t kRxChecksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+constexpr uint64_t kTxChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+
+// Drivers whose "NIC" is this process: they read a piece at its address, wherever it lies. Others
+// need memory that the device can reach, so for them pieces are copied.
+constexpr std::string_view kReadByTheProcessor[] = {"net_tap", "net_ring", "net_af_packet",
+                                                    "net_null", "net_pcap"};
+
+// Drivers that say they cut segments, and don't. net_tap holds a segment with its link header
+// against the MTU, so full ones are never sent, nor what is behind them (22.11, tap_write_mbufs).
+constexpr std::string_view kCutsBadly[] = {"net_tap"};
+
+template <size_t kCount>
+bool is_among(const std::string_view (&drivers)[kCount], std::string_view driver) {
+  return std::find(std::begin(drivers), std::end(drivers), driver) != std::end(drivers);
+}
+
+// A pool's best size is one less than a power of two.
+uint32_t pool_size(uint32_t least) { return std::bit_ceil(least + 1) - 1; }
+
+std::string failed(std::string_view what, int error) {
+  return std::string(what) + ": " + rte_strerror(error);
+}
+
+}  // namespace
+
+std::unique_ptr<Port> Port::open(const PortOptions& options, std::string& error) {
+  std::unique_ptr<Port> port(new Port(options));
+  error = port->find();
+  if (error.empty()) {
+    error = port->configure();
+  }
+  if (error.empty()) {
+    error = port->make_pools();
+  }
+  if (error.empty()) {
+    error = port->set_up_queues();
+  }
+  if (error.empty()) {
+    return port;
+  }
+  error = "DPDK port '" + options.name + "': " + error;
+  return nullptr;
+}
+
+// What is under way goes back to its pools, and its tokens to the devices, before those go.
+Port::~Port() {
+  if (started_) {
+    rte_eth_dev_stop(id_);
+  }
+  if (found_) {
+    rte_eth_dev_close(id_);
+  }
+  devices_.clear();
+  for (rte_mempool* const pool : pools_) {
+    rte_mempool_free(pool);
+  }
+}
+
+std::string Port::find() {
+  const std::string name = options_.name.substr(0, options_.name.find(','));
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id_) != 0) {
+    if (const int error = rte_dev_probe(options_.name.c_str()); error != 0) {
+      return failed("there is no such device, and it can't be made", -error) +
+             ". A NIC must be bound to vfio-pci, or its driver (mlx5) loaded; dpdk-devbind.py "
+             "--status shows them";
+    }
+    if (rte_eth_dev_get_port_by_name(name.c_str(), &id_) != 0) {
+      return "a device was made, but not one of this name";
+    }
+  }
+  found_ = true;
+  node_ = rte_eth_dev_socket_id(id_);
+  return {};
+}
+
+std::string Port::configure() {
+  rte_eth_dev_info info;
+  if (const int error = rte_eth_dev_info_get(id_, &info); error != 0) {
+    return failed("it does not say what it can do", -error);
+  }
+  driver_ = info.driver_name;
+  if (options_.queues > info.max_rx_queues || options_.queues > info.max_tx_queues) {
+    return "it has " + std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) +
+           " pairs of queues, and " + std::to_string(options_.queues) +
+           " workers need one each: lower the option workers, or ask the device for more queues";
+  }
+  rte_eth_conf conf{};
+  conf.rxmode.offloads = info.rx_offload_capa & kRxChecksums;
+  pieces_by_reference_ = is_among(kReadByTheProcessor, driver_) &&
+                         (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums;
+  const bool cuts = sums && pieces_by_reference_ && !is_among(kCutsBadly, driver_) &&
+                    (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  conf.txmode.offloads = (sums ? kTxChecksums : 0) |
+                         (pieces_by_reference_ ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0) |
+                         (cuts ? RTE_ETH_TX_OFFLOAD_TCP_TSO : 0);
+  if (options_.queues > 1) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf =
+        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
+  }
+  if (const int error = rte_eth_dev_configure(id_, options_.queues, options_.queues, &conf);
+      error != 0) {
+    return failed("it can't be configured", -error);
+  }
+  uint16_t mtu = 0;
+  rte_eth_dev_get_mtu(id_, &mtu);
+  if (mtu != options_.mtu) {
+    if (const int error = rte_eth_dev_set_mtu(id_, static_cast<uint16_t>(options_.mtu));
+        error != 0) {
+      return failed("it can't have an MTU of " + std::to_string(options_.mtu) + " (it has " +
+                        std::to_string(mtu) + "; option net-mtu)",
+                    -error);
+    }
+  }
+  rte_ether_addr mac;
+  if (const int error = rte_eth_macaddr_get(id_, &mac); error != 0) {
+    return failed("it does not say its address", -error);
+  }
+  std::copy(std::begin(mac.addr_bytes), std::end(mac.addr_bytes), caps_.mac.bytes.begin());
+  caps_.mtu = options_.mtu;
+  caps_.rx_checksums = conf.rxmode.offloads == kRxChecksums;
+  caps_.tx_checksums = sums;
+  caps_.segmented_bytes_max = cuts ? kSegmentedBytes : 0;
+  return {};
+}
+
+std::string Port::make_pools() {
+  const uint32_t frame_bytes =
+      options_.mtu + static_cast<uint32_t>(tcp::kEthernetBytes + tcp::kVlanTagBytes);
+  const auto room = static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM +
+                                          std::max<uint32_t>(frame_bytes, tcp::kTxHeadBytes));
+  const auto make = [this](std::string name, uint32_t least, uint16_t bytes) {
+    name += "_" + std::to_string(id_) + "_" + std::to_string(queue_pools_.size());
+    const uint32_t size = pool_size(least);
+    rte_mempool* const pool = rte_pktmbuf_pool_create(
+        name.c_str(), size, std::min(kPoolCache, size / 4), 0, bytes, node_);
+    if (pool != nullptr) {
+      pools_.push_back(pool);
+    }
+    return pool;
+  };
+  for (uint16_t queue = 0; queue < options_.queues; ++queue) {
+    rte_mempool* const rx = make("rx", options_.rx_descriptors + options_.held_frames +
+                                           2 * kPoolCache, room);
+    QueuePools pools{.heads = make("heads", 2U * options_.tx_descriptors + kPoolCache, room),
+                     .control = make("control", kControlHeads, room)};
+    if (pieces_by_reference_) {
+      pools.pieces = make("pieces", kPieceMbufs, 0);
+      pools.pieces_max = kPieceMbufs;
+    }
+    if (rx == nullptr || pools.heads == nullptr || pools.control == nullptr ||
+        (pieces_by_reference_ && pools.pieces == nullptr)) {
+      return failed("there is no memory for its buffers", rte_errno) +
+             ". Give DPDK more: more huge pages, or a larger -m in dpdk-args";
+    }
+    rx_pools_.push_back(rx);
+    queue_pools_.push_back(pools);
+  }
+  return {};
+}
+
+std::string Port::set_up_queues() {
+  uint16_t rx_descriptors = options_.rx_descriptors;
+  uint16_t tx_descriptors = options_.tx_descriptors;
+  rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
+  for (uint16_t queue = 0; queue < options_.queues; ++queue) {
+    int error =
+        rte_eth_rx_queue_setup(id_, queue, rx_descriptors, static_cast<unsigned>(node_), nullptr,
+                               rx_pools_[queue]);
+    if (error == 0) {
+      error = rte_eth_tx_queue_setup(id_, queue, tx_descriptors, static_cast<unsigned>(node_),
+                                     nullptr);
+    }
+    if (error != 0) {
+      return failed("its queue " + std::to_string(queue) + " can't be made", -error);
+    }
+    devices_.push_back(std::make_unique<PortDevice>(id_, queue, caps_, queue_pools_[queue]));
+  }
+  return {};
+}
+
+std::string Port::start() {
+  if (const int error = rte_eth_dev_start(id_); error != 0) {
+    return "DPDK port '" + options_.name + "': " + failed("it can't be started", -error);
+  }
+  started_ = true;
+  // Neighbor discovery comes to groups that the stack does not tell.
+  if (rte_eth_allmulticast_enable(id_) != 0) {
+    rte_eth_promiscuous_enable(id_);
+  }
+  return {};
+}
+
+std::string Port::summary() const {
+  std::string text = options_.name + " (" + driver_ + ", MTU " + std::to_string(options_.mtu) +
+                     ", " + std::to_string(options_.queues) + " queue pair" +
+                     (options_.queues == 1 ? "" : "s") + ")";
+  text += caps_.rx_checksums ? ", checks checksums" : ", checksums are checked here";
+  text += caps_.tx_checksums ? ", makes checksums" : ", checksums are made here";
+  text += caps_.segmented_bytes_max != 0 ? ", cuts segments" : ", segments are cut here";
+  text += pieces_by_reference_ ? ", sends by reference" : ", replies are copied";
+  return text;
+}
+
+}  // namespace pollux::dpdk

@@ -1,0 +1,260 @@
+#include "dataplane/dpdk/port_device.h"
+
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "dataplane/tcp/wire/ethernet.h"
+#include "dataplane/tcp/wire/ipv6.h"
+#include "src/base/assert.h"
+
+namespace pollux::dpdk {
+
+using tcp::RxFrame;
+using tcp::TxFrame;
+using tcp::TxHead;
+using tcp::TxUse;
+
+namespace {
+
+// Shorter ones are nobody's; so is a tag without anything behind it.
+constexpr uint16_t kFrameMin = tcp::kEthernetBytes + tcp::kVlanTagBytes;
+
+rte_mbuf* mbuf_of(uint64_t buffer) { return reinterpret_cast<rte_mbuf*>(buffer); }
+
+// Where the packet begins, and of which version it is: behind the addresses, and the tag of a VLAN.
+struct Link {
+  uint32_t bytes = 0;
+  bool v6 = false;
+};
+Link link_of(const uint8_t* frame) {
+  const bool tagged = frame[12] == 0x81 && frame[13] == 0x00;
+  const uint8_t* const type = frame + 12 + (tagged ? tcp::kVlanTagBytes : 0);
+  return {.bytes = static_cast<uint32_t>(type + 2 - frame),
+          .v6 = type[0] == 0x86 && type[1] == 0xdd};
+}
+
+// What the device says of it; what it says nothing of is looked at by the stack.
+bool has_right_checksums(const rte_mbuf& frame, const uint8_t* bytes) {
+  const uint64_t ip = frame.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+  const uint64_t tcp = frame.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  return tcp == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+         (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || link_of(bytes).v6);
+}
+
+}  // namespace
+
+PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps,
+                       const QueuePools& pools)
+    : port_(port), queue_(queue), caps_(caps), pools_(pools), references_(pools.pieces_max) {
+  for (Reference& reference : references_) {
+    free_references_.push_back(&reference);
+  }
+}
+
+// --- in ---
+
+size_t PortDevice::receive(std::span<RxFrame> frames) {
+  std::array<rte_mbuf*, kBurst> came;
+  const auto wanted = static_cast<uint16_t>(std::min(frames.size(), kBurst));
+  const uint16_t count = rte_eth_rx_burst(port_, queue_, came.data(), wanted);
+  size_t given = 0;
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_mbuf* const frame = came[i];
+    if (frame->nb_segs != 1 || frame->data_len < kFrameMin) [[unlikely]] {
+      ++counters_.rx_broken;
+      rte_pktmbuf_free(frame);
+      continue;
+    }
+    auto* const bytes = rte_pktmbuf_mtod(frame, uint8_t*);
+    frames[given++] = {.bytes = bytes,
+                       .size = frame->data_len,
+                       .checksums_ok = has_right_checksums(*frame, bytes),
+                       .buffer = reinterpret_cast<uint64_t>(frame)};
+  }
+  return given;
+}
+
+void PortDevice::release(std::span<const RxFrame> frames) {
+  for (size_t done = 0; done < frames.size();) {
+    std::array<rte_mbuf*, kBurst> mbufs;
+    const size_t count = std::min(frames.size() - done, kBurst);
+    for (size_t i = 0; i < count; ++i) {
+      mbufs[i] = mbuf_of(frames[done + i].buffer);
+    }
+    rte_pktmbuf_free_bulk(mbufs.data(), static_cast<unsigned>(count));
+    done += count;
+  }
+}
+
+// --- heads ---
+
+size_t PortDevice::allocate(std::span<TxHead> heads, TxUse use) {
+  size_t count = 0;
+  for (; count < heads.size(); ++count) {
+    rte_mbuf* head = rte_pktmbuf_alloc(pools_.heads);
+    if (head == nullptr && use == TxUse::kControl) {
+      head = rte_pktmbuf_alloc(pools_.control);
+    }
+    if (head == nullptr) {
+      break;
+    }
+    heads[count] = {.bytes = rte_pktmbuf_mtod(head, uint8_t*),
+                    .room = rte_pktmbuf_tailroom(head),
+                    .buffer = reinterpret_cast<uint64_t>(head)};
+  }
+  return count;
+}
+
+void PortDevice::drop(std::span<const TxHead> heads) {
+  for (const TxHead& head : heads) {
+    rte_pktmbuf_free(mbuf_of(head.buffer));
+  }
+}
+
+// --- out ---
+
+size_t PortDevice::send(std::span<const TxFrame> frames) {
+  size_t sent = 0;
+  while (sent < frames.size()) {
+    std::array<rte_mbuf*, kBurst> chains;
+    const std::span<const TxFrame> burst =
+        frames.subspan(sent, std::min(frames.size() - sent, kBurst));
+    uint16_t made = 0;
+    while (made < burst.size() && (chains[made] = chain(burst[made])) != nullptr) {
+      ++made;
+    }
+    const uint16_t fit = rte_eth_tx_prepare(port_, queue_, chains.data(), made);
+    const uint16_t taken = rte_eth_tx_burst(port_, queue_, chains.data(), fit);
+    for (uint16_t i = 0; i < taken; ++i) {
+      if (burst[i].piece_count != 0 && pools_.pieces == nullptr) {
+        done_.push_back(burst[i].token);  // was copied
+      }
+    }
+    size_t gone = taken;
+    if (taken == fit && fit < made) {
+      // Not by this driver, now or later. It is lost as if on the wire, and what it refers to free.
+      ++counters_.tx_refused;
+      if (burst[fit].piece_count != 0 && pools_.pieces == nullptr) {
+        done_.push_back(burst[fit].token);
+      }
+      rte_pktmbuf_free(chains[fit]);
+      ++gone;
+    }
+    for (size_t i = gone; i < made; ++i) {
+      take_back(*chains[i]);
+    }
+    sent += gone;
+    if (gone == taken && gone < burst.size()) {
+      counters_.tx_full += 1;
+      break;
+    }
+  }
+  return sent;
+}
+
+rte_mbuf* PortDevice::chain(const TxFrame& frame) {
+  rte_mbuf* const head = mbuf_of(frame.head.buffer);
+  head->data_len = static_cast<uint16_t>(frame.head_bytes);
+  head->pkt_len = frame.head_bytes;
+  head->ol_flags = 0;
+  if (frame.piece_count != 0) {
+    if (pools_.pieces == nullptr) {
+      copy_pieces(*head, frame);
+    } else if (!hang_pieces(*head, frame)) {
+      return nullptr;
+    }
+  }
+  if (frame.checksums) {
+    const Link link = link_of(frame.head.bytes);
+    const uint8_t* const ip = frame.head.bytes + link.bytes;
+    head->l2_len = link.bytes;
+    head->l3_len = link.v6 ? tcp::kIpv6Bytes : static_cast<unsigned>(ip[0] & 0xf) * 4;
+    const uint8_t* const tcp = ip + head->l3_len;
+    head->l4_len = static_cast<unsigned>(tcp[12] >> 4) * 4;
+    head->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+    head->ol_flags |= link.v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+  }
+  if (frame.segment_bytes != 0) {
+    head->tso_segsz = frame.segment_bytes;
+    head->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+  }
+  return head;
+}
+
+bool PortDevice::hang_pieces(rte_mbuf& head, const TxFrame& frame) {
+  std::array<rte_mbuf*, tcp::kTxPiecesMax> pieces;
+  if (free_references_.empty() ||
+      rte_pktmbuf_alloc_bulk(pools_.pieces, pieces.data(), frame.piece_count) != 0) {
+    return false;
+  }
+  Reference& reference = *free_references_.back();
+  free_references_.pop_back();
+  reference = {.device = this, .token = frame.token, .taken_back = false};
+  reference.shared.free_cb = piece_freed;
+  reference.shared.fcb_opaque = &reference;
+  rte_mbuf_ext_refcnt_set(&reference.shared, static_cast<uint16_t>(frame.piece_count));
+  rte_mbuf* last = &head;
+  for (uint32_t i = 0; i < frame.piece_count; ++i) {
+    const tcp::Bytes bytes = frame.pieces[i];
+    auto* const at = const_cast<uint8_t*>(bytes.data());  // drivers only read it
+    const auto size = static_cast<uint16_t>(bytes.size());
+    // Only drivers that read it themselves, at its address, have pieces.
+    rte_pktmbuf_attach_extbuf(pieces[i], at, reinterpret_cast<rte_iova_t>(at), size,
+                              &reference.shared);
+    pieces[i]->data_len = size;
+    head.pkt_len += size;
+    last->next = pieces[i];
+    last = pieces[i];
+  }
+  head.nb_segs = static_cast<uint16_t>(1 + frame.piece_count);
+  return true;
+}
+
+void PortDevice::copy_pieces(rte_mbuf& head, const TxFrame& frame) {
+  ++counters_.tx_copied;
+  for (uint32_t i = 0; i < frame.piece_count; ++i) {
+    const tcp::Bytes bytes = frame.pieces[i];
+    char* const at = rte_pktmbuf_append(&head, static_cast<uint16_t>(bytes.size()));
+    POLLUX_ASSERT(at != nullptr);  // heads have room for a frame of the MTU, and none is cut
+    std::memcpy(at, bytes.data(), bytes.size());
+  }
+}
+
+void PortDevice::take_back(rte_mbuf& head) {
+  rte_mbuf* piece = std::exchange(head.next, nullptr);
+  head.nb_segs = 1;
+  if (piece != nullptr) {
+    static_cast<Reference*>(piece->shinfo->fcb_opaque)->taken_back = true;
+  }
+  while (piece != nullptr) {
+    rte_mbuf* const next = std::exchange(piece->next, nullptr);
+    rte_pktmbuf_free_seg(piece);
+    piece = next;
+  }
+}
+
+void PortDevice::piece_freed(void* /*piece*/, void* opaque) {
+  auto& reference = *static_cast<Reference*>(opaque);
+  PortDevice& device = *reference.device;
+  if (!reference.taken_back) {
+    device.done_.push_back(reference.token);
+  }
+  device.free_references_.push_back(&reference);
+}
+
+size_t PortDevice::reap(std::span<uint64_t> tokens, bool eager) {
+  if (eager && free_references_.size() != references_.size()) {
+    rte_eth_tx_done_cleanup(port_, queue_, 0);  // of drivers that can't the next sends do it
+  }
+  size_t count = 0;
+  for (; count < tokens.size() && !done_.empty(); ++count, done_.pop_front()) {
+    tokens[count] = done_.front();
+  }
+  return count;
+}
+
+}  // namespace pollux::dpdk

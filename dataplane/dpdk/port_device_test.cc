@@ -1,0 +1,196 @@
+// Over a ring of DPDK that leads back to the port: frames and their mbufs, without a NIC, root or
+// huge pages.
+#include "dataplane/dpdk/port_device.h"
+
+#include <gtest/gtest.h>
+#include <rte_ethdev.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/port.h"
+
+namespace pollux::dpdk {
+namespace {
+
+using tcp::Bytes;
+using tcp::RxFrame;
+using tcp::TxFrame;
+using tcp::TxHead;
+using tcp::TxUse;
+
+class PortDeviceTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const std::string problem =
+        start_eal({"--no-pci", "--no-huge", "-m", "256", "--no-telemetry", "--log-level", "error",
+                   "--file-prefix", "pollux-test-" + std::to_string(getpid())});
+    ASSERT_EQ(problem, "");
+  }
+  // A ring of its own each.
+  std::unique_ptr<Port> open(uint16_t tx_descriptors = 128) {
+    static int count = 0;
+    std::string error;
+    std::unique_ptr<Port> port = Port::open(
+        {.name = "net_ring" + std::to_string(count++), .rx_descriptors = 128,
+         .tx_descriptors = tx_descriptors, .held_frames = 256},
+        error);
+    EXPECT_EQ(error, "");
+    EXPECT_EQ(port->start(), "");
+    return port;
+  }
+  static TxHead head(PortDevice& device, TxUse use = TxUse::kData) {
+    TxHead made;
+    EXPECT_EQ(device.allocate({&made, 1}, use), 1U);
+    return made;
+  }
+  // To be found again by `number`.
+  static TxFrame frame(PortDevice& device, uint8_t number, uint32_t bytes = 60) {
+    TxFrame made{.head = head(device), .head_bytes = bytes};
+    std::memset(made.head.bytes, number, bytes);
+    return made;
+  }
+};
+
+TEST_F(PortDeviceTest, AFrameComesAsItWasSent) {
+  const std::unique_ptr<Port> port = open();
+  PortDevice& device = port->device(0);
+  EXPECT_EQ(port->driver(), "net_ring");
+  const TxFrame sent = frame(device, 7, 1'514);
+  EXPECT_GE(sent.head.room, tcp::kTxHeadBytes);
+  ASSERT_EQ(device.send({&sent, 1}), 1U);
+  RxFrame came[4];
+  ASSERT_EQ(device.receive(came), 1U);
+  EXPECT_EQ(came[0].size, 1'514U);
+  EXPECT_EQ(std::count(came[0].bytes, came[0].bytes + came[0].size, 7), 1'514);
+  EXPECT_FALSE(came[0].checksums_ok) << "nobody has looked";
+  device.release({came, 1});
+  EXPECT_EQ(device.receive(came), 0U);
+}
+
+TEST_F(PortDeviceTest, AllHeadsComeBack) {
+  const std::unique_ptr<Port> port = open();
+  PortDevice& device = port->device(0);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<TxHead> heads(1'000'000);
+    const size_t data = device.allocate(heads, TxUse::kData);
+    EXPECT_GT(data, 255U);
+    EXPECT_LT(data, heads.size());
+    // Data took all that there is for it; what must get out has its own.
+    TxHead control[8];
+    EXPECT_EQ(device.allocate(control, TxUse::kControl), 8U);
+    device.drop(control);
+    device.drop(std::span(heads).first(data));
+    static size_t first = data;
+    EXPECT_EQ(data, first);
+  }
+}
+
+TEST_F(PortDeviceTest, WhatDoesNotFitStaysTheCallers) {
+  const std::unique_ptr<Port> port = open();
+  PortDevice& device = port->device(0);
+  std::vector<TxFrame> frames;
+  for (int i = 0; i < 2'000; ++i) {
+    TxHead made;
+    if (device.allocate({&made, 1}, TxUse::kData) == 0) {
+      break;
+    }
+    frames.push_back({.head = made, .head_bytes = 60});
+    std::memset(made.bytes, i & 0xff, 60);
+  }
+  size_t next = 0;
+  size_t came = 0;
+  while (came < frames.size()) {
+    next += device.send(std::span(frames).subspan(next));
+    RxFrame burst[32];
+    const size_t count = device.receive(burst);
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(burst[i].bytes[20], (came + i) & 0xff) << "they keep their order";
+    }
+    device.release({burst, count});
+    came += count;
+  }
+  EXPECT_EQ(next, frames.size());
+}
+
+TEST_F(PortDeviceTest, PiecesAreGivenBackWhenTheDriverHasDoneWithThem) {
+  const std::unique_ptr<Port> port = open();
+  PortDevice& device = port->device(0);
+  const std::vector<uint8_t> value(1'000, 'v');
+  TxFrame sent = frame(device, 1, 60);
+  sent.piece_count = 2;
+  sent.pieces = {Bytes(value).first(600), Bytes(value).subspan(600)};
+  sent.token = 42;
+  ASSERT_EQ(device.send({&sent, 1}), 1U);
+  uint64_t tokens[4] = {};
+  RxFrame came[4];
+  const bool by_reference = port->summary().find("by reference") != std::string::npos;
+  if (by_reference) {
+    EXPECT_EQ(device.reap(tokens, true), 0U) << "it is in the ring";
+    // A frame in several buffers is not for us; the ring's other end is done with it.
+    EXPECT_EQ(device.receive(came), 0U);
+    EXPECT_EQ(device.counters().rx_broken, 1U);
+  } else {
+    ASSERT_EQ(device.receive(came), 1U);
+    EXPECT_EQ(came[0].size, 1'060U);
+    EXPECT_EQ(came[0].bytes[1'059], 'v');
+    device.release({came, 1});
+    EXPECT_EQ(device.counters().tx_copied, 1U);
+  }
+  ASSERT_EQ(device.reap(tokens, true), 1U);
+  EXPECT_EQ(tokens[0], 42U);
+  EXPECT_EQ(device.reap(tokens, true), 0U);
+}
+
+// However often a full ring sends frames with pieces back, each token comes once.
+TEST_F(PortDeviceTest, EachTokenComesOnceHoweverFullTheRingIs) {
+  const std::unique_ptr<Port> port = open(1'024);  // as the ring takes: there are more heads
+  PortDevice& device = port->device(0);
+  const std::vector<uint8_t> value(500, 'v');
+  constexpr size_t kFrames = 3'000;
+  std::vector<TxFrame> waiting;
+  std::vector<int> heard(kFrames);
+  size_t made = 0;
+  size_t done = 0;
+  for (int turn = 0; turn < 30'000 && done < kFrames; ++turn) {
+    while (made < kFrames && waiting.size() < 100) {
+      TxFrame next = frame(device, static_cast<uint8_t>(made), 60);
+      next.piece_count = 1 + made % tcp::kTxPiecesMax;
+      for (uint32_t i = 0; i < next.piece_count; ++i) {
+        next.pieces[i] = Bytes(value).first(1 + i * 10);
+      }
+      next.token = made++;
+      waiting.push_back(next);
+    }
+    const size_t sent = device.send(waiting);
+    waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(sent));
+    if (turn % 3 == 0) {  // the ring fills meanwhile
+      RxFrame came[32];
+      device.release({came, device.receive(came)});
+    }
+    uint64_t tokens[16];
+    const size_t count = device.reap(tokens, true);
+    for (size_t i = 0; i < count; ++i, ++done) {
+      ++heard.at(tokens[i]);
+    }
+  }
+  EXPECT_GT(device.counters().tx_full, 0U);
+  EXPECT_EQ(std::count(heard.begin(), heard.end(), 1), static_cast<std::ptrdiff_t>(kFrames));
+}
+
+TEST_F(PortDeviceTest, SaysWhatIsWrongWithAPort) {
+  std::string error;
+  EXPECT_EQ(Port::open({.name = "0000:ff:1f.7"}, error), nullptr);
+  EXPECT_NE(error.find("0000:ff:1f.7"), std::string::npos) << error;
+  EXPECT_NE(error.find("vfio-pci"), std::string::npos) << error;
+  EXPECT_EQ(Port::open({.name = "net_ring77", .queues = 200}, error), nullptr);
+  EXPECT_NE(error.find("lower the option workers"), std::string::npos) << error;
+}
+
+}  // namespace
+}  // namespace pollux::dpdk

@@ -1,0 +1,137 @@
+#include "dataplane/server/joined_transport.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "dataplane/sim/memory_transport.h"
+
+namespace pollux {
+namespace {
+
+struct Joined {
+  explicit Joined(MemoryTransport::Mode mode = MemoryTransport::Mode::kStepped)
+      : polled(new MemoryTransport(1, mode)),
+        sleeping(new MemoryTransport(2, mode)),
+        both(std::unique_ptr<Transport>(polled), std::unique_ptr<Transport>(sleeping),
+             [this] { return patience_us; }) {
+    polled->set_exact(true);
+    sleeping->set_exact(true);
+  }
+  // Answers what comes with the same bytes, and closes at the end; how many events there were.
+  size_t turn(size_t events_max = 16) {
+    std::vector<TransportEvent> events(events_max);
+    const size_t count = both.poll(events);
+    for (const TransportEvent& event : std::span(events).first(count)) {
+      switch (event.kind) {
+        case TransportEvent::Kind::kOpen:
+          peers[event.conn.index] = both.peer(event.conn).address;
+          break;
+        case TransportEvent::Kind::kData: {
+          std::string& bytes = sent[event.conn.index];
+          bytes = event.bytes;
+          const TxSlice slice{bytes};
+          both.send(event.conn, {&slice, 1});
+          break;
+        }
+        case TransportEvent::Kind::kEnd:
+          both.close(event.conn);
+          break;
+        case TransportEvent::Kind::kSent:
+          break;
+        case TransportEvent::Kind::kClosed:
+          peers.erase(event.conn.index);
+          break;
+      }
+    }
+    both.flush();
+    return count;
+  }
+  void run() {
+    while (turn() > 0 || !polled->idle() || !sleeping->idle()) {
+    }
+  }
+
+  int64_t patience_us = -1;
+  MemoryTransport* polled;  // of `both`
+  MemoryTransport* sleeping;
+  JoinedTransport both;
+  std::map<uint32_t, std::string> peers;  // by index
+  std::map<uint32_t, std::string> sent;
+};
+
+TEST(JoinedTransportTest, EachConnectionIsOfItsOwn) {
+  Joined joined;
+  MemoryClient wire = joined.polled->connect();
+  MemoryClient host = joined.sleeping->connect();
+  MemoryClient another = joined.polled->connect();
+  joined.run();
+  EXPECT_EQ(joined.peers.size(), 3U);
+  wire.send("from the wire");
+  host.send("from here");
+  another.send("another");
+  joined.run();
+  EXPECT_EQ(wire.take(), "from the wire");
+  EXPECT_EQ(host.take(), "from here");
+  EXPECT_EQ(another.take(), "another");
+  wire.half_close();
+  joined.run();
+  EXPECT_TRUE(wire.closed());
+  EXPECT_FALSE(host.closed());
+  EXPECT_EQ(joined.peers.size(), 2U);
+}
+
+TEST(JoinedTransportTest, ThisHostComesThroughABusyWire) {
+  Joined joined;
+  std::vector<MemoryClient> wire(40);
+  for (MemoryClient& client : wire) {
+    client = joined.polled->connect();
+  }
+  joined.sleeping->connect();
+  joined.turn(/*events_max=*/4);
+  bool there = false;
+  for (const auto& [index, peer] : joined.peers) {
+    there = there || (index & 1) != 0;
+  }
+  EXPECT_TRUE(there);
+  EXPECT_EQ(joined.peers.size(), 4U) << "and the wire has the rest of the turn";
+}
+
+TEST(JoinedTransportTest, NoMoreAreAcceptedOfEither) {
+  Joined joined;
+  joined.both.stop_accepting();
+  joined.polled->connect();
+  joined.sleeping->connect();
+  joined.run();
+  EXPECT_TRUE(joined.peers.empty());
+}
+
+TEST(JoinedTransportTest, SleepsNoLongerThanTheWireCanWait) {
+  Joined joined(MemoryTransport::Mode::kThreaded);
+  const auto slept_ms = [&](int64_t timeout_us) {
+    const auto began = std::chrono::steady_clock::now();
+    joined.both.sleep(timeout_us);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                 began)
+        .count();
+  };
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_LT(slept_ms(-1), 5'000) << "it would sleep for ever, but for a look at the wire";
+  }
+  joined.patience_us = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    joined.both.sleep(1'000'000);  // of these none may sleep at all
+  }
+  joined.patience_us = -1;
+  joined.both.wake();
+  joined.both.sleep(1'000'000);
+}
+
+}  // namespace
+}  // namespace pollux

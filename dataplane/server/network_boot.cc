@@ -1,0 +1,42 @@
+#include "dataplane/server/network_boot.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "dataplane/engine/config_options.h"
+#include "dataplane/server/joined_transport.h"
+
+namespace pollux {
+
+namespace {
+
+std::vector<std::string> words_of(const std::string& text) {
+  return text.empty() ? std::vector<std::string>() : split_words(text);
+}
+
+}  // namespace
+
+std::unique_ptr<dpdk::Network> open_network(const Config& config, int workers,
+                                            std::string& error) {
+  return dpdk::Network::open({.arguments = words_of(config.dpdk_args),
+                              .port = config.dpdk_port,
+                              .addresses = words_of(config.net_addresses),
+                              .gateways = words_of(config.net_gateways),
+                              .mtu = static_cast<uint32_t>(config.net_mtu),
+                              .vlan = static_cast<uint16_t>(config.net_vlan),
+                              .connections_max = static_cast<uint32_t>(config.maxclients)},
+                             workers, error);
+}
+
+std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
+                                        std::unique_ptr<Transport> kernel, const Config& config,
+                                        std::string& error) {
+  std::unique_ptr<tcp::TcpTransport> wire = network.make_transport(worker);
+  error = wire->listen({config.bind, config.port, config.tcp_keepalive_s}, true);
+  tcp::TcpTransport& of_wire = *wire;
+  return std::make_unique<JoinedTransport>(
+      std::move(wire), std::move(kernel), [&of_wire] { return of_wire.patience_us(); });
+}
+
+}  // namespace pollux

@@ -1,0 +1,22 @@
+// transport dpdk: the network of a server as its options say, and each worker's end of it, with the
+// kernel's sockets beside it for this host.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "dataplane/dpdk/network.h"
+#include "dataplane/engine/config.h"
+#include "dataplane/engine/transport.h"
+
+namespace pollux {
+
+// Null with `error`: what is wrong, and what the operator can change.
+std::unique_ptr<dpdk::Network> open_network(const Config& config, int workers, std::string& error);
+
+// `kernel`: the same worker's. `error` is empty on success.
+std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
+                                        std::unique_ptr<Transport> kernel, const Config& config,
+                                        std::string& error);
+
+}  // namespace pollux
