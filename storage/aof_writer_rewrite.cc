@@ -116,7 +116,11 @@ bool AofWriter::end_step() {
     life_ = Life::kRenewing;
     return true;
   }
-  const bool all = reader_.taken() >= end_ticket_ && tail_.idle();
+  // The workers have ended: what one of them had drawn and not put in by then, in the middle of an
+  // EXEC that stood still for longer than the end of the server waits, never comes.
+  const bool none_come = ending_ == Ending::kFinish && is_over(end_begun_, kFinishUsMax) &&
+                         reader_.next() == nullptr;
+  const bool all = (reader_.taken() >= end_ticket_ || none_come) && tail_.idle();
   if (tail_.under_way() || files_busy_ ||
       (ending_ != Ending::kAbandon && life_ == Life::kInForce && !all)) {
     return false;

@@ -509,6 +509,18 @@ TEST(AofWriter, TheEndTakesAllThatWasDrawn) {
   EXPECT_EQ(rig.journal().durable().value, 2001U);
 }
 
+TEST(AofWriter, TheEndWaitsForWhatAWorkerTookWithItButNotForEver) {
+  AofWriterRig rig;
+  rig.workers.set(0, "a", "1");
+  rig.workers.begin(2, {{0, {"SET", "b", "1"}}});
+  rig.writer.finish();
+  rig.pass_ms(9'000);
+  EXPECT_FALSE(rig.writer.is_off());
+  rig.pass_ms(2'000);
+  EXPECT_TRUE(rig.writer.is_off());
+  EXPECT_EQ(rig.journal().durable().value, 1U);
+}
+
 TEST(AofWriter, AbandonedItIsOffSoonWhateverTheDisk) {
   AofWriterRig rig;
   rig.disk.set_space(0);

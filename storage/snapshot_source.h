@@ -43,8 +43,8 @@ class SnapshotSource {
   virtual void give_back(SaveBatch& batch) = 0;
   // Every shard has been walked to its end, and take() has nothing left.
   virtual bool at_end() = 0;
-  // Nothing more is wanted: shards only finish their walks, without records, and at_end() comes
-  // true after what is under way was taken. Also before the cut.
+  // Nothing more is wanted: shards only finish their walks, without records, or nobody walks them
+  // any more, and at_end() comes true after what is under way was taken. Also before the cut.
   virtual void cancel() = 0;
 };
 

@@ -51,6 +51,10 @@ std::string start_eal(const std::vector<std::string>& words) {
   if (known) {
     sched_setaffinity(0, sizeof cpus, &cpus);
   }
+  if (used >= 0 && used + 1 < static_cast<int>(kept.size())) {
+    return "dpdk-args: '" + std::string(arguments[static_cast<size_t>(used) + 1]) +
+           "' is no option of DPDK's";
+  }
   if (used >= 0) {
     return {};
   }

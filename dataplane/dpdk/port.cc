@@ -2,6 +2,7 @@
 
 #include <rte_dev.h>
 #include <rte_errno.h>
+#include <rte_ether.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 
@@ -33,6 +34,12 @@ constexpr std::string_view kReadByTheProcessor[] = {"net_tap", "net_ring", "net_
 // Drivers that say they cut segments, and don't. net_tap holds a segment with its link header
 // against the MTU, so full ones are never sent, nor what is behind them (22.11, tap_write_mbufs).
 constexpr std::string_view kCutsBadly[] = {"net_tap"};
+// Drivers that make checksums in software, and wrong ones where a piece that is not the last has an
+// odd number of bytes: the stack does it right.
+constexpr std::string_view kSumsBadly[] = {"net_tap"};
+// Some NICs count the room for a frame in KiB, and scatter what does not fit.
+constexpr uint32_t kRoomUnit = 1024;
+constexpr uint32_t kRoomMin = 2048;
 
 template <size_t kCount>
 bool is_among(const std::string_view (&drivers)[kCount], std::string_view driver) {
@@ -113,17 +120,19 @@ std::string Port::configure() {
   conf.rxmode.offloads = info.rx_offload_capa & kRxChecksums;
   pieces_by_reference_ = is_among(kReadByTheProcessor, driver_) &&
                          (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-  const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums;
+  const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums &&
+                    !is_among(kSumsBadly, driver_);
   const bool cuts = sums && pieces_by_reference_ && !is_among(kCutsBadly, driver_) &&
                     (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
   conf.txmode.offloads = (sums ? kTxChecksums : 0) |
                          (pieces_by_reference_ ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0) |
                          (cuts ? RTE_ETH_TX_OFFLOAD_TCP_TSO : 0);
-  if (options_.queues > 1) {
+  const uint64_t spread = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
+  if (options_.queues > 1 && spread != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_hf =
-        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
+    conf.rx_adv_conf.rss_conf.rss_hf = spread;
   }
+  room_min_ = info.min_rx_bufsize;
   if (const int error = rte_eth_dev_configure(id_, options_.queues, options_.queues, &conf);
       error != 0) {
     return failed("it can't be configured", -error);
@@ -152,9 +161,11 @@ std::string Port::configure() {
 
 std::string Port::make_pools() {
   const uint32_t frame_bytes =
-      options_.mtu + static_cast<uint32_t>(tcp::kEthernetBytes + tcp::kVlanTagBytes);
+      options_.mtu + static_cast<uint32_t>(tcp::kEthernetBytes + 2 * tcp::kVlanTagBytes) +
+      RTE_ETHER_CRC_LEN;
+  const uint32_t needed = std::max({frame_bytes, kRoomMin, room_min_});
   const auto room = static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM +
-                                          std::max<uint32_t>(frame_bytes, tcp::kTxHeadBytes));
+                                          (needed + kRoomUnit - 1) / kRoomUnit * kRoomUnit);
   const auto make = [this](std::string name, uint32_t least, uint16_t bytes) {
     name += "_" + std::to_string(id_) + "_" + std::to_string(queue_pools_.size());
     const uint32_t size = pool_size(least);

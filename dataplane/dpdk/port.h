@@ -59,6 +59,7 @@ class Port {
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;
+  uint32_t room_min_ = 0;  // bytes that it needs for a frame
   std::vector<rte_mempool*> pools_;  // all, to be freed
   std::vector<rte_mempool*> rx_pools_;
   std::vector<QueuePools> queue_pools_;

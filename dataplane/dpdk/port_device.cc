@@ -64,7 +64,8 @@ size_t PortDevice::receive(std::span<RxFrame> frames) {
   size_t given = 0;
   for (uint16_t i = 0; i < count; ++i) {
     rte_mbuf* const frame = came[i];
-    if (frame->nb_segs != 1 || frame->data_len < kFrameMin) [[unlikely]] {
+    const bool whole = frame->nb_segs == 1 || rte_pktmbuf_linearize(frame) == 0;
+    if (!whole || frame->data_len < kFrameMin) [[unlikely]] {
       ++counters_.rx_broken;
       rte_pktmbuf_free(frame);
       continue;

@@ -25,7 +25,7 @@ struct QueuePools {
 };
 
 struct QueueCounters {
-  uint64_t rx_broken = 0;    // frames in several buffers, of a driver that was asked for one each
+  uint64_t rx_broken = 0;    // frames that are none, or in several buffers and too long for one
   uint64_t tx_refused = 0;   // frames that the driver would not send, ever
   uint64_t tx_full = 0;      // bursts that it has not taken whole
   uint64_t tx_copied = 0;    // frames whose pieces were copied

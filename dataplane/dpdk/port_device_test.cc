@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -28,8 +27,8 @@ class PortDeviceTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     const std::string problem =
-        start_eal({"--no-pci", "--no-huge", "-m", "256", "--no-telemetry", "--log-level", "error",
-                   "--file-prefix", "pollux-test-" + std::to_string(getpid())});
+        start_eal({"--no-pci", "--no-huge", "-m", "256", "--no-telemetry", "--no-shconf",
+                   "--log-level", "error"});
     ASSERT_EQ(problem, "");
   }
   // A ring of its own each.
@@ -130,17 +129,18 @@ TEST_F(PortDeviceTest, PiecesAreGivenBackWhenTheDriverHasDoneWithThem) {
   uint64_t tokens[4] = {};
   RxFrame came[4];
   const bool by_reference = port->summary().find("by reference") != std::string::npos;
-  if (by_reference) {
-    EXPECT_EQ(device.reap(tokens, true), 0U) << "it is in the ring";
-    // A frame in several buffers is not for us; the ring's other end is done with it.
-    EXPECT_EQ(device.receive(came), 0U);
-    EXPECT_EQ(device.counters().rx_broken, 1U);
-  } else {
-    ASSERT_EQ(device.receive(came), 1U);
-    EXPECT_EQ(came[0].size, 1'060U);
-    EXPECT_EQ(came[0].bytes[1'059], 'v');
-    device.release({came, 1});
-    EXPECT_EQ(device.counters().tx_copied, 1U);
+  EXPECT_EQ(device.reap(tokens, true), by_reference ? 0U : 1U) << "it is in the ring";
+  // It comes in several buffers, and is given as one.
+  ASSERT_EQ(device.receive(came), 1U);
+  EXPECT_EQ(came[0].size, 1'060U);
+  EXPECT_EQ(came[0].bytes[59], 1);
+  EXPECT_EQ(came[0].bytes[60], 'v');
+  EXPECT_EQ(came[0].bytes[1'059], 'v');
+  device.release({came, 1});
+  EXPECT_EQ(device.counters().tx_copied, by_reference ? 0U : 1U);
+  if (!by_reference) {
+    EXPECT_EQ(tokens[0], 42U);
+    return;
   }
   ASSERT_EQ(device.reap(tokens, true), 1U);
   EXPECT_EQ(tokens[0], 42U);

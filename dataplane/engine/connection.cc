@@ -105,7 +105,7 @@ void hello(Context& ctx) {
         "protocol version at the same time");
     return;
   }
-  session.protocol = static_cast<int>(protocol);
+  session.protocol = static_cast<uint8_t>(protocol);
   // The answer is already in the protocol that was chosen.
   Reply reply(ctx.reply.sink(), session.protocol);
   reply.map(8);

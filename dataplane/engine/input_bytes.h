@@ -41,9 +41,7 @@ class InputBytes {
       return;
     }
     const size_t size = block_ == nullptr ? 0 : block_->size;
-    if (size + bytes.size() > capacity()) {
-      grow(std::max(size + bytes.size(), 2 * capacity()));
-    }
+    reserve(size + bytes.size());
     std::memcpy(block_->bytes() + size, bytes.data(), bytes.size());
     block_->size = size + bytes.size();
   }
@@ -55,10 +53,11 @@ class InputBytes {
       block_->size -= std::exchange(block_->used, 0);
     }
   }
-  // Room for so many bytes in all, as far as there is none yet.
+  // Room for so many bytes in all, as far as there is none yet. It at least doubles: who asks for a
+  // little more with each arrival would have it moved each time.
   void reserve(size_t bytes) {
     if (bytes > capacity()) {
-      grow(bytes);
+      grow(std::max(bytes, 2 * capacity()));
     }
   }
   // All goes, and the memory.

@@ -38,6 +38,18 @@ TEST(InputBytesTest, RoomThatIsReservedIsThereWithoutAMove) {
   EXPECT_EQ(input.capacity(), 2'000U);
 }
 
+// A request of many small arguments is known as far as the next one only.
+TEST(InputBytesTest, RoomThatIsReservedInSmallStepsDoubles) {
+  InputBytes input;
+  int moves = 0;
+  for (size_t bytes = 1; bytes <= 1'000'000; bytes += 100) {
+    const size_t before = input.capacity();
+    input.reserve(bytes);
+    moves += input.capacity() != before ? 1 : 0;
+  }
+  EXPECT_LE(moves, 20);
+}
+
 // Against a string from which the front is erased.
 TEST(InputBytesTest, IsAsAString) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {

@@ -178,8 +178,7 @@ class SaveDesk final : public SnapshotSource {
     Pool pools[RecordOut::kLanes];
     SaveLanes lanes;
     ShardSnapshot snapshot;
-    // Read by the owner also while another holds the shard.
-    std::atomic<bool> under_way{false};
+    std::atomic<bool> under_way{false};  // the holder's; read by any thread
   };
 
   Pool& pool(uint32_t lane) {

@@ -75,7 +75,7 @@ struct HeldPush {
 
 class Session;
 
-// What few sessions have, and those not for long.
+// What few sessions have. It stays: who has had it once may have it often (appendfsync always).
 struct RareState : GateNode {
   explicit RareState(Session& of) : session(of) {}
   Session& session;
@@ -137,7 +137,7 @@ class Session : public StallNode, public DirtyNode {
   // --- state that commands set ---
   std::unique_ptr<Tracking> tracking;            // CLIENT TRACKING; null: off
   std::unique_ptr<Subscriptions> subscriptions;  // null: none
-  std::unique_ptr<ClientNames> names;            // null: none
+  std::unique_ptr<ClientNames> names;            // null until there was one
   std::unique_ptr<RareState> rare;               // null until there was some
   int db = 0;
   uint8_t protocol = 2;

@@ -63,7 +63,8 @@ class Transport {
   // Up to events.size() events; returns how many. Never waits.
   virtual size_t poll(std::span<TransportEvent> events) = 0;
 
-  // From kOpen to kClosed; valid until the next call.
+  // From kOpen to close(); behind that it may be of nobody (no address). Valid until it is asked
+  // for again.
   virtual const PeerInfo& peer(ConnId conn) = 0;
 
   // Hands bytes over; at most one send per connection under way, at most kTxSlicesMax slices. The

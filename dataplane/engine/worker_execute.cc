@@ -384,10 +384,12 @@ bool Worker::run_on_shard(Session& session, const BurstItem& item, Args args) {
   if (here) {
     // A read between reads that are elsewhere: it runs now, its reply waits for its turn.
     cell->request_bytes = static_cast<uint32_t>(std::min<size_t>(request_bytes_, UINT32_MAX));
-    note_if_remarkable(&session, *cell->row, args, run_cell(*cell, args));
+    const CommandCost cost = run_cell(*cell, args);
+    // Null: what it was pushed meanwhile was too much for its client.
+    note_if_remarkable(cell->session, *cell->row, args, cost);
     cell->answered = true;
     if (cell->session == nullptr) {
-      release_cell(*cell);  // what it was pushed meanwhile was too much for its client
+      release_cell(*cell);
     }
     return true;
   }
@@ -422,7 +424,7 @@ void Worker::enlist(Session& session, Cell& cell, const BurstItem& item, ShardId
   cell.session = &session;
   cell.row = item.row;
   cell.db = session.db;
-  cell.protocol = static_cast<uint8_t>(session.protocol);
+  cell.protocol = session.protocol;
   cell.touching = !session.no_touch;
   cell.reply.set_limit(output_bytes_max(session));
   cell.tracked = tracks_reads(session);

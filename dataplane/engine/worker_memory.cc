@@ -344,7 +344,7 @@ RareState& Worker::rare_of(Session& session) {
   return *session.rare;
 }
 
-// Without any name there is no block of them.
+// Before the first name there is no block of them.
 void Worker::set_name(Session& session, std::string ClientNames::*which, std::string_view name) {
   if (session.names == nullptr) {
     if (name.empty()) {

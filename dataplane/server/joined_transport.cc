@@ -6,9 +6,11 @@
 namespace pollux {
 
 JoinedTransport::JoinedTransport(std::unique_ptr<Transport> polled,
-                                 std::unique_ptr<Transport> sleeping, PatienceUs patience_us)
+                                 std::unique_ptr<Transport> sleeping, ListenOn where,
+                                 PatienceUs patience_us)
     : polled_(std::move(polled)),
       sleeping_(std::move(sleeping)),
+      where_(std::move(where)),
       patience_us_(std::move(patience_us)) {}
 
 // Whoever looks after the server comes through however busy the NIC is, and takes no more than a
@@ -29,11 +31,21 @@ size_t JoinedTransport::poll(std::span<TransportEvent> events) {
   return of_sleeping + of_polled;
 }
 
+// Where the second can't, the first goes back to where it was, which it can.
 std::string JoinedTransport::listen(const ListenOn& where, bool taken_is_error) {
+  std::string problem = polled_->listen(where, taken_is_error);
+  if (!problem.empty()) {
+    return problem;
+  }
   ListenOn here = where;
   here.bind = {"127.0.0.1", "-::1"};
-  std::string problem = sleeping_->listen(here, taken_is_error);
-  return problem.empty() ? polled_->listen(where, taken_is_error) : problem;
+  problem = sleeping_->listen(here, taken_is_error);
+  if (problem.empty()) {
+    where_ = where;
+  } else {
+    polled_->listen(where_, false);
+  }
+  return problem;
 }
 
 void JoinedTransport::stop_accepting() {
@@ -48,9 +60,13 @@ void JoinedTransport::flush() {
 
 void JoinedTransport::sleep(int64_t timeout_us) {
   polled_->flush();
+  const int64_t patience_us = patience_us_();
+  if (patience_us >= 0 && patience_us <= kNapUsMin) {
+    nap_us_ = kNapUsMin;
+  }
   int64_t most = timeout_us < 0 ? nap_us_ : std::min(timeout_us, nap_us_);
-  if (const int64_t patience = patience_us_(); patience >= 0) {
-    most = std::min(most, patience);
+  if (patience_us >= 0) {
+    most = std::min(most, patience_us);
   }
   if (most == 0) {
     sleeping_->flush();

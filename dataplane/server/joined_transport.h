@@ -3,7 +3,8 @@
 // the first have even indices, those of the second odd ones.
 //
 // While there is nothing to do it sleeps in the second, and looks at the first in between: nobody
-// wakes it for a frame. Each look that finds nothing makes the next sleep twice as long.
+// wakes it for a frame. Each look that finds nothing makes the next sleep twice as long; frames
+// without events (ACKs, strangers) are told by little patience.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,9 @@ class JoinedTransport final : public Transport {
   // How long the polled one can be left alone, in microseconds: 0 if not at all, -1 for ever.
   using PatienceUs = std::function<int64_t()>;
 
+  // Both listen already, as `where` says.
   JoinedTransport(std::unique_ptr<Transport> polled, std::unique_ptr<Transport> sleeping,
-                  PatienceUs patience_us);
+                  ListenOn where, PatienceUs patience_us);
 
   size_t poll(std::span<TransportEvent> events) override;
   const PeerInfo& peer(ConnId conn) override { return of(conn).peer(inner(conn)); }
@@ -51,6 +53,7 @@ class JoinedTransport final : public Transport {
 
   std::unique_ptr<Transport> polled_;
   std::unique_ptr<Transport> sleeping_;
+  ListenOn where_;
   PatienceUs patience_us_;
   int64_t nap_us_ = kNapUsMin;
 };

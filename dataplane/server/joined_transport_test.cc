@@ -19,7 +19,7 @@ struct Joined {
   explicit Joined(MemoryTransport::Mode mode = MemoryTransport::Mode::kStepped)
       : polled(new MemoryTransport(1, mode)),
         sleeping(new MemoryTransport(2, mode)),
-        both(std::unique_ptr<Transport>(polled), std::unique_ptr<Transport>(sleeping),
+        both(std::unique_ptr<Transport>(polled), std::unique_ptr<Transport>(sleeping), {},
              [this] { return patience_us; }) {
     polled->set_exact(true);
     sleeping->set_exact(true);
@@ -131,6 +131,51 @@ TEST(JoinedTransportTest, SleepsNoLongerThanTheWireCanWait) {
   joined.patience_us = -1;
   joined.both.wake();
   joined.both.sleep(1'000'000);
+}
+
+// Says where it was asked to listen last, and can be told to refuse.
+class Listener final : public Transport {
+ public:
+  explicit Listener(std::string& log, const bool& refuses) : log_(log), refuses_(refuses) {}
+  std::string listen(const ListenOn& where, bool /*taken_is_error*/) override {
+    log_ = where.bind.front() + ":" + std::to_string(where.port);
+    return refuses_ ? "no" : "";
+  }
+  size_t poll(std::span<TransportEvent> /*events*/) override { return 0; }
+  const PeerInfo& peer(ConnId /*conn*/) override { return peer_; }
+  void send(ConnId /*conn*/, std::span<const TxSlice> /*slices*/) override {}
+  void pause(ConnId /*conn*/) override {}
+  void resume(ConnId /*conn*/) override {}
+  void close(ConnId /*conn*/) override {}
+  void stop_accepting() override {}
+  void flush() override {}
+  void sleep(int64_t /*timeout_us*/) override {}
+  void wake() override {}
+
+ private:
+  std::string& log_;
+  const bool& refuses_;
+  PeerInfo peer_;
+};
+
+TEST(JoinedTransportTest, WhereOneCantListenBothStayWhereTheyWere) {
+  std::string wire;
+  std::string host;
+  bool wire_refuses = false;
+  bool host_refuses = false;
+  JoinedTransport both(std::make_unique<Listener>(wire, wire_refuses),
+                       std::make_unique<Listener>(host, host_refuses), {{"*"}, 6379, 0},
+                       [] { return int64_t{-1}; });
+  EXPECT_EQ(both.listen({{"*"}, 7000, 0}, true), "");
+  EXPECT_EQ(wire, "*:7000");
+  EXPECT_EQ(host, "127.0.0.1:7000");
+  host_refuses = true;
+  EXPECT_EQ(both.listen({{"10.0.0.1"}, 8000, 0}, true), "no");
+  EXPECT_EQ(wire, "*:7000") << "as before";
+  wire_refuses = true;
+  host.clear();
+  EXPECT_EQ(both.listen({{"10.0.0.1"}, 9000, 0}, true), "no");
+  EXPECT_EQ(host, "") << "was not asked";
 }
 
 }  // namespace

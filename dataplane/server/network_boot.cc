@@ -1,5 +1,6 @@
 #include "dataplane/server/network_boot.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -15,6 +16,11 @@ std::vector<std::string> words_of(const std::string& text) {
   return text.empty() ? std::vector<std::string>() : split_words(text);
 }
 
+// Besides clients those that are refused, who hear why, and those that are closed and not over.
+uint32_t connections_for(int64_t clients) {
+  return static_cast<uint32_t>(clients + std::max<int64_t>(1024, clients / 4));
+}
+
 }  // namespace
 
 std::unique_ptr<dpdk::Network> open_network(const Config& config, int workers,
@@ -25,7 +31,7 @@ std::unique_ptr<dpdk::Network> open_network(const Config& config, int workers,
                               .gateways = words_of(config.net_gateways),
                               .mtu = static_cast<uint32_t>(config.net_mtu),
                               .vlan = static_cast<uint16_t>(config.net_vlan),
-                              .connections_max = static_cast<uint32_t>(config.maxclients)},
+                              .connections_max = connections_for(config.maxclients)},
                              workers, error);
 }
 
@@ -33,10 +39,11 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
                                         std::unique_ptr<Transport> kernel, const Config& config,
                                         std::string& error) {
   std::unique_ptr<tcp::TcpTransport> wire = network.make_transport(worker);
-  error = wire->listen({config.bind, config.port, config.tcp_keepalive_s}, true);
+  const ListenOn where = {config.bind, config.port, config.tcp_keepalive_s};
+  error = wire->listen(where, true);
   tcp::TcpTransport& of_wire = *wire;
   return std::make_unique<JoinedTransport>(
-      std::move(wire), std::move(kernel), [&of_wire] { return of_wire.patience_us(); });
+      std::move(wire), std::move(kernel), where, [&of_wire] { return of_wire.patience_us(); });
 }
 
 }  // namespace pollux

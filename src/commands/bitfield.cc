@@ -240,7 +240,7 @@ void run_operations(Context& ctx, const std::vector<FieldOperation>& operations,
   if (buffer.written() > 0) {
     edit.notify(KeyEvent::kSetBit, buffer.written());
   } else if (buffer.changed()) {
-    edit.notify(KeyEvent::kUnnamed, 0);  // it has grown, and then nothing fitted
+    edit.notify(KeyEvent::kUntold, 0);  // it has grown, and then nothing fitted
   } else {
     make_raw(edit);
   }

@@ -190,7 +190,7 @@ void debug_getreg(Context& ctx, Edit& edit) {
       ctx.reply.error(kCorrupt);
       return;
     }
-    edit.notify(KeyEvent::kReencoded);
+    edit.notify(KeyEvent::kUntold);
   }
   const char* const packed = edit.entry()->flat().data() + kHllHeaderBytes;
   ctx.reply.array(kHllRegisters);
@@ -220,7 +220,7 @@ void debug_todense(Context& ctx, Edit& edit) {
     ctx.reply.error(kCorrupt);
     return;
   }
-  edit.notify(KeyEvent::kReencoded);
+  edit.notify(KeyEvent::kUntold);
   ctx.reply.integer(1);
 }
 

@@ -72,8 +72,8 @@ enum class KeyEvent : uint8_t {
   kXGroupDelConsumer,
   kXGroupUse,  // what a group has read or knows as pending; Redis tells nobody
   kPfAdd,
-  kUnnamed,    // a change that Redis tells nobody of
-  kReencoded,  // the same value in another form, which is written and counted as a change
+  kUnnamed,  // a change that Redis has no event for
+  kUntold,   // one that WATCH and tracking don't see either: another form of the same value, ...
   // Not changes of their own (ChangeObserver::added, missed).
   kNew,
   kKeyMiss,
@@ -83,7 +83,8 @@ enum class KeyEvent : uint8_t {
 struct KeyEventRow {
   std::string_view name;  // "set"
   char event_class;       // '$' string, 'g' generic, 'x' expired, 'e' evicted, ...
-  // Whether WATCH and tracking of clients see it. What groups of a stream do, they do not.
+  // Whether WATCH and tracking of clients see it. What groups of a stream do, and kUntold, they do
+  // not.
   bool touches = true;
 };
 

@@ -77,6 +77,16 @@ class Transactions(ServerCase):
             self.assertEqual(self.client.info("persistence")["rdb_changes_since_last_save"],
                              changes + 1)
 
+    def test_what_has_grown_for_nothing_touches_nothing(self):
+        with self.client.pipeline() as pipe:
+            pipe.watch("grown")
+            self.assertEqual(self.client.execute_command(
+                "BITFIELD", "grown", "OVERFLOW", "FAIL", "INCRBY", "u8", "0", "256"), [None])
+            self.assertEqual(self.client.strlen("grown"), 1)
+            pipe.multi()
+            pipe.ping()
+            self.assertEqual(pipe.execute(), [True])
+
     def test_client_list_shows_it(self):
         with Raw(self.server) as raw:
             raw.send(encode("CLIENT", "SETNAME", "tx") + encode("WATCH", *KEYS) + encode("MULTI") +

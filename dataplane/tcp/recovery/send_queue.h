@@ -3,8 +3,8 @@
 //
 // The segments stand without gaps from SND.UNA to SND.NXT in one ring, so one is found by a binary
 // search and acknowledged by moving the head. A segment may be longer than an MSS (TSO); a SACK
-// edge or a retransmission inside it splits it. When all is acknowledged a ring of more than 16
-// segments is given back.
+// edge or a retransmission inside it splits it. When all is acknowledged the ring is given
+// back.
 //
 // The peer is not believed:
 //  * SACK blocks count only if they begin after both its own ACK and SND.UNA and end at SND.NXT or

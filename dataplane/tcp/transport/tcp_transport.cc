@@ -36,9 +36,11 @@ TcpTransport::Conn& TcpTransport::at(ConnId conn) {
 size_t TcpTransport::poll(std::span<TransportEvent> events) {
   now_ = surroundings_.now();
   size_t count = 0;
-  if (!stack_.has_event() && stack_.receive(now_) < Stack::kBurst &&
-      stack_.next_deadline() <= now_) {
-    stack_.tick(now_);
+  if (!stack_.has_event()) {
+    frames_ = stack_.receive(now_);
+    if (frames_ < Stack::kBurst && stack_.next_deadline() <= now_) {
+      stack_.tick(now_);
+    }
   }
   while (count < events.size() && next_sent_ < sent_.size()) {
     const Sent& sent = sent_[next_sent_++];
@@ -106,9 +108,11 @@ void TcpTransport::open(ConnId id) {
 }
 
 const PeerInfo& TcpTransport::peer(ConnId conn) {
-  const Flow& flow = *stack_.flow(conn);
-  peer_ = {.address = text_of(flow.remote, flow.remote_port),
-           .local_address = text_of(flow.local, flow.local_port)};
+  peer_ = {};
+  if (const Flow* const flow = stack_.flow(conn)) {  // else it was closed, and is over
+    peer_.address = text_of(flow->remote, flow->remote_port);
+    peer_.local_address = text_of(flow->local, flow->local_port);
+  }
   return peer_;
 }
 
@@ -182,15 +186,17 @@ std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/)
 }
 
 int64_t TcpTransport::patience_us() const {
-  if (wants_turn()) {
+  if (wants_turn() || frames_ == Stack::kBurst) {
     return 0;
   }
+  const int64_t most = frames_ != 0 ? kSoonUs : -1;
   const Moment deadline = stack_.next_deadline();
   if (deadline == kNever) {
-    return -1;
+    return most;
   }
   const int64_t left_ns = deadline.ns - surroundings_.now().ns;
-  return left_ns <= 0 ? 0 : left_ns / kMicrosecondNs + 1;
+  const int64_t left_us = left_ns <= 0 ? 0 : left_ns / kMicrosecondNs + 1;
+  return most < 0 ? left_us : std::min(most, left_us);
 }
 
 void TcpTransport::sleep(int64_t timeout_us) {

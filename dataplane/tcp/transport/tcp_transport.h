@@ -36,7 +36,8 @@ class TcpTransport final : public Transport {
   Stack& stack() { return stack_; }
   // There is something to be polled for, or to be sent, without waiting.
   bool wants_turn() const { return stack_.wants_turn() || next_sent_ < sent_.size(); }
-  // How long it need not be polled, if no frame comes; -1: for ever.
+  // How long it need not be polled, if no frame comes; -1: for ever. More frames are likely soon
+  // behind those that the last poll has brought, whether or not there was an event in them.
   int64_t patience_us() const;
 
   // --- Transport ---
@@ -56,6 +57,7 @@ class TcpTransport final : public Transport {
   // A send up to this is copied, while no more than the second is on its way.
   static constexpr size_t kCopyMax = 16U << 10;
   static constexpr uint32_t kOnItsWayMax = 64U << 10;
+  static constexpr int64_t kSoonUs = 10;
 
   // A send under way.
   struct Pinned {
@@ -87,6 +89,7 @@ class TcpTransport final : public Transport {
   PeerInfo peer_;            // who was asked for last
   std::vector<Sent> sent_;   // copied sends, of which kSent is to be told
   size_t next_sent_ = 0;
+  size_t frames_ = 0;  // of the last poll
 };
 
 }  // namespace pollux::tcp
