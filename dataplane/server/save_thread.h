@@ -27,8 +27,8 @@ class SaveThread {
 
   // `may_begin` is asked first, and may wait. 0, or an errno. Once.
   int start(std::function<bool()> may_begin);
-  // A save that is under way is given up; then the thread ends. Workers that have ended before their
-  // walks say so (SaveDesk::workers_ended). Any number of times.
+  // A save that is under way is given up; then the thread ends. That workers have ended before
+  // their walks, it is told (SaveDesk::workers_ended). Any number of times.
   void stop();
   void join() { thread_.join(); }
 
