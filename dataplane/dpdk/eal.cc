@@ -21,24 +21,21 @@ std::string_view advice(int error) {
       return " Another process has this --file-prefix: give each its own, or say --in-memory.";
     case EFAULT:
       return " Tail queues are missing: this build of DPDK does not fit the program.";
-    case EINVAL:
-      return " Look at dpdk-args: DPDK's own message stands above.";
     case ENODEV:
       return " A device of dpdk-args can't be taken: is it bound to vfio-pci (dpdk-devbind.py)?";
     default:
-      return " DPDK's own message stands above.";
+      return " Look at dpdk-args: DPDK's own message stands above.";
   }
 }
 
 }  // namespace
 
 std::string start_eal(const std::vector<std::string>& words) {
-  std::vector<std::string> all = {"pollux-server"};
-  all.insert(all.end(), words.begin(), words.end());
   // It changes the order of these, and keeps them.
   static std::vector<std::string> kept;
   static std::vector<char*> arguments;
-  kept = std::move(all);
+  kept = {"pollux-server"};
+  kept.insert(kept.end(), words.begin(), words.end());
   arguments.clear();
   for (std::string& word : kept) {
     arguments.push_back(word.data());

@@ -31,11 +31,10 @@ constexpr uint64_t kTxChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFF
 constexpr std::string_view kReadByTheProcessor[] = {"net_tap", "net_ring", "net_af_packet",
                                                     "net_null", "net_pcap"};
 
-// Drivers that say they cut segments, and don't. net_tap holds a segment with its link header
-// against the MTU, so full ones are never sent, nor what is behind them (22.11, tap_write_mbufs).
-constexpr std::string_view kCutsBadly[] = {"net_tap"};
 // Drivers that make checksums in software, and wrong ones where a piece that is not the last has an
-// odd number of bytes: the stack does it right.
+// odd number of bytes: the stack does it right. So these cut no segments either, which net_tap does
+// not do right: it holds one with its link header against the MTU, so full ones are never sent, nor
+// what is behind them (22.11).
 constexpr std::string_view kSumsBadly[] = {"net_tap"};
 // Some NICs count the room for a frame in KiB, and scatter what does not fit.
 constexpr uint32_t kRoomUnit = 1024;
@@ -122,7 +121,7 @@ std::string Port::configure() {
                          (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums &&
                     !is_among(kSumsBadly, driver_);
-  const bool cuts = sums && pieces_by_reference_ && !is_among(kCutsBadly, driver_) &&
+  const bool cuts = sums && pieces_by_reference_ &&
                     (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
   conf.txmode.offloads = (sums ? kTxChecksums : 0) |
                          (pieces_by_reference_ ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0) |
