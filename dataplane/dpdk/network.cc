@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port.h"
@@ -45,7 +46,9 @@ tcp::SipKey random_key() { return {entropy64(), entropy64()}; }
 Network::Network() = default;
 Network::~Network() = default;
 
-std::string Network::start() { return port_->start(); }
+void Network::stop() {
+  port_->stop();
+}
 
 std::string Network::summary() const { return port_->summary(); }
 
@@ -61,6 +64,9 @@ std::unique_ptr<Network> Network::open(const NetworkOptions& options, int worker
                                  .queues = static_cast<uint16_t>(workers),
                                  .mtu = options.mtu},
                                 error);
+  }
+  if (error.empty() && workers > 1) {
+    network->share(workers);
   }
   return error.empty() ? std::move(network) : nullptr;
 }
@@ -104,14 +110,45 @@ std::string Network::configure(const NetworkOptions& options) {
   return {};
 }
 
+void Network::share(int workers) {
+  const auto count = static_cast<uint16_t>(workers);
+  const PortSpread& spread = port_->spread();
+  steering_ =
+      std::make_unique<tcp::Steering>(spread.told ? tcp::FlowSpread(spread.key, spread.queues)
+                                                  : tcp::FlowSpread::even(spread.key, count),
+                                      count, [this](uint16_t worker) { wakes_[worker](); });
+  wakes_.resize(count);
+  for (uint16_t i = 0; i < count; ++i) {
+    steered_.push_back(steering_->attach(i, port_->device(i)));
+  }
+}
+
+void Network::set_wake(int worker, std::function<void()> wake) {
+  if (steering_ != nullptr) {
+    wakes_[static_cast<size_t>(worker)] = std::move(wake);
+  }
+}
+
+bool Network::may_sleep(int worker) {
+  return steering_ == nullptr || steered_[static_cast<size_t>(worker)]->may_sleep();
+}
+
 std::unique_ptr<tcp::TcpTransport> Network::make_transport(int worker) {
   tcp::StackKeys keys = keys_;
   keys.seed = entropy64();
+  tcp::StackConfig config = stack_;
+  tcp::Device* device = &port_->device(static_cast<uint16_t>(worker));
+  if (steering_ != nullptr) {
+    device = steered_[static_cast<size_t>(worker)].get();
+    config.is_ours = [&spread = steering_->spread(), worker](const tcp::Flow& flow) {
+      return spread.worker_of(flow) == worker;
+    };
+  }
   return std::make_unique<tcp::TcpTransport>(
-      stack_, keys, port_->device(static_cast<uint16_t>(worker)),
-      tcp::TcpSurroundings{
-          .now = [] { return tcp::Moment{monotonic_ns()}; }, .wait = [](tcp::Moment) {},
-          .wake = [] {}});
+      config, keys, *device,
+      tcp::TcpSurroundings{.now = [] { return tcp::Moment{monotonic_ns()}; },
+                           .wait = [](tcp::Moment) {},
+                           .wake = [] {}});
 }
 
 }  // namespace pollux::dpdk

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "dataplane/tcp/steering/steering.h"
 #include "dataplane/tcp/transport/tcp_transport.h"
 
 namespace pollux::dpdk {
@@ -32,8 +34,13 @@ class Network {
 
   // Once for each worker. The network outlives it.
   std::unique_ptr<tcp::TcpTransport> make_transport(int worker);
-  // When all are there: frames come. Empty, or what is wrong.
-  std::string start();
+  // How to rouse that worker, from the thread of another one; before any of them polls.
+  void set_wake(int worker, std::function<void()> wake);
+  // Its worker, before it sleeps: false if there are frames for it that came to others. Behind true
+  // it is woken when there are.
+  bool may_sleep(int worker);
+  // No worker uses its transport any more; what they have refers to is not looked at from then on.
+  void stop();
   std::string summary() const;
 
   ~Network();
@@ -44,7 +51,12 @@ class Network {
   Network();
   std::string configure(const NetworkOptions& options);
 
+  void share(int workers);
+
   std::unique_ptr<Port> port_;
+  std::unique_ptr<tcp::Steering> steering_;  // null: there is one worker
+  std::vector<std::unique_ptr<tcp::SteeredDevice>> steered_;
+  std::vector<std::function<void()>> wakes_;
   tcp::StackConfig stack_;
   tcp::StackKeys keys_;  // of all workers, but for `seed`
 };

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <bit>
 #include <string_view>
+#include <utility>
 
 #include "dataplane/tcp/wire/ethernet.h"
+#include "src/base/rng.h"
 
 namespace pollux::dpdk {
 
@@ -22,6 +24,8 @@ constexpr uint32_t kControlHeads = 511;
 // Of a frame that the device cuts: what IP's length can say, less the headers.
 constexpr uint32_t kSegmentedBytes = 64'000;
 constexpr uint32_t kPieceMbufs = 8191;
+// The longest that NICs have (i40e, ice).
+constexpr size_t kSpreadKeyBytes = 52;
 
 constexpr uint64_t kRxChecksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 constexpr uint64_t kTxChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
@@ -56,6 +60,7 @@ std::string failed(std::string_view what, int error) {
 
 std::unique_ptr<Port> Port::open(const PortOptions& options, std::string& error) {
   std::unique_ptr<Port> port(new Port(options));
+  port->draw_spread();
   error = port->find();
   if (error.empty()) {
     error = port->configure();
@@ -67,6 +72,9 @@ std::unique_ptr<Port> Port::open(const PortOptions& options, std::string& error)
     error = port->set_up_queues();
   }
   if (error.empty()) {
+    error = port->start();
+  }
+  if (error.empty()) {
     return port;
   }
   error = "DPDK port '" + options.name + "': " + error;
@@ -75,15 +83,27 @@ std::unique_ptr<Port> Port::open(const PortOptions& options, std::string& error)
 
 // What is under way goes back to its pools, and its tokens to the devices, before those go.
 Port::~Port() {
-  if (started_) {
-    rte_eth_dev_stop(id_);
-  }
+  stop();
   if (found_) {
     rte_eth_dev_close(id_);
   }
   devices_.clear();
   for (rte_mempool* const pool : pools_) {
     rte_mempool_free(pool);
+  }
+}
+
+void Port::stop() {
+  if (std::exchange(started_, false)) {
+    rte_eth_dev_stop(id_);
+  }
+}
+
+// For its key, and for those that have none.
+void Port::draw_spread() {
+  spread_.key.resize(kSpreadKeyBytes);
+  for (uint8_t& byte : spread_.key) {
+    byte = static_cast<uint8_t>(entropy64());
   }
 }
 
@@ -129,7 +149,14 @@ std::string Port::configure() {
   const uint64_t spread = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
   if (options_.queues > 1 && spread != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
     conf.rx_adv_conf.rss_conf.rss_hf = spread;
+    if (info.hash_key_size != 0 && info.hash_key_size <= spread_.key.size()) {
+      key_bytes_ = info.hash_key_size;
+      conf.rx_adv_conf.rss_conf.rss_key = spread_.key.data();
+      conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<uint8_t>(key_bytes_);
+    }
+    table_places_ = info.reta_size;
   }
   room_min_ = info.min_rx_bufsize;
   if (const int error = rte_eth_dev_configure(id_, options_.queues, options_.queues, &conf);
@@ -152,7 +179,7 @@ std::string Port::configure() {
   }
   std::copy(std::begin(mac.addr_bytes), std::end(mac.addr_bytes), caps_.mac.bytes.begin());
   caps_.mtu = options_.mtu;
-  caps_.rx_checksums = conf.rxmode.offloads == kRxChecksums;
+  caps_.rx_checksums = (conf.rxmode.offloads & kRxChecksums) == kRxChecksums;
   caps_.tx_checksums = sums;
   caps_.segmented_bytes_max = cuts ? kSegmentedBytes : 0;
   return {};
@@ -224,7 +251,42 @@ std::string Port::start() {
   if (rte_eth_allmulticast_enable(id_) != 0) {
     rte_eth_promiscuous_enable(id_);
   }
+  spread_.told = options_.queues > 1 && read_spread();
   return {};
+}
+
+// Also of a port that was told how: some keep a key or a table of their own, and say nothing.
+bool Port::read_spread() {
+  std::vector<uint8_t> key(kSpreadKeyBytes);
+  rte_eth_rss_conf conf{
+      .rss_key = key.data(), .rss_key_len = static_cast<uint8_t>(key.size()), .rss_hf = 0};
+  if (key_bytes_ == 0 || !std::has_single_bit(table_places_) ||
+      rte_eth_dev_rss_hash_conf_get(id_, &conf) != 0 ||
+      (conf.rss_hf & (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)) == 0) {
+    return false;
+  }
+  std::vector<rte_eth_rss_reta_entry64> table((table_places_ + RTE_ETH_RETA_GROUP_SIZE - 1) /
+                                              RTE_ETH_RETA_GROUP_SIZE);
+  for (size_t i = 0; i < table_places_; ++i) {
+    table[i / RTE_ETH_RETA_GROUP_SIZE].mask |= uint64_t{1} << i % RTE_ETH_RETA_GROUP_SIZE;
+    table[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] =
+        static_cast<uint16_t>(i % options_.queues);
+  }
+  rte_eth_dev_rss_reta_update(id_, table.data(), static_cast<uint16_t>(table_places_));
+  if (rte_eth_dev_rss_reta_query(id_, table.data(), static_cast<uint16_t>(table_places_)) != 0) {
+    return false;
+  }
+  std::vector<uint16_t> queues(table_places_);
+  for (size_t i = 0; i < table_places_; ++i) {
+    queues[i] = table[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
+    if (queues[i] >= options_.queues) {
+      return false;
+    }
+  }
+  key.resize(key_bytes_);
+  spread_.key = std::move(key);
+  spread_.queues = std::move(queues);
+  return true;
 }
 
 std::string Port::summary() const {
@@ -235,6 +297,9 @@ std::string Port::summary() const {
   text += caps_.tx_checksums ? ", makes checksums" : ", checksums are made here";
   text += caps_.segmented_bytes_max != 0 ? ", cuts segments" : ", segments are cut here";
   text += pieces_by_reference_ ? ", sends by reference" : ", replies are copied";
+  if (options_.queues > 1) {
+    text += spread_.told ? ", says how it spreads flows" : ", flows are spread here";
+  }
   return text;
 }
 

@@ -19,24 +19,36 @@ struct PortOptions {
   uint32_t mtu = 1500;
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
-  // Frames that a worker keeps beyond the one turn: what came before its turn. (Beside the ring.)
+  // Frames that a worker keeps beyond the one turn: what came before its turn, and what is handed
+  // to others. (Beside the ring.)
   uint32_t held_frames = 2048;
+};
+
+// How a port says that it spreads flows over its queues, read back from it; of one that does not
+// say it, how they are spread here.
+struct PortSpread {
+  std::vector<uint8_t> key;
+  std::vector<uint16_t> queues;  // by the hash's lowest bits, if told; a power of two
+  bool told = false;             // by the port
 };
 
 class Port {
  public:
-  // Null with `error`: what is wrong, and what the operator can change. Requires start_eal.
+  // From then on frames come. Null with `error`: what is wrong, and what the operator can change.
+  // Requires start_eal.
   static std::unique_ptr<Port> open(const PortOptions& options, std::string& error);
-  // Stops it. Requires that no worker uses its device any more.
+  // Requires that no worker uses its device any more.
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
-  // From here on frames come. Empty, or what is wrong.
-  std::string start();
+  // No frame goes or comes from here on; what is under way is given back. Requires that no worker
+  // uses its device any more.
+  void stop();
   PortDevice& device(uint16_t queue) { return *devices_[queue]; }
 
   const tcp::DeviceCaps& caps() const { return caps_; }
+  const PortSpread& spread() const { return spread_; }
   const std::string& driver() const { return driver_; }
   // For the log: what it can do and what is done for it.
   std::string summary() const;
@@ -46,16 +58,22 @@ class Port {
 
  private:
   explicit Port(const PortOptions& options) : options_(options) {}
+  void draw_spread();
   std::string find();
   std::string configure();
   std::string make_pools();
   std::string set_up_queues();
+  std::string start();
+  bool read_spread();
 
   const PortOptions options_;
   uint16_t id_ = 0;
   int node_ = -1;
   std::string driver_;
   tcp::DeviceCaps caps_;
+  PortSpread spread_;
+  size_t key_bytes_ = 0;     // of its key; 0: it does not spread
+  size_t table_places_ = 0;  // of its table
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;

@@ -45,6 +45,12 @@ bool has_right_checksums(const rte_mbuf& frame, const uint8_t* bytes) {
          (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || link_of(bytes).v6);
 }
 
+// Of addresses and ports, not of addresses alone.
+bool has_hash_of_flow(const rte_mbuf& frame) {
+  return (frame.ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0 &&
+         (frame.packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP;
+}
+
 }  // namespace
 
 PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps,
@@ -74,6 +80,8 @@ size_t PortDevice::receive(std::span<RxFrame> frames) {
     frames[given++] = {.bytes = bytes,
                        .size = frame->data_len,
                        .checksums_ok = has_right_checksums(*frame, bytes),
+                       .hashed = has_hash_of_flow(*frame),
+                       .hash = frame->hash.rss,
                        .buffer = reinterpret_cast<uint64_t>(frame)};
   }
   return given;

@@ -40,7 +40,6 @@ class PortDeviceTest : public testing::Test {
          .tx_descriptors = tx_descriptors, .held_frames = 256},
         error);
     EXPECT_EQ(error, "");
-    EXPECT_EQ(port->start(), "");
     return port;
   }
   static TxHead head(PortDevice& device, TxUse use = TxUse::kData) {

@@ -20,13 +20,17 @@ class AddressList {
   // into IPv6 is the IPv4 address. False for what is no address.
   bool contains_peer(std::string_view peer) const;
 
- private:
   // IPv4 as ::ffff:a.b.c.d, so that there is one form of an address.
   using Address = std::array<uint8_t, 16>;
   struct Block {
     Address address;
     int bits;  // of 128
+    friend bool operator==(const Block&, const Block&) = default;
   };
+  const std::vector<Block>& blocks() const { return blocks_; }
+  friend bool operator==(const AddressList&, const AddressList&) = default;
+
+ private:
   static std::optional<Address> parse(std::string_view text, bool& is_v4);
 
   std::vector<Block> blocks_;

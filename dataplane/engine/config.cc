@@ -9,10 +9,15 @@
 #include <set>
 
 #include "dataplane/engine/config_options.h"
+#include "dataplane/engine/listen_on.h"
 #include "src/base/assert.h"
 #include "src/base/glob.h"
 
 namespace pollux {
+
+ListenOn listen_on(const Config& config) {
+  return {config.bind, config.port, config.tcp_keepalive_s, config.allow_from};
+}
 
 namespace {
 

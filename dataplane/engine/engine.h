@@ -121,6 +121,10 @@ class Engine {
   // A worker has closed its sessions; it serves the others until all have done so.
   void worker_done() { done_.fetch_add(1, std::memory_order_acq_rel); }
   bool all_done() const { return done_.load(std::memory_order_acquire) >= worker_count(); }
+  // Behind that: its transport is at rest. It goes on till all are, since frames of one may come
+  // to another.
+  void worker_rested() { rested_.fetch_add(1, std::memory_order_acq_rel); }
+  bool all_rested() const { return rested_.load(std::memory_order_acquire) >= worker_count(); }
 
  private:
   EngineParts parts_;
@@ -143,6 +147,7 @@ class Engine {
   SignalsServed signals_;
   EndUnderWay end_;
   std::atomic<int> done_{0};
+  std::atomic<int> rested_{0};
   std::atomic<int64_t> grace_ms_{0};
   std::function<void()> stop_listener_;
 };

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/engine/listen_on.h"
 #include "src/base/types.h"
 
 namespace pollux {
@@ -41,14 +42,6 @@ struct TransportEvent {
   ConnId conn;
   std::string_view bytes = {};
   size_t sent = 0;  // kSent: less than was given only if the connection broke
-};
-
-// Where a transport listens, as options say it.
-struct ListenOn {
-  std::vector<std::string> bind;  // as in Redis' `bind`
-  int port = 0;                   // 0: nowhere
-  int keepalive_s = 0;            // tcp-keepalive of new connections
-  friend bool operator==(const ListenOn&, const ListenOn&) = default;
 };
 
 struct TxSlice {
@@ -86,6 +79,10 @@ class Transport {
 
   // New connections are refused from now on (shutdown); those at hand go on.
   virtual void stop_accepting() = 0;
+
+  // Nothing of connections that were closed is on its way any more: what does not outlive the
+  // process, as the kernel's does.
+  virtual bool at_rest() const { return true; }
 
   // The doorbell: everything asked for since the last flush starts now.
   virtual void flush() = 0;

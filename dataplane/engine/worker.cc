@@ -439,7 +439,8 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if ((engine_.stopping() && !leaving_) || pause_lessened_ || asked_to_evict_clients_) {
+  if ((engine_.stopping() && leaving_ == Leaving::kNo) || engine_.all_rested() || pause_lessened_ ||
+      asked_to_evict_clients_) {
     return true;
   }
   if (!pushes_.empty() || !invalidations_.empty() ||
@@ -487,7 +488,7 @@ void Worker::refresh_config() {
   config_ = &engine_.config().pick_up(id_);
   if (!config_known_) {
     config_known_ = true;
-    listening_ = {config_->bind, config_->port, config_->tcp_keepalive_s};
+    listening_ = listen_on(*config_);
   } else if (const std::string problem = listen(*config_); !problem.empty()) {
     log_line(LogLevel::kWarning, "worker %d keeps its old addresses: %s", id_.value,
              problem.c_str());
@@ -505,7 +506,7 @@ void Worker::refresh_config() {
 }
 
 std::string Worker::listen(const Config& config) {
-  ListenOn wanted = {config.bind, config.port, config.tcp_keepalive_s};
+  ListenOn wanted = listen_on(config);
   if (wanted == listening_) {
     return {};
   }
@@ -653,8 +654,8 @@ bool Worker::may_leave() {
   if (!engine_.stopping()) {
     return false;
   }
-  if (!leaving_) {
-    leaving_ = true;
+  if (leaving_ == Leaving::kNo) {
+    leaving_ = Leaving::kClosing;
     leave_by_ms_ = now_.ms() + engine_.grace_ms();
     transport_->stop_accepting();
     for_each_session([this](Session& session) {
@@ -664,11 +665,18 @@ bool Worker::may_leave() {
   }
   // A tour whose session has left is still on its way, and freed when it comes home.
   const bool empty = session_count_ == 0 && tours_under_way_ == 0;
-  if (!done_ && (empty || now_.ms() >= leave_by_ms_)) {
-    done_ = true;
+  const bool is_late = now_.ms() >= leave_by_ms_;
+  if (leaving_ == Leaving::kClosing && (empty || is_late)) {
+    leaving_ = Leaving::kDone;
     engine_.worker_done();
+    wake_sleepers();
   }
-  return engine_.all_done() || now_.ms() >= leave_by_ms_ + kCronMs;
+  if (leaving_ == Leaving::kDone && engine_.all_done() && (transport_->at_rest() || is_late)) {
+    leaving_ = Leaving::kRested;
+    engine_.worker_rested();
+    wake_sleepers();
+  }
+  return engine_.all_rested() || now_.ms() >= leave_by_ms_ + kCronMs;
 }
 
 }  // namespace pollux

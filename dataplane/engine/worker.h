@@ -670,7 +670,7 @@ class Worker {
   bool config_known_ = false;
   ListenOn listening_;
   int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
-  bool leaving_ = false, done_ = false;
+  enum class Leaving : uint8_t { kNo, kClosing, kDone, kRested } leaving_ = Leaving::kNo;
   int64_t leave_by_ms_ = 0;
   int64_t save_tried_ms_ = 0;
   bool minds_saves_ = false;  // writes are refused while saves fail

@@ -94,7 +94,7 @@ void Worker::on_open(ConnId conn) {
     session.closing = true;
     mark_dirty(session);
   }
-  if (leaving_) {
+  if (leaving_ != Leaving::kNo) {
     session.closing = true;
     mark_dirty(session);
   }

@@ -112,6 +112,9 @@ class Boot {
       return 1;
     }
     wait_for_end();
+    if (network_ != nullptr) {
+      network_->stop();
+    }
     remove_files();
     if (load_failed_) {
       return 1;
@@ -485,13 +488,11 @@ bool Boot::start_threads() {
   if (error == 0) {
     error = save_->start([this] { return may_run(); });
   }
-  const std::string no_frames =
-      error == 0 && network_ != nullptr ? network_->start() : std::string();
-  gate_.store(error == 0 && no_frames.empty() ? Gate::kOpen : Gate::kGiveUp);
+  gate_.store(error == 0 ? Gate::kOpen : Gate::kGiveUp);
   gate_.notify_all();
-  if (error != 0 || !no_frames.empty()) {
+  if (error != 0) {
     join_threads();
-    return error != 0 ? fail_thread(error) : fail(settled_, no_frames);
+    return fail_thread(error);
   }
   if (load_ == nullptr) {
     tell_ready();

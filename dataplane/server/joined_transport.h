@@ -37,6 +37,7 @@ class JoinedTransport final : public Transport {
   // The kernel's part is this host alone, whatever is bound to.
   std::string listen(const ListenOn& where, bool taken_is_error) override;
   void stop_accepting() override;
+  bool at_rest() const override { return polled_->at_rest() && sleeping_->at_rest(); }
   void flush() override;
   void sleep(int64_t timeout_us) override;
   void wake() override { sleeping_->wake(); }

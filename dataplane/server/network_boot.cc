@@ -39,11 +39,14 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
                                         std::unique_ptr<Transport> kernel, const Config& config,
                                         std::string& error) {
   std::unique_ptr<tcp::TcpTransport> wire = network.make_transport(worker);
-  const ListenOn where = {config.bind, config.port, config.tcp_keepalive_s};
+  const ListenOn where = listen_on(config);
   error = wire->listen(where, true);
   tcp::TcpTransport& of_wire = *wire;
+  network.set_wake(worker, [&of_kernel = *kernel] { of_kernel.wake(); });
   return std::make_unique<JoinedTransport>(
-      std::move(wire), std::move(kernel), where, [&of_wire] { return of_wire.patience_us(); });
+      std::move(wire), std::move(kernel), where, [&network, &of_wire, worker]() -> int64_t {
+        return network.may_sleep(worker) ? of_wire.patience_us() : 0;
+      });
 }
 
 }  // namespace pollux

@@ -73,6 +73,19 @@ Cable Network::connect(Machine& host, Switch& to, const LinkConfig& both) {
   return cable;
 }
 
+Cable Network::connect(std::vector<Machine*> queues, Spreading how, const SpreadKey& key,
+                       Switch& to, const LinkConfig& both) {
+  const Cable cable = add_cable(queues.front()->name(), to.name(), both);
+  for (Machine* const queue : queues) {
+    queue->plug_in(*cable.there);
+  }
+  nics_.push_back(
+      std::make_unique<NicQueues>(link_seed(seed_, links_.size()), std::move(queues), how, key));
+  cable.there->set_sink(to, to.add_port(*cable.back));
+  cable.back->set_sink(*nics_.back(), 0);
+  return cable;
+}
+
 Cable Network::connect(Switch& a, Switch& b, const LinkConfig& both) {
   const Cable cable = add_cable(a.name(), b.name(), both);
   cable.back->set_sink(a, a.add_port(*cable.there));

@@ -19,6 +19,7 @@
 #include "dataplane/sim/net/host.h"
 #include "dataplane/sim/net/link.h"
 #include "dataplane/sim/net/machine.h"
+#include "dataplane/sim/net/nic_queues.h"
 #include "dataplane/sim/net/switch.h"
 #include "dataplane/sim/net/trace.h"
 
@@ -43,6 +44,9 @@ class Network {
   Cable connect(Machine& a, Machine& b, const LinkConfig& both = {});
   Cable connect(Machine& host, Switch& to, const LinkConfig& both = {});
   Cable connect(Switch& a, Switch& b, const LinkConfig& both = {});
+  // Machines of one NIC; they have no other cable.
+  Cable connect(std::vector<Machine*> queues, Spreading how, const SpreadKey& key, Switch& to,
+                const LinkConfig& both = {});
 
   EventQueue& events() { return events_; }
   Trace& trace() { return trace_; }
@@ -78,6 +82,7 @@ class Network {
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Switch>> switches_;
+  std::vector<std::unique_ptr<NicQueues>> nics_;
   std::optional<std::vector<NetFault>> replayed_;
 };
 

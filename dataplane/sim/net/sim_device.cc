@@ -62,6 +62,11 @@ size_t SimDevice::receive(std::span<RxFrame> frames) {
            .size = static_cast<uint32_t>(frame.size()),
            .checksums_ok = config_.caps.rx_checksums && checksums_are_right(frame),
            .buffer = number};
+    if (config_.hash) {
+      const std::optional<uint32_t> hash = config_.hash(frame);
+      out.hashed = hash.has_value();
+      out.hash = hash.value_or(0);
+    }
   }
   return count;
 }

@@ -11,7 +11,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dataplane/sim/net/frame.h"
@@ -26,6 +28,8 @@ struct SimDeviceConfig {
   uint32_t rx_buffers = 1024;
   uint32_t heads = 1024;
   uint32_t control_heads = 128;  // of these
+  // What it says that it was spread by; null: nothing.
+  std::function<std::optional<uint32_t>(FrameView)> hash;
 };
 
 class SimDevice final : public Device {

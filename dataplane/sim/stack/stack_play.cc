@@ -37,15 +37,34 @@ PlayHost play_host(const PlaySettings& settings, uint32_t host) {
   return made;
 }
 
-void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings) {
-  const Cable cable = network.connect(machine, hub, settings.link);
+namespace {
+
+void set_faults(const Cable& cable, const PlaySettings& settings) {
   cable.there->set_faults(settings.link_faults);
   // Once on its way: checksums don't notice every two flips of bits.
   LinkFaults back = settings.link_faults;
   back.corrupt = 0;
   cable.back->set_faults(back);
+}
+
+void start(Machine& machine, const PlaySettings& settings) {
   machine.set_faults(settings.host_faults);
   machine.kick();
+}
+
+}  // namespace
+
+void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings) {
+  set_faults(network.connect(machine, hub, settings.link), settings);
+  start(machine, settings);
+}
+
+void connect_to_hub(Network& network, std::vector<Machine*> queues, Spreading how,
+                    const SpreadKey& key, Switch& hub, const PlaySettings& settings) {
+  set_faults(network.connect(queues, how, key, hub, settings.link), settings);
+  for (Machine* const queue : queues) {
+    start(*queue, settings);
+  }
 }
 
 void connect_from(Network& network, Machine& machine, std::function<bool(Moment)> connect) {

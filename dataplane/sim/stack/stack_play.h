@@ -47,6 +47,9 @@ struct PlayHost {
 };
 PlayHost play_host(const PlaySettings& settings, uint32_t host);
 void connect_to_hub(Network& network, Machine& machine, Switch& hub, const PlaySettings& settings);
+// The same of machines that are one NIC.
+void connect_to_hub(Network& network, std::vector<Machine*> queues, Spreading how,
+                    const SpreadKey& key, Switch& hub, const PlaySettings& settings);
 // Calls connect() on the machine's core, and again a little later, until it does: while an address
 // or memory is not there.
 void connect_from(Network& network, Machine& machine, std::function<bool(Moment)> connect);

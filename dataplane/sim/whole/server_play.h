@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,23 @@
 
 namespace pollux::tcp {
 
+// Where the server's workers are.
+struct OneNic {
+  Spreading spreading = Spreading::kAsTold;
+  bool hashes = false;  // it says by what
+};
+
 class ServerPlay {
  public:
-  // Of the settings the streams are not used.
-  ServerPlay(uint64_t seed, int workers, const PlaySettings& settings, const RespOptions& requests);
+  // Of the settings the streams are not used. Workers have an address each, or are the queues of
+  // one NIC.
+  ServerPlay(uint64_t seed, int workers, const PlaySettings& settings, const RespOptions& requests,
+             std::optional<OneNic> nic = {});
 
   std::string run();
   Network& network() { return network_; }
+  // Of all workers.
+  SteeringCounters steered() const;
 
  private:
   static constexpr uint16_t kPort = 6379;
@@ -37,6 +48,9 @@ class ServerPlay {
   const uint32_t workers_;
   const PlaySettings settings_;
   const RespOptions requests_;
+  const std::optional<OneNic> nic_;
+  SpreadKey key_{};
+  std::unique_ptr<Steering> steering_;
   std::vector<std::unique_ptr<WorkerHost>> servers_;
   std::vector<std::unique_ptr<StackHost>> clients_;
   std::vector<std::unique_ptr<RespApp>> apps_;

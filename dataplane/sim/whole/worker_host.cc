@@ -8,10 +8,22 @@ namespace pollux::tcp {
 
 WorkerHost::WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
                        const StackKeys& keys, size_t pinned_max)
+    : WorkerHost(network, device, config, keys, pinned_max, nullptr, 0) {}
+
+WorkerHost::WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
+                       const StackKeys& keys, size_t pinned_max, Steering& steering,
+                       uint16_t worker)
+    : WorkerHost(network, device, config, keys, pinned_max, &steering, worker) {}
+
+WorkerHost::WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
+                       const StackKeys& keys, size_t pinned_max, Steering* steering,
+                       uint16_t worker)
     : device_(device),
+      steered_(steering == nullptr ? nullptr : steering->attach(worker, device_)),
       now_(network.now()),
       owned_(std::make_unique<TcpTransport>(
-          config, keys, device_,
+          config, keys,
+          steered_ == nullptr ? static_cast<Device&>(device_) : static_cast<Device&>(*steered_),
           TcpSurroundings{.now = [this] { return now_; }, .wait = [](Moment) {}, .wake = [] {}},
           pinned_max)),
       transport_(owned_.get()) {}
@@ -34,7 +46,7 @@ Moment WorkerHost::next_deadline() const {
 }
 
 bool WorkerHost::wants_turn() const {
-  return transport_->wants_turn();
+  return transport_->wants_turn() || (steered_ != nullptr && !steered_->may_sleep());
 }
 
 }  // namespace pollux::tcp

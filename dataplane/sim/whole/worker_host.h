@@ -1,6 +1,7 @@
 // A host of the simulated network that is one worker of a Pollux server, on our own TCP: a turn of
 // its core is a turn of the worker. The workers of one engine stand on machines of their own, so
-// that requests cross from one to the other while packets get lost.
+// that requests cross from one to the other while packets get lost; or these are the queues of one
+// NIC, and frames cross, too.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 #include "dataplane/sim/net/host.h"
 #include "dataplane/sim/net/network.h"
 #include "dataplane/sim/net/sim_device.h"
+#include "dataplane/tcp/steering/steering.h"
 #include "dataplane/tcp/transport/tcp_transport.h"
 
 namespace pollux::tcp {
@@ -19,6 +21,9 @@ class WorkerHost final : public SimHost {
  public:
   WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
              const StackKeys& keys, size_t pinned_max);
+  // One of those who share a port.
+  WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
+             const StackKeys& keys, size_t pinned_max, Steering& steering, uint16_t worker);
 
   // For the engine, which owns it from then on.
   std::unique_ptr<Transport> take_transport() { return std::move(owned_); }
@@ -27,6 +32,7 @@ class WorkerHost final : public SimHost {
 
   TcpTransport& transport() { return *transport_; }
   SimDevice& device() { return device_; }
+  const SteeredDevice* steered() const { return steered_.get(); }
   const std::string& violation() const { return violation_; }
 
   void attached(Machine& machine) override;
@@ -43,7 +49,11 @@ class WorkerHost final : public SimHost {
   static constexpr int64_t kCronNs = kMillisecondNs;
   static constexpr int64_t kBusyNs = 5 * kMicrosecondNs;
 
+  WorkerHost(Network& network, const SimDeviceConfig& device, const StackConfig& config,
+             const StackKeys& keys, size_t pinned_max, Steering* steering, uint16_t worker);
+
   SimDevice device_;
+  const std::unique_ptr<SteeredDevice> steered_;  // null: its port is its own
   Moment now_{};
   std::unique_ptr<TcpTransport> owned_;
   TcpTransport* transport_;

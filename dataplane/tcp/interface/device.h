@@ -38,7 +38,10 @@ struct RxFrame {
   uint8_t* bytes = nullptr;
   uint32_t size = 0;
   bool checksums_ok = false;  // the device has looked: those of IPv4 and TCP are right
-  uint64_t buffer = 0;        // the device's name for it
+  // By what it was spread over queues, if the device says so of a segment of TCP (steering/).
+  bool hashed = false;
+  uint32_t hash = 0;
+  uint64_t buffer = 0;  // the device's name for it
 };
 
 struct TxHead {

@@ -227,6 +227,10 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
 void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_t hash,
                         Moment now) {
   ++counters_.strangers;
+  if (config_.is_ours && !config_.is_ours(packet.flow)) {
+    ++counters_.misplaced;  // of another stack's connection: no RST
+    return;
+  }
   if (!is_allowed(packet.flow.remote)) {
     ++counters_.not_allowed;
     return;  // not even told that nobody listens
@@ -516,9 +520,9 @@ Moment Stack::next_deadline() const {
 // ---- who may, and how ----
 
 bool Stack::is_allowed(const IpAddress& remote) const {
-  return config_.allow_from.empty() ||
-         std::ranges::any_of(config_.allow_from,
-                             [&](const LinkPrefix& prefix) { return is_within(remote, prefix); });
+  return allow_from_.empty() || std::ranges::any_of(allow_from_, [&](const LinkPrefix& prefix) {
+           return is_within(remote, prefix);
+         });
 }
 
 bool Stack::listens_at(const Flow& flow) const {

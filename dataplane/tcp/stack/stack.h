@@ -21,6 +21,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,8 +47,6 @@ struct StackConfig {
   ListenerConfig listener;
   ConnectionConfig connection;
   SenderConfig sender;
-  // Who may open connections to us, looked at before anything is remembered; empty: everybody.
-  std::vector<LinkPrefix> allow_from;
   uint32_t connections_max = 1U << 20;
   uint32_t tx_frames_max = 1024;  // of a turn
   // Payload up to this goes into a frame's head, more by reference. A copy of so much costs less
@@ -61,6 +60,8 @@ struct StackConfig {
   // Of connections to elsewhere (RFC 6056).
   uint16_t ephemeral_port_min = 32'768;
   uint16_t ephemeral_port_max = 60'999;
+  // Whether what belongs to it comes here, where several stacks share an address; null: all does.
+  std::function<bool(const Flow&)> is_ours;
 };
 
 struct StackKeys {
@@ -91,7 +92,8 @@ struct StackCounters {
   uint64_t frames = 0;
   uint64_t segments = 0;     // of connections
   uint64_t strangers = 0;    // segments of none
-  uint64_t not_allowed = 0;  // of these, from elsewhere than allow_from says
+  uint64_t misplaced = 0;    // of these, another stack's (StackConfig::is_ours)
+  uint64_t not_allowed = 0;  // of these, from elsewhere than set_allow_from says
   uint64_t segments_out = 0;
   uint64_t tx_full = 0;       // flushes of a connection that had to stop for want of room
   uint64_t held_dropped = 0;  // bytes that came before their turn, for want of memory
@@ -114,6 +116,8 @@ class Stack {
     uint16_t port = 0;
   };
   void listen(std::vector<Endpoint> endpoints) { endpoints_ = std::move(endpoints); }
+  // Who may open connections to us, looked at before anything is remembered; empty: everybody.
+  void set_allow_from(std::vector<LinkPrefix> peers) { allow_from_ = std::move(peers); }
   // Of all connections, from now on (of one that is idle, from its next segment or timer on): after
   // so long without a word the peer is asked, three times a third of it. 0: never.
   void set_keepalive(int64_t idle_ns);
@@ -262,6 +266,7 @@ class Stack {
   FlowTable<Slots> table_;
   TimerWheel<Slots> wheel_;
   std::vector<Endpoint> endpoints_;
+  std::vector<LinkPrefix> allow_from_;
 
   // The burst.
   std::array<RxFrame, kBurst> frames_;

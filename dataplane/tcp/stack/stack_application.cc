@@ -26,7 +26,8 @@ std::optional<ConnId> Stack::connect(const IpAddress& remote, uint16_t port, Mom
   for (uint32_t i = 0; i < count; ++i) {
     flow.local_port = static_cast<uint16_t>(config_.ephemeral_port_min + (start + i) % count);
     const uint64_t hash = flow_hash(keys_.listener.table, flow);
-    if (table_.find(hash, flow) != kNoIndex || listener_.knows(hash, flow)) {
+    if (table_.find(hash, flow) != kNoIndex || listener_.knows(hash, flow) ||
+        (config_.is_ours && !config_.is_ours(flow))) {
       continue;
     }
     const uint32_t index = open(flow);

@@ -97,9 +97,8 @@ TEST(Stack, WhereNobodyListensItIsRefused) {
 }
 
 TEST(Stack, WhoIsNotAllowedIsNotAnswered) {
-  StackConfig config;
-  config.allow_from = {{*IpAddress::parse("10.0.0.0"), 30}};
-  Bench bench(config);
+  Bench bench{StackConfig{}};
+  bench.stack().set_allow_from({{*IpAddress::parse("10.0.0.0"), 30}});
   bench.segment(kSyn, kTheirIsn, Seq{});
   bench.turn();
   EXPECT_EQ(bench.frames_out(), 0U);

@@ -181,6 +181,13 @@ std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/)
     endpoints.clear();
   }
   stack_.listen(std::move(endpoints));
+  std::vector<LinkPrefix> allowed;
+  for (const AddressList::Block& block : where.allow_from.blocks()) {
+    const IpAddress address{block.address};
+    const int bits = address.is_v4() ? std::max(block.bits - 96, 0) : block.bits;
+    allowed.push_back({address, static_cast<uint8_t>(bits)});
+  }
+  stack_.set_allow_from(std::move(allowed));
   stack_.set_keepalive(where.keepalive_s * kSecondNs);
   return {};
 }

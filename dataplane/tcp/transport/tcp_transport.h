@@ -49,6 +49,8 @@ class TcpTransport final : public Transport {
   void close(ConnId conn) override;
   std::string listen(const ListenOn& where, bool taken_is_error) override;
   void stop_accepting() override { stack_.listen({}); }
+  // Peers have all that was for them, or are known to be gone.
+  bool at_rest() const override { return stack_.connections() == 0 && !wants_turn(); }
   void flush() override { stack_.flush(now_); }
   void sleep(int64_t timeout_us) override;
   void wake() override { surroundings_.wake(); }

@@ -1,0 +1,316 @@
+#include "dataplane/tcp/steering/steering.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "dataplane/tcp/wire/arp.h"
+#include "dataplane/tcp/wire/icmp.h"
+#include "dataplane/tcp/wire/ndp.h"
+#include "src/base/assert.h"
+
+namespace pollux::tcp {
+
+// ---- whose it is ----
+
+FlowSpread::FlowSpread(Bytes key, std::vector<uint16_t> workers)
+    : toeplitz_(key), workers_(std::move(workers)) {
+  POLLUX_ASSERT(std::has_single_bit(workers_.size()));
+}
+
+FlowSpread FlowSpread::even(Bytes key, uint16_t workers) {
+  // The most that one of 16 workers has beyond its share is 1 % then.
+  constexpr size_t kPlaces = 2048;
+  std::vector<uint16_t> table(kPlaces);
+  for (size_t i = 0; i < table.size(); ++i) {
+    table[i] = static_cast<uint16_t>(i % workers);
+  }
+  return FlowSpread(key, std::move(table));
+}
+
+// ---- the ways ----
+
+HandOff::HandOff() : parcels_(kParcels), there_(kParcels), back_(kParcels) {
+  free_.reserve(kParcels);
+  for (Parcel& parcel : parcels_) {
+    free_.push_back(&parcel);
+  }
+}
+
+Parcel* HandOff::take() {
+  if (free_.empty()) {
+    return nullptr;
+  }
+  Parcel* const parcel = free_.back();
+  free_.pop_back();
+  return parcel;
+}
+
+bool HandOff::publish() {
+  if (!there_.has_staged()) {
+    return false;
+  }
+  there_.publish();
+  return true;
+}
+
+Steering::Steering(FlowSpread spread, uint16_t workers, std::function<void(uint16_t)> wake)
+    : spread_(std::move(spread)), workers_(workers), wake_(std::move(wake)), sleepers_(workers) {
+  for (size_t i = 0; i < size_t{workers} * workers; ++i) {
+    // (A worker has none to itself.)
+    ways_.push_back(i / workers == i % workers ? nullptr : std::make_unique<HandOff>());
+  }
+}
+
+Steering::~Steering() = default;
+
+std::unique_ptr<SteeredDevice> Steering::attach(uint16_t worker, Device& queue) {
+  POLLUX_ASSERT(worker < workers_);
+  return std::unique_ptr<SteeredDevice>(new SteeredDevice(*this, worker, queue));
+}
+
+SteeredDevice::SteeredDevice(Steering& steering, uint16_t worker, Device& queue)
+    : steering_(steering), worker_(worker), queue_(queue) {}
+
+// ---- in ----
+
+// Half of a burst is for what others have handed over, and what the own queue leaves; so neither
+// keeps the other out.
+size_t SteeredDevice::receive(std::span<RxFrame> frames) {
+  steering_.sleepers_[worker_].asleep.store(false, std::memory_order_relaxed);
+  take_back();
+  size_t count = take_handed(frames.first(frames.size() / 2));
+  count += take_own(frames.subspan(count));
+  count += take_handed(frames.subspan(count));
+  return count;
+}
+
+void SteeredDevice::take_back() {
+  std::array<RxFrame, kBurst> back;
+  size_t count = 0;
+  for (uint16_t to = 0; to < steering_.workers(); ++to) {
+    if (to == worker_) {
+      continue;
+    }
+    HandOff& way = steering_.way(worker_, to);
+    while (Parcel* const parcel = way.returned()) {
+      if (!parcel->is_copy) {
+        back[count++] = parcel->frame;
+      }
+      way.put_away(*parcel);
+      if (count == back.size()) {
+        queue_.release(std::span(back));
+        count = 0;
+      }
+    }
+  }
+  queue_.release(std::span(back).first(count));
+}
+
+size_t SteeredDevice::take_handed(std::span<RxFrame> frames) {
+  size_t count = 0;
+  for (uint16_t i = 0; i < steering_.workers() && count < frames.size(); ++i) {
+    const auto from = static_cast<uint16_t>((next_from_ + i) % steering_.workers());
+    if (from == worker_) {
+      continue;
+    }
+    HandOff& way = steering_.way(from, worker_);
+    while (count < frames.size()) {
+      Parcel* const parcel = way.receive();
+      if (parcel == nullptr) {
+        break;
+      }
+      frames[count++] = given(parcel->frame, parcel, from);
+    }
+  }
+  next_from_ = static_cast<uint16_t>((next_from_ + 1) % steering_.workers());
+  counters_.handed_over += count;
+  return count;
+}
+
+size_t SteeredDevice::take_own(std::span<RxFrame> frames) {
+  size_t count = 0;
+  for (int round = 0; round < kRoundsMax && count < frames.size(); ++round) {
+    std::array<RxFrame, kBurst> came;
+    const size_t wanted = std::min(frames.size() - count, came.size());
+    const size_t got = queue_.receive(std::span(came).first(wanted));
+    for (const RxFrame& frame : std::span(came).first(got)) {
+      const uint16_t to = worker_of(frame);
+      if (to != worker_ && to != kAll) {
+        hand_on(frame, to);
+        continue;
+      }
+      if (to == kAll) {
+        tell_others(frame);
+      }
+      frames[count++] = given(frame, nullptr, worker_);
+    }
+    if (got < wanted) {
+      break;
+    }
+  }
+  publish();
+  return count;
+}
+
+RxFrame SteeredDevice::given(const RxFrame& frame, Parcel* parcel, uint16_t from) {
+  if (free_given_.empty()) {
+    free_given_.push_back(static_cast<uint32_t>(given_.size()));
+    given_.emplace_back();
+  }
+  const uint32_t index = free_given_.back();
+  free_given_.pop_back();
+  given_[index] = {.buffer = frame.buffer, .parcel = parcel, .from = from};
+  RxFrame out = frame;
+  out.buffer = index;
+  return out;
+}
+
+void SteeredDevice::release(std::span<const RxFrame> frames) {
+  std::array<RxFrame, kBurst> own;
+  size_t count = 0;
+  for (const RxFrame& frame : frames) {
+    const Given& given = given_[frame.buffer];
+    if (given.parcel != nullptr) {
+      steering_.way(given.from, worker_).give_back(*given.parcel);
+    } else {
+      own[count] = frame;
+      own[count++].buffer = given.buffer;
+    }
+    free_given_.push_back(static_cast<uint32_t>(frame.buffer));
+    if (count == own.size()) {
+      queue_.release(std::span(own));
+      count = 0;
+    }
+  }
+  queue_.release(std::span(own).first(count));
+  for (uint16_t from = 0; from < steering_.workers(); ++from) {
+    if (from != worker_) {
+      steering_.way(from, worker_).publish_back();
+    }
+  }
+}
+
+// ---- on ----
+
+uint16_t SteeredDevice::worker_of(const RxFrame& frame) {
+  if (frame.hashed && is_proved(frame)) {
+    return steering_.spread().worker_at(frame.hash);
+  }
+  return judge(frame);
+}
+
+// Whether what the device says of it can be taken for what the hash is.
+bool SteeredDevice::is_proved(const RxFrame& frame) {
+  if (proofs_left_ == 0 && ++believed_ % kProofEvery != 0) {
+    return true;
+  }
+  const Packet packet = parse_packet({frame.bytes, frame.size});
+  if (packet.kind != PacketKind::kTcp) {
+    return false;
+  }
+  if (steering_.spread().hash(packet.flow) != frame.hash) {
+    ++counters_.hashed_wrong;
+    proofs_left_ = kProofs;
+    return false;
+  }
+  ++counters_.hashed_right;
+  proofs_left_ -= proofs_left_ == 0 ? 0 : 1;
+  return true;
+}
+
+uint16_t SteeredDevice::judge(const RxFrame& frame) const {
+  const Packet packet = parse_packet({frame.bytes, frame.size});
+  IcmpMessage message;
+  switch (packet.kind) {
+    case PacketKind::kTcp:
+      return steering_.spread().worker_of(packet.flow);
+    case PacketKind::kArp: {
+      ArpPacket arp;
+      const bool is_question = parse_arp(packet.network(), arp) == Fault::kNone &&
+                               arp.operation == ArpOperation::kRequest &&
+                               arp.sender_ip != arp.target_ip;
+      return is_question ? worker_ : kAll;
+    }
+    case PacketKind::kIcmp6:
+      if (const Bytes bytes = packet.transport(); !bytes.empty() && is_ndp(bytes[0])) {
+        return bytes[0] == static_cast<uint8_t>(NdpKind::kNeighborAdvertisement) ? kAll : worker_;
+      }
+      if (parse_icmp6(packet.transport(), message) != Fault::kNone) {
+        return worker_;
+      }
+      break;
+    case PacketKind::kIcmp:
+      if (parse_icmp4(packet.transport(), message) != Fault::kNone) {
+        return worker_;
+      }
+      break;
+    default:
+      return worker_;
+  }
+  if (message.kind == IcmpKind::kEchoRequest || message.kind == IcmpKind::kEchoReply) {
+    return worker_;
+  }
+  const std::optional<QuotedSegment> quoted = parse_quoted_segment(message.body);
+  return quoted ? steering_.spread().worker_of(quoted->flow) : worker_;
+}
+
+void SteeredDevice::hand_on(const RxFrame& frame, uint16_t to) {
+  HandOff& way = steering_.way(worker_, to);
+  Parcel* const parcel = way.take();
+  if (parcel == nullptr) {
+    ++counters_.no_parcel;
+    queue_.release({&frame, 1});
+    return;
+  }
+  ++counters_.handed_on;
+  parcel->frame = frame;
+  parcel->is_copy = false;
+  way.send(*parcel);
+}
+
+void SteeredDevice::tell_others(const RxFrame& frame) {
+  if (frame.size > Parcel::kCopyMax) {
+    return;  // neither ARP nor NDP is so long
+  }
+  ++counters_.told_to_all;
+  for (uint16_t to = 0; to < steering_.workers(); ++to) {
+    if (to == worker_) {
+      continue;
+    }
+    HandOff& way = steering_.way(worker_, to);
+    Parcel* const parcel = way.take();
+    if (parcel == nullptr) {
+      ++counters_.no_parcel;
+      continue;
+    }
+    std::copy_n(frame.bytes, frame.size, parcel->copy.begin());
+    parcel->frame = frame;
+    parcel->frame.bytes = parcel->copy.data();
+    parcel->is_copy = true;
+    way.send(*parcel);
+  }
+}
+
+// The other one says that it sleeps, and looks for parcels once more; we publish, and look whether
+// it sleeps (PointerRing).
+void SteeredDevice::publish() {
+  for (uint16_t to = 0; to < steering_.workers(); ++to) {
+    if (to != worker_ && steering_.way(worker_, to).publish() &&
+        steering_.sleepers_[to].asleep.load(std::memory_order_seq_cst)) {
+      steering_.wake_(to);
+    }
+  }
+}
+
+bool SteeredDevice::may_sleep() {
+  steering_.sleepers_[worker_].asleep.store(true, std::memory_order_seq_cst);
+  for (uint16_t from = 0; from < steering_.workers(); ++from) {
+    if (from != worker_ && !steering_.way(from, worker_).empty()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace pollux::tcp
