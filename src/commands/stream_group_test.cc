@@ -72,6 +72,15 @@ TEST_P(StreamGroups, Read) {
             "-ERR Missing GROUP option for XREADGROUP");
 }
 
+// It goes round as in redis-server, and is no undefined behavior.
+TEST_P(StreamGroups, ReadCountsOfTheGreatestNumberGoRound) {
+  EXPECT_EQ(run("xgroup create s h 0 entriesread 9223372036854775807"), "OK");
+  run("xreadgroup group h c count 1 streams s >");
+  EXPECT_EQ(run("xinfo groups s").substr(0, 4), "[[na");
+  EXPECT_EQ(run("xgroup setid s h 0 entriesread 9223372036854775807"), "OK");
+  EXPECT_EQ(run("xinfo groups s").substr(0, 4), "[[na");
+}
+
 TEST_P(StreamGroups, History) {
   run("xreadgroup group g c count 3 streams s >");
   run("xdel s 2");

@@ -375,7 +375,8 @@ int64_t Stream::estimate_read(StreamId id) const {
 
 void Stream::note_read(StreamGroup& group, StreamId id) const {
   if (group.entries_read != StreamGroup::kUnknown && !has_gaps_from(id)) {
-    ++group.entries_read;
+    // Clients may have set it to the greatest number; it goes round as in redis-server.
+    group.entries_read = static_cast<int64_t>(static_cast<uint64_t>(group.entries_read) + 1);
   } else if (entries_added_ > 0) {
     group.entries_read = estimate_read(id);
   }
@@ -391,7 +392,7 @@ std::optional<int64_t> Stream::lag(const StreamGroup& group) const {
   const int64_t read = counts ? group.entries_read : estimate_read(last);
   return read == StreamGroup::kUnknown
              ? std::nullopt
-             : std::optional(static_cast<int64_t>(entries_added_) - read);
+             : std::optional(static_cast<int64_t>(entries_added_ - static_cast<uint64_t>(read)));
 }
 
 }  // namespace pollux

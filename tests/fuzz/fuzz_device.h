@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/tcp/interface/device.h"
+#include "dataplane/tcp/wire/packet.h"
 #include "tests/fuzz/tcp_fuzz_support.h"
 
 namespace pollux::tcp {
@@ -31,6 +32,12 @@ inline uint64_t digest(const TxFrame& frame) {
     add(frame.pieces[i]);
   }
   return sum;
+}
+
+inline bool has_right_checksums(const Frame& frame) {
+  const Packet packet = parse_packet(frame);
+  return packet.kind == PacketKind::kTcp && network_checksum_ok(packet) &&
+         transport_checksum_ok(packet);
 }
 
 // Keeps what it is given until it is done with it.
@@ -56,7 +63,7 @@ class FuzzDevice final : public Device {
       std::ranges::copy(frame, received_.back().get());
       frames[count] = {.bytes = received_.back().get(),
                        .size = static_cast<uint32_t>(frame.size()),
-                       .checksums_ok = false};
+                       .checksums_ok = caps_.rx_checksums && has_right_checksums(frame)};
     }
     return count;
   }

@@ -73,9 +73,6 @@ StackConfig config_of(uint8_t kind, uint8_t more) {
   config.memory_bytes_max = (kind & 64) != 0 ? 100'000 : 64U << 20;
   config.connections_max = (kind & 128) != 0 ? 3 : 16;
   config.tx_frames_max = (more & 8) != 0 ? 8 : 64;
-  if ((more & 16) != 0) {
-    config.allow_from = {{kUs, 24}};
-  }
   config.ephemeral_port_min = 50'000;
   config.ephemeral_port_max = 50'003;
   return config;
@@ -84,6 +81,7 @@ StackConfig config_of(uint8_t kind, uint8_t more) {
 DeviceCaps caps_of(uint8_t more) {
   return {.mac = kOurMac,
           .mtu = (more & 1) != 0 ? 1'280U : 1'500U,
+          .rx_checksums = (more & 32) != 0,
           .tx_checksums = (more & 2) != 0,
           .segmented_bytes_max = (more & 6) == 6 ? 16'000U : 0};
 }
@@ -112,6 +110,9 @@ class Play {
                         .remote_port = static_cast<uint16_t>(40'000 + i / 4)};
     }
     stack_.listen({{.address = std::nullopt, .port = kPort}});
+    if ((more_ & 16) != 0) {
+      stack_.set_allow_from({{kUs, 24}});
+    }
     for (int i = 0; i < 3; ++i) {  // addresses of IPv6 take a second
       now_ = now_ + kSecondNs;
       turn();
@@ -159,7 +160,7 @@ class Play {
   void finish() {
     device_.ring_room = SIZE_MAX;
     device_.is_stuck = false;
-    answers_ = true;
+    answers_ = (more_ & 64) != 0;  // or the neighbors are gone
     turn();
     for (Client& client : clients_) {
       close(client);

@@ -164,6 +164,10 @@ Connection::Verdict Connection::on_one_below(ConnectionShared& shared, const Seg
                                              Moment now) {
   const Verdict verdict = take_ack(shared, segment, now);
   if (verdict == Verdict::kTaken) {
+    // Else a peer that says nothing but this is old by its timestamps after 24 days.
+    if (timestamps_) {
+      note_timestamp(segment, now);
+    }
     heard(now);
     if (state_ < TcpState::kTimeWait) {
       receiver_.want_ack();

@@ -252,6 +252,9 @@ class Connection {
   // Nothing is to be sent any more, either.
   bool is_over() const { return state_ >= TcpState::kTimeWait && !reset_owed_ && !challenge_owed_; }
   TcpEnd end() const { return end_; }
+  // Over but for a last word to the peer; and it need not be said.
+  bool owes_last_word() const { return state_ >= TcpState::kTimeWait && !is_over(); }
+  void drop_last_word() { reset_owed_ = challenge_owed_ = false; }
   // Of kTimeWait.
   TimeWaitState time_wait() const;
   // What was written and is not needed any more ends here.
@@ -576,6 +579,7 @@ template <bool kPlain, typename Emit>
       if (!emit(static_cast<const SegmentOut&>(ack_segment(shared, now)))) {
         return false;
       }
+      receiver_.on_duplicate_sent();  // or the next turn would begin anew
     }
     note_ack_sent();
   }

@@ -339,5 +339,23 @@ TEST(Memory, OfBytesBeforeTheirTurnIsCountedAsItIs) {
   EXPECT_EQ(t.connection->held_bytes(), 0U);
 }
 
+// One for each segment before its turn; those that find no room go later, and none twice.
+TEST(Rfc5681_4_2_DuplicateAcks, ComeToAnEndThroughAFullRing) {
+  Script t({.sack = false});
+  t.open_passive();
+  t.go();
+  for (int i = 0; i < 60; ++i) {
+    const int from = 101 + 10 * i;
+    t.come("P. " + std::to_string(from) + ":" + std::to_string(from + 10) + "(10) ack 1");
+  }
+  int sent = 0;
+  for (int turn = 0; turn < 10; ++turn) {
+    t.room = 20;
+    const std::string lines = t.go();
+    sent += lines.empty() ? 0 : 1 + static_cast<int>(std::count(lines.begin(), lines.end(), '\n'));
+  }
+  EXPECT_EQ(sent, 60);
+}
+
 }  // namespace
 }  // namespace pollux::tcp

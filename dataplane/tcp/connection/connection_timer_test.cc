@@ -346,5 +346,20 @@ TEST(Rfc9293_3_8_3_Failures, AnAckOfSomethingNewBeginsThePatienceAnew) {
   EXPECT_GE(t.now - acked, 100 * kSecondNs);
 }
 
+// Go's and others' clients ask every 15 s whether we are there, and say nothing else, for weeks.
+// Half the space of timestamps later what they say is new nevertheless.
+TEST(Rfc7323_5_5_Timestamps, ThoseOfKeepalivesCount) {
+  Script t({.timestamps = true});
+  t.open_passive();
+  t.go();
+  for (int i = 0; i < 26 * 432; ++i) {
+    t.pass(200 * kSecondNs);
+    t.peer_timestamp += 200'000;
+    ASSERT_EQ(t.come(". 0:0(0) ack 1"), Connection::Verdict::kTaken) << i;
+    t.go();
+  }
+  EXPECT_EQ(t.come("P. 1:11(10) ack 1"), Connection::Verdict::kTaken);
+}
+
 }  // namespace
 }  // namespace pollux::tcp

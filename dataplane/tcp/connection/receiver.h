@@ -105,6 +105,7 @@ class Receiver {
     return odd_ == nullptr ? 0 : odd_->held.sack_blocks(out, odd_->dsack);
   }
   bool has_sack_blocks() const { return odd_ != nullptr; }
+  void on_duplicate_sent() { policy_.on_duplicate_sent(); }
   // A segment with that went out.
   void on_ack_sent() {
     policy_.on_ack_sent();

@@ -194,8 +194,12 @@ class Sender {
   // How often the timer has expired in a row without an advance.
   unsigned timeouts() const { return timeouts_; }
   bool waits_for_window() const { return all_acked() && !at_rest_ && probe_at_ != kNever; }
-  // Of the blocks that few have: the memory that they take.
-  uint32_t block_bytes() const { return trouble_.memory_bytes() + congestion_.block_bytes(); }
+  // Of the blocks that few have, and of a long list of what is outstanding: the memory that they
+  // take.
+  uint32_t block_bytes() const {
+    return trouble_.memory_bytes() + congestion_.block_bytes() +
+           static_cast<uint32_t>(queue_.large_bytes());
+  }
   // Of what is kept twice. For tests.
   bool is_consistent() const {
     return at_rest_ == is_at_rest() && (!is_asked_ || trouble_ != nullptr) &&

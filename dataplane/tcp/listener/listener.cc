@@ -60,7 +60,7 @@ Listener::Listener(const ListenerConfig& config, const ListenerKeys& keys)
       cookies_(keys.cookie_flow, keys.cookie_period),
       time_wait_(keys.table, config.time_wait),
       resets_(keys.limits, config.resets),
-      cookie_guesses_(keys.limits, config.cookie_guesses) {}
+      cookie_guesses_(keys.limits, config.cookie_guesses, AddressLimiter::kGuessBuckets) {}
 
 Listener::Action Listener::on_segment(const ConnectionConfig& connections, const Stranger& stranger,
                                       Moment now) {

@@ -4,6 +4,7 @@
 
 #include "dataplane/tcp/listener/listener.h"
 #include "dataplane/tcp/listener/listener_test_support.h"
+#include "src/base/rng.h"
 
 namespace pollux::tcp {
 namespace {
@@ -209,6 +210,40 @@ TEST(Rfc4987_3_6_Cookies, WhereNoRecordIsLeft) {
   EXPECT_EQ(bench.syn(), Action::kAnswer);
   EXPECT_EQ(bench.ack(), Action::kOpen);
   EXPECT_EQ(bench.listener.half_open(), 1U);
+}
+
+// A million forged ACKs a second from anywhere, beside the flood of SYNs: who brings one is heard.
+TEST(Rfc4987_3_6_Cookies, AreHeardInAFloodOfForgedAcks) {
+  Bench bench({.half_open = {.capacity = 1024}});
+  bench.crowd();
+  const Flow mine = bench.flow;
+  Rng rng(1);
+  const auto flood = [&](int ms) {
+    for (int i = 0; i < ms; ++i) {
+      bench.now = bench.now + kMillisecondNs;
+      for (int n = 0; n < 1'000; ++n) {
+        bench.flow.remote = IpAddress::v4(0x20000000 + static_cast<uint32_t>(rng.below(1U << 28)));
+        bench.flow.remote_port = static_cast<uint16_t>(1'024 + rng.below(60'000));
+        const Seq seq{static_cast<uint32_t>(rng.next())};
+        const Seq ack{static_cast<uint32_t>(rng.next())};
+        bench.come(kAck, seq, ack, {});
+      }
+    }
+  };
+  flood(1'000);
+  for (uint32_t client = 0; client < 50; ++client) {
+    bench.flow = mine;
+    bench.flow.remote = IpAddress::v4(0x0b000000 + client);
+    bench.syn();
+    const SegmentOut syn_ack = bench.answer();
+    const TcpOptions echo = bench.echo();
+    const Flow flow = bench.flow;
+    flood(1);
+    bench.flow = flow;
+    EXPECT_EQ(bench.come(kAck | kPsh, syn_ack.header.ack, syn_ack.header.seq + 1, echo, 100),
+              Action::kOpen)
+        << client;
+  }
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ class AckPolicy {
 
   // Something went out with the ACK of all that came: a pure ACK or data.
   void on_ack_sent();
+  // One of duplicates_owed(), if there are any.
+  void on_duplicate_sent() { duplicates_owed_ -= duplicates_owed_ != 0; }
 
   bool quick() const { return quick_left_ != 0; }
 

@@ -119,6 +119,12 @@ class SendQueue {
   uint32_t delivered() const { return delivered_; }
 
   size_t memory_bytes() const;
+  // The same if it is more than the few segments that a request and its answer need, else 0.
+  size_t large_bytes() const {
+    const bool is_large =
+        block_ != nullptr && (block_->capacity > kFirstCapacity || block_->again.capacity != 0);
+    return is_large ? memory_bytes() : 0;
+  }
   // Asks for what on_ack() looks at first, of a short queue.
   void prefetch() const {
     if (block_ != nullptr) {

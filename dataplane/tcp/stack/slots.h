@@ -69,12 +69,18 @@ struct alignas(64) Slot {
   bool end_told : 1 = false;  // kEnd
   bool recount : 1 = false;   // there are blocks of the connection's, or may be
   uint8_t unresolved_tries = 0;
-  uint16_t block_bytes = 0;  // Connection::block_bytes(), as it is counted
+  uint16_t block_words = 0;  // block_bytes(), in words of 8
   alignas(Connection) std::byte place[sizeof(Connection)];
   std::unique_ptr<Unread> unread;
   // What was written and is not acknowledged; null: nothing is.
   std::unique_ptr<SendBuffer> sending;
 
+  // Connection::block_bytes(), as it is counted.
+  uint32_t block_bytes() const { return 8U * block_words; }
+  void set_block_bytes(uint32_t bytes) {
+    POLLUX_ASSERT(bytes % 8 == 0 && bytes / 8 <= UINT16_MAX);
+    block_words = static_cast<uint16_t>(bytes / 8);
+  }
   // Of what is kept the bytes that are not the application's.
   uint32_t copied_bytes() const {
     return sending == nullptr ? 0 : sending->size() - sending->pinned_bytes();

@@ -235,13 +235,17 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
     ++counters_.not_allowed;
     return;  // not even told that nobody listens
   }
+  const bool is_crowded = is_above(30);
+  if (is_crowded && crowded_since_ == kNever && packet.tcp.has(kSyn)) {
+    crowded_since_ = now;
+  }
   const Stranger stranger{.hash = hash,
                           .flow = packet.flow,
                           .header = packet.tcp,
                           .options = options,
                           .payload_bytes = static_cast<uint32_t>(packet.payload().size()),
                           .listens = listens_at(packet.flow),
-                          .has_room = slots_.has_room() && !is_above(30),
+                          .has_room = slots_.has_room() && !is_crowded,
                           .path_mss = mss_to(packet.flow.remote)};
   switch (listener_.on_segment(shared_.config, stranger, now)) {
     case Listener::Action::kDrop:
@@ -550,12 +554,14 @@ bool Stack::is_above(size_t parts_of_40) const {
   return memory_bytes() > config_.memory_bytes_max / 40 * parts_of_40;
 }
 
-void Stack::relieve() {
+void Stack::relieve(Moment now) {
   if (!is_above(30)) {
+    crowded_since_ = kNever;
     shared_.config.receive.buffer_bytes = config_.connection.receive.buffer_bytes;
     return;
   }
   const bool much = is_above(36);
+  const bool crowded = crowded_since_ != kNever && now - crowded_since_ >= kCrowdedNs;
   if (much) {
     shared_.config.receive.buffer_bytes =
         std::max(config_.connection.receive.buffer_bytes / 8, 4'096U);
@@ -574,14 +580,17 @@ void Stack::relieve() {
     if (slot.recount) {
       count_blocks(slot, slot.connection().block_bytes());
     }
-    const size_t bytes = slot.copied_bytes() + slot.block_bytes +
+    const size_t bytes = slot.copied_bytes() + slot.block_bytes() +
                          (slot.unread == nullptr ? 0 : slot.unread->memory_bytes());
     if (bytes > largest_bytes) {
       largest = relief_at_;
       largest_bytes = bytes;
     }
   }
-  if (much && is_above(36) && largest != kNoIndex) {
+  if (((much && is_above(36)) || (crowded && is_above(30))) && largest != kNoIndex) {
+    if (crowded) {
+      crowded_since_ = now - kCrowdedNs + kSecondNs;
+    }
     ++counters_.aborted_for_memory;
     slots_.at(largest).connection().abort();
     touch(largest);

@@ -5,7 +5,7 @@
 // A turn, all at the same `now`:
 //
 //   stack.receive(now);                  // a burst of frames
-//   if (it was no full one) stack.tick(now);
+//   if (it was no full one, or there were many in a row) stack.tick(now);
 //   while (const StackEvent* event = stack.next_event()) { the application acts on it }
 //   stack.flush(now);                    // all that goes out, ACKs on answers
 //
@@ -53,9 +53,10 @@ struct StackConfig {
   // than a second descriptor and its completion.
   uint32_t copy_bytes_max = 1024;
   // Bytes that are kept for connections: what was written and not acknowledged, what came before
-  // its turn, what is not read, and blocks that few have beside their slot. Above three quarters
-  // nobody is let in, and what came before its turn is forgotten, as it comes again; above nine
-  // tenths windows shrink, and who holds the most has to go.
+  // its turn, what is not read, blocks that few have beside their slot, and lists of many segments
+  // that are on their way. Above three quarters nobody is let in, and what came before its turn is
+  // forgotten, as it comes again; above nine tenths windows shrink, and who holds the most has to
+  // go. So he has, once a second, when others were turned away for ten seconds.
   size_t memory_bytes_max = size_t{1} << 30;
   // Of connections to elsewhere (RFC 6056).
   uint16_t ephemeral_port_min = 32'768;
@@ -187,6 +188,7 @@ class Stack {
   static constexpr uint32_t kNoRoomMax = 64;
   static constexpr size_t kTimersMax = 256;  // of a turn
   static constexpr uint32_t kReliefMax = 64;
+  static constexpr int64_t kCrowdedNs = 10 * kSecondNs;
   // A neighbor that does not answer: a connection that is being opened is given up after 10 s, one
   // that is open after 100.
   static constexpr int64_t kRetryNs = kSecondNs;
@@ -219,8 +221,8 @@ class Stack {
   void drop_sending(Slot& slot);
   void count_blocks(Slot& slot, uint32_t bytes) {
     held_bytes_ += bytes;
-    held_bytes_ -= slot.block_bytes;
-    slot.block_bytes = static_cast<uint16_t>(bytes);
+    held_bytes_ -= slot.block_bytes();
+    slot.set_block_bytes(bytes);
   }
   // Where what is written now goes. Requires can_write().
   static SendBuffer& sending_of(Slot& slot) {
@@ -251,7 +253,7 @@ class Stack {
   void answer(const Packet& packet, const SegmentOut& out);
 
   bool is_above(size_t parts_of_40) const;
-  void relieve();
+  void relieve(Moment now);
 
   const StackConfig config_;
   const StackKeys keys_;
@@ -291,6 +293,7 @@ class Stack {
   size_t held_bytes_ = 0;  // out of order, unread, and blocks of connections
   uint32_t orphans_ = 0;
   uint32_t relief_at_ = 0;
+  Moment crowded_since_ = kNever;  // somebody was turned away for want of memory
   uint32_t next_port_ = 0;
   bool neighbor_missing_ = false;  // why emit() said no
   StackCounters counters_;

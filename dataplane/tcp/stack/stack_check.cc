@@ -20,10 +20,10 @@ std::string Stack::check() const {
     orphans += slot.closed;
     const Connection& connection = slot.connection();
     const Sender& sender = connection.sender();
-    held += connection.held_bytes() + slot.block_bytes;
-    if (!slot.dirty && !slot.unresolved && slot.block_bytes != connection.block_bytes()) {
+    held += connection.held_bytes() + slot.block_bytes();
+    if (!slot.dirty && !slot.unresolved && slot.block_bytes() != connection.block_bytes()) {
       return who + "blocks are " + std::to_string(connection.block_bytes()) +
-             " bytes, counted are " + std::to_string(slot.block_bytes);
+             " bytes, counted are " + std::to_string(slot.block_bytes());
     }
     if (sender.una() > sender.nxt() || sender.nxt() > sender.end()) {
       return who + "sequence numbers are out of order";

@@ -155,7 +155,7 @@ inline bool Stack::flush_connection(uint32_t index, Slot& slot, Moment now) {
   };
   neighbor_missing_ = false;
   const bool done = slot.connection().flush(shared_, now, Emit{*this, slot, now});
-  if (slot.recount) {
+  if (slot.recount || slot.connection().sender().queue().large_bytes() != 0) {
     const uint32_t bytes = slot.connection().block_bytes();
     count_blocks(slot, bytes);
     slot.recount = bytes != 0 || !done;
@@ -183,7 +183,13 @@ void Stack::flush(Moment now) {
       continue;
     }
     if (neighbor_missing_) {
-      wait_for_neighbor(index, now);
+      // A last word is not waited with: what the peer sends, should it come back, is answered then.
+      if (slot.connection().owes_last_word()) {
+        slot.connection().drop_last_word();
+        end(index, now);
+      } else {
+        wait_for_neighbor(index, now);
+      }
       continue;
     }
     ++refused;
@@ -192,7 +198,7 @@ void Stack::flush(Moment now) {
     dirty_[kept++] = index;
   }
   dirty_.resize(kept);
-  relieve();
+  relieve(now);
   tx_.flush();
   // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
   reap(refused != 0 || tx_memory_.pins_linger());

@@ -358,6 +358,100 @@ TEST(Stack, WithoutMemoryNobodyIsLetIn) {
   EXPECT_EQ(bench.stack().listener().counters().no_room, 1U);
 }
 
+// Where it stays so, others wait for what one of those who are there holds: not for ever.
+TEST(Stack, WhoHoldsMuchMakesRoomForOthersInTheEnd) {
+  StackConfig config;
+  config.memory_bytes_max = 100'000;
+  Bench bench(config);
+  const ConnId conn = bench.open();
+  bench.stack().pause(conn);
+  Seq next = kTheirIsn + 1;
+  const std::string piece(1'000, 'x');
+  while (bench.stack().memory_bytes() < 80'000) {
+    bench.segment(kAck, next, bench.ours(), piece);
+    next += 1'000;
+    bench.turn();
+  }
+  for (int i = 0; i < 60; ++i) {  // nobody else comes, and he may stay
+    bench.segment(kAck, next - 1, bench.ours());
+    bench.pass(kSecondNs);
+  }
+  EXPECT_EQ(bench.stack().counters().aborted_for_memory, 0U);
+  for (int i = 0; i < 15; ++i) {
+    bench.segment(kSyn, kTheirIsn, Seq{}, {}, IpAddress::v4(0x0a000050));
+    bench.pass(kSecondNs);
+  }
+  EXPECT_EQ(bench.stack().counters().aborted_for_memory, 1U);
+  EXPECT_EQ(bench.stack().listener().half_open(), 1U);
+}
+
+// A peer of tiny segments that is owed much: a list of them, which is memory as well.
+TEST(Stack, ALongListOfWhatIsOnItsWayIsCounted) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  std::string value(20'000, 'x');
+  const Bytes bytes{reinterpret_cast<const uint8_t*>(value.data()), value.size()};
+  bench.stack().write_pinned(conn, {&bytes, 1});
+  bench.turn();
+  const SendQueue& queue = bench.stack().connection(conn)->sender().queue();
+  EXPECT_GT(queue.size(), 4U);
+  EXPECT_GE(bench.stack().memory_bytes(), queue.memory_bytes());
+  bench.segment(kAck | kRst, kTheirIsn + 1, bench.ours());
+  bench.turn();
+  bench.turn();
+  EXPECT_EQ(bench.stack().memory_bytes(), 0U);
+}
+
+// A host that is switched off: nobody answers for its address any more. What is left of its
+// connections ends, by patience, by keepalive or behind the application's close, though not even a
+// RST can go there.
+TEST(Stack, AConnectionToANeighborThatIsGoneEnds) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  bench.write(conn, "hello");
+  bench.turn();
+  const auto ended = [&] {
+    return std::ranges::any_of(bench.told(),
+                               [](const Told& told) { return told.kind == Kind::kEnd; });
+  };
+  for (int i = 0; i < 2'000 && !ended(); ++i) {
+    bench.pass(kSecondNs);
+  }
+  EXPECT_TRUE(ended());
+  bench.stack().close(conn, bench.now());
+  bench.turn();
+  EXPECT_EQ(bench.stack().connections(), 0U);
+}
+
+TEST(Stack, AnIdleConnectionToANeighborThatIsGoneEndsByKeepalive) {
+  Bench bench;
+  const ConnId conn = bench.open();
+  for (int i = 0; i < 5'000 && bench.stack().connection(conn) != nullptr; ++i) {
+    bench.pass(kSecondNs);
+  }
+  EXPECT_EQ(bench.stack().connection(conn), nullptr);
+}
+
+TEST(Stack, ClosedConnectionsToNeighborsThatAreGoneEnd) {
+  Bench bench;
+  for (uint32_t i = 0; i < 17; ++i) {
+    const ConnId conn = bench.open(IpAddress::v4(0x0a000030 + i));
+    bench.write(conn, "reply");
+    bench.turn();
+    for (int s = 0; s < 60; ++s) {
+      bench.pass(kSecondNs);
+    }
+    bench.stack().close(conn, bench.now());
+    bench.turn();
+    bench.told().clear();
+  }
+  for (int s = 0; s < 3'000; ++s) {
+    bench.pass(kSecondNs);
+  }
+  EXPECT_EQ(bench.stack().orphans(), 0U);
+  EXPECT_EQ(bench.stack().connections(), 0U);
+}
+
 // From each of `count` peers one, and a guess at a RST: what limits the answers to such has memory
 // beside the slot.
 void come_odd(Bench& bench, uint32_t count) {

@@ -28,7 +28,7 @@ size_t AddressLimiter::bucket_of(const IpAddress& remote) const {
   const bool v4 = remote.is_v4();
   SipHasher13 hasher(key_);
   hasher.add(v4 ? remote.v4() : internal::load64(remote.bytes.data()));
-  return hasher.finish(v4 ? 0 : kV6, 9) % kBuckets;
+  return hasher.finish(v4 ? 0 : kV6, 9) % addresses_.size();
 }
 
 bool AddressLimiter::allow(const IpAddress& remote, Moment now) {

@@ -13,9 +13,9 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "dataplane/tcp/tables/siphash.h"
 #include "dataplane/tcp/wire/address.h"
@@ -77,8 +77,8 @@ class ConnectionLimiter {
 };
 
 // Where there is no connection: by the address, of IPv6 by its /64, of which one host has all.
-// Addresses share 1024 buckets by keyed hash, so a core sends at most 1024 times what one address
-// gets, and needs no limit of its own, which a few addresses could use up for all.
+// Addresses share 1024 buckets or more by keyed hash, so a core sends at most 1024 times what one
+// address gets, and needs no limit of its own, which a few addresses could use up for all.
 class AddressLimiter {
  public:
   static constexpr RateLimit kResets{10 * kMillisecondNs, 100};
@@ -86,7 +86,8 @@ class AddressLimiter {
   // Of cookies that are none (syn_cookie.h): nobody brings so many, but who guesses.
   static constexpr RateLimit kCookieGuesses{10 * kMillisecondNs, 100};
 
-  AddressLimiter(SipKey key, const RateLimit& limit) : limit_(limit), key_(key), jitter_(key) {}
+  AddressLimiter(SipKey key, const RateLimit& limit, size_t buckets = kBuckets)
+      : limit_(limit), key_(key), jitter_(key), addresses_(buckets) {}
 
   // Whether to answer; then it is counted.
   bool allow(const IpAddress& remote, Moment now);
@@ -100,6 +101,9 @@ class AddressLimiter {
   }
 
   static constexpr size_t kBuckets = 1024;
+  // Of cookies: so many that a million forged ACKs a second from anywhere leave every address its
+  // own. What they let a core be told is no answer, so it need not be small.
+  static constexpr size_t kGuessBuckets = 16 * kBuckets;
 
  private:
   size_t bucket_of(const IpAddress& remote) const;
@@ -107,7 +111,7 @@ class AddressLimiter {
   const RateLimit limit_;
   const SipKey key_;
   Jitter jitter_;
-  std::array<TokenBucket, kBuckets> addresses_;
+  std::vector<TokenBucket> addresses_;
 };
 
 }  // namespace pollux::tcp

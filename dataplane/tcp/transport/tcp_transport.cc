@@ -38,7 +38,9 @@ size_t TcpTransport::poll(std::span<TransportEvent> events) {
   size_t count = 0;
   if (!stack_.has_event()) {
     frames_ = stack_.receive(now_);
-    if (frames_ < Stack::kBurst && stack_.next_deadline() <= now_) {
+    if (stack_.next_deadline() <= now_ &&
+        (frames_ < Stack::kBurst || ++full_bursts_ >= kBurstsBeforeTimers)) {
+      full_bursts_ = 0;
       stack_.tick(now_);
     }
   }

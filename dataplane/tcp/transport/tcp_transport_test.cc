@@ -106,5 +106,22 @@ TEST_F(TcpTransportTest, IsPatientUntilItsNextTimer) {
   EXPECT_LT(until_repeated_us, 2'000'000);
 }
 
+// Bursts that are always full, of whatever: timers come nevertheless, as behind a ring of so many.
+TEST_F(TcpTransportTest, TimersRunWhileMoreAlwaysComes) {
+  open();
+  const std::string bytes = "+PONG\r\n";
+  const TxSlice slice{bytes};
+  transport_.send(conn_, {&slice, 1});
+  turn();
+  for (int ms = 0; ms < 2'000; ++ms) {
+    for (int i = 0; i < 32; ++i) {
+      device_.arriving.push_back(arp_frame(who_has(kGateway)));
+    }
+    turn();
+  }
+  const SenderCounters& counters = transport_.stack().sender_counters();
+  EXPECT_NE(counters.timeouts + counters.tail_probes, 0U) << "the reply that was lost";
+}
+
 }  // namespace
 }  // namespace pollux::tcp
