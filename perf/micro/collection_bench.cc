@@ -9,11 +9,10 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "perf/micro/collection_store.h"
 #include "src/data/hash_value.h"
 #include "src/data/list_value.h"
 #include "src/data/set_value.h"
@@ -22,48 +21,13 @@
 namespace pollux {
 namespace {
 
-constexpr Instant kNow{1'700'000'000'000'000};
 constexpr size_t kKeys = 1000;
 constexpr size_t kElements = 10;
 
-std::string numbered(std::string text, size_t number, size_t digits) {
-  const std::string tail = std::to_string(number);
-  return text.append(digits - tail.size(), '0') + tail;
-}
-
-// A store of small collections: add(edit, i) puts the element number i into one.
-class Store {
+// One of small collections.
+class Store : public CollectionStore {
  public:
-  using Add = std::function<void(Edit&, size_t)>;
-
-  explicit Store(const Add& add) {
-    keys_.bind(ShardId{0}, 0, kNow);
-    for (size_t i = 0; i < kKeys; ++i) {
-      names_.push_back(numbered("key:", i, 12));
-      for (size_t element = 0; element < kElements; ++element) {
-        Edit edit(keys_, Key::of(names_.back()));
-        add(edit, element);
-        edit.notify(KeyEvent::kSet);
-      }
-    }
-  }
-
-  // The keys one after the other, in an order that is not theirs.
-  Key next() { return Key::of(names_[at_ = (at_ + 389) % kKeys]); }
-  template <typename Change>
-  void change(const Key& key, Change change) {
-    Edit edit(keys_, key);
-    change(edit);
-    edit.notify(KeyEvent::kSet);
-  }
-  const Entry* find(const Key& key) { return keys_.find(key); }
-
- private:
-  ShardStore shard_{ShardId{0}, 16};
-  ShardStore* shards_[1] = {&shard_};
-  Keyspace keys_{shards_};
-  std::vector<std::string> names_;
-  size_t at_ = 0;
+  explicit Store(const Add& add) : CollectionStore(kKeys, kElements, add) {}
 };
 
 const EncodingLimits kLimits;

@@ -99,6 +99,66 @@ std::string content(TestStore& store, const std::string& key) {
   return all;
 }
 
+// What stands behind each `label` of a reply, of strings in whichever bytes.
+std::vector<std::string> values_behind(std::string_view reply, std::string_view label) {
+  const std::string head =
+      "$" + std::to_string(label.size()) + "\r\n" + std::string(label) + "\r\n$";
+  std::vector<std::string> values;
+  for (size_t at = 0; (at = reply.find(head, at)) != std::string_view::npos;) {
+    at += head.size();
+    const size_t size = std::strtoul(reply.data() + at, nullptr, 10);
+    const size_t begin = reply.find("\r\n", at) + 2;
+    if (begin + size <= reply.size()) {  // else the label stands in somebody's name
+      values.emplace_back(reply.substr(begin, size));
+    }
+  }
+  return values;
+}
+
+// Groups and consumers may have any names.
+void use_stream(TestStore& store, const std::string& key) {
+  constexpr size_t kNamesMax = 4;
+  const auto run = [&](std::vector<std::string_view> args) {
+    require(store.run_args(args).substr(0, 10) != "-WRONGTYPE");
+  };
+  const std::string reply = store.run("xinfo groups " + key);
+  std::vector<std::string> groups = values_behind(reply, "name");
+  groups.resize(std::min(groups.size(), kNamesMax));
+  run({"xinfo", "stream", key, "full", "count", "3"});
+  run({"xrange", key, "-", "+", "count", "5"});
+  run({"xrevrange", key, "+", "-", "count", "5"});
+  for (const std::string& group : groups) {
+    const std::string list = store.run_args({"xinfo", "consumers", key, group});
+    std::vector<std::string> consumers = values_behind(list, "name");
+    consumers.resize(std::min(consumers.size(), kNamesMax));
+    consumers.emplace_back("new");
+    for (const std::string& consumer : consumers) {
+      run({"xreadgroup", "group", group, consumer, "count", "2", "streams", key, ">"});
+      run({"xreadgroup", "group", group, consumer, "count", "2", "streams", key, "0"});
+      run({"xpending", key, group, "idle", "0", "-", "+", "5", consumer});
+      run({"xautoclaim", key, group, consumer, "0", "-", "count", "3"});
+      run({"xclaim", key, group, consumer, "0", "1-1", "2-0", "force"});
+      run({"xack", key, group, "1-1", "0-1"});
+    }
+    run({"xpending", key, group});
+    run({"xinfo", "groups", key});
+    run({"xgroup", "setid", key, group, "$", "entriesread", "9223372036854775807"});
+    run({"xgroup", "delconsumer", key, group, consumers.front()});
+  }
+  run({"xadd", key, "*", "f", "v"});
+  run({"xadd", key, "maxlen", "~", "3", "*", "f", "v", "other", "w"});
+  run({"xdel", key, "1-1", "0-1"});
+  run({"xgroup", "create", key, "made here", "0"});
+  run({"xreadgroup", "group", "made here", "c", "streams", key, ">"});
+  run({"xtrim", key, "minid", "5-0"});
+  run({"xtrim", key, "maxlen", "1"});
+  run({"xsetid", key, "18446744073709551615-18446744073709551615"});
+  if (!groups.empty()) {
+    run({"xgroup", "destroy", key, groups.front()});
+  }
+  run({"xinfo", "stream", key, "full"});
+}
+
 // Every way to walk and change a value must find it whole.
 void use(TestStore& store, const std::string& key) {
   const std::string type = store.run("type " + key);
@@ -125,6 +185,8 @@ void use(TestStore& store, const std::string& key) {
   } else if (type == "+zset\r\n") {
     run({"zscore a", "zrank a", "zadd 1.5 new -3 a", "zrangebyscore -inf (2", "zincrby 4 a",
          "zrevrange 0 3 withscores", "zrem new b", "zpopmin 2", "zpopmax 1"});
+  } else if (type == "+stream\r\n") {
+    use_stream(store, key);
   }
   content(store, key);
 }

@@ -170,7 +170,7 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   const bool was_open = phase_ == Phase::kOpen;
   // What is lost waits for the congestion window, whatever else there is to be sent.
   const bool limited_elsewhere =
-      queue_.lost_bytes() == 0 && (end_ == nxt_ || edge_before <= nxt_);
+      queue_.lost_bytes() == 0 && (end_ == nxt_ || edge_before <= nxt_ || queue_.is_full());
   if (trouble_ != nullptr) {
     trouble_->undone_until = later(trouble_->undone_until, una_);
   }

@@ -150,7 +150,9 @@ class Interface {
   // Who frames for `remote` go to: itself or a gateway; none if there is no way, or if that is no
   // other host. Remember it, and ask again when neighbors().use() says nullptr.
   NeighborId next_hop(const IpAddress& remote, Moment now);
-  // The same, as far as it is known without asking anybody; lives until the next call.
+  // Whether there is a way at all.
+  bool reaches(const IpAddress& remote) const { return hop_to(remote).has_value(); }
+  // The same as next_hop, as far as it is known without asking anybody; lives until the next call.
   const MacAddress* known_hop(const IpAddress& remote);
   // The sender of a segment that opens a connection is who it says, until ARP says otherwise.
   void learn_sender(const Packet& segment, Moment now);

@@ -68,7 +68,7 @@ size_t SendQueue::memory_bytes() const {
 
 bool SendQueue::sent(SeqRange range, uint8_t flags, Moment now) {
   POLLUX_ASSERT(!range.empty());
-  if (size() >= segments_max_) {
+  if (is_full()) {
     return false;
   }
   if (block_ == nullptr || block_->count == block_->capacity) {

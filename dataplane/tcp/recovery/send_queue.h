@@ -103,6 +103,8 @@ class SendQueue {
   void retransmitted(SeqRange range, Moment now);
 
   bool empty() const { return size() == 0; }
+  // sent() would say no.
+  bool is_full() const { return size() >= segments_max_; }
   size_t size() const { return block_ ? block_->count : 0; }
   // By rising sequence number. Requires index < size().
   const Segment& operator[](size_t index) const { return block_->at(index); }

@@ -8,6 +8,7 @@
 // more each cache line is one that has to come from far.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -75,11 +76,13 @@ struct alignas(64) Slot {
   // What was written and is not acknowledged; null: nothing is.
   std::unique_ptr<SendBuffer> sending;
 
-  // Connection::block_bytes(), as it is counted.
+  // Connection::block_bytes(), as it is counted: more than the most counts as that. (So much takes
+  // the list of a flight of megabytes behind which the path has become narrow.)
+  static constexpr uint32_t kBlockBytesMax = 8U * UINT16_MAX;
   uint32_t block_bytes() const { return 8U * block_words; }
   void set_block_bytes(uint32_t bytes) {
-    POLLUX_ASSERT(bytes % 8 == 0 && bytes / 8 <= UINT16_MAX);
-    block_words = static_cast<uint16_t>(bytes / 8);
+    POLLUX_ASSERT(bytes % 8 == 0);
+    block_words = static_cast<uint16_t>(std::min(bytes, kBlockBytesMax) / 8);
   }
   // Of what is kept the bytes that are not the application's.
   uint32_t copied_bytes() const {

@@ -235,6 +235,10 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
     ++counters_.not_allowed;
     return;  // not even told that nobody listens
   }
+  if (packet.tcp.has(kSyn) && !interface_.reaches(packet.flow.remote)) {
+    ++counters_.no_way;  // the answer would find it, and nothing behind that
+    return;
+  }
   const bool is_crowded = is_above(30);
   if (is_crowded && crowded_since_ == kNever && packet.tcp.has(kSyn)) {
     crowded_since_ = now;

@@ -94,6 +94,7 @@ struct StackCounters {
   uint64_t segments = 0;     // of connections
   uint64_t strangers = 0;    // segments of none
   uint64_t misplaced = 0;    // of these, another stack's (StackConfig::is_ours)
+  uint64_t no_way = 0;       // of these, SYNs from where no gateway leads
   uint64_t not_allowed = 0;  // of these, from elsewhere than set_allow_from says
   uint64_t segments_out = 0;
   uint64_t tx_full = 0;       // flushes of a connection that had to stop for want of room
@@ -220,9 +221,9 @@ class Stack {
   void drop_unread(Slot& slot);
   void drop_sending(Slot& slot);
   void count_blocks(Slot& slot, uint32_t bytes) {
-    held_bytes_ += bytes;
     held_bytes_ -= slot.block_bytes();
     slot.set_block_bytes(bytes);
+    held_bytes_ += slot.block_bytes();
   }
   // Where what is written now goes. Requires can_write().
   static SendBuffer& sending_of(Slot& slot) {
@@ -296,6 +297,7 @@ class Stack {
   Moment crowded_since_ = kNever;  // somebody was turned away for want of memory
   uint32_t next_port_ = 0;
   bool neighbor_missing_ = false;  // why emit() said no
+  bool takes_sequence_ = false;    // what emit() has sent, so the list of what is out grows
   StackCounters counters_;
 };
 

@@ -502,5 +502,67 @@ TEST(Rfc9293_3_6_1_TimeWait, IsKeptBehindTheConnection) {
   EXPECT_EQ(bench.stack().listener().time_waits(), 0U);
 }
 
+// Megabytes are on their way when a router says that segments must be a third as long: the list of
+// them becomes longer than an account has numbers for.
+TEST(Stack, APathBecomesNarrowUnderALongFlight) {
+  Bench bench;
+  bench.syn_options.mss = 1'460;
+  bench.syn_options.window_scale = 9;
+  bench.syn_options.sack_permitted = true;
+  const ConnId conn = bench.open();
+  const std::vector<uint8_t> value(64U << 20, 'v');
+  const Bytes all = value;
+  bench.stack().write_pinned(conn, {&all, 1});
+  const auto sender = [&]() -> const Sender& { return bench.stack().connection(conn)->sender(); };
+  std::vector<uint8_t> one;
+  Seq acked = bench.ours();
+  while (true) {
+    for (Seq before{}; sender().nxt() != before;) {
+      before = sender().nxt();
+      bench.turn();
+      if (!bench.device().sent.empty()) {
+        one = bench.device().sent.back();
+      }
+      bench.device().sent.clear();
+    }
+    if (sender().queue().is_full()) {
+      break;
+    }
+    // All of that is acknowledged, in many steps.
+    const uint32_t step = std::max(2'000U, static_cast<uint32_t>(sender().nxt() - acked) / 400);
+    while (acked + step < sender().nxt()) {
+      acked += step;
+      bench.segment(kAck, kTheirIsn + 1, acked);
+    }
+    acked = sender().nxt();
+    bench.segment(kAck, kTheirIsn + 1, acked);
+    ASSERT_LT(acked - bench.ours(), value.size()) << "it does not fill";
+  }
+  const std::vector<uint8_t> quoted(one.begin() + kEthernetBytes,
+                                    one.begin() + kEthernetBytes + 28);
+  IcmpMessage narrow{.kind = IcmpKind::kPacketTooBig, .code = kIcmp4FragmentationNeeded};
+  narrow.mtu = 576;
+  narrow.body = quoted;
+  bench.device().arriving.push_back(icmp4_frame(narrow));
+  for (int i = 0; i < 400; ++i) {
+    bench.turn();
+    bench.device().sent.clear();
+  }
+  EXPECT_GT(sender().queue().size(), 4'096U);
+  EXPECT_GE(bench.stack().memory_bytes(),
+            std::min<size_t>(sender().queue().memory_bytes(), Slot::kBlockBytesMax));
+}
+
+// Beyond the link, and no gateway leads there.
+TEST(Stack, WhoCannotBeReachedIsNotAnswered) {
+  StackConfig config;
+  config.interface.addresses = {{kUs, 24}};
+  Bench bench(config);
+  bench.segment(kSyn, kTheirIsn, Seq{}, {}, *IpAddress::parse("192.0.2.9"));
+  bench.turn();
+  EXPECT_EQ(bench.frames_out(), 0U);
+  EXPECT_EQ(bench.stack().counters().no_way, 1U);
+}
+
 }  // namespace
 }  // namespace pollux::tcp

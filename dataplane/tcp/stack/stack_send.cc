@@ -56,6 +56,7 @@ inline const MacAddress* Stack::neighbor_of(Slot& slot, Moment now) {
                        .timestamps = out.timestamps},
                       payload);
   frame->head_bytes = static_cast<uint32_t>(at + kPlainBytes);
+  takes_sequence_ |= payload != 0 || (out.flags & kFin) != 0;
   if (payload != 0) {
     add_payload(*frame, out.payload, *slot.sending);
   }
@@ -87,6 +88,7 @@ bool Stack::write_frame(const Flow& flow, const MacAddress& to, const SegmentOut
   const size_t segment_bytes = tcp_bytes + payload;
   interface_.write_headers(head, flow, to, out.ect ? Ecn::kEct0 : Ecn::kNotEct, segment_bytes);
   frame->head_bytes = static_cast<uint32_t>(tcp_at + tcp_bytes);
+  takes_sequence_ |= payload != 0 || (header.flags & (kSyn | kFin)) != 0;
   if (payload != 0) {
     add_payload(*frame, out.payload, *from);
   }
@@ -154,8 +156,9 @@ inline bool Stack::flush_connection(uint32_t index, Slot& slot, Moment now) {
     }
   };
   neighbor_missing_ = false;
+  takes_sequence_ = false;
   const bool done = slot.connection().flush(shared_, now, Emit{*this, slot, now});
-  if (slot.recount || slot.connection().sender().queue().large_bytes() != 0) {
+  if (slot.recount || (takes_sequence_ && slot.connection().sender().queue().large_bytes() != 0)) {
     const uint32_t bytes = slot.connection().block_bytes();
     count_blocks(slot, bytes);
     slot.recount = bytes != 0 || !done;
