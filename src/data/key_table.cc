@@ -57,6 +57,7 @@ static_assert(homes_tell_buckets());
 
 // After so many draws in vain the table is thin or very uneven.
 constexpr int kDrawsMax = 128;
+constexpr uint64_t kThinMax = 128;
 
 // Two segments are merged if together they fill at most half of the largest class.
 constexpr uint32_t kMergeMax = count_max_of(kClassLines[kClasses - 1] - 1) / 2;
@@ -267,8 +268,15 @@ Handle KeyTable::random(Rng& rng) const {
       return handle;
     }
   }
-  // Thin or very uneven: the next one from a random place on.
   Handle found = kNoHandle;
+  if (size_ <= kThinMax) {
+    // A few in segments that were made for more: one of them by number. (Segments are merged as
+    // they empty, so there are not many places to look at.)
+    uint64_t left = rng.below(size_);
+    scan(0, size_, [&](Handle handle) { found = left-- == 0 ? handle : found; });
+    return found;
+  }
+  // Very uneven: the next one from a random place on.
   const auto take = [&found](Handle handle) { found = found == kNoHandle ? handle : found; };
   scan(rng.next() >> 32, 1, take);
   if (found == kNoHandle) {

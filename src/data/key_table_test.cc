@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -231,6 +232,34 @@ TEST(KeyTable, RandomIsCloseToUniform) {
   }
   // 4,000 degrees of freedom: mean 4,000, standard deviation 89.
   EXPECT_LT(chi_square, 4'500);
+}
+
+// What mass deletion has left stands in segments that were made for more.
+TEST(KeyTable, RandomIsUniformInAThinTable) {
+  Rng rng(16);
+  for (const size_t left : {2, 3, 5, 8, 20, 60, 128, 129, 300}) {
+    Table table;
+    std::vector<uint64_t> hashes;
+    for (Handle i = 1; i <= 100'000; ++i) {
+      hashes.push_back(rng.next());
+      table.table_.insert(hashes.back(), i);
+    }
+    for (Handle i = 100'000; i > left; --i) {
+      const uint64_t hash = hashes[i - 1];
+      table.table_.erase(hash, table.table_.find(hash, [i](Handle there) { return there == i; }));
+    }
+    std::vector<int> hits(left + 1);
+    const double expected = 1'000;
+    for (size_t i = 0; i < left * static_cast<size_t>(expected); ++i) {
+      ++hits[table.table_.random(rng)];
+    }
+    double chi_square = 0;
+    for (size_t i = 1; i <= left; ++i) {
+      chi_square += (hits[i] - expected) * (hits[i] - expected) / expected;
+    }
+    const auto degrees = static_cast<double>(left - 1);
+    EXPECT_LT(chi_square, degrees + 5 * std::sqrt(2 * degrees) + 5) << left;
+  }
 }
 
 TEST(KeyTable, LargeDirectoriesGrowAndShrinkInSlices) {
