@@ -559,7 +559,8 @@ void Connection::on_timer(ConnectionShared& shared, Moment now) {
   const unsigned timeouts = sender_.timeouts();
   const bool in_vain = (timeouts >= kBlackHoleTimeouts && silence_ns >= kBlackHoleNs) ||
                        (timeouts >= kBlackHoleFewTimeouts && silence_ns >= kBlackHoleLongNs);
-  const bool is_long = path_mss_ > kSafeMss && sender_.queue().outstanding_bytes() > kSafeMss;
+  const uint32_t safe_bytes = kSafeMss - (timestamps_ ? kTimestampBytes : 0U);
+  const bool is_long = path_mss_ > kSafeMss && sender_.queue().outstanding_bytes() > safe_bytes;
   if (in_vain && is_long && is_open()) {
     on_path_mss(kSafeMss);
   }
