@@ -68,14 +68,25 @@ void TailLossProbe::raise(int64_t min_rtt_ns) {
   const uint32_t first = units_of(base_ns + kFirstStepNs);
   const uint32_t last = std::max<uint32_t>(units_of(base_ns + kLastStepNs), longest_rtt_);
   longest_rtt_ = (longest_rtt_ < first ? first : last) & kUnitsMax;
+  quick_ = 0;
 }
 
 void TailLossProbe::on_lone_rtt(int64_t rtt_ns) {
   const uint32_t rtt = units_of(rtt_ns);
-  // The quarter more is used up after some 1800 quick answers, so a peer that is slow now and then
-  // costs a needless probe in 1800 segments at most.
+  if (rtt > longest_rtt_ / 2) {
+    longest_rtt_ = std::max<uint32_t>(rtt, longest_rtt_) & kUnitsMax;
+    quick_ = 0;
+    return;
+  }
+  // A peer that is slow now and then costs a needless probe in 256 segments at most; one that was
+  // slow once costs no lost reply behind those its 40 ms. (It faded by 1/8192 with each: then the
+  // stall of a client was felt for 15,000 replies, and with 1 % of them lost p99.9 was 54 ms.)
+  if (quick_ < kQuickMax) {
+    ++quick_;
+    return;
+  }
   const uint32_t longest = longest_rtt_;
-  const uint32_t faded = longest - std::min(longest, std::max(longest >> 13, 1U));
+  const uint32_t faded = longest - std::min(longest, std::max(longest >> 3, 1U));
   longest_rtt_ = std::max(rtt, faded) & kUnitsMax;
 }
 

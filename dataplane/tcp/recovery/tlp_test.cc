@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "src/base/rng.h"
+
 namespace pollux::tcp {
 namespace {
 
@@ -19,6 +21,14 @@ int64_t pto_ns(const TailLossProbe& probe, const RttEstimator& rtt, bool lone) {
   const Moment rto_at = now + probe.rto_ns(rtt, kDataCentreRtt, lone);
   return probe.probe_at(now, rto_at, rtt, kDataCentreRtt, lone) - now;
 }
+
+// As they are kept.
+constexpr int64_t kUnitNs = 2'048;
+constexpr int64_t kept(int64_t ns) {
+  return (ns + kUnitNs - 1) / kUnitNs * kUnitNs;
+}
+constexpr int64_t kLateNs = kept(40'020'000);
+constexpr int64_t kLatestNs = kept(200'020'000);
 
 constexpr Seq kEnd{0x00000010};  // behind the wrap
 using Verdict = TailLossProbe::Verdict;
@@ -87,15 +97,15 @@ TEST(TlpTest, PatienceRisesByStepsAndSparesTheLoneSegment) {
     probe.on_ack({.ack = kEnd, .duplicate = true, .min_rtt_ns = rtt.min_rtt_ns()});
   };
   spurious();
-  EXPECT_EQ(probe.longest_rtt_ns(), 40'020'000);
-  EXPECT_EQ(pto_ns(probe, rtt, true), 50'025'000);
-  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 50'025'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), kLateNs);
+  EXPECT_EQ(pto_ns(probe, rtt, true), kLateNs * 5 / 4);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), kLateNs * 5 / 4);
   EXPECT_EQ(pto_ns(probe, rtt, false), 64'000);  // more in flight: as before
   EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, false), 5 * kMillisecondNs);
   spurious();
-  EXPECT_EQ(probe.longest_rtt_ns(), 200'020'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), kLatestNs);
   spurious();
-  EXPECT_EQ(probe.longest_rtt_ns(), 200'020'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), kLatestNs);
 }
 
 // Each is late, so the smoothed RTT and the smallest are, too: that is not waited for twice.
@@ -103,11 +113,11 @@ TEST(TlpTest, OfAPeerThatIsAlwaysLateAQuarterMoreIsWaitedFor) {
   TailLossProbe probe;
   const RttEstimator rtt = steady(40'000'000);
   probe.on_lone_rtt(40'000'000);
-  EXPECT_EQ(pto_ns(probe, rtt, true), 50'000'000);
-  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 50'000'000);
+  EXPECT_EQ(pto_ns(probe, rtt, true), kept(40'000'000) * 5 / 4);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), kept(40'000'000) * 5 / 4);
   probe.on_needless_rto(rtt.min_rtt_ns());
-  EXPECT_EQ(pto_ns(probe, rtt, true), 100'000'000);
-  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), 100'000'000);
+  EXPECT_EQ(pto_ns(probe, rtt, true), kept(80'000'000) * 5 / 4);
+  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), kept(80'000'000) * 5 / 4);
 }
 
 // RFC 6298 5.5: the RTO doubles; the patience is beside it once.
@@ -116,7 +126,8 @@ TEST(TlpTest, PatienceIsNotDoubled) {
   RttEstimator rtt = steady(20'000);
   probe.on_lone_rtt(40'000'000);
   for (const int64_t rto_ms : {50, 55, 65, 85}) {
-    EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), rto_ms * kMillisecondNs);
+    EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true),
+              (rto_ms - 50) * kMillisecondNs + kept(40'000'000) * 5 / 4);
     rtt.back_off();
   }
 }
@@ -135,27 +146,54 @@ TEST(TlpTest, ClaimsOneDsackOfItsOwn) {
   EXPECT_FALSE(probe.claims(twice));  // it went out again later
 }
 
-TEST(TlpTest, PatienceIsWhatIsSeenAndFadesSlowly) {
+TEST(TlpTest, PatienceIsWhatIsSeen) {
   TailLossProbe probe;
   probe.on_lone_rtt(20'000);
-  EXPECT_EQ(probe.longest_rtt_ns(), 20'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), 10 * kUnitNs);
   probe.on_lone_rtt(40'020'000);
-  EXPECT_EQ(probe.longest_rtt_ns(), 40'020'000);
+  EXPECT_EQ(probe.longest_rtt_ns(), kLateNs);
   probe.on_lone_rtt(20 * kSecondNs);
-  EXPECT_EQ(probe.longest_rtt_ns(), ((1 << 28) - 1) * INT64_C(16));
+  EXPECT_EQ(probe.longest_rtt_ns(), ((1 << 19) - 1) * kUnitNs);
   EXPECT_EQ(pto_ns(probe, steady(20'000), true), 250'025'000);  // no peer waits for so long
-  // After 1800 quick answers the quarter more still covers what was seen.
-  TailLossProbe fading;
-  fading.on_lone_rtt(40'020'000);
+}
+
+TEST(TlpTest, AStallIsForgottenBehindQuickAnswers) {
+  TailLossProbe probe;
+  probe.on_lone_rtt(40'020'000);
   const RttEstimator rtt = steady(20'000);
-  for (int i = 0; i < 1800; ++i) {
-    fading.on_lone_rtt(20'000);
+  for (int i = 0; i < 256; ++i) {
+    probe.on_lone_rtt(20'000);
+    ASSERT_GT(pto_ns(probe, rtt, true), 40'020'000) << i;
   }
-  EXPECT_GT(pto_ns(fading, rtt, true), 40'020'000);
+  for (int i = 0; i < 70; ++i) {
+    probe.on_lone_rtt(20'000);
+  }
+  EXPECT_LT(pto_ns(probe, rtt, true), 100'000);
+}
+
+// It is late with every two hundredth, and none of these is asked for in vain.
+TEST(TlpTest, OneThatIsLateNowAndThenIsWaitedFor) {
+  TailLossProbe probe;
+  const RttEstimator rtt = steady(20'000);
+  probe.on_lone_rtt(40'020'000);
+  for (int i = 1; i < 100'000; ++i) {
+    ASSERT_GT(pto_ns(probe, rtt, true), 40'020'000) << i;
+    probe.on_lone_rtt(i % 200 == 0 ? 40'020'000 : 20'000);
+  }
+}
+
+// Nor of one whose answers take any time up to there.
+TEST(TlpTest, OneThatIsUnsteadyIsWaitedFor) {
+  TailLossProbe probe;
+  Rng rng(1);
+  const RttEstimator rtt = steady(20'000);
+  int needless = 0;
   for (int i = 0; i < 100'000; ++i) {
-    fading.on_lone_rtt(20'000);
+    const auto rtt_ns = static_cast<int64_t>(50'000 + rng.below(20'000'000));
+    needless += i > 1'000 && pto_ns(probe, rtt, true) < rtt_ns;
+    probe.on_lone_rtt(rtt_ns);
   }
-  EXPECT_EQ(fading.longest_rtt_ns(), 20'000);
+  EXPECT_LT(needless, 100);
 }
 
 }  // namespace
