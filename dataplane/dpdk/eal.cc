@@ -3,9 +3,13 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <sched.h>
 
 #include <cerrno>
+#include <cstdio>
+
+#include "src/base/log.h"
 
 namespace pollux::dpdk {
 
@@ -24,11 +28,39 @@ std::string_view advice(int error) {
     case ENODEV:
       return " A device of dpdk-args can't be taken: is it bound to vfio-pci (dpdk-devbind.py)?";
     default:
-      return " Look at dpdk-args: DPDK's own message stands above.";
+      return " Look at dpdk-args: DPDK's own message stands in the log.";
   }
 }
 
+// DPDK writes to it under a lock of its own, with a line in one or several pieces.
+ssize_t take_message(void* /*cookie*/, const char* bytes, size_t size) {
+  static std::string line;
+  for (const char c : std::string_view(bytes, size)) {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    const int level = rte_log_cur_msg_loglevel();
+    const bool warns = level > 0 && level <= static_cast<int>(RTE_LOG_WARNING);
+    log_line(warns                                       ? LogLevel::kWarning
+             : level == static_cast<int>(RTE_LOG_NOTICE) ? LogLevel::kNotice
+                                                         : LogLevel::kVerbose,
+             "DPDK: %s", line.c_str());
+    line.clear();
+  }
+  return static_cast<ssize_t>(size);
+}
+
 }  // namespace
+
+void log_eal_messages() {
+  std::FILE* const log = fopencookie(
+      nullptr, "w", {.read = nullptr, .write = take_message, .seek = nullptr, .close = nullptr});
+  if (log != nullptr) {
+    setvbuf(log, nullptr, _IOLBF, BUFSIZ);
+    rte_openlog_stream(log);
+  }
+}
 
 std::string start_eal(const std::vector<std::string>& words) {
   // It changes the order of these, and keeps them.

@@ -8,6 +8,9 @@
 
 namespace pollux::dpdk {
 
+// From here on what DPDK and its drivers say goes to the server's log. Before start_eal.
+void log_eal_messages();
+
 // `words`: as DPDK's programs take them behind their name ("--no-pci", "-a", "0000:03:00.0"). The
 // calling thread keeps its processors, which DPDK would change. Returns what is wrong, and what the
 // operator can do about it; empty if nothing is.

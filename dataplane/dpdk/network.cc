@@ -1,8 +1,5 @@
 #include "dataplane/dpdk/network.h"
 
-#include <charconv>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include "dataplane/dpdk/eal.h"
@@ -12,32 +9,7 @@
 
 namespace pollux::dpdk {
 
-using tcp::IpAddress;
-using tcp::LinkPrefix;
-
 namespace {
-
-constexpr uint8_t kV4Bits = 32;
-constexpr uint8_t kV6Bits = 128;
-
-// "address/bits"; without bits it is one address.
-std::optional<LinkPrefix> parse_prefix(std::string_view text) {
-  const size_t slash = text.find('/');
-  const std::optional<IpAddress> address = IpAddress::parse(text.substr(0, slash));
-  if (!address) {
-    return std::nullopt;
-  }
-  const uint8_t most = address->is_v4() ? kV4Bits : kV6Bits;
-  uint8_t bits = most;
-  if (slash != std::string_view::npos) {
-    const std::string_view digits = text.substr(slash + 1);
-    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), bits);
-    if (error != std::errc() || end != digits.end() || bits > most) {
-      return std::nullopt;
-    }
-  }
-  return LinkPrefix{*address, bits};
-}
 
 tcp::SipKey random_key() { return {entropy64(), entropy64()}; }
 
@@ -51,12 +23,28 @@ void Network::stop() {
 }
 
 std::string Network::summary() const { return port_->summary(); }
+bool Network::look_at_link() {
+  return port_->look_at_link();
+}
+PortCounters Network::port_counters() const {
+  return port_->counters();
+}
+
+const QueueCounters& Network::queue_counters(int worker) const {
+  return port_->device(static_cast<uint16_t>(worker)).counters();
+}
+
+tcp::SteeringCounters Network::steering_counters(int worker) const {
+  return steering_ == nullptr ? tcp::SteeringCounters()
+                              : steered_[static_cast<size_t>(worker)]->counters();
+}
 
 std::unique_ptr<Network> Network::open(const NetworkOptions& options, int workers,
                                        std::string& error) {
   std::unique_ptr<Network> network(new Network());
   error = network->configure(options);
   if (error.empty()) {
+    log_eal_messages();
     error = start_eal(options.arguments);
   }
   if (error.empty()) {
@@ -72,33 +60,10 @@ std::unique_ptr<Network> Network::open(const NetworkOptions& options, int worker
 }
 
 std::string Network::configure(const NetworkOptions& options) {
-  if (options.port.empty()) {
-    return "transport dpdk needs dpdk-port: a PCI address (0000:03:00.0) or a device that "
-           "dpdk-args make, as in net_tap0";
+  std::string problem = read_options(options, stack_.interface);
+  if (!problem.empty()) {
+    return problem;
   }
-  if (options.addresses.empty()) {
-    return "transport dpdk needs net-address, as in 10.0.0.5/24 or fd00::5/64";
-  }
-  for (const std::string& text : options.addresses) {
-    const std::optional<LinkPrefix> prefix = parse_prefix(text);
-    if (!prefix) {
-      return "net-address " + text + ": not an address with its prefix, as in 10.0.0.5/24";
-    }
-    stack_.interface.addresses.push_back(*prefix);
-  }
-  for (const std::string& text : options.gateways) {
-    const std::optional<IpAddress> address = IpAddress::parse(text);
-    if (!address) {
-      return "net-gateway " + text + ": not an address";
-    }
-    std::optional<IpAddress>& gateway =
-        address->is_v4() ? stack_.interface.gateway_v4 : stack_.interface.gateway_v6;
-    if (gateway) {
-      return "net-gateway " + text + ": a second one of this version of IP";
-    }
-    gateway = *address;
-  }
-  stack_.interface.vlan = options.vlan;
   stack_.connections_max = options.connections_max;
   keys_.listener = {.table = random_key(),
                     .offsets = random_key(),

@@ -8,23 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/dpdk/counters.h"
+#include "dataplane/dpdk/network_options.h"
 #include "dataplane/tcp/steering/steering.h"
 #include "dataplane/tcp/transport/tcp_transport.h"
 
 namespace pollux::dpdk {
 
 class Port;
-
-// As the options have them, unparsed.
-struct NetworkOptions {
-  std::vector<std::string> arguments;  // dpdk-args
-  std::string port;                    // dpdk-port
-  std::vector<std::string> addresses;  // net-address: "10.0.0.5/24", "fd00::5/64"
-  std::vector<std::string> gateways;   // net-gateway: at most one of each version
-  uint32_t mtu = 1500;
-  uint16_t vlan = 0;  // 0: none
-  uint32_t connections_max = 10'000;  // of a worker
-};
 
 class Network {
  public:
@@ -42,6 +33,16 @@ class Network {
   // No worker uses its transport any more; what they have refers to is not looked at from then on.
   void stop();
   std::string summary() const;
+
+  // --- one thread beside the workers ---
+  // Sees whether the link is up; true if that has changed since the last look. (Before the first
+  // one it is taken for up.)
+  bool look_at_link();
+  PortCounters port_counters() const;
+
+  // --- its worker ---
+  const QueueCounters& queue_counters(int worker) const;
+  tcp::SteeringCounters steering_counters(int worker) const;  // of one alone: zeros
 
   ~Network();
   Network(const Network&) = delete;

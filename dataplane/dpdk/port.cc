@@ -6,6 +6,11 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <string_view>
@@ -40,6 +45,8 @@ constexpr std::string_view kReadByTheProcessor[] = {"net_tap", "net_ring", "net_
 // not do right: it holds one with its link header against the MTU, so full ones are never sent, nor
 // what is behind them (22.11).
 constexpr std::string_view kSumsBadly[] = {"net_tap"};
+// Whose sends wait for room that there is not before the link is up again.
+constexpr std::string_view kWaitsForTheLink[] = {"net_af_packet"};
 // Some NICs count the room for a frame in KiB, and scatter what does not fit.
 constexpr uint32_t kRoomUnit = 1024;
 constexpr uint32_t kRoomMin = 2048;
@@ -130,6 +137,8 @@ std::string Port::configure() {
     return failed("it does not say what it can do", -error);
   }
   driver_ = info.driver_name;
+  kernel_interface_ = info.if_index;
+  link_.stalls = is_among(kWaitsForTheLink, driver_);
   if (options_.queues > info.max_rx_queues || options_.queues > info.max_tx_queues) {
     return "it has " + std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) +
            " pairs of queues, and " + std::to_string(options_.queues) +
@@ -237,7 +246,7 @@ std::string Port::set_up_queues() {
     if (error != 0) {
       return failed("its queue " + std::to_string(queue) + " can't be made", -error);
     }
-    devices_.push_back(std::make_unique<PortDevice>(id_, queue, caps_, queue_pools_[queue]));
+    devices_.push_back(std::make_unique<PortDevice>(id_, queue, caps_, queue_pools_[queue], link_));
   }
   return {};
 }
@@ -287,6 +296,62 @@ bool Port::read_spread() {
   spread_.key = std::move(key);
   spread_.queues = std::move(queues);
   return true;
+}
+
+// Some drivers say that the link is up whatever the interface below them is.
+rte_eth_link Port::ask_link() const {
+  rte_eth_link link{};
+  rte_eth_link_get_nowait(id_, &link);
+  ifreq request{};
+  if (kernel_interface_ != 0 && if_indextoname(kernel_interface_, request.ifr_name) != nullptr) {
+    const int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    constexpr int kRuns = IFF_UP | IFF_RUNNING;
+    if (file >= 0 && ioctl(file, SIOCGIFFLAGS, &request) == 0 &&
+        (request.ifr_flags & kRuns) != kRuns) {
+      link.link_status = RTE_ETH_LINK_DOWN;
+    }
+    if (file >= 0) {
+      close(file);
+    }
+  }
+  return link;
+}
+
+bool Port::look_at_link() {
+  const bool up = ask_link().link_status == RTE_ETH_LINK_UP;
+  return link_.up.exchange(up, std::memory_order_relaxed) != up;
+}
+
+PortCounters Port::counters() const {
+  rte_eth_stats stats{};
+  rte_eth_stats_get(id_, &stats);
+  const rte_eth_link link = ask_link();
+  PortCounters counters{
+      .link_up = link.link_status == RTE_ETH_LINK_UP,
+      .link_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : int64_t{link.link_speed},
+      .rx_frames = stats.ipackets,
+      .rx_bytes = stats.ibytes,
+      .rx_missed = stats.imissed,
+      .rx_errors = stats.ierrors,
+      .rx_no_mbuf = stats.rx_nombuf,
+      .tx_frames = stats.opackets,
+      .tx_bytes = stats.obytes,
+      .tx_errors = stats.oerrors,
+      .pools = {}};
+  const auto add = [&](PoolKind kind, const rte_mempool* pool) {
+    if (pool != nullptr) {
+      PoolUse& use = counters.pools[static_cast<size_t>(kind)];
+      use.in_use += rte_mempool_in_use_count(pool);
+      use.size += pool->size;
+    }
+  };
+  for (size_t i = 0; i < queue_pools_.size(); ++i) {
+    add(PoolKind::kRx, rx_pools_[i]);
+    add(PoolKind::kHeads, queue_pools_[i].heads);
+    add(PoolKind::kControl, queue_pools_[i].control);
+    add(PoolKind::kPieces, queue_pools_[i].pieces);
+  }
+  return counters;
 }
 
 std::string Port::summary() const {

@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/dpdk/counters.h"
 #include "dataplane/dpdk/port_device.h"
 #include "dataplane/tcp/interface/device.h"
+
+struct rte_eth_link;
 
 namespace pollux::dpdk {
 
@@ -50,6 +53,10 @@ class Port {
   const tcp::DeviceCaps& caps() const { return caps_; }
   const PortSpread& spread() const { return spread_; }
   const std::string& driver() const { return driver_; }
+  // Any one thread, beside the workers.
+  PortCounters counters() const;
+  // Sees whether the link is up, for all queues; true if that has changed. The same thread.
+  bool look_at_link();
   // For the log: what it can do and what is done for it.
   std::string summary() const;
   uint16_t id() const { return id_; }
@@ -65,6 +72,7 @@ class Port {
   std::string set_up_queues();
   std::string start();
   bool read_spread();
+  rte_eth_link ask_link() const;
 
   const PortOptions options_;
   uint16_t id_ = 0;
@@ -74,6 +82,8 @@ class Port {
   PortSpread spread_;
   size_t key_bytes_ = 0;     // of its key; 0: it does not spread
   size_t table_places_ = 0;  // of its table
+  uint32_t kernel_interface_ = 0;  // that it stands on; 0: none
+  LinkState link_;
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;

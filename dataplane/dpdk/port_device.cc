@@ -54,8 +54,13 @@ bool has_hash_of_flow(const rte_mbuf& frame) {
 }  // namespace
 
 PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps,
-                       const QueuePools& pools)
-    : port_(port), queue_(queue), caps_(caps), pools_(pools), references_(pools.pieces_max) {
+                       const QueuePools& pools, const LinkState& link)
+    : port_(port),
+      queue_(queue),
+      caps_(caps),
+      pools_(pools),
+      link_(link),
+      references_(pools.pieces_max) {
   for (Reference& reference : references_) {
     free_references_.push_back(&reference);
   }
@@ -126,7 +131,14 @@ void PortDevice::drop(std::span<const TxHead> heads) {
 
 // --- out ---
 
+// While the link is down some drivers take nothing, and net_af_packet waits in the kernel for it
+// once its ring is full: then all is lost as on a wire that is cut, or the worker would try again
+// and again, or stand still. Rings of others take what they have room for.
 size_t PortDevice::send(std::span<const TxFrame> frames) {
+  if (link_.stalls && !link_.is_up()) [[unlikely]] {
+    lose(frames);
+    return frames.size();
+  }
   size_t sent = 0;
   while (sent < frames.size()) {
     std::array<rte_mbuf*, kBurst> chains;
@@ -158,11 +170,25 @@ size_t PortDevice::send(std::span<const TxFrame> frames) {
     }
     sent += gone;
     if (gone == taken && gone < burst.size()) {
+      if (!link_.is_up()) {
+        lose(frames.subspan(sent));
+        return frames.size();
+      }
       counters_.tx_full += 1;
       break;
     }
   }
   return sent;
+}
+
+void PortDevice::lose(std::span<const TxFrame> frames) {
+  counters_.tx_no_link += frames.size();
+  for (const TxFrame& frame : frames) {
+    if (frame.piece_count != 0) {
+      done_.push_back(frame.token);
+    }
+    rte_pktmbuf_free(mbuf_of(frame.head.buffer));
+  }
 }
 
 rte_mbuf* PortDevice::chain(const TxFrame& frame) {

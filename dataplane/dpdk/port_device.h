@@ -7,11 +7,13 @@
 
 #include <rte_mbuf.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <span>
 #include <vector>
 
+#include "dataplane/dpdk/counters.h"
 #include "dataplane/tcp/interface/device.h"
 
 namespace pollux::dpdk {
@@ -24,16 +26,18 @@ struct QueuePools {
   uint32_t pieces_max = 0;         // of these
 };
 
-struct QueueCounters {
-  uint64_t rx_broken = 0;    // frames that are none, or in several buffers and too long for one
-  uint64_t tx_refused = 0;   // frames that the driver would not send, ever
-  uint64_t tx_full = 0;      // bursts that it has not taken whole
-  uint64_t tx_copied = 0;    // frames whose pieces were copied
+// Whether frames get out of the port. Written by who looks after it, read by all queues; relaxed,
+// since nothing else is ordered by it.
+struct LinkState {
+  std::atomic<bool> up{true};
+  bool stalls = false;  // a send waits while the link is down: see PortDevice::send
+  bool is_up() const { return up.load(std::memory_order_relaxed); }
 };
 
 class PortDevice final : public tcp::Device {
  public:
-  PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, const QueuePools& pools);
+  PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, const QueuePools& pools,
+             const LinkState& link);
   // Requires that the port was stopped: then nothing of it is under way.
   ~PortDevice() override = default;
   PortDevice(const PortDevice&) = delete;
@@ -61,6 +65,8 @@ class PortDevice final : public tcp::Device {
   };
   static void piece_freed(void* piece, void* reference);
 
+  // As on a wire that is cut: heads are freed, and tokens come back.
+  void lose(std::span<const tcp::TxFrame> frames);
   // The frame as the driver wants it; null: there are no mbufs for its pieces now.
   rte_mbuf* chain(const tcp::TxFrame& frame);
   bool hang_pieces(rte_mbuf& head, const tcp::TxFrame& frame);
@@ -72,6 +78,7 @@ class PortDevice final : public tcp::Device {
   const uint16_t queue_;
   const tcp::DeviceCaps caps_;
   const QueuePools pools_;
+  const LinkState& link_;
   std::vector<Reference> references_;
   std::vector<Reference*> free_references_;
   std::deque<uint64_t> done_;  // tokens

@@ -146,6 +146,42 @@ TEST_F(PortDeviceTest, PiecesAreGivenBackWhenTheDriverHasDoneWithThem) {
   EXPECT_EQ(device.reap(tokens, true), 0U);
 }
 
+TEST_F(PortDeviceTest, WithoutALinkAFullRingLosesWhatDoesNotFit) {
+  const std::unique_ptr<Port> port = open(/*tx_descriptors=*/1024);
+  PortDevice& device = port->device(0);
+  const auto heads = [&] {
+    return port->counters().pools[static_cast<size_t>(PoolKind::kHeads)].in_use;
+  };
+  EXPECT_TRUE(port->counters().link_up);
+  EXPECT_FALSE(port->look_at_link());
+  const int64_t before = heads();
+  ASSERT_EQ(rte_eth_dev_set_link_down(port->id()), 0);
+  EXPECT_TRUE(port->look_at_link());
+  EXPECT_FALSE(port->look_at_link());
+  EXPECT_FALSE(port->counters().link_up);
+  const std::vector<uint8_t> value(1'000, 'v');
+  size_t tokens = 0;
+  constexpr uint64_t kFrames = 1'500;  // the ring has room for 1,023
+  for (uint64_t i = 0; i < kFrames; ++i) {
+    TxFrame sent = frame(device, 1);
+    sent.piece_count = 1;
+    sent.pieces[0] = value;
+    sent.token = i;
+    ASSERT_EQ(device.send({&sent, 1}), 1U) << "nobody tries again";
+    uint64_t given[8];
+    tokens += device.reap(given, true);
+  }
+  const uint64_t lost = device.counters().tx_no_link;
+  EXPECT_GT(lost, 100U);
+  EXPECT_GE(tokens, lost);
+  EXPECT_EQ(static_cast<uint64_t>(heads() - before), kFrames - lost);
+  ASSERT_EQ(rte_eth_dev_set_link_up(port->id()), 0);
+  EXPECT_TRUE(port->look_at_link());
+  TxFrame sent = frame(device, 1);
+  EXPECT_EQ(device.send({&sent, 1}), 0U) << "waits for room";
+  device.drop({&sent.head, 1});
+}
+
 // However often a full ring sends frames with pieces back, each token comes once.
 TEST_F(PortDeviceTest, EachTokenComesOnceHoweverFullTheRingIs) {
   const std::unique_ptr<Port> port = open(1'024);  // as the ring takes: there are more heads

@@ -16,6 +16,7 @@
 
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/engine_families.h"
+#include "dataplane/engine/figures.h"
 #include "dataplane/engine/info_text.h"
 #include "dataplane/engine/latency_stats.h"
 #include "dataplane/engine/memory_figures.h"
@@ -391,7 +392,7 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.section("Pollux");
   info.add("pollux_version", kPolluxVersion);
   info.add("workers", from.engine.worker_count());
-  info.add("transport", "kernel");
+  info.add("transport", from.config.transport_dpdk ? "dpdk" : "kernel");
   info.add("poll_mode", from.config.poll_mode == PollMode::kBusy ? "busy" : "adaptive");
   info.add("poll_spin_us", from.config.poll_spin_us);
   info.add("connections_denied", from.sum(&CoreBlock::connections_denied));
@@ -421,6 +422,25 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   }
 }
 
+// What the transport counts, where it is a network of its own: of its workers the sums.
+void add_network(InfoText& info, const InfoSource& from) {
+  const ControlPage& page = from.engine.page();
+  if (page.core_figures == 0) {
+    return;
+  }
+  info.section("Network");
+  for (uint32_t i = 0; i < page.port_figures; ++i) {
+    info.add(page.port_figure_names[i].text, page.port_block.figures[i].get());
+  }
+  for (uint32_t i = 0; i < page.core_figures; ++i) {
+    int64_t sum = 0;
+    for (int core = 0; core < from.engine.worker_count(); ++core) {
+      sum += from.engine.core(core).figures[i].get();
+    }
+    info.add(page.core_figure_names[i].text, sum);
+  }
+}
+
 struct Section {
   std::string_view name;
   bool by_default;
@@ -441,6 +461,7 @@ constexpr Section kSections[] = {
     {"cluster", true, add_cluster},
     {"keyspace", true, add_keyspace},
     {"pollux", true, add_pollux},
+    {"network", true, add_network},
 };
 
 bool wanted(Args args, const Section& section) {
@@ -477,6 +498,7 @@ void info_visit(Worker& worker, Tour& tour) {
                 topics.count(TopicKind::kPattern, shard),
                 topics.count(TopicKind::kShardChannel, shard));
   tour.text += line;
+  publish_figures(worker.transport(), worker.core());  // so that INFO tells them as they are
   for (const Worker::ErrorCount& error : worker.error_counts()) {
     tour.text += "e " + error.code + " " + std::to_string(error.count) + "\n";
   }

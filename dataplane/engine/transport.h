@@ -49,6 +49,13 @@ struct TxSlice {
 };
 inline constexpr size_t kTxSlicesMax = 16;
 
+// What a transport counts, for operators. The name is of letters, digits and "_", under 32 of them.
+struct TransportFigure {
+  std::string_view name;
+  int64_t value = 0;
+};
+inline constexpr size_t kTransportFiguresMax = 96;
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -83,6 +90,15 @@ class Transport {
   // Nothing of connections that were closed is on its way any more: what does not outlive the
   // process, as the kernel's does.
   virtual bool at_rest() const { return true; }
+
+  // The last call, when the process ends: whoever is still there hears so now, where nobody would
+  // tell him afterwards, as the kernel does.
+  virtual void end() { flush(); }
+
+  // How things stand, for INFO and the control page; returns how many there are, up to
+  // kTransportFiguresMax. Names and their order are the same for all of a kind and their whole
+  // life. None of one whose network counts for itself.
+  virtual size_t figures(std::span<TransportFigure> /*into*/) const { return 0; }
 
   // The doorbell: everything asked for since the last flush starts now.
   virtual void flush() = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/engine/config.h"
+#include "dataplane/engine/figures.h"
 #include "dataplane/engine/member_prefetch.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
@@ -90,7 +91,7 @@ void Worker::run() {
     idle(worked);
   }
   flush_phase();
-  transport_->flush();
+  transport_->end();
 }
 
 bool Worker::step(Phase phase) {
@@ -570,6 +571,7 @@ void Worker::cron() {
   chunks_.take_returned();  // or the account of clients would still hold them
   rates_.sample(now_.ms(), core_);
   publish_counters();
+  publish_figures(*transport_, core_);
   save_if_due();
   if (id_.value == 0) {
     watch_.note_stalls(engine_.page().aof.stalls);

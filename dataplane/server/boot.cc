@@ -16,19 +16,20 @@
 #include <memory>
 #include <thread>
 
+#include "dataplane/dpdk/eal.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/version.h"
 #include "dataplane/engine/worker.h"
 #include "dataplane/kernel/listener.h"
-#include "dataplane/dpdk/eal.h"
 #include "dataplane/kernel/uring_transport.h"
-#include "dataplane/server/network_boot.h"
 #include "dataplane/server/admin_thread.h"
 #include "dataplane/server/aof_thread.h"
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/load_thread.h"
+#include "dataplane/server/network_boot.h"
+#include "dataplane/server/network_watch.h"
 #include "dataplane/server/save_thread.h"
 #include "dataplane/server/signals.h"
 #include "dataplane/server/thread.h"
@@ -163,6 +164,7 @@ class Boot {
   std::unique_ptr<CrashStack> crash_stack_;  // the main thread's
   ControlPageMap page_map_;
   std::unique_ptr<dpdk::Network> network_;  // transport dpdk; outlives the engine, who uses it
+  std::unique_ptr<NetworkWatch> network_watch_;  // beside it
   CommandTable commands_;
   SystemClock clock_;
   PageWarmer warmer_;
@@ -272,13 +274,13 @@ void Boot::choose_workers() {
   }
 }
 
-// As many clients as the process may have files for.
+// As many clients as the process may have files for. Those of a NIC need none.
 void Boot::fit_clients() {
   const size_t reserved = kFilesReserved + kFilesPerWorker * static_cast<size_t>(workers_);
   const auto wanted = static_cast<size_t>(config().maxclients);
   const size_t limit = raise_open_files(wanted + reserved);
   const auto possible = static_cast<int64_t>(limit > reserved ? limit - reserved : 1);
-  if (possible < config().maxclients) {
+  if (possible < config().maxclients && !config().transport_dpdk) {
     log_line(LogLevel::kWarning,
              "maxclients %lld needs %zu open files, the limit is %zu: maxclients is now %lld. "
              "Raise the limit with ulimit -n",
@@ -354,6 +356,9 @@ bool Boot::build() {
     config.clients_bytes_default = machine_memory() / 8;
   });
   store_.expect_readers(workers_);
+  if (network_watch_ != nullptr) {
+    network_watch_->name_figures(*transports.front());
+  }
   page_map_.complete(commands_, config().port, clock_.now().ms());
   EngineParts parts;
   parts.workers = workers_;
@@ -455,15 +460,15 @@ bool Boot::make_network() {
   if (network_ == nullptr) {
     return fail(config(), error);
   }
-  log_line(LogLevel::kNotice, "Network: %s", network_->summary().c_str());
+  network_watch_ = std::make_unique<NetworkWatch>(*network_, page_map_.page());
   return true;
 }
 
 bool Boot::fail_thread(int error) {
   // The workers, the page warmer, the administrator, storage, the loader, the history's, the
-  // allocator's and the main thread.
+  // network's, the allocator's and the main thread.
   return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
-                            std::to_string(workers_ + 7) +
+                            std::to_string(workers_ + 7 + (network_ != nullptr ? 1 : 0)) +
                             " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
                             "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
                             "profile, or run with fewer workers");
@@ -484,6 +489,9 @@ bool Boot::start_threads() {
     if (error == 0) {
       error = thread->start([this] { return may_run(); }, [this] { signals_.notify(); });
     }
+  }
+  if (error == 0 && network_watch_ != nullptr) {
+    error = network_watch_->start();
   }
   if (error == 0) {
     error = save_->start([this] { return may_run(); });
@@ -527,6 +535,9 @@ void Boot::join_threads() {
   aof_->join();
   save_->stop();
   save_->join();
+  if (network_watch_ != nullptr) {
+    network_watch_->stop();
+  }
 }
 
 void Boot::work(int index) {
@@ -668,6 +679,11 @@ std::vector<std::string> refusals(const Config& config) {
   }
   if (!config.acl_file.empty()) {
     reasons.push_back("aclfile: ACL users are not in this version of Pollux. Use requirepass");
+  }
+  if (config.transport_dpdk) {
+    if (std::string problem = check_network(config); !problem.empty()) {
+      reasons.push_back(std::move(problem));
+    }
   }
   if (config.port == 0 && config.unix_socket.empty()) {
     reasons.push_back("port 0 and no unixsocket: there is nothing to listen on. Set one of them");

@@ -7,11 +7,11 @@ namespace pollux {
 
 JoinedTransport::JoinedTransport(std::unique_ptr<Transport> polled,
                                  std::unique_ptr<Transport> sleeping, ListenOn where,
-                                 PatienceUs patience_us)
+                                 Surroundings surroundings)
     : polled_(std::move(polled)),
       sleeping_(std::move(sleeping)),
       where_(std::move(where)),
-      patience_us_(std::move(patience_us)) {}
+      surroundings_(std::move(surroundings)) {}
 
 // Whoever looks after the server comes through however busy the NIC is, and takes no more than a
 // quarter.
@@ -58,9 +58,14 @@ void JoinedTransport::flush() {
   sleeping_->flush();
 }
 
+void JoinedTransport::end() {
+  surroundings_.end();
+  sleeping_->end();
+}
+
 void JoinedTransport::sleep(int64_t timeout_us) {
   polled_->flush();
-  const int64_t patience_us = patience_us_();
+  const int64_t patience_us = surroundings_.patience_us();
   if (patience_us >= 0 && patience_us <= kNapUsMin) {
     nap_us_ = kNapUsMin;
   }

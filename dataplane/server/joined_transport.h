@@ -21,10 +21,16 @@ class JoinedTransport final : public Transport {
  public:
   // How long the polled one can be left alone, in microseconds: 0 if not at all, -1 for ever.
   using PatienceUs = std::function<int64_t()>;
+  // What the polled one can't do alone, because it does not know what it stands on.
+  struct Surroundings {
+    PatienceUs patience_us;
+    std::function<size_t(std::span<TransportFigure>)> figures;
+    std::function<void()> end;
+  };
 
   // Both listen already, as `where` says.
   JoinedTransport(std::unique_ptr<Transport> polled, std::unique_ptr<Transport> sleeping,
-                  ListenOn where, PatienceUs patience_us);
+                  ListenOn where, Surroundings surroundings);
 
   size_t poll(std::span<TransportEvent> events) override;
   const PeerInfo& peer(ConnId conn) override { return of(conn).peer(inner(conn)); }
@@ -38,6 +44,10 @@ class JoinedTransport final : public Transport {
   std::string listen(const ListenOn& where, bool taken_is_error) override;
   void stop_accepting() override;
   bool at_rest() const override { return polled_->at_rest() && sleeping_->at_rest(); }
+  size_t figures(std::span<TransportFigure> into) const override {
+    return surroundings_.figures(into);
+  }
+  void end() override;
   void flush() override;
   void sleep(int64_t timeout_us) override;
   void wake() override { sleeping_->wake(); }
@@ -55,7 +65,7 @@ class JoinedTransport final : public Transport {
   std::unique_ptr<Transport> polled_;
   std::unique_ptr<Transport> sleeping_;
   ListenOn where_;
-  PatienceUs patience_us_;
+  Surroundings surroundings_;
   int64_t nap_us_ = kNapUsMin;
 };
 

@@ -20,7 +20,12 @@ struct Joined {
       : polled(new MemoryTransport(1, mode)),
         sleeping(new MemoryTransport(2, mode)),
         both(std::unique_ptr<Transport>(polled), std::unique_ptr<Transport>(sleeping), {},
-             [this] { return patience_us; }) {
+             {.patience_us = [this] { return patience_us; },
+              .figures = [](std::span<TransportFigure> into) -> size_t {
+                into[0] = {"frames", 5};
+                return 1;
+              },
+              .end = [this] { ended = true; }}) {
     polled->set_exact(true);
     sleeping->set_exact(true);
   }
@@ -58,6 +63,7 @@ struct Joined {
     }
   }
 
+  bool ended = false;
   int64_t patience_us = -1;
   MemoryTransport* polled;  // of `both`
   MemoryTransport* sleeping;
@@ -158,6 +164,17 @@ class Listener final : public Transport {
   PeerInfo peer_;
 };
 
+TEST(JoinedTransportTest, FiguresAndTheEndAreThoseOfTheWire) {
+  Joined joined;
+  TransportFigure figures[2];
+  ASSERT_EQ(joined.both.figures(figures), 1U);
+  EXPECT_EQ(figures[0].name, "frames");
+  EXPECT_EQ(figures[0].value, 5);
+  EXPECT_FALSE(joined.ended);
+  joined.both.end();
+  EXPECT_TRUE(joined.ended);
+}
+
 TEST(JoinedTransportTest, WhereOneCantListenBothStayWhereTheyWere) {
   std::string wire;
   std::string host;
@@ -165,7 +182,7 @@ TEST(JoinedTransportTest, WhereOneCantListenBothStayWhereTheyWere) {
   bool host_refuses = false;
   JoinedTransport both(std::make_unique<Listener>(wire, wire_refuses),
                        std::make_unique<Listener>(host, host_refuses), {{"*"}, 6379, 0},
-                       [] { return int64_t{-1}; });
+                       {.patience_us = [] { return int64_t{-1}; }, .figures = {}, .end = {}});
   EXPECT_EQ(both.listen({{"*"}, 7000, 0}, true), "");
   EXPECT_EQ(wire, "*:7000");
   EXPECT_EQ(host, "127.0.0.1:7000");

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "dataplane/engine/config_options.h"
 #include "dataplane/server/joined_transport.h"
+#include "dataplane/server/network_figures.h"
+#include "src/base/log.h"
 
 namespace pollux {
 
@@ -21,18 +25,60 @@ uint32_t connections_for(int64_t clients) {
   return static_cast<uint32_t>(clients + std::max<int64_t>(1024, clients / 4));
 }
 
+dpdk::NetworkOptions options_of(const Config& config) {
+  return {.arguments = words_of(config.dpdk_args),
+          .port = config.dpdk_port,
+          .addresses = words_of(config.net_addresses),
+          .gateways = words_of(config.net_gateways),
+          .mtu = static_cast<uint32_t>(config.net_mtu),
+          .vlan = static_cast<uint16_t>(config.net_vlan),
+          .connections_max = connections_for(config.maxclients)};
+}
+
+// An address of this host alone means that of all who come by the NIC nobody is answered.
+void warn_of_bind(const Config& config) {
+  std::string bound;
+  for (const std::string& bind : config.bind) {
+    const std::string_view name = std::string_view(bind).substr(bind.starts_with('-') ? 1 : 0);
+    if (name != "::1" && !name.starts_with("127.")) {
+      return;
+    }
+    bound += " " + bind;
+  }
+  log_line(LogLevel::kWarning,
+           "bind%s: nobody reaches this server over dpdk-port. Set bind to *, or to addresses of "
+           "net-address",
+           bound.c_str());
+}
+
+// Whoever is still there would wait for ever: nobody answers for this process when it is gone. As
+// much as the device takes; no longer than a moment, for it may take nothing.
+void reset_all(tcp::TcpTransport& wire) {
+  constexpr int kRoundsMax = 1'000;
+  for (const ConnId conn : wire.conns()) {
+    wire.stack().abort(conn);
+  }
+  wire.flush();
+  for (int round = 0; round < kRoundsMax && wire.stack().wants_turn(); ++round) {
+    std::this_thread::yield();
+    wire.flush();
+  }
+}
+
 }  // namespace
+
+std::string check_network(const Config& config) {
+  return dpdk::check_options(options_of(config));
+}
 
 std::unique_ptr<dpdk::Network> open_network(const Config& config, int workers,
                                             std::string& error) {
-  return dpdk::Network::open({.arguments = words_of(config.dpdk_args),
-                              .port = config.dpdk_port,
-                              .addresses = words_of(config.net_addresses),
-                              .gateways = words_of(config.net_gateways),
-                              .mtu = static_cast<uint32_t>(config.net_mtu),
-                              .vlan = static_cast<uint16_t>(config.net_vlan),
-                              .connections_max = connections_for(config.maxclients)},
-                             workers, error);
+  std::unique_ptr<dpdk::Network> network = dpdk::Network::open(options_of(config), workers, error);
+  if (network != nullptr) {
+    log_line(LogLevel::kNotice, "Network: %s", network->summary().c_str());
+    warn_of_bind(config);
+  }
+  return network;
 }
 
 std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
@@ -44,9 +90,16 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
   tcp::TcpTransport& of_wire = *wire;
   network.set_wake(worker, [&of_kernel = *kernel] { of_kernel.wake(); });
   return std::make_unique<JoinedTransport>(
-      std::move(wire), std::move(kernel), where, [&network, &of_wire, worker]() -> int64_t {
-        return network.may_sleep(worker) ? of_wire.patience_us() : 0;
-      });
+      std::move(wire), std::move(kernel), where,
+      JoinedTransport::Surroundings{
+          .patience_us = [&network, &of_wire, worker]() -> int64_t {
+            return network.may_sleep(worker) ? of_wire.patience_us() : 0;
+          },
+          .figures =
+              [&network, &of_wire, worker](std::span<TransportFigure> into) {
+                return worker_figures(of_wire.stack(), network, worker, into);
+              },
+          .end = [&of_wire] { reset_all(of_wire); }});
 }
 
 }  // namespace pollux

@@ -11,7 +11,11 @@
 
 namespace pollux {
 
-// Null with `error`: what is wrong, and what the operator can change.
+// What of it is wrong, seen without a start: a sentence, with what the operator can change.
+std::string check_network(const Config& config);
+
+// Null with `error`: what is wrong, and what the operator can change. What has come of it stands in
+// the log.
 std::unique_ptr<dpdk::Network> open_network(const Config& config, int workers, std::string& error);
 
 // `kernel`: the same worker's. `error` is empty on success.

@@ -17,9 +17,11 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 9;
+inline constexpr uint32_t kControlPageVersion = 10;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
+inline constexpr int kCoreFiguresMax = 96;  // what a core's transport counts
+inline constexpr int kPortFiguresMax = 32;  // what is counted of the port that all share
 
 // A counter with one writer and many readers. relaxed: nothing is ordered by it.
 class Counter {
@@ -131,6 +133,8 @@ struct alignas(64) CoreBlock {
   Counter ops_per_sec;  // over the last 100 ms .. 1 s
   Counter input_bytes_per_sec;
   Counter output_bytes_per_sec;
+  // What its transport counts, by ControlPage::core_figure_names. Sums over the cores make sense.
+  Counter figures[kCoreFiguresMax];
   CommandCounters per_command[kCommandRowsMax];  // by row number of the command table
 };
 
@@ -239,6 +243,17 @@ struct CommandName {
   char text[32];
 };
 
+// The name of a figure, padded with zero bytes.
+struct FigureName {
+  char text[32];
+};
+
+// The port that all cores share, by ControlPage::port_figure_names. Its writer is the thread that
+// looks after the network.
+struct alignas(64) PortBlock {
+  Counter figures[kPortFiguresMax];
+};
+
 struct ControlPage {
   std::atomic<uint64_t> magic;  // written last: what it stands before is complete
   uint32_t version;
@@ -250,7 +265,13 @@ struct ControlPage {
   uint32_t command_rows;  // names below that are set
   uint32_t port;
   char pollux_version[16];
+  // Names below that are set: none where the kernel is the network, which counts itself.
+  uint32_t core_figures;
+  uint32_t port_figures;
   CommandName command_names[kCommandRowsMax];
+  FigureName core_figure_names[kCoreFiguresMax];
+  FigureName port_figure_names[kPortFiguresMax];
+  PortBlock port_block;
   LoadBlock load;
   SaveBlock save;
   AofBlock aof;
@@ -290,6 +311,8 @@ inline const ControlPage* control_page_in(const void* mapping, size_t bytes) {
                     page->version == kControlPageVersion && page->workers >= 1 &&
                     page->workers <= static_cast<uint32_t>(kWorkersMax) &&
                     page->command_rows <= static_cast<uint32_t>(kCommandRowsMax) &&
+                    page->core_figures <= static_cast<uint32_t>(kCoreFiguresMax) &&
+                    page->port_figures <= static_cast<uint32_t>(kPortFiguresMax) &&
                     ControlPage::size_for(static_cast<int>(page->workers)) <= bytes;
   return good ? page : nullptr;
 }

@@ -43,6 +43,13 @@ TEST_F(ControlPageTest, OtherBytesAreNoPage) {
   page()->workers = kWorkersMax + 1;
   EXPECT_EQ(control_page_in(memory_.get(), bytes_), nullptr);
   page()->workers = kWorkers;
+  page()->core_figures = kCoreFiguresMax + 1;
+  EXPECT_EQ(control_page_in(memory_.get(), bytes_), nullptr);
+  page()->core_figures = kCoreFiguresMax;
+  page()->port_figures = kPortFiguresMax + 1;
+  EXPECT_EQ(control_page_in(memory_.get(), bytes_), nullptr);
+  page()->port_figures = kPortFiguresMax;
+  EXPECT_EQ(control_page_in(memory_.get(), bytes_), page());
   page()->magic.store(0);
   EXPECT_EQ(control_page_in(memory_.get(), bytes_), nullptr);
 }

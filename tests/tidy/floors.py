@@ -79,6 +79,7 @@ ATOMIC_FILES = {
     "dataplane/engine/lease": "the hold of several shards",
     "dataplane/engine/end_under_way": "the first worker moves it, all look at it",
     "dataplane/engine/engine": "what all workers share",
+    "dataplane/dpdk/port_device": "whether the link is up, seen by one thread for all workers",
     "dataplane/tcp/steering/steering": "frames that come to the queue of another worker",
     "dataplane/engine/command_watch": "numbers of the entries of command logs",
     "dataplane/engine/config": "published versions of the configuration",

@@ -32,6 +32,14 @@ TcpTransport::Conn& TcpTransport::at(ConnId conn) {
   return conns_[conn.index];
 }
 
+std::vector<ConnId> TcpTransport::conns() const {
+  std::vector<ConnId> all;
+  for (uint32_t i = 0; i < conns_.size(); ++i) {
+    all.push_back({i, conns_[i].generation});
+  }
+  return all;
+}
+
 // What is left of before comes first: its bytes live until the next burst.
 size_t TcpTransport::poll(std::span<TransportEvent> events) {
   now_ = surroundings_.now();

@@ -34,6 +34,8 @@ class TcpTransport final : public Transport {
                TcpSurroundings surroundings, size_t pinned_max = size_t{1} << 30);
 
   Stack& stack() { return stack_; }
+  // All that there are, and some that are over.
+  std::vector<ConnId> conns() const;
   // There is something to be polled for, or to be sent, without waiting.
   bool wants_turn() const { return stack_.wants_turn() || next_sent_ < sent_.size(); }
   // How long it need not be polled, if no frame comes; -1: for ever. More frames are likely soon

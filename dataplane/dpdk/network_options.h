@@ -1,0 +1,28 @@
+// The network as an operator describes it, and what can be said of that before anything is started.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/tcp/interface/interface.h"
+
+namespace pollux::dpdk {
+
+// As the options have them, unparsed.
+struct NetworkOptions {
+  std::vector<std::string> arguments;  // dpdk-args
+  std::string port;                    // dpdk-port
+  std::vector<std::string> addresses;  // net-address: "10.0.0.5/24", "fd00::5/64"
+  std::vector<std::string> gateways;   // net-gateway: at most one of each version
+  uint32_t mtu = 1500;
+  uint16_t vlan = 0;                  // 0: none
+  uint32_t connections_max = 10'000;  // of a worker
+};
+
+// Without a start: what is wrong, and what the operator can change; empty if nothing is.
+std::string check_options(const NetworkOptions& options);
+// Fills in addresses, gateways and VLAN; returns the same.
+std::string read_options(const NetworkOptions& options, tcp::InterfaceConfig& into);
+
+}  // namespace pollux::dpdk

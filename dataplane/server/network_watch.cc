@@ -1,0 +1,67 @@
+#include "dataplane/server/network_watch.h"
+
+#include <array>
+#include <chrono>
+#include <span>
+
+#include "dataplane/engine/figures.h"
+#include "dataplane/server/network_figures.h"
+#include "dataplane/server/signals.h"
+#include "src/base/cpu.h"
+#include "src/base/log.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr std::chrono::milliseconds kEvery{250};
+
+}  // namespace
+
+NetworkWatch::NetworkWatch(dpdk::Network& network, ControlPage& page)
+    : network_(network), page_(page) {
+  look();
+}
+
+int NetworkWatch::start() {
+  return thread_.start([this] {
+    name_thread("network");
+    const CrashStack crash_stack;
+    loop();
+  });
+}
+
+void NetworkWatch::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  end_.notify_one();
+  thread_.join();
+}
+
+void NetworkWatch::look() {
+  const bool changed = network_.look_at_link();
+  const dpdk::PortCounters port = network_.port_counters();
+  if (changed) {
+    log_line(LogLevel::kWarning, "The link of dpdk-port is %s",
+             port.link_up ? "up" : "down: nobody is reached over it");
+  }
+  std::array<TransportFigure, kPortFiguresMax> figures;
+  publish_port(std::span(figures).first(port_figures(port, figures)), page_.port_block);
+}
+
+void NetworkWatch::name_figures(const Transport& worker) {
+  std::array<TransportFigure, kPortFiguresMax> figures;
+  const size_t count = port_figures(network_.port_counters(), figures);
+  pollux::name_figures(worker, std::span(figures).first(count), page_);
+}
+
+void NetworkWatch::loop() {
+  std::unique_lock lock(mutex_);
+  while (!end_.wait_for(lock, kEvery, [this] { return ending_; })) {
+    look();
+  }
+}
+
+}  // namespace pollux

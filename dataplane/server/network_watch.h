@@ -1,0 +1,41 @@
+// Looks after the port beside the workers: whether the link is up, and what the device counts.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "dataplane/dpdk/network.h"
+#include "dataplane/engine/transport.h"
+#include "dataplane/server/thread.h"
+#include "src/abi/control_page.h"
+
+namespace pollux {
+
+class NetworkWatch {
+ public:
+  // Looks once, on this thread.
+  NetworkWatch(dpdk::Network& network, ControlPage& page);
+  // Of workers, by one of their transports, and of the port; before the page is complete.
+  void name_figures(const Transport& worker);
+  // Requires that it was stopped or never started.
+  ~NetworkWatch() = default;
+  NetworkWatch(const NetworkWatch&) = delete;
+  NetworkWatch& operator=(const NetworkWatch&) = delete;
+
+  // 0, or an errno.
+  int start();
+  void stop();
+
+ private:
+  void look();
+  void loop();
+
+  dpdk::Network& network_;
+  ControlPage& page_;
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool ending_ = false;
+  Thread thread_;
+};
+
+}  // namespace pollux
