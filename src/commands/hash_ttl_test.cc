@@ -271,6 +271,47 @@ TEST_P(HashTtl, AnotherValueInItsPlaceHasNoTimer) {
   }
 }
 
+// The greatest time of a field is 2^46 - 1 ms, whatever the form says it in. What is refused leaves
+// the time that there was.
+TEST_P(HashTtl, TheGreatestTimeAndTheNextOne) {
+  constexpr int64_t kMaxMs = 70'368'744'177'663;
+  const int64_t left_ms = kMaxMs - store_.now_ms();
+  const struct {
+    std::string command, word;
+    int64_t greatest;
+    int64_t at_ms;
+  } forms[] = {
+      {"hpexpireat", "pxat", kMaxMs, kMaxMs},
+      {"hexpireat", "exat", kMaxMs / 1000, kMaxMs / 1000 * 1000},
+      {"hpexpire", "px", left_ms, kMaxMs},
+      {"hexpire", "ex", left_ms / 1000, left_ms / 1000 * 1000 + store_.now_ms()},
+  };
+  for (const auto& form : forms) {
+    const std::string time = ints({form.at_ms});
+    // No product or sum of these may wrap around into what is accepted.
+    for (const int64_t refused : {form.greatest + 1, INT64_MAX / 1000, INT64_MAX / 1000 + 1,
+                                  INT64_MAX / 1000 * 2 + 2, INT64_MAX}) {
+      run("del h");
+      run("hset h a 1");
+      const std::string greatest = std::to_string(form.greatest);
+      const std::string more = std::to_string(refused);
+      EXPECT_EQ(run(form.command + " h " + greatest + " FIELDS 1 a"), ints({1})) << form.command;
+      EXPECT_EQ(run(form.command + " h " + more + " FIELDS 1 a"),
+                "-ERR invalid expire time in '" + form.command + "' command\r\n");
+      EXPECT_EQ(run("hpexpiretime h FIELDS 1 a"), time) << form.command;
+      for (const std::string other : {"hgetex", "hsetex"}) {
+        const std::string fields = other == "hgetex" ? " FIELDS 1 a" : " FIELDS 1 a 2";
+        run("hpersist h FIELDS 1 a");
+        run(other + " h " + form.word + " " + greatest + fields);
+        EXPECT_EQ(run("hpexpiretime h FIELDS 1 a"), time) << other << form.word;
+        EXPECT_EQ(run(other + " h " + form.word + " " + more + fields),
+                  "-ERR invalid expire time in '" + other + "' command\r\n");
+        EXPECT_EQ(run("hpexpiretime h FIELDS 1 a"), time) << other << form.word;
+      }
+    }
+  }
+}
+
 TEST(HashTtlArgs, Sentences) {
   TestStore store;
   store.run("set s x");

@@ -213,25 +213,44 @@ TEST(KeyTable, ReplaceKeepsThePlace) {
   EXPECT_EQ(table.table_.version(), version);
 }
 
-TEST(KeyTable, RandomIsCloseToUniform) {
-  Rng rng(12);
-  Table table;
-  constexpr Handle kKeys = 4'000;
-  for (Handle i = 0; i < kKeys; ++i) {
-    table.insert(rng.next());
+// Chi-square over the handles 1 to `keys`: mean keys - 1, variance twice that.
+void expect_uniform(const KeyTable& table, size_t keys, size_t draws_each, Rng& rng) {
+  std::vector<int> hits(keys + 1);
+  for (size_t i = 0; i < keys * draws_each; ++i) {
+    ++hits[table.random(rng)];
   }
-  std::vector<int> hits(kKeys + 1);
-  constexpr int kDraws = 400'000;
-  for (int i = 0; i < kDraws; ++i) {
-    ++hits[table.table_.random(rng)];
-  }
+  const auto expected = static_cast<double>(draws_each);
   double chi_square = 0;
-  constexpr double kExpected = static_cast<double>(kDraws) / kKeys;
-  for (Handle i = 1; i <= kKeys; ++i) {
-    chi_square += (hits[i] - kExpected) * (hits[i] - kExpected) / kExpected;
+  for (size_t i = 1; i <= keys; ++i) {
+    chi_square += (hits[i] - expected) * (hits[i] - expected) / expected;
   }
-  // 4,000 degrees of freedom: mean 4,000, standard deviation 89.
-  EXPECT_LT(chi_square, 4'500);
+  const auto degrees = static_cast<double>(keys - 1);
+  EXPECT_LT(chi_square, degrees + 5 * std::sqrt(2 * degrees) + 5) << keys;
+}
+
+// From segments alike to a growth under way: at 14,600 some of 8 have split and the others have
+// not, as some of 64 at 116,500. Then the directory has two slots for each that has not.
+TEST(KeyTable, RandomIsUniform) {
+  Rng rng(12);
+  for (const Handle keys : {4'000U, 7'300U, 14'600U, 15'000U, 116'500U}) {
+    Table table;
+    for (Handle i = 0; i < keys; ++i) {
+      table.insert(rng.next());
+    }
+    expect_uniform(table.table_, keys, std::min(100U, 2'000'000 / keys), rng);
+  }
+}
+
+// Four in five stand in a quarter of the tag space, in segments of one slot of the directory each.
+// Those of the others have many.
+TEST(KeyTable, RandomIsUniformOverSegmentsOfUnevenDepths) {
+  Rng rng(17);
+  Table table;
+  constexpr Handle kKeys = 20'000;
+  for (Handle i = 0; i < kKeys; ++i) {
+    table.insert(rng.next() >> (rng.below(4) == 0 ? 0 : 2));
+  }
+  expect_uniform(table.table_, kKeys, 100, rng);
 }
 
 // What mass deletion has left stands in segments that were made for more.
@@ -248,17 +267,7 @@ TEST(KeyTable, RandomIsUniformInAThinTable) {
       const uint64_t hash = hashes[i - 1];
       table.table_.erase(hash, table.table_.find(hash, [i](Handle there) { return there == i; }));
     }
-    std::vector<int> hits(left + 1);
-    const double expected = 1'000;
-    for (size_t i = 0; i < left * static_cast<size_t>(expected); ++i) {
-      ++hits[table.table_.random(rng)];
-    }
-    double chi_square = 0;
-    for (size_t i = 1; i <= left; ++i) {
-      chi_square += (hits[i] - expected) * (hits[i] - expected) / expected;
-    }
-    const auto degrees = static_cast<double>(left - 1);
-    EXPECT_LT(chi_square, degrees + 5 * std::sqrt(2 * degrees) + 5) << left;
+    expect_uniform(table.table_, left, 1'000, rng);
   }
 }
 

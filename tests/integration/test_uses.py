@@ -1,5 +1,6 @@
-"""What people use such a server for, with redis-py: eight clients at once, and at the end something
-that must hold. tests/integration/node/ has the same uses for ioredis and node-redis."""
+"""What people use such a server for, with redis-py: eight clients at once, and something that must
+hold, at each step or at the end. tests/integration/node/ has the same uses for ioredis and
+node-redis."""
 
 import random
 import threading
@@ -7,7 +8,7 @@ import time
 
 import redis
 
-from case import QUICK, ServerCase
+from case import QUICK, ServerCase, pollux_only
 
 CLIENTS = 8
 ROUNDS = 10 if QUICK else 60
@@ -51,12 +52,11 @@ class Database:
 
     def __init__(self, rows):
         self.versions = [0] * rows
+        self.told = [0] * rows  # the newest version whose invalidation was answered
         self.lock = threading.Lock()
-        self.reads = 0
 
     def read(self, row):
         with self.lock:
-            self.reads += 1
             return self.versions[row]
 
     def write(self, row):
@@ -64,49 +64,78 @@ class Database:
             self.versions[row] += 1
             return self.versions[row]
 
+    def invalidated(self, row, version):
+        with self.lock:
+            self.told[row] = max(self.told[row], version)
+
 
 class CacheAside(Use):
 
     def test_nothing_stale_stays(self):
-        """Read through the cache, fill with WATCH, invalidate after writing: a fill that raced with
-        an invalidation must not stay."""
-        rows = 5
+        """Read through the cache, fill with WATCH, invalidate after writing: behind the answer to
+        an invalidation, nobody may see what is older, however long a fill has taken."""
+        rows = 3
         database = Database(rows)
+        quiet = threading.Barrier(CLIENTS, timeout=30)
 
-        def read(client, row):
+        def cached(client, row):
+            """What the cache has; None if nothing."""
+            floor = database.told[row]
+            value = client.get("row:%d" % row)
+            if value is not None:
+                self.assertGreaterEqual(int(value), floor, "row %d is stale" % row)
+            return value
+
+        def fill(client, row, pause):
+            """False if the row was changed meanwhile."""
             key = "row:%d" % row
-            cached = client.get(key)
-            if cached is not None:
-                return int(cached)
             with client.pipeline() as pipe:
                 pipe.watch(key, "gen:" + key)
                 value = database.read(row)
+                time.sleep(pause)  # others write and invalidate
                 pipe.multi()
                 pipe.set(key, value, px=5000)
                 try:
                     pipe.execute()
+                    return True
                 except redis.WatchError:
-                    pass
-            return value
+                    return False
 
-        def work(client, number):
+        def write(client, row):
+            version = database.write(row)
+            with client.pipeline() as pipe:
+                pipe.incr("gen:row:%d" % row).delete("row:%d" % row).execute()
+            database.invalidated(row, version)
+
+        def use(client, number):
             rng = random.Random(number)
-            for _ in range(ROUNDS * 5):
+            hits = refused = 0
+            for step in range(ROUNDS * 5):
                 row = rng.randrange(rows)
                 if rng.random() < 0.2:
-                    database.write(row)
-                    with client.pipeline() as pipe:
-                        pipe.incr("gen:row:%d" % row).delete("row:%d" % row).execute()
+                    write(client, row)
+                elif cached(client, row) is not None:
+                    hits += 1
                 else:
-                    read(client, row)
+                    refused += not fill(client, row, rng.uniform(0, 0.004))
+                if step % ROUNDS == ROUNDS - 1:  # nothing is under way: all is as in the database
+                    quiet.wait()
+                    for each in range(rows):
+                        if cached(client, each) is not None:
+                            self.assertEqual(database.told[each], database.versions[each])
+                    quiet.wait()
+            return hits, refused
 
-        self.together(work)
-        client = self.text()
-        for row in range(rows):
-            cached = client.get("row:%d" % row)
-            if cached is not None:
-                self.assertEqual(int(cached), database.versions[row], "row %d is stale" % row)
-        self.assertLess(database.reads, CLIENTS * ROUNDS * 5, "nothing was answered by the cache")
+        def work(client, number):
+            try:
+                return use(client, number)
+            except Exception:
+                quiet.abort()  # nobody has to wait for one that is gone
+                raise
+
+        results = self.together(work)
+        self.assertGreater(sum(hits for hits, _ in results), 0, "the cache answered nothing")
+        self.assertGreater(sum(refused for _, refused in results), 0, "no fill met a write")
 
     def test_entries_end_with_their_time(self):
         client = self.text()
@@ -182,6 +211,44 @@ class RateLimits(Use):
 
         self.assertEqual(sum(self.together(work)), min(limit, CLIENTS * ROUNDS))
         self.assertEqual(self.text().zcard("window"), min(limit, CLIENTS * ROUNDS))
+
+
+class Throttle(Use):
+
+    def test_refused_ones_back_off_and_all_get_through(self):
+        """So many calls in a window, which begins with its first call and ends by expiry. Who is
+        refused waits, longer each time, and asks again: no window lets more through than it may,
+        and nobody's work is lost."""
+        limit, window_ms, calls = 20, 100, max(ROUNDS // 4, 3)
+
+        def work(client, number):
+            rng = random.Random(number)
+            passed = []
+            for _ in range(calls):
+                wait = 0.002
+                while True:
+                    with client.pipeline() as pipe:
+                        pipe.set("throttle", 0, px=window_ms, nx=True).incr("throttle")
+                        count = pipe.pttl("throttle").execute()
+                    self.assertTrue(0 <= count[2] <= window_ms, count)  # it ends, whatever we do
+                    if count[1] <= limit:
+                        break
+                    time.sleep(wait * (0.5 + rng.random()))
+                    wait = min(wait * 2, window_ms / 1000)
+                passed.append(count[1])
+            return passed
+
+        begun = time.monotonic()
+        places = sum(self.together(work), [])
+        took_ms = (time.monotonic() - begun) * 1000
+        self.assertEqual(len(places), CLIENTS * calls)
+        # In each window a place is given once, and none before the one below it.
+        given = [places.count(place) for place in range(1, limit + 1)]
+        self.assertEqual(sum(given), len(places))
+        self.assertEqual(given, sorted(given, reverse=True))
+        windows = given[0]
+        self.assertGreaterEqual(windows, -(-len(places) // limit))
+        self.assertGreaterEqual(took_ms, (windows - 1.5) * window_ms, "windows ended early")
 
 
 class Leaderboard(Use):
@@ -321,6 +388,7 @@ class Queues(Use):
         self.assertEqual(sorted(int(job) for job in done), list(range(jobs)))
         self.assertEqual(client.xlen("jobs"), jobs)
 
+    @pollux_only  # CLAIM
     def test_stream_whose_workers_die(self):
         """One command reads jobs and takes over those of workers that are gone: each job is done
         once it was delivered to one who lives, and each delivery has been counted."""

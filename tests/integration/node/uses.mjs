@@ -26,30 +26,40 @@ async function together(open, work, clients = CLIENTS) {
 
 const uses = {
   async cache_aside(open) {
-    const database = Array(5).fill(0);
-    let reads = 0;
-    await together(open, async (client, number) => {
-      for (const step of range(ROUNDS * 3)) {
-        const row = (number * 7 + step * 3) % database.length;
+    const database = Array(3).fill(0);
+    const told = Array(3).fill(0);  // the newest version whose invalidation was answered
+    let hits = 0;
+    let refused = 0;
+    const cached = async (client, row) => {
+      const floor = told[row];
+      const value = await client.call('GET', `row:${row}`);
+      assert.ok(value === null || Number(value) >= floor, `row ${row} is stale`);
+      return value;
+    };
+    await together(open, async (client) => {
+      for (const _ of range(ROUNDS * 3)) {
+        const row = Math.floor(Math.random() * database.length);
         const key = `row:${row}`;
-        if (step % 5 === number % 5) {
-          database[row]++;
+        if (Math.random() < 0.2) {
+          const version = ++database[row];
           await client.transaction([['INCR', `gen:${key}`], ['DEL', key]]);
-        } else if (await client.call('GET', key) === null) {
+          told[row] = Math.max(told[row], version);
+        } else if (await cached(client, row) !== null) {
+          hits++;
+        } else {
           await client.call('WATCH', key, `gen:${key}`);
-          reads++;
           const value = database[row];
-          await sleep(1);
-          await client.transaction([['SET', key, value, 'PX', 5000]]);
+          await sleep(Math.random() * 4);  // others write and invalidate
+          const filled = await client.transaction([['SET', key, value, 'PX', 5000]]);
+          refused += filled === null ? 1 : 0;
         }
       }
     });
     const client = await open();
-    for (const row of range(database.length)) {
-      const cached = await client.call('GET', `row:${row}`);
-      assert.ok(cached === null || Number(cached) === database[row], `row ${row} is stale`);
-    }
-    assert.ok(reads < TOTAL * 3, 'the cache answered nothing');
+    assert.deepEqual(told, database);
+    for (const row of range(database.length)) await cached(client, row);
+    assert.ok(hits > 0, 'the cache answered nothing');
+    assert.ok(refused > 0, 'no fill met a write');
     await client.close();
   },
 
@@ -135,6 +145,72 @@ const uses = {
     const client = await open();
     assert.equal(Number(await client.call('GET', 'guarded')), CLIENTS * 10);
     await client.close();
+  },
+
+  // Holders that die, and such that are slow and give back what is no longer theirs.
+  async locks_that_end(open) {
+    const lease = 120;
+    const held = [];  // from when to when somebody may take the lock for his own, [from, to]
+    let died = 0;
+    const acquire = async (client, token) => {
+      for (let wait = 1; ; wait = Math.min(wait * 2, 20)) {
+        const asked = performance.now();
+        if (await client.call('SET', 'lock', token, 'NX', 'PX', lease) !== null) {
+          // Who holds a lock trusts it for two thirds of its lease, from when he asked for it.
+          const hold = [performance.now(), asked + lease * 2 / 3];
+          held.push(hold);
+          return hold;
+        }
+        await sleep(wait * (0.5 + Math.random()));
+      }
+    };
+    // True if it was still ours. In one command, or by what every server has.
+    const release = async (client, token, one) => {
+      if (one) return Number(await client.call('DELIFEQ', 'lock', token)) === 1;
+      for (;;) {
+        await client.call('WATCH', 'lock');
+        if (await client.call('GET', 'lock') !== token) {
+          await client.call('UNWATCH');
+          return false;
+        }
+        if (await client.transaction([['DEL', 'lock']]) !== null) return true;
+      }
+    };
+    await together(open, async (living, number) => {
+      for (const step of range(8)) {
+        const token = `${number}:${step}`;
+        const fate = (number + step) % 8;
+        const client = fate === 0 ? await open() : living;
+        const hold = await acquire(client, token);
+        if (fate === 0) {  // dies
+          died++;
+          await client.close();
+        } else if (fate === 4) {  // is late: it has ended, and may be somebody else's by now
+          await sleep(lease + 20);
+          assert.notEqual(await client.call('GET', 'lock'), token, 'the lock has not ended');
+          assert.ok(!await release(client, token, step % 2), "another's lock was given back");
+        } else {
+          await sleep(Math.random() * 3);
+          const back = performance.now();
+          if (await release(client, token, step % 2)) {
+            hold[1] = Math.min(hold[1], back);
+          } else {
+            assert.ok(back > hold[1], 'the lock was lost before its time');
+          }
+        }
+      }
+    });
+    assert.equal(held.length, CLIENTS * 8);
+    assert.equal(died, 8);
+    // An answer that came later than the lease's trusted part is nobody's hold.
+    const holds = held.filter(([from, to]) => from < to).sort(([a], [b]) => a - b);
+    assert.ok(holds.length > held.length / 2);
+    for (const i of range(holds.length - 1)) {
+      assert.ok(holds[i][1] <= holds[i + 1][0], `two have it: ${holds[i]} and ${holds[i + 1]}`);
+    }
+    // Each of those that died kept the others waiting, but for its lease only.
+    const longest = Math.max(...range(holds.length - 1).map((i) => holds[i + 1][0] - holds[i][1]));
+    assert.ok(longest < 5000, `nobody could take it for ${longest} ms`);
   },
 
   async analytics(open) {
