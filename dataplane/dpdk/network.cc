@@ -4,6 +4,7 @@
 
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/tcp/wire/ethernet.h"
 #include "src/base/rng.h"
 #include "src/base/time.h"
 
@@ -20,6 +21,10 @@ Network::~Network() = default;
 
 void Network::stop() {
   port_->stop();
+}
+
+tcp::MacAddress Network::mac() const {
+  return port_->caps().mac;
 }
 
 std::string Network::summary() const { return port_->summary(); }
@@ -53,8 +58,8 @@ std::unique_ptr<Network> Network::open(const NetworkOptions& options, int worker
                                  .mtu = options.mtu},
                                 error);
   }
-  if (error.empty() && workers > 1) {
-    network->share(workers);
+  if (error.empty() && (workers > 1 || options.host_path)) {
+    network->share(workers, options.host_path);
   }
   return error.empty() ? std::move(network) : nullptr;
 }
@@ -75,13 +80,19 @@ std::string Network::configure(const NetworkOptions& options) {
   return {};
 }
 
-void Network::share(int workers) {
+void Network::share(int workers, bool host_path) {
   const auto count = static_cast<uint16_t>(workers);
   const PortSpread& spread = port_->spread();
   steering_ =
       std::make_unique<tcp::Steering>(spread.told ? tcp::FlowSpread(spread.key, spread.queues)
                                                   : tcp::FlowSpread::even(spread.key, count),
                                       count, [this](uint16_t worker) { wakes_[worker](); });
+  if (host_path) {
+    const uint32_t frame_bytes =
+        port_->caps().mtu + static_cast<uint32_t>(tcp::kEthernetBytes + 2 * tcp::kVlanTagBytes);
+    host_path_ = std::make_unique<tcp::HostPath>(count, frame_bytes, [this] { host_wake_(); });
+    steering_->set_host(*host_path_);
+  }
   wakes_.resize(count);
   for (uint16_t i = 0; i < count; ++i) {
     steered_.push_back(steering_->attach(i, port_->device(i)));

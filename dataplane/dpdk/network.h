@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/dpdk/counters.h"
@@ -34,6 +35,12 @@ class Network {
   void stop();
   std::string summary() const;
 
+  // The way to the kernel and back; null: none was asked for. Its thread comes with set_host_wake.
+  tcp::HostPath* host_path() { return host_path_.get(); }
+  tcp::Steering* steering() { return steering_.get(); }
+  void set_host_wake(std::function<void()> wake) { host_wake_ = std::move(wake); }
+  tcp::MacAddress mac() const;
+
   // --- one thread beside the workers ---
   // Sees whether the link is up; true if that has changed since the last look. (Before the first
   // one it is taken for up.)
@@ -52,10 +59,12 @@ class Network {
   Network();
   std::string configure(const NetworkOptions& options);
 
-  void share(int workers);
+  void share(int workers, bool host_path);
 
   std::unique_ptr<Port> port_;
-  std::unique_ptr<tcp::Steering> steering_;  // null: there is one worker
+  std::function<void()> host_wake_;
+  std::unique_ptr<tcp::HostPath> host_path_;
+  std::unique_ptr<tcp::Steering> steering_;  // null: one worker, and no way to the host
   std::vector<std::unique_ptr<tcp::SteeredDevice>> steered_;
   std::vector<std::function<void()>> wakes_;
   tcp::StackConfig stack_;

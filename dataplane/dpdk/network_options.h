@@ -13,6 +13,7 @@ namespace pollux::dpdk {
 struct NetworkOptions {
   std::vector<std::string> arguments;  // dpdk-args
   std::string port;                    // dpdk-port
+  bool host_path = false;              // what is nobody's here goes to the kernel of this host
   std::vector<std::string> addresses;  // net-address: "10.0.0.5/24", "fd00::5/64"
   std::vector<std::string> gateways;   // net-gateway: at most one of each version
   uint32_t mtu = 1500;

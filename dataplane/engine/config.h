@@ -126,6 +126,7 @@ struct Config {
   bool transport_dpdk = false;  // with it, the kernel's sockets serve this host alone
   std::string dpdk_args;        // words
   std::string dpdk_port;
+  std::string net_host_tap;   // empty: none
   std::string net_addresses;  // words: addresses with their prefixes
   std::string net_gateways;   // words
   int net_mtu = 1500;

@@ -164,6 +164,8 @@ constexpr OptionRow kRows[] = {
     {"dpdk-args", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::dpdk_args>,
      parse_any_words},
     {"dpdk-port", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::dpdk_port>},
+    {"net-host-tap", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {},
+     put<&Config::net_host_tap>},
     {"net-address", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {},
      put<&Config::net_addresses>, parse_any_words},
     {"net-gateway", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {},

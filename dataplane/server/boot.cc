@@ -461,7 +461,8 @@ bool Boot::make_network() {
     return fail(config(), error);
   }
   network_watch_ = std::make_unique<NetworkWatch>(*network_, page_map_.page());
-  return true;
+  error = network_watch_->add_host_tap(config());
+  return error.empty() || fail(config(), error);
 }
 
 bool Boot::fail_thread(int error) {

@@ -42,6 +42,7 @@ std::string JoinedTransport::listen(const ListenOn& where, bool taken_is_error) 
   problem = sleeping_->listen(here, taken_is_error);
   if (problem.empty()) {
     where_ = where;
+    surroundings_.listening(where);
   } else {
     polled_->listen(where_, false);
   }

@@ -26,6 +26,8 @@ class JoinedTransport final : public Transport {
     PatienceUs patience_us;
     std::function<size_t(std::span<TransportFigure>)> figures;
     std::function<void()> end;
+    // It listens there from now on.
+    std::function<void(const ListenOn& where)> listening;
   };
 
   // Both listen already, as `where` says.

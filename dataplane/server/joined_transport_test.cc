@@ -25,7 +25,8 @@ struct Joined {
                 into[0] = {"frames", 5};
                 return 1;
               },
-              .end = [this] { ended = true; }}) {
+              .end = [this] { ended = true; },
+              .listening = [](const ListenOn&) {}}) {
     polled->set_exact(true);
     sleeping->set_exact(true);
   }
@@ -182,7 +183,10 @@ TEST(JoinedTransportTest, WhereOneCantListenBothStayWhereTheyWere) {
   bool host_refuses = false;
   JoinedTransport both(std::make_unique<Listener>(wire, wire_refuses),
                        std::make_unique<Listener>(host, host_refuses), {{"*"}, 6379, 0},
-                       {.patience_us = [] { return int64_t{-1}; }, .figures = {}, .end = {}});
+                       {.patience_us = [] { return int64_t{-1}; },
+                        .figures = {},
+                        .end = {},
+                        .listening = [](const ListenOn&) {}});
   EXPECT_EQ(both.listen({{"*"}, 7000, 0}, true), "");
   EXPECT_EQ(wire, "*:7000");
   EXPECT_EQ(host, "127.0.0.1:7000");

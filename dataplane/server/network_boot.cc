@@ -28,6 +28,7 @@ uint32_t connections_for(int64_t clients) {
 dpdk::NetworkOptions options_of(const Config& config) {
   return {.arguments = words_of(config.dpdk_args),
           .port = config.dpdk_port,
+          .host_path = !config.net_host_tap.empty(),
           .addresses = words_of(config.net_addresses),
           .gateways = words_of(config.net_gateways),
           .mtu = static_cast<uint32_t>(config.net_mtu),
@@ -65,6 +66,13 @@ void reset_all(tcp::TcpTransport& wire) {
   }
 }
 
+// Segments to it are ours from here on, and never the kernel's.
+void note_port(dpdk::Network& network, const ListenOn& where) {
+  if (network.host_path() != nullptr && where.port != 0) {
+    network.host_path()->add_port(static_cast<uint16_t>(where.port));
+  }
+}
+
 }  // namespace
 
 std::string check_network(const Config& config) {
@@ -88,6 +96,7 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
   const ListenOn where = listen_on(config);
   error = wire->listen(where, true);
   tcp::TcpTransport& of_wire = *wire;
+  note_port(network, where);
   network.set_wake(worker, [&of_kernel = *kernel] { of_kernel.wake(); });
   return std::make_unique<JoinedTransport>(
       std::move(wire), std::move(kernel), where,
@@ -99,7 +108,8 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
               [&network, &of_wire, worker](std::span<TransportFigure> into) {
                 return worker_figures(of_wire.stack(), network, worker, into);
               },
-          .end = [&of_wire] { reset_all(of_wire); }});
+          .end = [&of_wire] { reset_all(of_wire); },
+          .listening = [&network](const ListenOn& on) { note_port(network, on); }});
 }
 
 }  // namespace pollux

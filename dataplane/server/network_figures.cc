@@ -99,6 +99,9 @@ size_t worker_figures(tcp::Stack& stack, const dpdk::Network& network, int worke
   figures.add("steering_handed_over", steering.handed_over);
   figures.add("steering_no_parcel", steering.no_parcel);
   figures.add("steering_told_to_all", steering.told_to_all);
+  figures.add("steering_to_host", steering.to_host);
+  figures.add("steering_from_host", steering.from_host);
+  figures.add("steering_host_full", steering.host_full);
   figures.add("steering_hashed_right", steering.hashed_right);
   figures.add("steering_hashed_wrong", steering.hashed_wrong);
   return figures.count();

@@ -23,7 +23,26 @@ NetworkWatch::NetworkWatch(dpdk::Network& network, ControlPage& page)
   look();
 }
 
+std::string NetworkWatch::add_host_tap(const Config& config) {
+  if (config.net_host_tap.empty()) {
+    return {};
+  }
+  std::string problem;
+  host_tap_ = HostTap::open(config.net_host_tap, network_.mac(),
+                            static_cast<uint32_t>(config.net_mtu), problem);
+  if (host_tap_ != nullptr) {
+    network_.set_host_wake([tap = host_tap_.get()] { tap->wake(); });
+  }
+  return problem;
+}
+
 int NetworkWatch::start() {
+  if (host_tap_ != nullptr) {
+    if (const int error = host_tap_->start(*network_.host_path(), *network_.steering());
+        error != 0) {
+      return error;
+    }
+  }
   return thread_.start([this] {
     name_thread("network");
     const CrashStack crash_stack;
@@ -38,6 +57,9 @@ void NetworkWatch::stop() {
   }
   end_.notify_one();
   thread_.join();
+  if (host_tap_ != nullptr) {
+    host_tap_->stop();
+  }
 }
 
 void NetworkWatch::look() {

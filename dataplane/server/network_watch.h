@@ -1,11 +1,16 @@
-// Looks after the port beside the workers: whether the link is up, and what the device counts.
+// Looks after the port beside the workers: whether the link is up, what the device counts, and,
+// with net-host-tap, the way to the kernel of this host.
 #pragma once
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <string>
 
 #include "dataplane/dpdk/network.h"
+#include "dataplane/engine/config.h"
 #include "dataplane/engine/transport.h"
+#include "dataplane/server/host_tap.h"
 #include "dataplane/server/thread.h"
 #include "src/abi/control_page.h"
 
@@ -15,6 +20,8 @@ class NetworkWatch {
  public:
   // Looks once, on this thread.
   NetworkWatch(dpdk::Network& network, ControlPage& page);
+  // If there is a net-host-tap; before start(). Empty, or what is wrong.
+  std::string add_host_tap(const Config& config);
   // Of workers, by one of their transports, and of the port; before the page is complete.
   void name_figures(const Transport& worker);
   // Requires that it was stopped or never started.
@@ -36,6 +43,7 @@ class NetworkWatch {
   std::condition_variable end_;
   bool ending_ = false;
   Thread thread_;
+  std::unique_ptr<HostTap> host_tap_;
 };
 
 }  // namespace pollux

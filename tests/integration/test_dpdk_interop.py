@@ -14,7 +14,7 @@ import time
 
 import redis
 
-from case import fewer, not_quick, pollux_only
+from case import fewer, not_quick, only_once, pollux_only
 from dpdk_case import OURS4, OURS6, NetworkCase, Tap, Veth
 
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -213,6 +213,7 @@ class OnVeth(Wire):
     device = Veth()
 
     @pollux_only
+    @only_once
     def test_tools(self):
         self.tools()
 
@@ -244,5 +245,6 @@ class OnTap(Wire):
 
     @pollux_only
     @not_quick
+    @only_once
     def test_losses(self):
         self.losses(((1, ("ingress", "egress"), 4, 100), (5, ("ingress",), 2, 50)))

@@ -59,7 +59,8 @@ FLOORS = {
                                 "dataplane/tcp/transport"],
     # The only room that knows everything.
     "dataplane/server": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/sim",
-                                  "dataplane/tcp", "dataplane/tcp/stack",
+                                  "dataplane/tcp", "dataplane/tcp/wire", "dataplane/tcp/stack",
+                                  "dataplane/tcp/interface", "dataplane/tcp/steering",
                                   "dataplane/tcp/transport", "dataplane/dpdk"],
     # Processes of their own share layouts with the data plane, nothing else.
     "ctl": ["src/base", "src/abi"],
@@ -81,6 +82,7 @@ ATOMIC_FILES = {
     "dataplane/engine/engine": "what all workers share",
     "dataplane/dpdk/port_device": "whether the link is up, seen by one thread for all workers",
     "dataplane/tcp/steering/steering": "frames that come to the queue of another worker",
+    "dataplane/tcp/steering/host_path": "frames to and from this host's kernel",
     "dataplane/engine/command_watch": "numbers of the entries of command logs",
     "dataplane/engine/config": "published versions of the configuration",
     "dataplane/engine/aof_desk": "what the thread of the history is told",

@@ -30,35 +30,11 @@ FlowSpread FlowSpread::even(Bytes key, uint16_t workers) {
 
 // ---- the ways ----
 
-HandOff::HandOff() : parcels_(kParcels), there_(kParcels), back_(kParcels) {
-  free_.reserve(kParcels);
-  for (Parcel& parcel : parcels_) {
-    free_.push_back(&parcel);
-  }
-}
-
-Parcel* HandOff::take() {
-  if (free_.empty()) {
-    return nullptr;
-  }
-  Parcel* const parcel = free_.back();
-  free_.pop_back();
-  return parcel;
-}
-
-bool HandOff::publish() {
-  if (!there_.has_staged()) {
-    return false;
-  }
-  there_.publish();
-  return true;
-}
-
 Steering::Steering(FlowSpread spread, uint16_t workers, std::function<void(uint16_t)> wake)
     : spread_(std::move(spread)), workers_(workers), wake_(std::move(wake)), sleepers_(workers) {
   for (size_t i = 0; i < size_t{workers} * workers; ++i) {
     // (A worker has none to itself.)
-    ways_.push_back(i / workers == i % workers ? nullptr : std::make_unique<HandOff>());
+    ways_.push_back(i / workers == i % workers ? nullptr : std::make_unique<HandOff>(kParcels));
   }
 }
 
@@ -67,6 +43,12 @@ Steering::~Steering() = default;
 std::unique_ptr<SteeredDevice> Steering::attach(uint16_t worker, Device& queue) {
   POLLUX_ASSERT(worker < workers_);
   return std::unique_ptr<SteeredDevice>(new SteeredDevice(*this, worker, queue));
+}
+
+void Steering::publish_from_host() {
+  if (host_->publish_out() && sleepers_[0].asleep.load(std::memory_order_seq_cst)) {
+    wake_(0);
+  }
 }
 
 SteeredDevice::SteeredDevice(Steering& steering, uint16_t worker, Device& queue)
@@ -79,6 +61,9 @@ SteeredDevice::SteeredDevice(Steering& steering, uint16_t worker, Device& queue)
 size_t SteeredDevice::receive(std::span<RxFrame> frames) {
   steering_.sleepers_[worker_].asleep.store(false, std::memory_order_relaxed);
   take_back();
+  if (steering_.host_ != nullptr && worker_ == 0) {
+    send_for_host();
+  }
   size_t count = take_handed(frames.first(frames.size() / 2));
   count += take_own(frames.subspan(count));
   count += take_handed(frames.subspan(count));
@@ -136,6 +121,11 @@ size_t SteeredDevice::take_own(std::span<RxFrame> frames) {
     const size_t got = queue_.receive(std::span(came).first(wanted));
     for (const RxFrame& frame : std::span(came).first(got)) {
       const uint16_t to = worker_of(frame);
+      if (to == kHost) {
+        give_host(frame);
+        queue_.release({&frame, 1});
+        continue;
+      }
       if (to != worker_ && to != kAll) {
         hand_on(frame, to);
         continue;
@@ -224,6 +214,9 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
   IcmpMessage message;
   switch (packet.kind) {
     case PacketKind::kTcp:
+      if (steering_.host_ != nullptr && !steering_.host_->is_our_port(packet.flow.local_port)) {
+        return others(packet);
+      }
       return steering_.spread().worker_of(packet.flow);
     case PacketKind::kArp: {
       ArpPacket arp;
@@ -234,7 +227,14 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
     }
     case PacketKind::kIcmp6:
       if (const Bytes bytes = packet.transport(); !bytes.empty() && is_ndp(bytes[0])) {
-        return bytes[0] == static_cast<uint8_t>(NdpKind::kNeighborAdvertisement) ? kAll : worker_;
+        switch (static_cast<NdpKind>(bytes[0])) {
+          case NdpKind::kNeighborAdvertisement:
+            return kAll;
+          case NdpKind::kNeighborSolicitation:
+            return worker_;
+          default:
+            return others(packet);
+        }
       }
       if (parse_icmp6(packet.transport(), message) != Fault::kNone) {
         return worker_;
@@ -246,13 +246,55 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
       }
       break;
     default:
-      return worker_;
+      return others(packet);
   }
-  if (message.kind == IcmpKind::kEchoRequest || message.kind == IcmpKind::kEchoReply) {
+  if (message.kind == IcmpKind::kEchoRequest) {
     return worker_;
   }
   const std::optional<QuotedSegment> quoted = parse_quoted_segment(message.body);
-  return quoted ? steering_.spread().worker_of(quoted->flow) : worker_;
+  const bool is_ours = quoted && (steering_.host_ == nullptr ||
+                                  steering_.host_->is_our_port(quoted->flow.local_port));
+  return is_ours ? steering_.spread().worker_of(quoted->flow) : others(packet);
+}
+
+// Nobody's here. What is for another host, as a NIC that looks at all frames shows it, is not the
+// kernel's either.
+uint16_t SteeredDevice::others(const Packet& packet) const {
+  const bool is_for_us = packet.layer != Layer::kLink || packet.kind == PacketKind::kOther;
+  if (steering_.host_ == nullptr || !is_for_us) {
+    return worker_;
+  }
+  const MacAddress to = packet.destination_mac();
+  return to == caps().mac || to.is_group() ? kHost : worker_;
+}
+
+// ---- this host ----
+
+void SteeredDevice::give_host(const RxFrame& frame) {
+  const bool given = steering_.host_->give(worker_, {frame.bytes, frame.size});
+  (given ? counters_.to_host : counters_.host_full) += 1;
+}
+
+void SteeredDevice::send_for_host() {
+  for (int i = 0; i < static_cast<int>(kBurst); ++i) {
+    const HostFrame* const frame = steering_.host_->next_out();
+    if (frame == nullptr) {
+      return;
+    }
+    TxHead head;
+    const bool has_head =
+        queue_.allocate({&head, 1}, TxUse::kData) == 1 && head.room >= frame->size;
+    if (has_head) {
+      std::copy_n(frame->bytes.begin(), frame->size, head.bytes);
+    }
+    const TxFrame out{.head = head, .head_bytes = frame->size};
+    const bool is_sent = has_head && queue_.send({&out, 1}) == 1;
+    if (!is_sent && head.bytes != nullptr) {
+      queue_.drop({&head, 1});
+    }
+    (is_sent ? counters_.from_host : counters_.host_full) += 1;
+    steering_.host_->done(*frame);
+  }
 }
 
 void SteeredDevice::hand_on(const RxFrame& frame, uint16_t to) {
@@ -270,6 +312,9 @@ void SteeredDevice::hand_on(const RxFrame& frame, uint16_t to) {
 }
 
 void SteeredDevice::tell_others(const RxFrame& frame) {
+  if (steering_.host_ != nullptr) {
+    give_host(frame);
+  }
   if (frame.size > Parcel::kCopyMax) {
     return;  // neither ARP nor NDP is so long
   }
@@ -295,6 +340,9 @@ void SteeredDevice::tell_others(const RxFrame& frame) {
 // The other one says that it sleeps, and looks for parcels once more; we publish, and look whether
 // it sleeps (PointerRing).
 void SteeredDevice::publish() {
+  if (steering_.host_ != nullptr) {
+    steering_.host_->publish(worker_);
+  }
   for (uint16_t to = 0; to < steering_.workers(); ++to) {
     if (to != worker_ && steering_.way(worker_, to).publish() &&
         steering_.sleepers_[to].asleep.load(std::memory_order_seq_cst)) {
@@ -310,7 +358,7 @@ bool SteeredDevice::may_sleep() {
       return false;
     }
   }
-  return true;
+  return steering_.host_ == nullptr || worker_ != 0 || !steering_.host_->has_out();
 }
 
 }  // namespace pollux::tcp

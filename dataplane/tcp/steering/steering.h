@@ -11,7 +11,8 @@
 //   segments         to the worker of their flow
 //   errors of ICMP   to the worker of the segment that they quote
 //   ARP and NDP      what tells of a neighbor and is not answered, to all: each has a table of them
-//   all else         stays where it came: it is answered by anybody, or by nobody
+//   pings            stay where they came: anybody answers
+//   all else         to this host's kernel, if there is a way to it (host_path.h)
 //
 // By reference: a frame that is handed on comes back to the device that received it, over the same
 // way, when its stack has released it. So many may be under way; with more the frame is lost as in
@@ -29,9 +30,10 @@
 #include <vector>
 
 #include "dataplane/tcp/interface/device.h"
+#include "dataplane/tcp/steering/host_path.h"
 #include "dataplane/tcp/steering/toeplitz.h"
+#include "dataplane/tcp/steering/way.h"
 #include "dataplane/tcp/wire/packet.h"
-#include "src/base/ring.h"
 
 namespace pollux::tcp {
 
@@ -62,39 +64,17 @@ struct Parcel {
 };
 
 // From one worker to one other, and back when the frame was released.
-class HandOff {
- public:
-  static constexpr size_t kParcels = 512;
-
-  HandOff();
-  // --- who received it ---
-  Parcel* take();  // null: all are out
-  void send(Parcel& parcel) { there_.stage(&parcel); }
-  bool publish();  // true: there was something
-  Parcel* returned() { return back_.pop(); }
-  void put_away(Parcel& parcel) { free_.push_back(&parcel); }
-  // --- whose it is ---
-  Parcel* receive() { return there_.pop(); }
-  bool empty() const { return there_.empty(); }
-  void give_back(Parcel& parcel) { back_.stage(&parcel); }
-  void publish_back() {
-    if (back_.has_staged()) {
-      back_.publish();
-    }
-  }
-
- private:
-  std::vector<Parcel> parcels_;
-  std::vector<Parcel*> free_;
-  PointerRing<Parcel> there_;
-  PointerRing<Parcel> back_;
-};
+using HandOff = Way<Parcel>;
+inline constexpr size_t kParcels = 512;
 
 struct SteeringCounters {
   uint64_t handed_on = 0;     // frames that came to the wrong queue
   uint64_t handed_over = 0;   // got from others
   uint64_t no_parcel = 0;     // lost: the other one does not keep up
   uint64_t told_to_all = 0;   // frames, not copies
+  uint64_t to_host = 0;
+  uint64_t from_host = 0;
+  uint64_t host_full = 0;     // lost on one of these ways
   uint64_t hashed_right = 0;  // by the device, of those of which it was looked at
   uint64_t hashed_wrong = 0;
 };
@@ -107,8 +87,12 @@ class Steering {
   Steering(FlowSpread spread, uint16_t workers, std::function<void(uint16_t worker)> wake);
   ~Steering();
 
+  // What is nobody's here goes there. Before any device is asked for frames.
+  void set_host(HostPath& host) { host_ = &host; }
   // The queue of that worker, which it outlives.
   std::unique_ptr<SteeredDevice> attach(uint16_t worker, Device& queue);
+  // The host's thread has sent something: the first worker is to know.
+  void publish_from_host();
   const FlowSpread& spread() const { return spread_; }
   uint16_t workers() const { return workers_; }
 
@@ -123,6 +107,7 @@ class Steering {
   const FlowSpread spread_;
   const uint16_t workers_;
   const std::function<void(uint16_t)> wake_;
+  HostPath* host_ = nullptr;
   std::vector<std::unique_ptr<HandOff>> ways_;
   std::vector<Sleeper> sleepers_;
 };
@@ -158,6 +143,7 @@ class SteeredDevice final : public Device {
   static constexpr uint64_t kProofs = 1024;
   static constexpr uint64_t kProofEvery = 256;
   static constexpr uint16_t kAll = 0xffff;
+  static constexpr uint16_t kHost = 0xfffe;
 
   // What the stack holds: `buffer` of a frame that it was given is the index.
   struct Given {
@@ -176,6 +162,9 @@ class SteeredDevice final : public Device {
   bool is_proved(const RxFrame& frame);
   void hand_on(const RxFrame& frame, uint16_t to);
   void tell_others(const RxFrame& frame);
+  uint16_t others(const Packet& packet) const;
+  void give_host(const RxFrame& frame);
+  void send_for_host();
   void publish();
   RxFrame given(const RxFrame& frame, Parcel* parcel, uint16_t from);
 

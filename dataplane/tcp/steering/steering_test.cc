@@ -6,7 +6,8 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <set>
+#include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Queue final : public Device {
     waiting_.push_back({std::move(frame), hash});
   }
   size_t out() const { return out_.size(); }
+  std::vector<ByteVector> sent;
+  size_t room = 100;
 
   const DeviceCaps& caps() const override { return caps_; }
   size_t receive(std::span<RxFrame> frames) override {
@@ -58,9 +61,24 @@ class Queue final : public Device {
       EXPECT_EQ(out_.erase(frame.buffer), 1U);
     }
   }
-  size_t allocate(std::span<TxHead> /*heads*/, TxUse /*use*/) override { return 0; }
-  void drop(std::span<const TxHead> /*heads*/) override {}
-  size_t send(std::span<const TxFrame> /*frames*/) override { return 0; }
+  size_t allocate(std::span<TxHead> heads, TxUse /*use*/) override {
+    for (TxHead& head : heads) {
+      heads_.push_back(std::make_unique<uint8_t[]>(kTxHeadBytes));
+      head = {.bytes = heads_.back().get(), .room = kTxHeadBytes, .buffer = heads_.size()};
+    }
+    heads_out_ += heads.size();
+    return heads.size();
+  }
+  void drop(std::span<const TxHead> heads) override { heads_out_ -= heads.size(); }
+  size_t send(std::span<const TxFrame> frames) override {
+    const size_t count = std::min(frames.size(), room);
+    for (const TxFrame& frame : frames.first(count)) {
+      sent.emplace_back(frame.head.bytes, frame.head.bytes + frame.head_bytes);
+    }
+    heads_out_ -= count;
+    return count;
+  }
+  size_t heads_out() const { return heads_out_; }
   size_t reap(std::span<uint64_t> /*tokens*/, bool /*eager*/) override { return 0; }
 
  private:
@@ -72,6 +90,8 @@ class Queue final : public Device {
   std::deque<Waiting> waiting_;
   std::map<uint64_t, ByteVector> out_;
   uint64_t next_ = 1'000'000;
+  std::vector<std::unique_ptr<uint8_t[]>> heads_;
+  size_t heads_out_ = 0;
 };
 
 constexpr std::array<uint8_t, kToeplitzKeyBytes> kKey = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e,
@@ -267,20 +287,20 @@ TEST_F(SteeringTest, WhatIsNobodysStaysWhereItCame) {
 
 TEST_F(SteeringTest, MoreThanAreOnTheirWayAreLostAndNotKept) {
   const Flow flow = flow_to(1);
-  for (size_t i = 0; i < HandOff::kParcels + 100; ++i) {
+  for (size_t i = 0; i < kParcels + 100; ++i) {
     queues_[0].add(segment(flow));
   }
   for (int i = 0; i < 10; ++i) {
     EXPECT_TRUE(take(0).empty());
   }
-  EXPECT_EQ(devices_[0]->counters().handed_on, HandOff::kParcels);
+  EXPECT_EQ(devices_[0]->counters().handed_on, kParcels);
   EXPECT_EQ(devices_[0]->counters().no_parcel, 100U);
-  EXPECT_EQ(queues_[0].out(), HandOff::kParcels);
+  EXPECT_EQ(queues_[0].out(), kParcels);
   size_t came = 0;
   while (const size_t now = take(1).size()) {
     came += now;
   }
-  EXPECT_EQ(came, HandOff::kParcels);
+  EXPECT_EQ(came, kParcels);
   take(0);
   EXPECT_EQ(queues_[0].out(), 0U);
 }
@@ -332,6 +352,88 @@ TEST_F(SteeringTest, OneThatHashesOtherwiseIsNeverBelieved) {
     take(1);
     take(2);
   }
+}
+
+// What is nobody's here goes to this host's kernel, and what that sends goes out by the first
+// queue.
+class HostSteeringTest : public SteeringTest {
+ protected:
+  HostSteeringTest() {
+    steering_.set_host(host_);
+    host_.add_port(6379);
+  }
+  std::vector<ByteVector> taken_by_host() {
+    std::vector<ByteVector> frames;
+    while (const HostFrame* const frame = host_.next_in()) {
+      frames.emplace_back(frame->bytes.begin(),
+                          frame->bytes.begin() + static_cast<ptrdiff_t>(frame->size));
+      host_.done_in();
+    }
+    return frames;
+  }
+  HostPath host_{kWorkers, 1514, [] {}};
+};
+
+TEST_F(HostSteeringTest, WhatIsNotForUsGoesToTheHost) {
+  ByteVector udp = segment(flow_to(2));
+  udp[23] = 17;
+  Flow ssh = flow_to(1);
+  ssh.local_port = 22;
+  ByteVector spanning_tree(60);
+  spanning_tree[0] = 1;  // to a group; of no type that is spoken here
+  for (const ByteVector& frame : {udp, segment(ssh), spanning_tree, too_big(ssh)}) {
+    queues_[1].add(frame);
+    EXPECT_TRUE(take(1).empty());
+    const std::vector<ByteVector> came = taken_by_host();
+    ASSERT_EQ(came.size(), 1U);
+    EXPECT_EQ(came[0], frame);
+  }
+  EXPECT_EQ(devices_[1]->counters().to_host, 4U);
+  EXPECT_EQ(queues_[1].out(), 0U);
+}
+
+TEST_F(HostSteeringTest, WhatIsOursDoesNot) {
+  for (const ByteVector& frame :
+       {segment(flow_to(1)), too_big(flow_to(1)), arp(ArpOperation::kRequest, kPeer, kUs)}) {
+    queues_[1].add(frame);
+    EXPECT_EQ(take(1).size(), 1U);
+  }
+  // A NIC that shows what is for others.
+  ByteVector foreign = segment(flow_to(1));
+  foreign[5] = 77;
+  foreign[37] = 22;
+  queues_[1].add(foreign);
+  EXPECT_EQ(take(1).size(), 1U) << "the stack drops it";
+  EXPECT_TRUE(taken_by_host().empty());
+}
+
+TEST_F(HostSteeringTest, NeighborsAreToldToAllAndTheHost) {
+  const ByteVector reply = arp(ArpOperation::kReply, kPeer, kUs);
+  queues_[2].add(reply);
+  for (const uint16_t worker : {2, 0, 1}) {
+    EXPECT_EQ(take(worker).size(), 1U);
+  }
+  EXPECT_EQ(taken_by_host(), std::vector<ByteVector>{reply});
+}
+
+TEST_F(HostSteeringTest, WhatItSendsGoesOutByTheFirstQueue) {
+  const ByteVector frame = arp(ArpOperation::kRequest, kUs, kPeer);
+  EXPECT_TRUE(host_.send(frame));
+  EXPECT_TRUE(devices_[0]->may_sleep());
+  steering_.publish_from_host();
+  EXPECT_EQ(woken_, std::vector<uint16_t>{0});
+  EXPECT_FALSE(devices_[0]->may_sleep());
+  EXPECT_TRUE(devices_[1]->may_sleep());
+  take(0);
+  ASSERT_EQ(queues_[0].sent.size(), 1U);
+  EXPECT_EQ(queues_[0].sent[0], frame);
+  // Without room in the device it is lost, and no head with it.
+  queues_[0].room = 0;
+  EXPECT_TRUE(host_.send(frame));
+  host_.publish_out();
+  take(0);
+  EXPECT_EQ(devices_[0]->counters().host_full, 1U);
+  EXPECT_EQ(queues_[0].heads_out(), 0U);
 }
 
 TEST(FlowSpread, IsEven) {

@@ -1,0 +1,149 @@
+#include "dataplane/server/host_tap.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "src/base/cpu.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+namespace {
+
+// Beside the packet: an Ethernet header and two tags.
+constexpr uint32_t kLinkBytes = 22;
+
+std::string failed(const std::string& name, const char* what) {
+  return "net-host-tap " + name + ": " + what + ": " + std::strerror(errno);
+}
+
+ifreq request(const std::string& name) {
+  ifreq out{};
+  std::copy_n(name.begin(), std::min<size_t>(name.size(), IFNAMSIZ - 1), out.ifr_name);
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<HostTap> HostTap::open(const std::string& name, const tcp::MacAddress& mac,
+                                       uint32_t mtu, std::string& error) {
+  if (name.size() >= IFNAMSIZ) {
+    error = "net-host-tap " + name + ": a name has at most 15 characters";
+    return nullptr;
+  }
+  UniqueFd tap(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!tap) {
+    error = failed(name, "can't open /dev/net/tun (it needs the module tun)");
+    return nullptr;
+  }
+  ifreq wanted = request(name);
+  wanted.ifr_flags = IFF_TAP | IFF_NO_PI;
+  if (ioctl(tap.get(), TUNSETIFF, &wanted) != 0) {
+    error = failed(name, "can't be made (it needs root or CAP_NET_ADMIN, and a free name)");
+    return nullptr;
+  }
+  ifreq address = request(name);
+  address.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+  std::copy(mac.bytes.begin(), mac.bytes.end(), address.ifr_hwaddr.sa_data);
+  ifreq size = request(name);
+  size.ifr_mtu = static_cast<int>(mtu);
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq flags = request(name);
+  if (!socket || ioctl(tap.get(), SIOCSIFHWADDR, &address) != 0 ||
+      ioctl(socket.get(), SIOCSIFMTU, &size) != 0 ||
+      ioctl(socket.get(), SIOCGIFFLAGS, &flags) != 0) {
+    error = failed(name, "can't have the address and the MTU of the port");
+    return nullptr;
+  }
+  flags.ifr_flags |= IFF_UP;
+  if (ioctl(socket.get(), SIOCSIFFLAGS, &flags) != 0) {
+    error = failed(name, "can't be set up");
+    return nullptr;
+  }
+  UniqueFd bell(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!bell) {
+    error = failed(name, "no eventfd");
+    return nullptr;
+  }
+  return std::unique_ptr<HostTap>(new HostTap(std::move(tap), std::move(bell), mtu + kLinkBytes));
+}
+
+HostTap::HostTap(UniqueFd tap, UniqueFd bell, uint32_t frame_bytes)
+    : tap_(std::move(tap)),
+      bell_(std::move(bell)),
+      frame_bytes_(frame_bytes),
+      frame_(std::make_unique<uint8_t[]>(frame_bytes)) {}
+
+void HostTap::stop() {
+  over_.store(true);
+  wake();
+  thread_.join();
+}
+
+void HostTap::wake() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(bell_.get(), &one, sizeof one);
+}
+
+int HostTap::start(tcp::HostPath& path, tcp::Steering& steering) {
+  path_ = &path;
+  steering_ = &steering;
+  return thread_.start([this] { run(); });
+}
+
+void HostTap::run() {
+  name_thread("host-tap");
+  pollfd ready[] = {{tap_.get(), POLLIN, 0}, {bell_.get(), POLLIN, 0}};
+  while (!over_.load()) {
+    const int64_t began_ms = monotonic_ns() / 1'000'000;
+    bool more = true;
+    for (int64_t frames = 0; more && frames < kFramesPerSlice; ++frames) {
+      const bool in = write_in();
+      more = read_out() || in;
+    }
+    if (more) {  // the rest of the slice is for others
+      const int64_t left_ms = kSliceMs - (monotonic_ns() / 1'000'000 - began_ms);
+      poll(&ready[1], 0, static_cast<int>(std::max<int64_t>(left_ms, 1)));
+      continue;
+    }
+    if (path_->may_sleep() && poll(ready, 2, -1) > 0) {
+      uint64_t count;
+      [[maybe_unused]] const ssize_t rung = read(bell_.get(), &count, sizeof count);
+    }
+  }
+}
+
+// What it does not take (it is down, or its queue full) is lost, as on a wire.
+bool HostTap::write_in() {
+  const tcp::HostFrame* const frame = path_->next_in();
+  if (frame == nullptr) {
+    return false;
+  }
+  [[maybe_unused]] const ssize_t written = write(tap_.get(), frame->bytes.data(), frame->size);
+  path_->done_in();
+  return true;
+}
+
+bool HostTap::read_out() {
+  const ssize_t size = read(tap_.get(), frame_.get(), frame_bytes_);
+  if (size <= 0) {
+    return false;
+  }
+  path_->send({frame_.get(), static_cast<size_t>(size)});
+  steering_->publish_from_host();
+  return true;
+}
+
+}  // namespace pollux
