@@ -91,7 +91,11 @@ void Network::share(int workers, bool host_path) {
     const uint32_t frame_bytes =
         port_->caps().mtu + static_cast<uint32_t>(tcp::kEthernetBytes + 2 * tcp::kVlanTagBytes);
     host_path_ = std::make_unique<tcp::HostPath>(count, frame_bytes, [this] { host_wake_(); });
-    steering_->set_host(*host_path_);
+    std::vector<tcp::IpAddress> ours;
+    for (const tcp::LinkPrefix& prefix : stack_.interface.addresses) {
+      ours.push_back(prefix.address);
+    }
+    steering_->set_host(*host_path_, std::move(ours));
   }
   wakes_.resize(count);
   for (uint16_t i = 0; i < count; ++i) {

@@ -29,6 +29,8 @@ constexpr uint32_t kControlHeads = 511;
 // Of a frame that the device cuts: what IP's length can say, less the headers.
 constexpr uint32_t kSegmentedBytes = 64'000;
 constexpr uint32_t kPieceMbufs = 8191;
+// Both, or a port's word is not taken: what it hashes by addresses alone goes elsewhere.
+constexpr uint64_t kHashedFlows = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
 // The longest that NICs have (i40e, ice).
 constexpr size_t kSpreadKeyBytes = 52;
 
@@ -271,7 +273,7 @@ bool Port::read_spread() {
       .rss_key = key.data(), .rss_key_len = static_cast<uint8_t>(key.size()), .rss_hf = 0};
   if (key_bytes_ == 0 || !std::has_single_bit(table_places_) ||
       rte_eth_dev_rss_hash_conf_get(id_, &conf) != 0 ||
-      (conf.rss_hf & (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)) == 0) {
+      (conf.rss_hf & kHashedFlows) != kHashedFlows) {
     return false;
   }
   std::vector<rte_eth_rss_reta_entry64> table((table_places_ + RTE_ETH_RETA_GROUP_SIZE - 1) /

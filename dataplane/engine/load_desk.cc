@@ -52,7 +52,7 @@ void LoadDesk::order(const Order& order) {
   order_ = order;
   whole_.store(false, std::memory_order_relaxed);
   emptying_.store(Emptying::kNo, std::memory_order_relaxed);
-  ordered_.store(true, std::memory_order_release);
+  ordered_.store(ordered_of(order.source), std::memory_order_release);
   waker_of(order.source)();
 }
 
@@ -65,10 +65,10 @@ void LoadDesk::end(State state) {
 }
 
 const LoadDesk::Order* LoadDesk::take_order(Source source) {
-  if (!ordered_.load(std::memory_order_acquire) || order_.source != source) {
+  if (ordered_.load(std::memory_order_acquire) != ordered_of(source)) {
     return nullptr;
   }
-  ordered_.store(false, std::memory_order_relaxed);
+  ordered_.store(Ordered::kNo, std::memory_order_relaxed);
   return &order_;
 }
 

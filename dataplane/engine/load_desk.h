@@ -139,7 +139,13 @@ class LoadDesk final : public LoadSink {
   std::array<std::function<void()>, 2> wakers_;  // by source
   // Written when nobody has batches: workers read it behind a batch that came.
   Order order_;
-  std::atomic<bool> ordered_{false};
+  // Whose thread is to take `order_`. (In one word with whether there is an order: else the other
+  // thread, which looks meanwhile, would read one that is just being written.)
+  enum class Ordered : uint8_t { kNo, kRdb, kAof };
+  static Ordered ordered_of(Source source) {
+    return source == Source::kRdb ? Ordered::kRdb : Ordered::kAof;
+  }
+  std::atomic<Ordered> ordered_{Ordered::kNo};
   std::atomic<bool> whole_{false};
   std::atomic<uint64_t> number_{0};
   bool unsettled_ = false;  // the first worker's: from order to settle

@@ -440,8 +440,9 @@ void Worker::idle(bool worked) {
 }
 
 bool Worker::mail_waiting() {
-  if ((engine_.stopping() && leaving_ == Leaving::kNo) || engine_.all_rested() || pause_lessened_ ||
-      asked_to_evict_clients_) {
+  const bool may_rest = leaving_ == Leaving::kDone && engine_.all_done() && transport_->at_rest();
+  if ((engine_.stopping() && leaving_ == Leaving::kNo) || may_rest || engine_.all_rested() ||
+      pause_lessened_ || asked_to_evict_clients_) {
     return true;
   }
   if (!pushes_.empty() || !invalidations_.empty() ||

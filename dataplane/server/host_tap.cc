@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "src/base/cpu.h"
+#include "src/base/log.h"
 #include "src/base/time.h"
 
 namespace pollux {
@@ -39,8 +40,8 @@ ifreq request(const std::string& name) {
 
 std::unique_ptr<HostTap> HostTap::open(const std::string& name, const tcp::MacAddress& mac,
                                        uint32_t mtu, std::string& error) {
-  if (name.size() >= IFNAMSIZ) {
-    error = "net-host-tap " + name + ": a name has at most 15 characters";
+  if (name.size() >= IFNAMSIZ || name.find_first_of("%/ ") != std::string::npos) {
+    error = "net-host-tap " + name + ": a name has at most 15 characters, and no %, / or space";
     return nullptr;
   }
   UniqueFd tap(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
@@ -49,7 +50,7 @@ std::unique_ptr<HostTap> HostTap::open(const std::string& name, const tcp::MacAd
     return nullptr;
   }
   ifreq wanted = request(name);
-  wanted.ifr_flags = IFF_TAP | IFF_NO_PI;
+  wanted.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL);
   if (ioctl(tap.get(), TUNSETIFF, &wanted) != 0) {
     error = failed(name, "can't be made (it needs root or CAP_NET_ADMIN, and a free name)");
     return nullptr;
@@ -105,24 +106,43 @@ int HostTap::start(tcp::HostPath& path, tcp::Steering& steering) {
 
 void HostTap::run() {
   name_thread("host-tap");
-  pollfd ready[] = {{tap_.get(), POLLIN, 0}, {bell_.get(), POLLIN, 0}};
+  int64_t slice_ms = 0;
+  int64_t frames = 0;
   while (!over_.load()) {
-    const int64_t began_ms = monotonic_ns() / 1'000'000;
-    bool more = true;
-    for (int64_t frames = 0; more && frames < kFramesPerSlice; ++frames) {
-      const bool in = write_in();
-      more = read_out() || in;
+    const int64_t now_ms = monotonic_ns() / 1'000'000;
+    if (now_ms - slice_ms >= kSliceMs) {
+      slice_ms = now_ms;
+      frames = 0;
     }
-    if (more) {  // the rest of the slice is for others
-      const int64_t left_ms = kSliceMs - (monotonic_ns() / 1'000'000 - began_ms);
-      poll(&ready[1], 0, static_cast<int>(std::max<int64_t>(left_ms, 1)));
+    if (frames >= kFramesPerSlice) {  // the rest of the slice is for others
+      poll(nullptr, 0, static_cast<int>(slice_ms + kSliceMs - now_ms));
       continue;
     }
-    if (path_->may_sleep() && poll(ready, 2, -1) > 0) {
-      uint64_t count;
-      [[maybe_unused]] const ssize_t rung = read(bell_.get(), &count, sizeof count);
+    const bool in = write_in();
+    if (read_out() || in) {
+      ++frames;
+    } else {
+      rest();
     }
   }
+}
+
+void HostTap::rest() {
+  if (!path_->may_sleep()) {
+    return;
+  }
+  pollfd ready[] = {{gone_ ? -1 : tap_.get(), POLLIN, 0}, {bell_.get(), POLLIN, 0}};
+  if (poll(ready, 2, -1) <= 0) {
+    return;
+  }
+  if ((ready[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+    gone_ = true;
+    log_line(LogLevel::kWarning,
+             "The device of net-host-tap is gone: the kernel has no way to the port any more. "
+             "Start the server again to have it back");
+  }
+  uint64_t count;
+  [[maybe_unused]] const ssize_t rung = read(bell_.get(), &count, sizeof count);
 }
 
 // What it does not take (it is down, or its queue full) is lost, as on a wire.

@@ -45,6 +45,7 @@ class HostTap {
   void run();
   bool write_in();  // what came by the NIC. False: there was nothing
   bool read_out();  // what the kernel sends
+  void rest();      // until there is something
 
   const UniqueFd tap_;
   const UniqueFd bell_;
@@ -53,6 +54,7 @@ class HostTap {
   tcp::Steering* steering_ = nullptr;
   std::unique_ptr<uint8_t[]> frame_;
   std::atomic<bool> over_{false};
+  bool gone_ = false;  // the device
   Thread thread_;
 };
 

@@ -11,6 +11,7 @@
 #include "dataplane/server/joined_transport.h"
 #include "dataplane/server/network_figures.h"
 #include "src/base/log.h"
+#include "src/base/time.h"
 
 namespace pollux {
 
@@ -20,9 +21,13 @@ std::vector<std::string> words_of(const std::string& text) {
   return text.empty() ? std::vector<std::string>() : split_words(text);
 }
 
+// What a worker has tables for: 384 bytes of addresses each, 4 GB in all.
+constexpr int64_t kClientsMax = 8'000'000;
+
 // Besides clients those that are refused, who hear why, and those that are closed and not over.
 uint32_t connections_for(int64_t clients) {
-  return static_cast<uint32_t>(clients + std::max<int64_t>(1024, clients / 4));
+  const int64_t most = std::min(clients, kClientsMax);
+  return static_cast<uint32_t>(most + std::max<int64_t>(1024, most / 4));
 }
 
 dpdk::NetworkOptions options_of(const Config& config) {
@@ -55,14 +60,13 @@ void warn_of_bind(const Config& config) {
 // Whoever is still there would wait for ever: nobody answers for this process when it is gone. As
 // much as the device takes; no longer than a moment, for it may take nothing.
 void reset_all(tcp::TcpTransport& wire) {
-  constexpr int kRoundsMax = 1'000;
+  constexpr int64_t kMomentNs = 200'000'000;
   for (const ConnId conn : wire.conns()) {
     wire.stack().abort(conn);
   }
-  wire.flush();
-  for (int round = 0; round < kRoundsMax && wire.stack().wants_turn(); ++round) {
+  const int64_t until_ns = monotonic_ns() + kMomentNs;
+  for (wire.flush(); wire.stack().wants_to_send() && monotonic_ns() < until_ns; wire.flush()) {
     std::this_thread::yield();
-    wire.flush();
   }
 }
 
@@ -76,6 +80,10 @@ void note_port(dpdk::Network& network, const ListenOn& where) {
 }  // namespace
 
 std::string check_network(const Config& config) {
+  if (config.maxclients > kClientsMax) {
+    return "transport dpdk: maxclients is at most " + std::to_string(kClientsMax) + ", not " +
+           std::to_string(config.maxclients);
+  }
   return dpdk::check_options(options_of(config));
 }
 

@@ -47,6 +47,7 @@ void add_stack(Figures& figures, const tcp::Stack& stack) {
   figures.add("tcp_not_allowed", all.not_allowed);
   figures.add("tcp_tx_full", all.tx_full);
   figures.add("tcp_held_dropped_bytes", all.held_dropped);
+  figures.add("tcp_no_way", all.no_way);
   figures.add("tcp_aborted_for_memory", all.aborted_for_memory);
   figures.add("tcp_aborted_orphans", all.aborted_orphans);
   figures.add("tcp_connections", stack.connections());

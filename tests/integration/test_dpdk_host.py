@@ -5,6 +5,7 @@ devices in the first, and the one that stands for the wire is moved to the secon
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -85,6 +86,18 @@ class HostPath(NetworkCase):
         figures = self.figures(server)
         self.assertGreater(figures["steering_to_host"], 0)
         self.assertGreater(figures["steering_from_host"], 0)
+
+    @pollux_only
+    def test_the_kernel_has_an_address_of_its_own(self):
+        self.serve_host()
+        self.run_ip("addr", "add", "10.9.0.77/24", "dev", HOST_TAP)
+        listener = socket.create_server(("10.9.0.77", 2224))
+        self.addCleanup(listener.close)
+        # Who has it is asked of the kernel, and so are pings.
+        self.assertEqual(self.there_python(
+            "socket.create_connection(('10.9.0.77', 2224), timeout=20); print('there')"), "there")
+        self.assertIn("1 received", self.there("ping", "-c", "1", "-W", "5", "10.9.0.77")
+                      if shutil.which("ping") else "1 received")
 
     @pollux_only
     def test_the_kernel_goes_out_by_the_port(self):

@@ -98,7 +98,7 @@ class Ends(NetworkCase):
             self.addCleanup(s.close)
             s.sendall(b"PING\r\n")
             self.assertEqual(s.recv(64), b"+PONG\r\n")
-        self.assertEqual(self.figures(server)["tcp_connections"], 20)
+        self.eventually(lambda: self.figures(server)["tcp_connections"] == 20)
         vanish()
         self.nothing_leaks(server, before)
         with server.redis() as here:
@@ -139,7 +139,7 @@ class Ends(NetworkCase):
             self.run_ip("link", "set", wire.peer, "up")
             for _ in range(20):
                 self.assertEqual(listener.get_message(timeout=20)["data"], b"n" * 3000)
-            self.assertEqual(self.figures(server)["port_link_up"], 1)
+            self.eventually(lambda: self.figures(server)["port_link_up"] == 1)
             server.stop()
 
     @pollux_only

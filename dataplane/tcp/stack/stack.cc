@@ -240,7 +240,7 @@ void Stack::on_stranger(const Packet& packet, const TcpOptions& options, uint64_
     return;
   }
   const bool is_crowded = is_above(30);
-  if (is_crowded && crowded_since_ == kNever && packet.tcp.has(kSyn)) {
+  if (is_crowded && crowded_since_ == kNever && packet.tcp.has(kSyn) && listens_at(packet.flow)) {
     crowded_since_ = now;
   }
   const Stranger stranger{.hash = hash,

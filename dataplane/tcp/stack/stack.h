@@ -142,6 +142,9 @@ class Stack {
     return !dirty_.empty() || !resumed_.empty() || has_event() || tx_memory_.pins_linger();
   }
 
+  // Of that, what waits for room in the device.
+  bool wants_to_send() const { return !dirty_.empty(); }
+
   // ---- connections; each of these does nothing for one that is gone ----
   // To there; kConnected or kEnd follows. Nothing if there is no room, no way, or no port.
   std::optional<ConnId> connect(const IpAddress& remote, uint16_t port, Moment now);

@@ -60,6 +60,9 @@ SteeredDevice::SteeredDevice(Steering& steering, uint16_t worker, Device& queue)
 // keeps the other out.
 size_t SteeredDevice::receive(std::span<RxFrame> frames) {
   steering_.sleepers_[worker_].asleep.store(false, std::memory_order_relaxed);
+  passed_on_ = false;
+  tells_left_ = kTellsMax;
+  next_from_ = static_cast<uint16_t>((next_from_ + 1) % steering_.workers());
   take_back();
   if (steering_.host_ != nullptr && worker_ == 0) {
     send_for_host();
@@ -108,7 +111,6 @@ size_t SteeredDevice::take_handed(std::span<RxFrame> frames) {
       frames[count++] = given(parcel->frame, parcel, from);
     }
   }
-  next_from_ = static_cast<uint16_t>((next_from_ + 1) % steering_.workers());
   counters_.handed_over += count;
   return count;
 }
@@ -121,6 +123,7 @@ size_t SteeredDevice::take_own(std::span<RxFrame> frames) {
     const size_t got = queue_.receive(std::span(came).first(wanted));
     for (const RxFrame& frame : std::span(came).first(got)) {
       const uint16_t to = worker_of(frame);
+      passed_on_ |= to != worker_ && to != kAll;
       if (to == kHost) {
         give_host(frame);
         queue_.release({&frame, 1});
@@ -184,7 +187,8 @@ void SteeredDevice::release(std::span<const RxFrame> frames) {
 // ---- on ----
 
 uint16_t SteeredDevice::worker_of(const RxFrame& frame) {
-  if (frame.hashed && is_proved(frame)) {
+  // (Whose port it is the hash does not say.)
+  if (frame.hashed && steering_.host_ == nullptr && is_proved(frame)) {
     return steering_.spread().worker_at(frame.hash);
   }
   return judge(frame);
@@ -214,42 +218,48 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
   IcmpMessage message;
   switch (packet.kind) {
     case PacketKind::kTcp:
-      if (steering_.host_ != nullptr && !steering_.host_->is_our_port(packet.flow.local_port)) {
+      if (steering_.host_ != nullptr &&
+          !(steering_.host_->is_our_port(packet.flow.local_port) && is_ours(packet.flow.local))) {
         return others(packet);
       }
       return steering_.spread().worker_of(packet.flow);
     case PacketKind::kArp: {
       ArpPacket arp;
-      const bool is_question = parse_arp(packet.network(), arp) == Fault::kNone &&
-                               arp.operation == ArpOperation::kRequest &&
-                               arp.sender_ip != arp.target_ip;
-      return is_question ? worker_ : kAll;
+      if (parse_arp(packet.network(), arp) != Fault::kNone) {
+        return worker_;
+      }
+      const bool is_question =
+          arp.operation == ArpOperation::kRequest && arp.sender_ip != arp.target_ip;
+      return !is_question ? kAll : is_ours(arp.target_ip) ? worker_ : others(packet);
     }
     case PacketKind::kIcmp6:
       if (const Bytes bytes = packet.transport(); !bytes.empty() && is_ndp(bytes[0])) {
+        constexpr size_t kTargetAt = 8;
         switch (static_cast<NdpKind>(bytes[0])) {
           case NdpKind::kNeighborAdvertisement:
-            return kAll;
+            return packet.hop_limit == kNdpHopLimit ? kAll : worker_;
           case NdpKind::kNeighborSolicitation:
-            return worker_;
+            return bytes.size() < kTargetAt + 16 || is_ours(load_v6(&bytes[kTargetAt]))
+                       ? worker_
+                       : others(packet);
           default:
             return others(packet);
         }
       }
-      if (parse_icmp6(packet.transport(), message) != Fault::kNone) {
-        return worker_;
+      if (const Fault fault = parse_icmp6(packet.transport(), message); fault != Fault::kNone) {
+        return fault == Fault::kUnspoken ? others(packet) : worker_;
       }
       break;
     case PacketKind::kIcmp:
-      if (parse_icmp4(packet.transport(), message) != Fault::kNone) {
-        return worker_;
+      if (const Fault fault = parse_icmp4(packet.transport(), message); fault != Fault::kNone) {
+        return fault == Fault::kUnspoken ? others(packet) : worker_;
       }
       break;
     default:
       return others(packet);
   }
   if (message.kind == IcmpKind::kEchoRequest) {
-    return worker_;
+    return is_ours(packet.flow.local) ? worker_ : others(packet);
   }
   const std::optional<QuotedSegment> quoted = parse_quoted_segment(message.body);
   const bool is_ours = quoted && (steering_.host_ == nullptr ||
@@ -257,11 +267,19 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
   return is_ours ? steering_.spread().worker_of(quoted->flow) : others(packet);
 }
 
-// Nobody's here. What is for another host, as a NIC that looks at all frames shows it, is not the
-// kernel's either.
+// Without a way to the host, which alone has others, all are taken for ours.
+bool SteeredDevice::is_ours(const IpAddress& address) const {
+  return steering_.host_ == nullptr ||
+         std::ranges::find(steering_.ours_, address) != steering_.ours_.end();
+}
+
+// Nobody's here. The kernel's it is not either if it is for another host, as a NIC that looks at
+// all frames shows it, or broken, or a piece of what may be for our port, which the kernel would
+// reset.
 uint16_t SteeredDevice::others(const Packet& packet) const {
-  const bool is_for_us = packet.layer != Layer::kLink || packet.kind == PacketKind::kOther;
-  if (steering_.host_ == nullptr || !is_for_us) {
+  const bool is_piece_of_tcp =
+      packet.kind == PacketKind::kFragment && packet.protocol == IpProtocol::kTcp;
+  if (steering_.host_ == nullptr || packet.kind == PacketKind::kBad || is_piece_of_tcp) {
     return worker_;
   }
   const MacAddress to = packet.destination_mac();
@@ -312,11 +330,12 @@ void SteeredDevice::hand_on(const RxFrame& frame, uint16_t to) {
 }
 
 void SteeredDevice::tell_others(const RxFrame& frame) {
+  if (tells_left_ == 0 || frame.size > Parcel::kCopyMax) {  // neither ARP nor NDP is so long
+    return;
+  }
+  --tells_left_;
   if (steering_.host_ != nullptr) {
     give_host(frame);
-  }
-  if (frame.size > Parcel::kCopyMax) {
-    return;  // neither ARP nor NDP is so long
   }
   ++counters_.told_to_all;
   for (uint16_t to = 0; to < steering_.workers(); ++to) {
@@ -358,7 +377,8 @@ bool SteeredDevice::may_sleep() {
       return false;
     }
   }
-  return steering_.host_ == nullptr || worker_ != 0 || !steering_.host_->has_out();
+  const bool host_waits = steering_.host_ != nullptr && worker_ == 0 && steering_.host_->has_out();
+  return !passed_on_ && !host_waits;
 }
 
 }  // namespace pollux::tcp

@@ -11,7 +11,7 @@
 //   segments         to the worker of their flow
 //   errors of ICMP   to the worker of the segment that they quote
 //   ARP and NDP      what tells of a neighbor and is not answered, to all: each has a table of them
-//   pings            stay where they came: anybody answers
+//   pings            for one of our addresses: stay where they came; anybody answers
 //   all else         to this host's kernel, if there is a way to it (host_path.h)
 //
 // By reference: a frame that is handed on comes back to the device that received it, over the same
@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dataplane/tcp/interface/device.h"
@@ -88,7 +89,11 @@ class Steering {
   ~Steering();
 
   // What is nobody's here goes there. Before any device is asked for frames.
-  void set_host(HostPath& host) { host_ = &host; }
+  // What is for other addresses than these is the kernel's, whichever port.
+  void set_host(HostPath& host, std::vector<IpAddress> ours) {
+    host_ = &host;
+    ours_ = std::move(ours);
+  }
   // The queue of that worker, which it outlives.
   std::unique_ptr<SteeredDevice> attach(uint16_t worker, Device& queue);
   // The host's thread has sent something: the first worker is to know.
@@ -108,6 +113,7 @@ class Steering {
   const uint16_t workers_;
   const std::function<void(uint16_t)> wake_;
   HostPath* host_ = nullptr;
+  std::vector<IpAddress> ours_;
   std::vector<std::unique_ptr<HandOff>> ways_;
   std::vector<Sleeper> sleepers_;
 };
@@ -117,7 +123,8 @@ class SteeredDevice final : public Device {
  public:
   const SteeringCounters& counters() const { return counters_; }
 
-  // It will not poll until it is woken: then so it is for frames of others. False: there are some.
+  // It will not poll until it is woken: then so it is for frames of others. False: there are some,
+  // or the last burst was all for others, and more may wait behind it.
   bool may_sleep();
 
   const DeviceCaps& caps() const override { return queue_.caps(); }
@@ -137,6 +144,9 @@ class SteeredDevice final : public Device {
   static constexpr size_t kBurst = 32;
   // So often the queue is asked in one burst, if all that comes is others'.
   static constexpr int kRoundsMax = 4;
+  // Of a burst so many are told to all; more are the receiver's alone. There are few of them, but
+  // for whoever would use up the ways with them.
+  static constexpr int kTellsMax = 4;
   // A device is believed what it says of hashes after so many that were right, and looked at again
   // every so often. Should it change its mind, frames are lost in between; a stack resets nobody
   // whose flow is another's (StackConfig::is_ours).
@@ -162,6 +172,7 @@ class SteeredDevice final : public Device {
   bool is_proved(const RxFrame& frame);
   void hand_on(const RxFrame& frame, uint16_t to);
   void tell_others(const RxFrame& frame);
+  bool is_ours(const IpAddress& address) const;
   uint16_t others(const Packet& packet) const;
   void give_host(const RxFrame& frame);
   void send_for_host();
@@ -172,6 +183,8 @@ class SteeredDevice final : public Device {
   const uint16_t worker_;
   Device& queue_;
   uint16_t next_from_ = 0;  // who is listened to first
+  int tells_left_ = 0;
+  bool passed_on_ = false;  // something, in the last burst
   std::vector<Given> given_;
   std::vector<uint32_t> free_given_;
   uint64_t proofs_left_ = kProofs;  // the device is believed at 0

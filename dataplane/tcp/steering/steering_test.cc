@@ -244,6 +244,57 @@ TEST_F(SteeringTest, WhoSleepsIsWokenAndWhoHasMailStaysAwake) {
   EXPECT_EQ(woken_.size(), 1U) << "it has polled: it is awake";
 }
 
+// More may wait behind a burst that was all for others: no time to sleep.
+TEST_F(SteeringTest, WhoHasPassedSomethingOnLooksAgain) {
+  queues_[0].add(segment(flow_to(1)));
+  EXPECT_TRUE(take(0).empty());
+  EXPECT_FALSE(devices_[0]->may_sleep());
+  EXPECT_TRUE(take(0).empty());
+  EXPECT_TRUE(devices_[0]->may_sleep());
+}
+
+TEST_F(SteeringTest, ManyThatTellOfNeighborsLeaveTheWaysToOthers) {
+  for (int i = 0; i < 32; ++i) {
+    queues_[1].add(arp(ArpOperation::kReply, kPeer, kUs));
+  }
+  EXPECT_EQ(take(1).size(), 32U);
+  EXPECT_EQ(take(0).size(), 4U);
+}
+
+// Each way has its turn, also with many workers.
+TEST(SteeringFairness, NoWayIsLeftOut) {
+  constexpr uint16_t kMany = 4;
+  std::array<Queue, kMany> queues;
+  Steering steering(FlowSpread::even(kKey, kMany), kMany, [](uint16_t) {});
+  std::vector<std::unique_ptr<SteeredDevice>> devices;
+  for (uint16_t i = 0; i < kMany; ++i) {
+    devices.push_back(steering.attach(i, queues[i]));
+  }
+  std::array<RxFrame, 32> frames;
+  std::map<uint16_t, int> heard;
+  for (int round = 0; round < 100; ++round) {
+    for (uint16_t from = 1; from < kMany; ++from) {
+      for (uint16_t port = 1024; port < 1024 + 200; ++port) {
+        Flow flow = flow_of(port);
+        flow.remote = IpAddress::v4(0x0a000100U + from);
+        queues[from].add(segment(flow));
+      }
+      for (int i = 0; i < 8; ++i) {
+        devices[from]->release(std::span(frames).first(devices[from]->receive(frames)));
+      }
+    }
+    const size_t count = devices[0]->receive(frames);
+    for (const RxFrame& frame : std::span(frames).first(count)) {
+      ++heard[static_cast<uint16_t>(parse_packet({frame.bytes, frame.size}).flow.remote.v4() &
+                                    0xff)];
+    }
+    devices[0]->release(std::span(frames).first(count));
+  }
+  for (uint16_t from = 1; from < kMany; ++from) {
+    EXPECT_GT(heard[from], 300) << from;
+  }
+}
+
 TEST_F(SteeringTest, AnErrorComesToTheWorkerOfTheSegmentThatItQuotes) {
   for (uint16_t owner = 0; owner < kWorkers; ++owner) {
     queues_[0].add(too_big(flow_to(owner)));
@@ -359,7 +410,7 @@ TEST_F(SteeringTest, OneThatHashesOtherwiseIsNeverBelieved) {
 class HostSteeringTest : public SteeringTest {
  protected:
   HostSteeringTest() {
-    steering_.set_host(host_);
+    steering_.set_host(host_, {kUs, *IpAddress::parse("fe80::1")});
     host_.add_port(6379);
   }
   std::vector<ByteVector> taken_by_host() {
@@ -404,6 +455,42 @@ TEST_F(HostSteeringTest, WhatIsOursDoesNot) {
   foreign[37] = 22;
   queues_[1].add(foreign);
   EXPECT_EQ(take(1).size(), 1U) << "the stack drops it";
+  EXPECT_TRUE(taken_by_host().empty());
+}
+
+// Whatever the NIC says of its hash.
+TEST_F(HostSteeringTest, APortIsTheHostsAlsoWhereTheHashIsRight) {
+  Flow ssh = flow_to(1);
+  ssh.local_port = 22;
+  const uint32_t hash = steering_.spread().hash(ssh);
+  for (int i = 0; i < 2'000; ++i) {
+    queues_[0].add(segment(ssh), hash);
+    ASSERT_TRUE(take(0).empty());
+    ASSERT_EQ(taken_by_host().size(), 1U);
+  }
+}
+
+// It has addresses of its own, which are asked for, too.
+TEST_F(HostSteeringTest, WhatIsForAnotherAddressIsTheHosts) {
+  const IpAddress leased = IpAddress::v4(0x0a000063);
+  Flow there = flow_to(1);
+  there.local = leased;
+  for (const ByteVector& frame : {arp(ArpOperation::kRequest, kPeer, leased), segment(there)}) {
+    queues_[0].add(frame);
+    EXPECT_TRUE(take(0).empty());
+    EXPECT_EQ(taken_by_host().size(), 1U);
+  }
+}
+
+TEST_F(HostSteeringTest, NeitherPiecesOfSegmentsNorWhatIsBrokenGoThere) {
+  ByteVector piece = segment(flow_to(1));
+  piece[20] = 0x20;  // more fragments
+  ByteVector broken = segment(flow_to(1));
+  broken[14] = 0x4f;  // a header longer than the packet
+  for (const ByteVector& frame : {piece, broken}) {
+    queues_[0].add(frame);
+    EXPECT_EQ(take(0).size(), 1U);
+  }
   EXPECT_TRUE(taken_by_host().empty());
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/leading_bits.h"
 
 namespace pollux::tcp {
 namespace {
@@ -13,6 +14,8 @@ std::string text_of(const IpAddress& address, uint16_t port) {
   const std::string port_text = ":" + std::to_string(port);
   return address.is_v4() ? address.text() + port_text : "[" + address.text() + "]" + port_text;
 }
+
+constexpr IpAddress kV4Any = IpAddress::v4(0);
 
 Bytes bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -46,8 +49,9 @@ size_t TcpTransport::poll(std::span<TransportEvent> events) {
   size_t count = 0;
   if (!stack_.has_event()) {
     frames_ = stack_.receive(now_);
-    if (stack_.next_deadline() <= now_ &&
-        (frames_ < Stack::kBurst || ++full_bursts_ >= kBurstsBeforeTimers)) {
+    if (stack_.next_deadline() > now_) {
+      full_bursts_ = 0;
+    } else if (frames_ < Stack::kBurst || ++full_bursts_ >= kBurstsBeforeTimers) {
       full_bursts_ = 0;
       stack_.tick(now_);
     }
@@ -196,6 +200,11 @@ std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/)
     const IpAddress address{block.address};
     const int bits = address.is_v4() ? std::max(block.bits - 96, 0) : block.bits;
     allowed.push_back({address, static_cast<uint8_t>(bits)});
+    // Of "::/0" and the like IPv4 is a part, as it is where connections are accepted.
+    if (!address.is_v4() && block.bits <= 96 &&
+        same_leading_bits(block.address, kV4Any.bytes, static_cast<unsigned>(block.bits))) {
+      allowed.push_back({kV4Any, 0});
+    }
   }
   stack_.set_allow_from(std::move(allowed));
   stack_.set_keepalive(where.keepalive_s * kSecondNs);

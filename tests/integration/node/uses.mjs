@@ -195,7 +195,8 @@ const uses = {
           if (await release(client, token, step % 2)) {
             hold[1] = Math.min(hold[1], back);
           } else {
-            assert.ok(back > hold[1], 'the lock was lost before its time');
+            // (By the clock behind the answer, which may have come late.)
+            assert.ok(performance.now() > hold[1], 'the lock was lost before its time');
           }
         }
       }
