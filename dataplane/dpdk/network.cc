@@ -28,9 +28,11 @@ tcp::MacAddress Network::mac() const {
 }
 
 std::string Network::summary() const { return port_->summary(); }
+
 bool Network::look_at_link() {
   return port_->look_at_link();
 }
+
 PortCounters Network::port_counters() const {
   return port_->counters();
 }

@@ -23,9 +23,6 @@ namespace pollux {
 
 namespace {
 
-// Beside the packet: an Ethernet header and two tags.
-constexpr uint32_t kLinkBytes = 22;
-
 std::string failed(const std::string& name, const char* what) {
   return "net-host-tap " + name + ": " + what + ": " + std::strerror(errno);
 }
@@ -78,14 +75,10 @@ std::unique_ptr<HostTap> HostTap::open(const std::string& name, const tcp::MacAd
     error = failed(name, "no eventfd");
     return nullptr;
   }
-  return std::unique_ptr<HostTap>(new HostTap(std::move(tap), std::move(bell), mtu + kLinkBytes));
+  return std::unique_ptr<HostTap>(new HostTap(std::move(tap), std::move(bell)));
 }
 
-HostTap::HostTap(UniqueFd tap, UniqueFd bell, uint32_t frame_bytes)
-    : tap_(std::move(tap)),
-      bell_(std::move(bell)),
-      frame_bytes_(frame_bytes),
-      frame_(std::make_unique<uint8_t[]>(frame_bytes)) {}
+HostTap::HostTap(UniqueFd tap, UniqueFd bell) : tap_(std::move(tap)), bell_(std::move(bell)) {}
 
 void HostTap::stop() {
   over_.store(true);
@@ -101,6 +94,7 @@ void HostTap::wake() {
 int HostTap::start(tcp::HostPath& path, tcp::Steering& steering) {
   path_ = &path;
   steering_ = &steering;
+  frame_ = std::make_unique<uint8_t[]>(path.frame_bytes());
   return thread_.start([this] { run(); });
 }
 
@@ -157,7 +151,7 @@ bool HostTap::write_in() {
 }
 
 bool HostTap::read_out() {
-  const ssize_t size = read(tap_.get(), frame_.get(), frame_bytes_);
+  const ssize_t size = read(tap_.get(), frame_.get(), path_->frame_bytes());
   if (size <= 0) {
     return false;
   }

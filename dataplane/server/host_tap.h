@@ -41,7 +41,7 @@ class HostTap {
   static constexpr int64_t kFramesPerSlice = 200;  // of 10 ms: 20,000 a second, each way
   static constexpr int64_t kSliceMs = 10;
 
-  HostTap(UniqueFd tap, UniqueFd bell, uint32_t frame_bytes);
+  HostTap(UniqueFd tap, UniqueFd bell);
   void run();
   bool write_in();  // what came by the NIC. False: there was nothing
   bool read_out();  // what the kernel sends
@@ -49,7 +49,6 @@ class HostTap {
 
   const UniqueFd tap_;
   const UniqueFd bell_;
-  const uint32_t frame_bytes_;
   tcp::HostPath* path_ = nullptr;
   tcp::Steering* steering_ = nullptr;
   std::unique_ptr<uint8_t[]> frame_;

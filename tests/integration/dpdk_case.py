@@ -87,6 +87,15 @@ def no_tx_offloads(interface):
         fcntl.ioctl(s.fileno(), siocethtool, request)
 
 
+def loss_program(percent):
+    """Bytecode for tc: of the frames so many are lost."""
+    # Classic BPF: a random word (ancillary data), compared with what is kept. What is not is
+    # stolen (TC_ACT_STOLEN): of a frame that is dropped (TC_ACT_SHOT) the kernel's TCP is told
+    # when it sends it, takes it for one that was never sent, and counts no retransmission.
+    kept = int((1 - percent / 100) * 2**32)
+    return "4,32 0 0 4294963256,53 0 1 %d,6 0 0 4,6 0 0 0" % kept
+
+
 class NetworkCase(Case):
     """Threads of the test, and processes, are in its namespace, too."""
 
@@ -171,14 +180,9 @@ class NetworkCase(Case):
         # Of segments, not of what will be cut into segments.
         self.run_ip("link", "set", "dev", self.wire.peer, "gso_max_segs", "1")
         self.run_ip("qdisc", "add", "dev", self.wire.peer, "clsact", tool="tc")
-        kept = int((1 - percent / 100) * 2**32)
-        # Classic BPF: a random word (ancillary data), compared with what is kept. What is not is
-        # stolen (TC_ACT_STOLEN): of a frame that is dropped (TC_ACT_SHOT) the kernel's TCP is told
-        # when it sends it, takes it for one that was never sent, and counts no retransmission.
-        program = "4,32 0 0 4294963256,53 0 1 %d,6 0 0 4,6 0 0 0" % kept
         for direction in directions:
             self.run_ip("filter", "add", "dev", self.wire.peer, direction, "bpf", "da",
-                        "bytecode", program, tool="tc")
+                        "bytecode", loss_program(percent), tool="tc")
 
     # --- what is counted ---
 

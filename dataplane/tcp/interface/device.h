@@ -9,7 +9,8 @@
 //
 // Calls are by burst, so they may be virtual: each costs next to nothing for a frame.
 //
-// Implementations: dataplane/sim/net/sim_device.
+// Implementations: dataplane/dpdk/port_device, dataplane/sim/net/sim_device; and over one of these
+// steering/, for workers that share a port.
 #pragma once
 
 #include <array>

@@ -34,6 +34,8 @@ class HostPath {
   // `frame_bytes`: of the longest frame. `wake`: who sleeps in the host's thread.
   HostPath(uint16_t workers, uint32_t frame_bytes, std::function<void()> wake);
 
+  uint32_t frame_bytes() const { return frame_bytes_; }
+
   // --- any thread ---
   void add_port(uint16_t port) {
     ports_[port / 64].fetch_or(uint64_t{1} << port % 64, std::memory_order_relaxed);
