@@ -185,7 +185,7 @@ TEST(Rfc8985_7_4_2_TailProbe, ANeedlessOneOfALoneReplyIsNoLoss) {
     t.come(". 1:1(0) ack 101");
     t.come(". 1:1(0) ack 101 sack 1:101");
     EXPECT_FALSE(t.connection->sender().probe().probing());
-    EXPECT_GE(t.connection->sender().probe().longest_rtt_ns(), TailLossProbe::kFirstStepNs);
+    EXPECT_GE(t.connection->sender().probe().longest_rtt_ns(), TailLossProbe::kStepsNs[0]);
     const uint32_t before = congestion(t).cwnd_bytes();
     t.write(100);
     t.go();

@@ -302,17 +302,17 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
     }
     if (needless) {
       ++shared.counters.undone;
-      undo();
+      undo(shared);
     }
   }
-  const auto verdict = probe_.on_ack({
+  const TailLossProbe::Ack ack{
       .ack = input.ack,
       .dsack = dsack,
       .echoes_before_probe = trouble_ != nullptr && input.ts_echo < trouble_->probed,
       .duplicate = !outcome.una_advanced && input.ack == una_ && window_same && !input.has_data &&
                    input.sacks.empty(),
-      .min_rtt_ns = rtt_.min_rtt_ns(),
-  });
+  };
+  const auto verdict = probe_.on_ack(ack, rtt_);
   if (verdict == TailLossProbe::Verdict::kLossRepaired && phase_ == Phase::kOpen) {
     ++shared.counters.repaired;
     congestion_.on_loss(queue_.outstanding_bytes());
@@ -320,9 +320,9 @@ void Sender::judge_past(SenderShared& shared, AckOutcome& outcome, const AckInpu
   }
 }
 
-void Sender::undo() {
+void Sender::undo(const SenderShared& shared) {
   if (after_rto_ && trouble_->undo.flight_bytes() < 2U * mss_) {
-    probe_.on_needless_rto(rtt_.min_rtt_ns());
+    probe_.on_needless_rto(rtt_, shared.config.rtt);
   }
   queue_.unmark_lost();
   congestion_.on_undo();

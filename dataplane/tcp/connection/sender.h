@@ -259,7 +259,7 @@ class Sender {
   void measure(const AckOutcome& outcome, bool lone, int64_t again_rtt_ns, Moment now);
   void judge_past(SenderShared& shared, AckOutcome& outcome, const AckInput& input,
                   bool window_same);
-  void undo();
+  void undo(const SenderShared& shared);
   uint32_t detect(SenderShared& shared, Moment now);
   void begin_recovery();
   void set_window_of_recovery(uint32_t cwnd_bytes);

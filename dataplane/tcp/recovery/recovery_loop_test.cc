@@ -211,7 +211,7 @@ class Sender {
     if (undo_.on_ack(outcome, packet.echo) || spurious_rto) {
       ++undone;
       if (after_rto_ && undo_.flight_bytes() < 2 * kMss) {
-        probe_.on_needless_rto(rtt_.min_rtt_ns());
+        probe_.on_needless_rto(rtt_, kDataCentreRtt);
       }
       queue_.unmark_lost();
       congestion_.on_undo();
@@ -219,10 +219,9 @@ class Sender {
       undo_.end();
       frto_.end();
     }
-    const auto verdict = probe_.on_ack({.ack = packet.ack,
-                                        .dsack = dsack,
-                                        .echoes_before_probe = packet.echo < probed_,
-                                        .min_rtt_ns = rtt_.min_rtt_ns()});
+    const TailLossProbe::Ack ack{
+        .ack = packet.ack, .dsack = dsack, .echoes_before_probe = packet.echo < probed_};
+    const auto verdict = probe_.on_ack(ack, rtt_);
     if (verdict == TailLossProbe::Verdict::kLossRepaired && open()) {
       ++repaired;
       congestion_.on_loss(queue_.outstanding_bytes());
@@ -519,7 +518,7 @@ TEST(RecoveryLoopTest, LossesInTheMiddleNeedNoTimer) {
 class DelayingPeerTest : public ::testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Timestamps, DelayingPeerTest, ::testing::Bool());
 
-TEST_P(DelayingPeerTest, CostsTwoSegmentsAtMost) {
+TEST_P(DelayingPeerTest, CostsASegmentForEachStepAtMost) {
   const bool timestamps = GetParam();
   for (const int64_t delay_ms : {1, 3, 40, 50, 200}) {
     AckConfig acks{.delay_ns = delay_ms * kMillisecondNs, .quick_acks = 0};
@@ -530,7 +529,7 @@ TEST_P(DelayingPeerTest, CostsTwoSegmentsAtMost) {
       ASSERT_TRUE(loop.run(100));
       loop.now = loop.now + 10 * kMillisecondNs;
     }
-    EXPECT_LE(loop.sender.retransmissions, 2U) << delay_ms;
+    EXPECT_LE(loop.sender.retransmissions, std::size(TailLossProbe::kStepsNs)) << delay_ms;
     EXPECT_EQ(loop.sender.undone, loop.sender.timeouts) << delay_ms;
     EXPECT_EQ(loop.sender.repaired, 0U) << delay_ms;
   }

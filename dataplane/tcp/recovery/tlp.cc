@@ -37,7 +37,7 @@ bool TailLossProbe::claims(const std::optional<SeqRange>& dsack) {
   return true;
 }
 
-TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {
+TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack, const RttEstimator& rtt) {
   if (!probing_ || ack.ack < end_) {
     return Verdict::kNothing;
   }
@@ -46,7 +46,7 @@ TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {
     return Verdict::kNothing;
   }
   if (ack.dsack.has_value() && ack.dsack->end == end_) {
-    return spurious(ack.min_rtt_ns);
+    return spurious(rtt);
   }
   if (ack.ack > end_) {
     // Data sent after the probe is acknowledged, and no duplicate was reported.
@@ -54,7 +54,7 @@ TailLossProbe::Verdict TailLossProbe::on_ack(const Ack& ack) {
     return Verdict::kLossRepaired;
   }
   if (ack.echoes_before_probe || ack.duplicate) {
-    return spurious(ack.min_rtt_ns);
+    return spurious(rtt);
   }
   return Verdict::kNothing;  // of the original or of the probe: what comes next will tell
 }
@@ -63,12 +63,16 @@ uint32_t TailLossProbe::units_of(int64_t ns) {
   return static_cast<uint32_t>(std::clamp<int64_t>((ns + kUnitNs - 1) / kUnitNs, 0, kUnitsMax));
 }
 
-void TailLossProbe::raise(int64_t min_rtt_ns) {
-  const int64_t base_ns = min_rtt_ns == RttEstimator::kNoMinRtt ? 0 : min_rtt_ns;
-  const uint32_t first = units_of(base_ns + kFirstStepNs);
-  const uint32_t last = std::max<uint32_t>(units_of(base_ns + kLastStepNs), longest_rtt_);
-  longest_rtt_ = (longest_rtt_ < first ? first : last) & kUnitsMax;
+void TailLossProbe::raise(const RttEstimator& rtt, int64_t waited_ns) {
+  const int64_t base_ns = rtt.min_rtt_ns() == RttEstimator::kNoMinRtt ? 0 : rtt.min_rtt_ns();
+  waited_ns = std::max(waited_ns, patience_ns(rtt));
   quick_ = 0;
+  for (const int64_t step_ns : kStepsNs) {
+    if (base_ns + step_ns > waited_ns) {
+      longest_rtt_ = units_of(base_ns + step_ns) & kUnitsMax;
+      return;
+    }
+  }
 }
 
 void TailLossProbe::on_lone_rtt(int64_t rtt_ns) {

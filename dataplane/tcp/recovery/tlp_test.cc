@@ -31,6 +31,7 @@ constexpr int64_t kLateNs = kept(40'020'000);
 constexpr int64_t kLatestNs = kept(200'020'000);
 
 constexpr Seq kEnd{0x00000010};  // behind the wrap
+const RttEstimator kQuick = steady(20'000);
 using Verdict = TailLossProbe::Verdict;
 
 TEST(TlpTest, Rfc8985_7_2_TwoSrttButNoLongerThanTheRto) {
@@ -53,7 +54,7 @@ TEST(TlpTest, Rfc8985_7_2_OneProbeUntilTheRttIsMeasuredAgain) {
   EXPECT_TRUE(probe.may_probe());
   probe.on_sent(kEnd, false);
   EXPECT_FALSE(probe.may_probe());
-  EXPECT_EQ(probe.on_ack({.ack = kEnd}), Verdict::kNothing);  // new data: done
+  EXPECT_EQ(probe.on_ack({.ack = kEnd}, kQuick), Verdict::kNothing);  // new data: done
   EXPECT_FALSE(probe.probing());
   EXPECT_FALSE(probe.may_probe());
   probe.on_rtt_sample();
@@ -63,10 +64,10 @@ TEST(TlpTest, Rfc8985_7_2_OneProbeUntilTheRttIsMeasuredAgain) {
 TEST(TlpTest, Rfc8985_7_4_ALossThatTheProbeRepaired) {
   TailLossProbe probe;
   probe.on_sent(kEnd, true);
-  EXPECT_EQ(probe.on_ack({.ack = kEnd - 1}), Verdict::kNothing);
-  EXPECT_EQ(probe.on_ack({.ack = kEnd}), Verdict::kNothing);
-  EXPECT_EQ(probe.on_ack({.ack = kEnd + 1}), Verdict::kLossRepaired);
-  EXPECT_EQ(probe.on_ack({.ack = kEnd + 2}), Verdict::kNothing);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd - 1}, kQuick), Verdict::kNothing);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd}, kQuick), Verdict::kNothing);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd + 1}, kQuick), Verdict::kLossRepaired);
+  EXPECT_EQ(probe.on_ack({.ack = kEnd + 2}, kQuick), Verdict::kNothing);
   EXPECT_EQ(probe.longest_rtt_ns(), 0);
 }
 
@@ -79,12 +80,12 @@ TEST(TlpTest, Rfc8985_7_4_NoLossByDsackDuplicateOrTimestamp) {
   for (const auto& proof : proofs) {
     TailLossProbe probe;
     probe.on_sent(kEnd, true);
-    EXPECT_EQ(probe.on_ack(proof), Verdict::kSpurious);
+    EXPECT_EQ(probe.on_ack(proof, kQuick), Verdict::kSpurious);
     EXPECT_FALSE(probe.probing());
   }
   TailLossProbe probe;
   probe.on_sent(kEnd, true);
-  EXPECT_EQ(probe.on_ack({.ack = kEnd, .dsack = SeqRange{kEnd - 300, kEnd - 200}}),
+  EXPECT_EQ(probe.on_ack({.ack = kEnd, .dsack = SeqRange{kEnd - 300, kEnd - 200}}, kQuick),
             Verdict::kNothing);
 }
 
@@ -94,18 +95,35 @@ TEST(TlpTest, PatienceRisesByStepsAndSparesTheLoneSegment) {
   EXPECT_EQ(pto_ns(probe, rtt, true), 64'000);
   const auto spurious = [&] {
     probe.on_sent(kEnd, true);
-    probe.on_ack({.ack = kEnd, .duplicate = true, .min_rtt_ns = rtt.min_rtt_ns()});
+    probe.on_ack({.ack = kEnd, .duplicate = true}, rtt);
   };
-  spurious();
-  EXPECT_EQ(probe.longest_rtt_ns(), kLateNs);
-  EXPECT_EQ(pto_ns(probe, rtt, true), kLateNs * 5 / 4);
-  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), kLateNs * 5 / 4);
-  EXPECT_EQ(pto_ns(probe, rtt, false), 64'000);  // more in flight: as before
-  EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, false), 5 * kMillisecondNs);
+  for (const int64_t step_ns : TailLossProbe::kStepsNs) {
+    spurious();
+    const int64_t longest_ns = kept(20'000 + step_ns);
+    EXPECT_EQ(probe.longest_rtt_ns(), longest_ns);
+    // No peer waits for longer than the last step.
+    const int64_t patience_ns = std::min(longest_ns, 20'000 + TailLossProbe::kLastStepNs) * 5 / 4;
+    EXPECT_EQ(pto_ns(probe, rtt, true), patience_ns);
+    EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), std::max(5 * kMillisecondNs, patience_ns));
+    EXPECT_EQ(pto_ns(probe, rtt, false), 64'000);  // more in flight: as before
+    EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, false), 5 * kMillisecondNs);
+  }
   spurious();
   EXPECT_EQ(probe.longest_rtt_ns(), kLatestNs);
-  spurious();
-  EXPECT_EQ(probe.longest_rtt_ns(), kLatestNs);
+}
+
+// A step that is no longer than what was waited for in vain teaches nothing.
+TEST(TlpTest, TheFirstStepIsAboveWhatWasWaitedFor) {
+  TailLossProbe probe;
+  const RttEstimator rtt = steady(4'000'000);
+  probe.on_sent(kEnd, true);
+  probe.on_ack({.ack = kEnd, .duplicate = true}, rtt);  // behind 8 ms
+  EXPECT_EQ(probe.longest_rtt_ns(), kept(12'000'000));
+  TailLossProbe by_rto;
+  RttEstimator quick = steady(20'000);
+  quick.back_off();                               // it has expired
+  by_rto.on_needless_rto(quick, kDataCentreRtt);  // behind 5 ms
+  EXPECT_EQ(by_rto.longest_rtt_ns(), kept(8'020'000));
 }
 
 // Each is late, so the smoothed RTT and the smallest are, too: that is not waited for twice.
@@ -115,7 +133,7 @@ TEST(TlpTest, OfAPeerThatIsAlwaysLateAQuarterMoreIsWaitedFor) {
   probe.on_lone_rtt(40'000'000);
   EXPECT_EQ(pto_ns(probe, rtt, true), kept(40'000'000) * 5 / 4);
   EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), kept(40'000'000) * 5 / 4);
-  probe.on_needless_rto(rtt.min_rtt_ns());
+  probe.on_needless_rto(rtt, kDataCentreRtt);
   EXPECT_EQ(pto_ns(probe, rtt, true), kept(80'000'000) * 5 / 4);
   EXPECT_EQ(probe.rto_ns(rtt, kDataCentreRtt, true), kept(80'000'000) * 5 / 4);
 }
