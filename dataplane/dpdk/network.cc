@@ -60,8 +60,11 @@ std::unique_ptr<Network> Network::open(const NetworkOptions& options, int worker
                                  .mtu = options.mtu},
                                 error);
   }
+  if (error.empty()) {
+    network->make_queues(static_cast<uint16_t>(workers));
+  }
   if (error.empty() && (workers > 1 || options.host_path)) {
-    network->share(workers, options.host_path);
+    network->share(options.host_path);
   }
   return error.empty() ? std::move(network) : nullptr;
 }
@@ -82,8 +85,19 @@ std::string Network::configure(const NetworkOptions& options) {
   return {};
 }
 
-void Network::share(int workers, bool host_path) {
-  const auto count = static_cast<uint16_t>(workers);
+void Network::make_queues(uint16_t workers) {
+  capture_ = std::make_unique<tcp::Capture>(workers, [] { return tcp::Moment{monotonic_ns()}; });
+  for (uint16_t i = 0; i < workers; ++i) {
+    queues_.push_back(std::make_unique<tcp::CapturedDevice>(*capture_, i, port_->device(i)));
+  }
+}
+
+void Network::capture_peers(int worker, std::vector<tcp::LinkPrefix> peers) {
+  queues_[static_cast<size_t>(worker)]->choose(std::move(peers));
+}
+
+void Network::share(bool host_path) {
+  const auto count = static_cast<uint16_t>(queues_.size());
   const PortSpread& spread = port_->spread();
   steering_ =
       std::make_unique<tcp::Steering>(spread.told ? tcp::FlowSpread(spread.key, spread.queues)
@@ -101,7 +115,7 @@ void Network::share(int workers, bool host_path) {
   }
   wakes_.resize(count);
   for (uint16_t i = 0; i < count; ++i) {
-    steered_.push_back(steering_->attach(i, port_->device(i)));
+    steered_.push_back(steering_->attach(i, *queues_[i]));
   }
 }
 
@@ -119,7 +133,7 @@ std::unique_ptr<tcp::TcpTransport> Network::make_transport(int worker) {
   tcp::StackKeys keys = keys_;
   keys.seed = entropy64();
   tcp::StackConfig config = stack_;
-  tcp::Device* device = &port_->device(static_cast<uint16_t>(worker));
+  tcp::Device* device = queues_[static_cast<size_t>(worker)].get();
   if (steering_ != nullptr) {
     device = steered_[static_cast<size_t>(worker)].get();
     config.is_ours = [&spread = steering_->spread(), worker](const tcp::Flow& flow) {

@@ -11,6 +11,7 @@
 
 #include "dataplane/dpdk/counters.h"
 #include "dataplane/dpdk/network_options.h"
+#include "dataplane/tcp/capture/capture.h"
 #include "dataplane/tcp/steering/steering.h"
 #include "dataplane/tcp/transport/tcp_transport.h"
 
@@ -40,6 +41,7 @@ class Network {
   tcp::Steering* steering() { return steering_.get(); }
   void set_host_wake(std::function<void()> wake) { host_wake_ = std::move(wake); }
   tcp::MacAddress mac() const;
+  tcp::Capture& capture() { return *capture_; }
 
   // --- one thread beside the workers ---
   // Sees whether the link is up; true if that has changed since the last look. (Before the first
@@ -50,6 +52,8 @@ class Network {
   // --- its worker ---
   const QueueCounters& queue_counters(int worker) const;
   tcp::SteeringCounters steering_counters(int worker) const;  // of one alone: zeros
+  // Frames of these are copied for capture() from now on.
+  void capture_peers(int worker, std::vector<tcp::LinkPrefix> peers);
 
   ~Network();
   Network(const Network&) = delete;
@@ -59,9 +63,12 @@ class Network {
   Network();
   std::string configure(const NetworkOptions& options);
 
-  void share(int workers, bool host_path);
+  void make_queues(uint16_t workers);
+  void share(bool host_path);
 
   std::unique_ptr<Port> port_;
+  std::unique_ptr<tcp::Capture> capture_;
+  std::vector<std::unique_ptr<tcp::CapturedDevice>> queues_;  // of the port, by worker
   std::function<void()> host_wake_;
   std::unique_ptr<tcp::HostPath> host_path_;
   std::unique_ptr<tcp::Steering> steering_;  // null: one worker, and no way to the host

@@ -16,7 +16,13 @@
 namespace pollux {
 
 ListenOn listen_on(const Config& config) {
-  return {config.bind, config.port, config.tcp_keepalive_s, config.allow_from};
+  return {config.bind, config.port, config.tcp_keepalive_s, config.allow_from, config.net_capture};
+}
+
+std::string capture_problem(const Config& config) {
+  return config.net_capture.empty() || config.transport_dpdk
+             ? std::string()
+             : "net-capture is for transport dpdk; what comes by the kernel's sockets tcpdump sees";
 }
 
 namespace {

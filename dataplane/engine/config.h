@@ -129,6 +129,8 @@ struct Config {
   std::string net_host_tap;   // empty: none
   std::string net_addresses;  // words: addresses with their prefixes
   std::string net_gateways;   // words
+  AddressList net_capture;    // peers whose frames are captured; empty: none
+  int64_t net_capture_bytes_max = 0;
   int net_mtu = 1500;
   int net_vlan = 0;  // 0: none
   std::string unix_socket;

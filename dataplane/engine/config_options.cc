@@ -92,11 +92,12 @@ void land_percentiles(Config& config, const OptionValue& value) {
   }
 }
 
-void land_allow_from(Config& config, const OptionValue& value) {
-  config.allow_from = AddressList();
+template <AddressList Config::*kMember>
+void land_addresses(Config& config, const OptionValue& value) {
+  config.*kMember = AddressList();
   if (!value.text.empty()) {
     for (const std::string& word : split_words(value.text)) {
-      config.allow_from.add(word);
+      (config.*kMember).add(word);
     }
   }
 }
@@ -145,7 +146,8 @@ void land_worker_cpus(Config& config, const OptionValue& value) {
 // name, former name, kind, flags, default, min, max, choices, landing, parser
 constexpr OptionRow kRows[] = {
     // --- Pollux' own ---
-    {"allow-from", "", kWords, kEmptyIsNone, "", 0, 0, {}, land_allow_from, parse_allow_from},
+    {"allow-from", "", kWords, kEmptyIsNone, "", 0, 0, {}, land_addresses<&Config::allow_from>,
+     parse_addresses},
     {"aof-backlog", "", kChoice, 0, "wait", 0, 0, "wait, refuse",
      [](Config& c, const OptionValue& v) { c.aof.refuses_when_full = v.text == "refuse"; }},
     {"aof-backlog-max", "", kMemory, 0, "67108864", 1 << 20, kLongMax, {},
@@ -164,6 +166,10 @@ constexpr OptionRow kRows[] = {
     {"dpdk-args", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::dpdk_args>,
      parse_any_words},
     {"dpdk-port", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::dpdk_port>},
+    {"net-capture", "", kWords, kEmptyIsNone, "", 0, 0, {}, land_addresses<&Config::net_capture>,
+     parse_addresses},
+    {"net-capture-max", "", kMemory, kImmutable, "268435456", 1 << 16, kLongMax, {},
+     put<&Config::net_capture_bytes_max>},
     {"net-host-tap", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {},
      put<&Config::net_host_tap>},
     {"net-address", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {},

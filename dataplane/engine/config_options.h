@@ -87,7 +87,7 @@ bool parse_oom_values(Words words, OptionValue& value, std::string& reason);
 bool parse_shutdown_flags(Words words, OptionValue& value, std::string& reason);
 bool parse_replica_of(Words words, OptionValue& value, std::string& reason);
 bool parse_directory(Words words, OptionValue& value, std::string& reason);
-bool parse_allow_from(Words words, OptionValue& value, std::string& reason);
+bool parse_addresses(Words words, OptionValue& value, std::string& reason);
 bool parse_workers(Words words, OptionValue& value, std::string& reason);
 bool parse_cpus(Words words, OptionValue& value, std::string& reason);
 bool parse_redis_version(Words words, OptionValue& value, std::string& reason);

@@ -261,7 +261,7 @@ bool parse_directory(Words words, OptionValue& value, std::string& reason) {
   return true;
 }
 
-bool parse_allow_from(Words words, OptionValue& value, std::string& reason) {
+bool parse_addresses(Words words, OptionValue& value, std::string& reason) {
   if (words.size() == 1 && words[0].empty()) {
     value.text.clear();
     return true;

@@ -41,6 +41,9 @@ struct SetLuggage final : TourLuggage {
 // What has to happen outside of the configuration for the next version to hold. A sentence, if it
 // can't.
 std::string commit(Worker& worker, const Config& next) {
+  if (std::string none = capture_problem(next); !none.empty()) {
+    return none;
+  }
   const std::string problem = worker.listen(next);
   if (problem.empty()) {
     // Files are named from there. That it is a directory was looked at.

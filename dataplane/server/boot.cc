@@ -460,7 +460,7 @@ bool Boot::make_network() {
   if (network_ == nullptr) {
     return fail(config(), error);
   }
-  network_watch_ = std::make_unique<NetworkWatch>(*network_, page_map_.page());
+  network_watch_ = std::make_unique<NetworkWatch>(*network_, page_map_.page(), config());
   error = network_watch_->add_host_tap(config());
   return error.empty() || fail(config(), error);
 }
@@ -681,10 +681,8 @@ std::vector<std::string> refusals(const Config& config) {
   if (!config.acl_file.empty()) {
     reasons.push_back("aclfile: ACL users are not in this version of Pollux. Use requirepass");
   }
-  if (config.transport_dpdk) {
-    if (std::string problem = check_network(config); !problem.empty()) {
-      reasons.push_back(std::move(problem));
-    }
+  if (std::string problem = check_network(config); !problem.empty()) {
+    reasons.push_back(std::move(problem));
   }
   if (config.port == 0 && config.unix_socket.empty()) {
     reasons.push_back("port 0 and no unixsocket: there is nothing to listen on. Set one of them");

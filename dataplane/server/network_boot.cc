@@ -70,16 +70,21 @@ void reset_all(tcp::TcpTransport& wire) {
   }
 }
 
-// Segments to it are ours from here on, and never the kernel's.
-void note_port(dpdk::Network& network, const ListenOn& where) {
+// A worker has its part of the options. Segments to its port are ours from here on, and never the
+// kernel's.
+void apply(dpdk::Network& network, int worker, const ListenOn& where) {
   if (network.host_path() != nullptr && where.port != 0) {
     network.host_path()->add_port(static_cast<uint16_t>(where.port));
   }
+  network.capture_peers(worker, tcp::prefixes_of(where.capture));
 }
 
 }  // namespace
 
 std::string check_network(const Config& config) {
+  if (!config.transport_dpdk) {
+    return capture_problem(config);
+  }
   if (config.maxclients > kClientsMax) {
     return "transport dpdk: maxclients is at most " + std::to_string(kClientsMax) + ", not " +
            std::to_string(config.maxclients);
@@ -104,7 +109,7 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
   const ListenOn where = listen_on(config);
   error = wire->listen(where, true);
   tcp::TcpTransport& of_wire = *wire;
-  note_port(network, where);
+  apply(network, worker, where);
   network.set_wake(worker, [&of_kernel = *kernel] { of_kernel.wake(); });
   return std::make_unique<JoinedTransport>(
       std::move(wire), std::move(kernel), where,
@@ -117,7 +122,7 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
                 return worker_figures(of_wire.stack(), network, worker, into);
               },
           .end = [&of_wire] { reset_all(of_wire); },
-          .listening = [&network](const ListenOn& on) { note_port(network, on); }});
+          .listening = [&network, worker](const ListenOn& on) { apply(network, worker, on); }});
 }
 
 }  // namespace pollux

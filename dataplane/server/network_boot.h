@@ -11,7 +11,8 @@
 
 namespace pollux {
 
-// What of it is wrong, seen without a start: a sentence, with what the operator can change.
+// What of its options is wrong, seen without a start: a sentence, with what the operator can
+// change.
 std::string check_network(const Config& config);
 
 // Null with `error`: what is wrong, and what the operator can change. What has come of it stands in

@@ -9,17 +9,20 @@
 #include "dataplane/server/signals.h"
 #include "src/base/cpu.h"
 #include "src/base/log.h"
+#include "src/base/time.h"
 
 namespace pollux {
 
 namespace {
 
 constexpr std::chrono::milliseconds kEvery{250};
+// With a capture: a worker's copies fill their way with 200,000 frames a second.
+constexpr std::chrono::milliseconds kEveryInCapture{5};
 
 }  // namespace
 
-NetworkWatch::NetworkWatch(dpdk::Network& network, ControlPage& page)
-    : network_(network), page_(page) {
+NetworkWatch::NetworkWatch(dpdk::Network& network, ControlPage& page, const Config& config)
+    : network_(network), page_(page), capture_(network.capture(), config.net_capture_bytes_max) {
   look();
 }
 
@@ -81,9 +84,16 @@ void NetworkWatch::name_figures(const Transport& worker) {
 
 void NetworkWatch::loop() {
   std::unique_lock lock(mutex_);
-  while (!end_.wait_for(lock, kEvery, [this] { return ending_; })) {
-    look();
+  int64_t due_ns = 0;
+  std::chrono::milliseconds wait = kEvery;
+  while (!end_.wait_for(lock, wait, [this] { return ending_; })) {
+    wait = capture_.write() ? kEveryInCapture : kEvery;
+    if (const int64_t now_ns = monotonic_ns(); now_ns >= due_ns) {
+      due_ns = now_ns + std::chrono::nanoseconds(kEvery - kEveryInCapture).count();
+      look();
+    }
   }
+  capture_.finish();
 }
 
 }  // namespace pollux

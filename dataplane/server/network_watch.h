@@ -1,5 +1,5 @@
-// Looks after the port beside the workers: whether the link is up, what the device counts, and,
-// with net-host-tap, the way to the kernel of this host.
+// Looks after the port beside the workers: whether the link is up, what the device counts, the file
+// of net-capture, and, with net-host-tap, the way to the kernel of this host.
 #pragma once
 
 #include <condition_variable>
@@ -10,6 +10,7 @@
 #include "dataplane/dpdk/network.h"
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/transport.h"
+#include "dataplane/server/capture_file.h"
 #include "dataplane/server/host_tap.h"
 #include "dataplane/server/thread.h"
 #include "src/abi/control_page.h"
@@ -19,7 +20,7 @@ namespace pollux {
 class NetworkWatch {
  public:
   // Looks once, on this thread.
-  NetworkWatch(dpdk::Network& network, ControlPage& page);
+  NetworkWatch(dpdk::Network& network, ControlPage& page, const Config& config);
   // If there is a net-host-tap; before start(). Empty, or what is wrong.
   std::string add_host_tap(const Config& config);
   // Of workers, by one of their transports, and of the port; before the page is complete.
@@ -44,6 +45,7 @@ class NetworkWatch {
   bool ending_ = false;
   Thread thread_;
   std::unique_ptr<HostTap> host_tap_;
+  CaptureFile capture_;
 };
 
 }  // namespace pollux

@@ -74,12 +74,13 @@ constexpr const char* kCommandNames[] = {
     "expire", "del", "copy", "ping", "config|get", "append", "getex", "scan", "command",
 };
 
-// Options that change nothing that another command's reply shows.
+// Options that change nothing that another command's reply shows; nor `hz`, with 1 of which a round
+// of waits takes redis-server a minute.
 constexpr const char* kOptions[] = {
     "slowlog-log-slower-than", "SLOWLOG-max-len", "latency-tracking", "save",
     "latency-tracking-info-percentiles", "shutdown-on-sigterm", "oom-score-adj-values",
-    "active-expire-effort", "activerehashing", "hz", "hll-sparse-max-bytes", "masteruser",
-    "set-max-intset-entries", "zset-max-ziplist-value", "list-max-listpack-size", "repl-timeout",
+    "active-expire-effort", "activerehashing", "repl-timeout", "hll-sparse-max-bytes", "masteruser",
+    "set-max-intset-entries", "zset-max-ziplist-value", "list-max-listpack-size", "tcp-keepalive",
     "replica-announce-port", "repl-diskless-load", "acllog-max-len",
     "cluster-announce-hostname", "cluster-link-sendbuf-limit", "maxmemory-eviction-tenacity",
     "rdbchecksum", "daemonize", "dbfilename", "no-appendfsync-on-rewrite", "sanitize-dump-payload",

@@ -3,74 +3,16 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "dataplane/tcp/wire/pcapng.h"
+
 namespace pollux::tcp {
 
-namespace {
-
-constexpr uint32_t kSectionBlock = 0x0A0D0D0A;
-constexpr uint32_t kInterfaceBlock = 1;
-constexpr uint32_t kPacketBlock = 6;
-constexpr uint32_t kByteOrder = 0x1A2B3C4D;
-constexpr uint16_t kLinkEthernet = 1;
-constexpr uint16_t kOptionEnd = 0;
-constexpr uint16_t kOptionComment = 1;
-constexpr uint16_t kOptionName = 2;
-constexpr uint16_t kOptionResolution = 9;
-constexpr char kNanoseconds = 9;  // 10^-9 s
-
-// One block in the byte order of this machine, as the magic number tells readers.
-class Block {
- public:
-  Block(std::string& out, uint32_t type) : out_(out), begin_(out.size()) {
-    u32(type);
-    u32(0);
-  }
-  void u16(uint16_t value) { raw(&value, sizeof value); }
-  void u32(uint32_t value) { raw(&value, sizeof value); }
-  void padded(const void* bytes, size_t size) {
-    raw(bytes, size);
-    out_.append((4 - size % 4) % 4, '\0');
-  }
-  void option(uint16_t code, std::string_view value) {
-    u16(code);
-    u16(static_cast<uint16_t>(value.size()));
-    padded(value.data(), value.size());
-  }
-  // Its length stands at both ends.
-  void end() {
-    const auto length = static_cast<uint32_t>(out_.size() - begin_ + 4);
-    u32(length);
-    out_.replace(begin_ + 4, 4, reinterpret_cast<const char*>(&length), 4);
-  }
-
- private:
-  void raw(const void* bytes, size_t size) { out_.append(static_cast<const char*>(bytes), size); }
-
-  std::string& out_;
-  const size_t begin_;
-};
-
-}  // namespace
-
 PcapWriter::PcapWriter(uint32_t snap_bytes) : snap_bytes_(snap_bytes) {
-  Block section(out_, kSectionBlock);
-  section.u32(kByteOrder);
-  section.u16(1);  // version 1.0
-  section.u16(0);
-  section.u32(UINT32_MAX);  // of unknown length, 64 bits
-  section.u32(UINT32_MAX);
-  section.end();
+  append_pcapng_section(out_);
 }
 
 uint32_t PcapWriter::add_interface(std::string_view name) {
-  Block interface(out_, kInterfaceBlock);
-  interface.u16(kLinkEthernet);
-  interface.u16(0);
-  interface.u32(snap_bytes_);
-  interface.option(kOptionName, name);
-  interface.option(kOptionResolution, {&kNanoseconds, 1});
-  interface.option(kOptionEnd, {});
-  interface.end();
+  append_pcapng_interface(out_, name, snap_bytes_);
   return interfaces_++;
 }
 
@@ -79,20 +21,11 @@ void PcapWriter::write(uint32_t interface, Moment at, FrameView frame, std::stri
     ++left_out_;
     return;
   }
-  const size_t captured = std::min<size_t>(frame.size(), snap_bytes_);
-  const auto ns = static_cast<uint64_t>(at.ns);
-  Block packet(out_, kPacketBlock);
-  packet.u32(interface);
-  packet.u32(static_cast<uint32_t>(ns >> 32));
-  packet.u32(static_cast<uint32_t>(ns));
-  packet.u32(static_cast<uint32_t>(captured));
-  packet.u32(static_cast<uint32_t>(frame.size()));
-  packet.padded(frame.data(), captured);
-  if (!comment.empty()) {
-    packet.option(kOptionComment, comment);
-    packet.option(kOptionEnd, {});
-  }
-  packet.end();
+  append_pcapng_frame(out_, {.interface = interface,
+                             .ns = at.ns,
+                             .captured = frame.first(std::min<size_t>(frame.size(), snap_bytes_)),
+                             .size = static_cast<uint32_t>(frame.size()),
+                             .comment = comment});
 }
 
 void PcapWriter::tap(Link& link, Where where) {

@@ -1,7 +1,5 @@
-// Captures that tcpdump, tshark and Wireshark read: pcapng, times in nanoseconds, one interface a
-// tap, and lost frames with a comment that says how (filter: frame.comment).
-//
-// https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng (blocks SHB, IDB, EPB).
+// Captures of the simulated network that tcpdump, tshark and Wireshark read: one interface a tap,
+// and lost frames with a comment that says how (filter: frame.comment).
 #pragma once
 
 #include <cstdint>

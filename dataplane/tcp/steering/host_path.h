@@ -17,8 +17,8 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/tcp/steering/way.h"
 #include "dataplane/tcp/wire/bytes.h"
+#include "src/base/way.h"
 
 namespace pollux::tcp {
 

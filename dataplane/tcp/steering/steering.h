@@ -33,8 +33,8 @@
 #include "dataplane/tcp/interface/device.h"
 #include "dataplane/tcp/steering/host_path.h"
 #include "dataplane/tcp/steering/toeplitz.h"
-#include "dataplane/tcp/steering/way.h"
 #include "dataplane/tcp/wire/packet.h"
+#include "src/base/way.h"
 
 namespace pollux::tcp {
 

@@ -171,6 +171,21 @@ void TcpTransport::close(ConnId id) {
   stack_.close(id, now_);
 }
 
+std::vector<LinkPrefix> prefixes_of(const AddressList& list) {
+  std::vector<LinkPrefix> out;
+  for (const AddressList::Block& block : list.blocks()) {
+    const IpAddress address{block.address};
+    const int bits = address.is_v4() ? std::max(block.bits - 96, 0) : block.bits;
+    out.push_back({address, static_cast<uint8_t>(bits)});
+    // Of "::/0" and the like IPv4 is a part, as it is where connections are accepted.
+    if (!address.is_v4() && block.bits <= 96 &&
+        same_leading_bits(block.address, kV4Any.bytes, static_cast<unsigned>(block.bits))) {
+      out.push_back({kV4Any, 0});
+    }
+  }
+  return out;
+}
+
 std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/) {
   std::vector<Stack::Endpoint> endpoints;
   const auto port = static_cast<uint16_t>(where.port);
@@ -195,18 +210,7 @@ std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/)
     endpoints.clear();
   }
   stack_.listen(std::move(endpoints));
-  std::vector<LinkPrefix> allowed;
-  for (const AddressList::Block& block : where.allow_from.blocks()) {
-    const IpAddress address{block.address};
-    const int bits = address.is_v4() ? std::max(block.bits - 96, 0) : block.bits;
-    allowed.push_back({address, static_cast<uint8_t>(bits)});
-    // Of "::/0" and the like IPv4 is a part, as it is where connections are accepted.
-    if (!address.is_v4() && block.bits <= 96 &&
-        same_leading_bits(block.address, kV4Any.bytes, static_cast<unsigned>(block.bits))) {
-      allowed.push_back({kV4Any, 0});
-    }
-  }
-  stack_.set_allow_from(std::move(allowed));
+  stack_.set_allow_from(prefixes_of(where.allow_from));
   stack_.set_keepalive(where.keepalive_s * kSecondNs);
   return {};
 }

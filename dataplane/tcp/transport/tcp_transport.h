@@ -26,6 +26,9 @@ struct TcpSurroundings {
   std::function<void()> wake;  // any thread
 };
 
+// As the stack has them.
+std::vector<LinkPrefix> prefixes_of(const AddressList& list);
+
 class TcpTransport final : public Transport {
  public:
   // `pinned_max`: bytes of a send that the stack is given at a time; a connection has less than

@@ -7,7 +7,7 @@
 
 #include "src/base/ring.h"
 
-namespace pollux::tcp {
+namespace pollux {
 
 template <typename Item>
 class Way {
@@ -60,4 +60,4 @@ class Way {
   PointerRing<Item> back_;
 };
 
-}  // namespace pollux::tcp
+}  // namespace pollux

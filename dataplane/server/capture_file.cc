@@ -1,0 +1,151 @@
+#include "dataplane/server/capture_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cinttypes>
+#include <cstring>
+#include <ctime>
+
+#include "dataplane/tcp/wire/pcapng.h"
+#include "src/base/log.h"
+#include "src/base/time.h"
+
+namespace pollux {
+
+namespace {
+
+constexpr size_t kChunkBytes = 1 << 20;
+
+// UTC, as in captures.
+std::string name_now() {
+  const std::time_t now = SystemClock().now().us / 1'000'000;
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 64> name{};
+  std::strftime(name.data(), name.size(), "net-capture-%Y%m%dT%H%M%SZ", &parts);
+  return name.data();
+}
+
+// Never over another, and for the owner alone: it holds what clients keep here.
+UniqueFd make_file(std::string& name) {
+  const std::string stem = name_now();
+  UniqueFd file;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    name = stem + (attempt == 0 ? "" : "-" + std::to_string(attempt)) + ".pcapng";
+    file = UniqueFd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (file || errno != EEXIST) {
+      break;
+    }
+  }
+  return file;
+}
+
+}  // namespace
+
+bool CaptureFile::write() {
+  const bool wanted = capture_.is_wanted();  // before the frames: these are the last then
+  if (!wanted && !file_) {
+    over_ = false;
+  }
+  if (wanted && !file_ && !over_) {
+    begin();
+  }
+  if (file_ && (!take_all() || !put_out())) {
+    over_ = true;
+  }
+  if (!file_) {
+    while (capture_.next() != nullptr) {
+      capture_.done();
+    }
+  } else if (!wanted) {
+    end("ended");
+  }
+  return wanted;
+}
+
+void CaptureFile::finish() {
+  write();
+  if (file_) {
+    end("ended with the server");
+  }
+}
+
+void CaptureFile::begin() {
+  file_ = make_file(name_);
+  if (!file_) {
+    over_ = true;
+    log_line(LogLevel::kWarning,
+             "net-capture: can't make %s: %s. Set dir to a folder that can be written to, empty "
+             "net-capture, and set it again",
+             name_.c_str(), std::strerror(errno));
+    return;
+  }
+  log_line(LogLevel::kNotice,
+           "net-capture: frames of the chosen peers go to %s, up to %" PRId64
+           " bytes; an empty net-capture ends it",
+           name_.c_str(), bytes_max_);
+  epoch_ns_ = SystemClock().now().us * 1'000 - monotonic_ns();
+  bytes_ = 0;
+  frames_ = 0;
+  lost_before_ = capture_.lost();
+  waiting_.clear();
+  tcp::append_pcapng_section(waiting_);
+  for (int worker = 0; worker < capture_.workers(); ++worker) {
+    tcp::append_pcapng_interface(waiting_, "worker " + std::to_string(worker),
+                                 tcp::CapturedFrame::kBytesMax);
+  }
+}
+
+bool CaptureFile::take_all() {
+  using Direction = tcp::PcapngFrame::Direction;
+  while (const tcp::CapturedFrame* const frame = capture_.next()) {
+    tcp::append_pcapng_frame(waiting_,
+                             {.interface = frame->worker,
+                              .ns = frame->at.ns + epoch_ns_,
+                              .captured = frame->captured(),
+                              .size = frame->size,
+                              .direction = frame->sent ? Direction::kSent : Direction::kReceived});
+    ++frames_;
+    capture_.done();
+    if (waiting_.size() >= kChunkBytes && !put_out()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool CaptureFile::put_out() {
+  if (bytes_ + static_cast<int64_t>(waiting_.size()) > bytes_max_) {
+    end("is full (net-capture-max)");
+    return false;
+  }
+  std::string_view rest = waiting_;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      end(std::strerror(written < 0 ? errno : ENOSPC));
+      return false;
+    }
+    rest.remove_prefix(static_cast<size_t>(written));
+    bytes_ += written;
+  }
+  waiting_.clear();
+  return true;
+}
+
+void CaptureFile::end(const char* why) {
+  file_ = UniqueFd();
+  waiting_ = std::string();
+  log_line(LogLevel::kNotice,
+           "net-capture: %s: %s; %" PRIu64 " frames, %" PRIu64
+           " more were lost because the disk did not keep up",
+           name_.c_str(), why, frames_, capture_.lost() - lost_before_);
+}
+
+}  // namespace pollux

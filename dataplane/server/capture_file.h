@@ -1,0 +1,49 @@
+// The file of net-capture: frames that workers have copied (dataplane/tcp/capture), as pcapng,
+// which tcpdump, tshark and Wireshark read. Each time the option is set a new file begins, in the
+// server's folder, and it ends when the option is emptied or the file is full.
+//
+// One thread, which may wait for the disk: what comes meanwhile and has no room is not in the file,
+// and counted at its end.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dataplane/kernel/listener.h"
+#include "dataplane/tcp/capture/capture.h"
+
+namespace pollux {
+
+class CaptureFile {
+ public:
+  CaptureFile(tcp::Capture& capture, int64_t bytes_max)
+      : capture_(capture), bytes_max_(bytes_max) {}
+  // What was begun stays as it is: write() has told all but the last moments.
+  ~CaptureFile() = default;
+  CaptureFile(const CaptureFile&) = delete;
+  CaptureFile& operator=(const CaptureFile&) = delete;
+
+  // Writes what has come. True: to be called again soon, since there is a capture.
+  bool write();
+  // The process ends.
+  void finish();
+
+ private:
+  void begin();
+  bool take_all();  // false: the file is full, or the disk
+  bool put_out();
+  void end(const char* why);
+
+  tcp::Capture& capture_;
+  const int64_t bytes_max_;
+  UniqueFd file_;
+  bool over_ = false;  // this capture has no file any more
+  std::string name_;
+  std::string waiting_;
+  int64_t bytes_ = 0;  // written
+  uint64_t frames_ = 0;
+  uint64_t lost_before_ = 0;
+  int64_t epoch_ns_ = 0;  // of the monotonic clock's 0
+};
+
+}  // namespace pollux
