@@ -133,8 +133,8 @@ Members intersection(Sets sets, uint64_t limit) {
 uint64_t union_size(const Sets& sets, uint64_t limit) {
   Distinct distinct;
   uint64_t size = 0;
-  for (const SetView& set : sets) {
-    set.for_each([&](const PackedValue& element) {
+  for (size_t i = 0; i < sets.size() && size < limit; ++i) {
+    sets[i].for_each([&](const PackedValue& element) {
       size += distinct.insert(element) ? 1 : 0;
       return size < limit;
     });

@@ -146,7 +146,10 @@ TEST(SetAlgebra, CardinalitiesOfUnionAndDifference) {
   store.run("sadd key1 a b c 7");
   store.run("sadd key2 c d e 7");
   EXPECT_EQ(store.run("sunioncard 2 key1 key2"), ":6\r\n");
-  EXPECT_EQ(store.run("sunioncard 2 key1 key2 limit 3"), ":3\r\n");
+  for (int limit = 1; limit <= 8; ++limit) {  // in the first set, at its end, and behind it
+    EXPECT_EQ(store.run("sunioncard 3 key1 key2 key1 limit " + std::to_string(limit)),
+              ":" + std::to_string(std::min(limit, 6)) + "\r\n");
+  }
   EXPECT_EQ(store.run("sunioncard 2 key1 key2 LIMIT 0 APPROX"), ":6\r\n");
   EXPECT_EQ(store.run("sunioncard 2 key1 key2 approx limit 2"), ":2\r\n");
   EXPECT_EQ(store.run("sunioncard 1 absent"), ":0\r\n");
