@@ -380,7 +380,8 @@ class Play {
     require(pure_acks_ <= std::max(segments_in_, 1U), "an ACK a segment, at most");
     check_promises(all);
     if (sender.queue().pipe_bytes() > 0) {
-      require(sender.queue().pipe_bytes() <= pipe + 4U * 65'535, "about what cwnd allows");
+      // And a probe, or the two segments of F-RTO, with a FIN.
+      require(sender.queue().pipe_bytes() <= pipe + 2U * sender.mss() + 1, "what cwnd allows");
     }
     return all && !connection.is_over() && connection.deadline(shared_) <= now_;
   }

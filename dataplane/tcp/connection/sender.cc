@@ -546,7 +546,7 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
   }
   if (owed == Owed::kTailProbe) {
     ++shared.counters.tail_probes;
-    probe_.on_sent(nxt_, next.again);
+    probe_.on_sent(nxt_, next.again, is_lone());
     trouble().probed = now;
     restart(shared, now);  // RFC 8985 7.3
   }

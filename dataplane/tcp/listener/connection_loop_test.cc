@@ -365,6 +365,8 @@ class Loop {
     if (!end.connection) {
       return;
     }
+    const Sender& sender = end.connection->sender();
+    const uint32_t before = std::max(sender.queue().pipe_bytes(), sender.congestion().cwnd_bytes());
     // Now and then the ring is full.
     size_t room = rng_.below(20) == 0 ? rng_.below(3) : SIZE_MAX;
     while (!end.connection->flush(end.shared, now_, [&](const SegmentOut& out) {
@@ -376,6 +378,11 @@ class Loop {
       return true;
     })) {
       room = rng_.below(4);
+    }
+    // Beyond the congestion window go a probe, or the two segments of F-RTO, with a FIN.
+    if (sender.queue().pipe_bytes() > before + 2U * sender.mss() + 1) {
+      wrong_ = "in flight are " + std::to_string(sender.queue().pipe_bytes()) + " bytes of " +
+               std::to_string(before) + ": " + state();
     }
   }
 

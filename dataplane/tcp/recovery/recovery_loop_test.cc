@@ -266,7 +266,7 @@ class Sender {
       again = true;
       transmit_again(piece->range, now);
     }
-    probe_.on_sent(nxt_, again);
+    probe_.on_sent(nxt_, again, lone());
     probed_ = now;
     probe_at_ = kNever;
     rto_at_ = now + rto_ns();  // RFC 8985 7.3

@@ -21,11 +21,12 @@ Moment TailLossProbe::probe_at(Moment now, Moment rto_at, const RttEstimator& rt
   return std::min(now + pto_ns, rto_at);
 }
 
-void TailLossProbe::on_sent(Seq end, bool again) {
+void TailLossProbe::on_sent(Seq end, bool again, bool lone) {
   probing_ = true;
   needs_rtt_ = true;
   end_ = end;
   again_ = again;
+  lone_ = lone;
   unclaimed_ = again;
 }
 
@@ -82,7 +83,7 @@ void TailLossProbe::on_lone_rtt(int64_t rtt_ns) {
     quick_ = 0;
     return;
   }
-  // A peer that is slow now and then costs a needless probe in 256 segments at most; one that was
+  // A peer that is slow now and then costs a needless probe in 255 segments at most; one that was
   // slow once costs no lost reply behind those its 40 ms. (It faded by 1/8192 with each: then the
   // stall of a client was felt for 15,000 replies, and with 1 % of them lost p99.9 was 54 ms.)
   if (quick_ < kQuickMax) {

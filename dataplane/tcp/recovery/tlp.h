@@ -6,10 +6,11 @@
 // would be all of the tail. So it is learned how long the ACK of a lone segment takes at most: no
 // longer than others at first (Linux begins in quick-ack mode), then as long as was seen, and a
 // probe that proves needless, of which no more is known than that the peer takes longer, raises it
-// a step: through what a busy host takes to what delayed ACKs are known for. A peer that stood
-// still once is forgiven: behind 256 quick ACKs what it took is forgotten. All of that time, not
-// the delay: of a peer that is always late the smoothed RTT has the delay in it, and so has in the
-// end the smallest. State of one connection; 8 bytes.
+// a step: through what a busy host takes to what delayed ACKs are known for. (One of a longer
+// flight does not: nobody has waited for the peer there, and twice the RTT is soon over.) A peer
+// that stood still once is forgiven: behind 255 quick ACKs what it took is forgotten. All of that
+// time, not the delay: of a peer that is always late the smoothed RTT has the delay in it, and so
+// has in the end the smallest. State of one connection; 8 bytes.
 #pragma once
 
 #include <algorithm>
@@ -48,7 +49,8 @@ class TailLossProbe {
   int64_t rto_ns(const RttEstimator& rtt, const RttConfig& config, bool lone) const;
 
   // A probe went out. `end`: SND.NXT after it; `again`: it was a retransmission, not new data.
-  void on_sent(Seq end, bool again);
+  // `lone`: as it was for probe_at().
+  void on_sent(Seq end, bool again, bool lone);
 
   // What an ACK says of it (7.4).
   enum class Verdict : uint8_t {
@@ -88,11 +90,13 @@ class TailLossProbe {
  private:
   static constexpr int64_t kUnitNs = 2'048;
   static constexpr int64_t kUnitsMax = (1 << 19) - 1;
-  static constexpr uint32_t kQuickMax = 256;
+  static constexpr uint32_t kQuickMax = 255;
 
   Verdict spurious(const RttEstimator& rtt) {
     probing_ = false;
-    raise(rtt, 2 * rtt.srtt_ns());
+    if (lone_) {
+      raise(rtt, 2 * rtt.srtt_ns());
+    }
     return Verdict::kSpurious;
   }
   // To the first step above what was waited for; `waited_ns`: without patience.
@@ -107,7 +111,8 @@ class TailLossProbe {
 
   Seq end_{};
   uint32_t longest_rtt_ : 19 = 0;  // in kUnitNs: up to 1.07 s
-  uint32_t quick_ : 9 = 0;         // answers in a row that took less than half of that
+  uint32_t quick_ : 8 = 0;         // answers in a row that took less than half of that
+  uint32_t lone_ : 1 = 0;          // the probe was of a lone segment
   uint32_t probing_ : 1 = 0;
   uint32_t again_ : 1 = 0;
   uint32_t needs_rtt_ : 1 = 0;

@@ -52,7 +52,7 @@ TEST(TlpTest, Rfc8985_7_2_NoLaterThanTheTimerThatRuns) {
 TEST(TlpTest, Rfc8985_7_2_OneProbeUntilTheRttIsMeasuredAgain) {
   TailLossProbe probe;
   EXPECT_TRUE(probe.may_probe());
-  probe.on_sent(kEnd, false);
+  probe.on_sent(kEnd, false, true);
   EXPECT_FALSE(probe.may_probe());
   EXPECT_EQ(probe.on_ack({.ack = kEnd}, kQuick), Verdict::kNothing);  // new data: done
   EXPECT_FALSE(probe.probing());
@@ -63,7 +63,7 @@ TEST(TlpTest, Rfc8985_7_2_OneProbeUntilTheRttIsMeasuredAgain) {
 
 TEST(TlpTest, Rfc8985_7_4_ALossThatTheProbeRepaired) {
   TailLossProbe probe;
-  probe.on_sent(kEnd, true);
+  probe.on_sent(kEnd, true, true);
   EXPECT_EQ(probe.on_ack({.ack = kEnd - 1}, kQuick), Verdict::kNothing);
   EXPECT_EQ(probe.on_ack({.ack = kEnd}, kQuick), Verdict::kNothing);
   EXPECT_EQ(probe.on_ack({.ack = kEnd + 1}, kQuick), Verdict::kLossRepaired);
@@ -79,12 +79,12 @@ TEST(TlpTest, Rfc8985_7_4_NoLossByDsackDuplicateOrTimestamp) {
   };
   for (const auto& proof : proofs) {
     TailLossProbe probe;
-    probe.on_sent(kEnd, true);
+    probe.on_sent(kEnd, true, true);
     EXPECT_EQ(probe.on_ack(proof, kQuick), Verdict::kSpurious);
     EXPECT_FALSE(probe.probing());
   }
   TailLossProbe probe;
-  probe.on_sent(kEnd, true);
+  probe.on_sent(kEnd, true, true);
   EXPECT_EQ(probe.on_ack({.ack = kEnd, .dsack = SeqRange{kEnd - 300, kEnd - 200}}, kQuick),
             Verdict::kNothing);
 }
@@ -94,7 +94,7 @@ TEST(TlpTest, PatienceRisesByStepsAndSparesTheLoneSegment) {
   const RttEstimator rtt = steady(20'000);
   EXPECT_EQ(pto_ns(probe, rtt, true), 64'000);
   const auto spurious = [&] {
-    probe.on_sent(kEnd, true);
+    probe.on_sent(kEnd, true, true);
     probe.on_ack({.ack = kEnd, .duplicate = true}, rtt);
   };
   for (const int64_t step_ns : TailLossProbe::kStepsNs) {
@@ -116,7 +116,7 @@ TEST(TlpTest, PatienceRisesByStepsAndSparesTheLoneSegment) {
 TEST(TlpTest, TheFirstStepIsAboveWhatWasWaitedFor) {
   TailLossProbe probe;
   const RttEstimator rtt = steady(4'000'000);
-  probe.on_sent(kEnd, true);
+  probe.on_sent(kEnd, true, true);
   probe.on_ack({.ack = kEnd, .duplicate = true}, rtt);  // behind 8 ms
   EXPECT_EQ(probe.longest_rtt_ns(), kept(12'000'000));
   TailLossProbe by_rto;
@@ -124,6 +124,18 @@ TEST(TlpTest, TheFirstStepIsAboveWhatWasWaitedFor) {
   quick.back_off();                               // it has expired
   by_rto.on_needless_rto(quick, kDataCentreRtt);  // behind 5 ms
   EXPECT_EQ(by_rto.longest_rtt_ns(), kept(8'020'000));
+}
+
+// Five segments behind which the peer stood still for longer than two RTTs say nothing of how long
+// it keeps the ACK of one back.
+TEST(TlpTest, ANeedlessProbeOfALongerFlightTeachesNothing) {
+  TailLossProbe probe;
+  for (int i = 0; i < 4; ++i) {
+    probe.on_sent(kEnd, true, false);
+    EXPECT_EQ(probe.on_ack({.ack = kEnd, .duplicate = true}, kQuick), Verdict::kSpurious);
+  }
+  EXPECT_EQ(probe.longest_rtt_ns(), 0);
+  EXPECT_EQ(pto_ns(probe, kQuick, true), 64'000);
 }
 
 // Each is late, so the smoothed RTT and the smallest are, too: that is not waited for twice.
@@ -154,9 +166,9 @@ TEST(TlpTest, ClaimsOneDsackOfItsOwn) {
   const SeqRange twice{kEnd - 100, kEnd};
   TailLossProbe probe;
   EXPECT_FALSE(probe.claims(SeqRange{Seq{} - 1, Seq{}}));
-  probe.on_sent(kEnd, false);
+  probe.on_sent(kEnd, false, true);
   EXPECT_FALSE(probe.claims(twice));  // new data
-  probe.on_sent(kEnd, true);
+  probe.on_sent(kEnd, true, true);
   probe.cancel();
   EXPECT_FALSE(probe.claims(std::nullopt));
   EXPECT_FALSE(probe.claims(SeqRange{kEnd - 200, kEnd - 100}));
@@ -179,7 +191,7 @@ TEST(TlpTest, AStallIsForgottenBehindQuickAnswers) {
   TailLossProbe probe;
   probe.on_lone_rtt(40'020'000);
   const RttEstimator rtt = steady(20'000);
-  for (int i = 0; i < 256; ++i) {
+  for (int i = 0; i < 255; ++i) {
     probe.on_lone_rtt(20'000);
     ASSERT_GT(pto_ns(probe, rtt, true), 40'020'000) << i;
   }

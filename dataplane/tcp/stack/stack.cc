@@ -488,6 +488,8 @@ void Stack::tick(Moment now) {
 
 void Stack::wait_for_neighbor(uint32_t index, Moment now) {
   Slot& slot = slots_.at(index);
+  // What is due of an ACK that can't go would be due again at once.
+  wheel_.arm(index, kNever);
   if (!slot.unresolved) {
     slot.unresolved = true;
     unresolved_.push_back(index);

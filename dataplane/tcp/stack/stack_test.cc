@@ -423,6 +423,33 @@ TEST(Stack, AConnectionToANeighborThatIsGoneEnds) {
   EXPECT_EQ(bench.stack().connections(), 0U);
 }
 
+// An ACK that waited for its time, and can't go: it does not become due again with each tick.
+TEST(Stack, AnAckToANeighborThatIsGoneTakesNoTime) {
+  Bench bench;
+  bench.open();
+  Seq theirs = kTheirIsn + 1;
+  const auto say = [&] {
+    bench.segment(kAck | kPsh, theirs, bench.ours(), "x");
+    theirs += 1;
+    bench.turn();
+  };
+  for (int i = 0; i < 40; ++i) {  // ACKs are quick no more
+    say();
+    bench.pass(3 * kMillisecondNs);
+  }
+  for (int i = 0; i < 60; ++i) {
+    bench.pass(kSecondNs);
+  }
+  ASSERT_NE(bench.stack().interface().neighbors().given_up(), 0U);
+  say();
+  int turns = 0;
+  const Moment until = bench.now() + 3 * kSecondNs;
+  for (Moment next; (next = bench.stack().next_deadline()) < until && turns < 1'000; ++turns) {
+    bench.pass(std::max<int64_t>(next - bench.now(), 0));
+  }
+  EXPECT_LT(turns, 50);
+}
+
 TEST(Stack, AnIdleConnectionToANeighborThatIsGoneEndsByKeepalive) {
   Bench bench;
   const ConnId conn = bench.open();
