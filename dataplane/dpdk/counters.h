@@ -2,7 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace pollux::dpdk {
@@ -24,6 +27,13 @@ struct PoolUse {
 enum class PoolKind : uint8_t { kRx, kHeads, kControl, kPieces, kCount };
 inline constexpr size_t kPoolKinds = static_cast<size_t>(PoolKind::kCount);
 
+// Of the device's own, with a name that it chose.
+inline constexpr size_t kOwnNameMax = 31;
+struct OwnCounter {
+  std::string name;
+  uint64_t value = 0;
+};
+
 // As the device counts.
 struct PortCounters {
   bool link_up = false;
@@ -37,6 +47,7 @@ struct PortCounters {
   uint64_t tx_bytes = 0;
   uint64_t tx_errors = 0;
   std::array<PoolUse, kPoolKinds> pools;
+  std::span<const OwnCounter> own;  // until it is asked again; names for good
 };
 
 }  // namespace pollux::dpdk

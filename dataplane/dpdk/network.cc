@@ -29,11 +29,15 @@ tcp::MacAddress Network::mac() const {
 
 std::string Network::summary() const { return port_->summary(); }
 
+bool Network::take_link_up() {
+  return port_->take_link_up();
+}
+
 bool Network::look_at_link() {
   return port_->look_at_link();
 }
 
-PortCounters Network::port_counters() const {
+PortCounters Network::port_counters() {
   return port_->counters();
 }
 

@@ -32,6 +32,8 @@ class Network {
   // Its worker, before it sleeps: false if there are frames for it that came to others. Behind true
   // it is woken when there are.
   bool may_sleep(int worker);
+  // The first worker, before it sleeps: whether the link has come up since it asked last.
+  bool take_link_up();
   // No worker uses its transport any more; what they have refers to is not looked at from then on.
   void stop();
   std::string summary() const;
@@ -47,7 +49,7 @@ class Network {
   // Sees whether the link is up; true if that has changed since the last look. (Before the first
   // one it is taken for up.)
   bool look_at_link();
-  PortCounters port_counters() const;
+  PortCounters port_counters();
 
   // --- its worker ---
   const QueueCounters& queue_counters(int worker) const;

@@ -177,8 +177,12 @@ std::string Port::configure() {
   uint16_t mtu = 0;
   rte_eth_dev_get_mtu(id_, &mtu);
   if (mtu != options_.mtu) {
-    if (const int error = rte_eth_dev_set_mtu(id_, static_cast<uint16_t>(options_.mtu));
-        error != 0) {
+    const int error = rte_eth_dev_set_mtu(id_, static_cast<uint16_t>(options_.mtu));
+    // Some, of software, take any frame, and have no MTU to be set.
+    const bool takes_any =
+        error == -ENOTSUP &&
+        info.max_rx_pktlen >= options_.mtu + tcp::kEthernetBytes + tcp::kVlanTagBytes;
+    if (error != 0 && !takes_any) {
       return failed("it can't have an MTU of " + std::to_string(options_.mtu) + " (it has " +
                         std::to_string(mtu) + "; option net-mtu)",
                     -error);
@@ -263,6 +267,7 @@ std::string Port::start() {
     rte_eth_promiscuous_enable(id_);
   }
   spread_.told = options_.queues > 1 && read_spread();
+  own_.find(id_);
   return {};
 }
 
@@ -321,10 +326,14 @@ rte_eth_link Port::ask_link() const {
 
 bool Port::look_at_link() {
   const bool up = ask_link().link_status == RTE_ETH_LINK_UP;
-  return link_.up.exchange(up, std::memory_order_relaxed) != up;
+  const bool changed = link_.up.exchange(up, std::memory_order_relaxed) != up;
+  if (changed && up) {
+    link_.came_up.store(true, std::memory_order_relaxed);
+  }
+  return changed;
 }
 
-PortCounters Port::counters() const {
+PortCounters Port::counters() {
   rte_eth_stats stats{};
   rte_eth_stats_get(id_, &stats);
   const rte_eth_link link = ask_link();
@@ -339,7 +348,8 @@ PortCounters Port::counters() const {
       .tx_frames = stats.opackets,
       .tx_bytes = stats.obytes,
       .tx_errors = stats.oerrors,
-      .pools = {}};
+      .pools = {},
+      .own = own_.read()};
   const auto add = [&](PoolKind kind, const rte_mempool* pool) {
     if (pool != nullptr) {
       PoolUse& use = counters.pools[static_cast<size_t>(kind)];

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/dpdk/counters.h"
+#include "dataplane/dpdk/own_counters.h"
 #include "dataplane/dpdk/port_device.h"
 #include "dataplane/tcp/interface/device.h"
 
@@ -54,9 +55,14 @@ class Port {
   const PortSpread& spread() const { return spread_; }
   const std::string& driver() const { return driver_; }
   // Any one thread, beside the workers.
-  PortCounters counters() const;
+  PortCounters counters();
   // Sees whether the link is up, for all queues; true if that has changed. The same thread.
   bool look_at_link();
+  // Whether it has come up since the last time that somebody asked. One worker.
+  bool take_link_up() {
+    return link_.came_up.load(std::memory_order_relaxed) &&
+           link_.came_up.exchange(false, std::memory_order_relaxed);
+  }
   // For the log: what it can do and what is done for it.
   std::string summary() const;
   uint16_t id() const { return id_; }
@@ -84,6 +90,7 @@ class Port {
   size_t table_places_ = 0;  // of its table
   uint32_t kernel_interface_ = 0;  // that it stands on; 0: none
   LinkState link_;
+  OwnCounters own_;
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;

@@ -30,6 +30,7 @@ struct QueuePools {
 // since nothing else is ordered by it.
 struct LinkState {
   std::atomic<bool> up{true};
+  std::atomic<bool> came_up{false};  // and nobody has acted on it
   bool stalls = false;  // a send waits while the link is down: see PortDevice::send
   bool is_up() const { return up.load(std::memory_order_relaxed); }
 };

@@ -115,6 +115,10 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
       std::move(wire), std::move(kernel), where,
       JoinedTransport::Surroundings{
           .patience_us = [&network, &of_wire, worker]() -> int64_t {
+            // While the link was down nothing came, so now it is about to sleep.
+            if (worker == 0 && network.take_link_up()) {
+              of_wire.stack().interface().on_link_up(tcp::Moment{monotonic_ns()});
+            }
             return network.may_sleep(worker) ? of_wire.patience_us() : 0;
           },
           .figures =

@@ -133,6 +133,9 @@ size_t port_figures(const dpdk::PortCounters& port, std::span<TransportFigure> i
     figures.add(kPools[i].in_use, port.pools[i].in_use);
     figures.add(kPools[i].size, port.pools[i].size);
   }
+  for (const dpdk::OwnCounter& one : port.own) {
+    figures.add(one.name, one.value);
+  }
   return figures.count();
 }
 

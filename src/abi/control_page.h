@@ -17,11 +17,11 @@ inline constexpr uint64_t kControlPageMagic = 0x003178756c6c6f50;  // "Pollux1"
 // Stands for the magic until the page is complete, so that what a server that was killed in the
 // middle of its start left is known for a page too.
 inline constexpr uint64_t kControlPageDraft = 0x003078756c6c6f50;  // "Pollux0"
-inline constexpr uint32_t kControlPageVersion = 10;
+inline constexpr uint32_t kControlPageVersion = 11;
 inline constexpr int kCommandRowsMax = 512;
 inline constexpr int kErrorRowsMax = 64;  // different code words of errors that are counted
 inline constexpr int kCoreFiguresMax = 96;  // what a core's transport counts
-inline constexpr int kPortFiguresMax = 32;  // what is counted of the port that all share
+inline constexpr int kPortFiguresMax = 64;  // what is counted of the port that all share
 
 // A counter with one writer and many readers. relaxed: nothing is ordered by it.
 class Counter {

@@ -136,9 +136,11 @@ bool parse_options(int argc, char** argv, Options* options) {
     std::string name = argv[i];
     unsigned long long value = std::strtoull(argv[++i], nullptr, 10);
     if (name == "--redis-port") {
-      options->redis_port = static_cast<int>(value);
+      options->redis.port = static_cast<int>(value);
     } else if (name == "--pollux-port") {
-      options->pollux_port = static_cast<int>(value);
+      options->pollux.port = static_cast<int>(value);
+    } else if (name == "--pollux-host") {
+      options->pollux.host = argv[i];
     } else if (name == "--seed") {
       options->seed = value;
     } else if (name == "--round") {
@@ -155,7 +157,7 @@ bool parse_options(int argc, char** argv, Options* options) {
       return false;
     }
   }
-  return options->redis_port != 0 && options->pollux_port != 0;
+  return options->redis.port != 0 && options->pollux.port != 0;
 }
 
 // Else says what there is.
@@ -179,10 +181,11 @@ int differ(int argc, char** argv) {
           std::chrono::system_clock::now().time_since_epoch())
           .count());
   if (!parse_options(argc, argv, &options)) {
-    std::fprintf(stderr,
-                 "usage: differ --redis-port P --pollux-port P [--seed S] [--round R] "
-                 "[--commands N] [--connections C] [--base-time-ms T] [--shrink] [--events "
-                 "[--one-order]] [--family NAME]\n");
+    std::fprintf(
+        stderr,
+        "usage: differ --redis-port P --pollux-port P [--pollux-host A] [--seed S] [--round R] "
+        "[--commands N] [--connections C] [--base-time-ms T] [--shrink] [--events "
+        "[--one-order]] [--family NAME]\n");
     return 2;
   }
   if (!options.family.empty() && !is_family(options.family)) {

@@ -47,8 +47,8 @@ bool take_reply(int fd, std::string& bytes, ReplyTree& reply) {
 
 }  // namespace
 
-EventStreams::EventStreams(int redis_port, int pollux_port, bool one_order)
-    : redis_(redis_port), pollux_(pollux_port), one_order_(one_order) {}
+EventStreams::EventStreams(const Place& redis, const Place& pollux, bool one_order)
+    : redis_(redis), pollux_(pollux), one_order_(one_order) {}
 
 bool EventStreams::listen() { return subscribe(redis_) && subscribe(pollux_); }
 

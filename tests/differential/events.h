@@ -20,7 +20,7 @@ namespace pollux {
 
 class EventStreams {
  public:
-  EventStreams(int redis_port, int pollux_port, bool one_order);
+  EventStreams(const Place& redis, const Place& pollux, bool one_order);
 
   // On fresh connections; false if a server does not answer.
   bool listen();
@@ -57,7 +57,7 @@ class EventStreams {
     std::string name() const;
   };
   struct Side {
-    explicit Side(int port) : link(port) {}
+    explicit Side(const Place& place) : link(place) {}
     Link link;
     std::string bytes;
   };

@@ -116,9 +116,9 @@ bool Link::open() {
   fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port_));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+  address.sin_port = htons(static_cast<uint16_t>(place_.port));
+  if (::inet_pton(AF_INET, place_.host.c_str(), &address.sin_addr) != 1 ||
+      ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     close();
     return false;
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pollux {
@@ -22,9 +23,15 @@ struct Answer {
   std::string_view reply(size_t i) const;
 };
 
+// Where a server is.
+struct Place {
+  std::string host = "127.0.0.1";
+  int port = 0;
+};
+
 class Link {
  public:
-  explicit Link(int port) : port_(port) {}
+  explicit Link(Place place) : place_(std::move(place)) {}
   ~Link() { close(); }
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -34,7 +41,7 @@ class Link {
   int fd() const { return fd_; }
 
  private:
-  int port_;
+  Place place_;
   int fd_ = -1;
 };
 

@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/differential/link.h"
 #include "tests/differential/stream.h"
 
 namespace pollux {
 
 struct Options {
-  int redis_port = 0;
-  int pollux_port = 0;
+  Place redis;
+  Place pollux;
   uint64_t seed = 1;
   uint64_t first_round = 0;
   std::string family;         // of most commands; `commands` are of that then

@@ -34,17 +34,17 @@ constexpr size_t kStepsPerLook = 20;  // between two looks at the events of keys
 class Run {
  public:
   Run(const Options& options, const std::vector<Step>& steps)
-      : steps_(steps), waiters_(options.redis_port, options.pollux_port) {
+      : steps_(steps), waiters_(options.redis, options.pollux) {
     size_t connections = 1;
     for (const Step& step : steps) {
       connections = std::max(connections, step.connection + 1);
     }
     if (options.events) {
-      events_.emplace(options.redis_port, options.pollux_port, options.one_order);
+      events_.emplace(options.redis, options.pollux, options.one_order);
     }
     for (size_t i = 0; i <= connections; i++) {
-      pairs_.push_back({std::make_unique<Link>(options.redis_port),
-                        std::make_unique<Link>(options.pollux_port)});
+      pairs_.push_back(
+          {std::make_unique<Link>(options.redis), std::make_unique<Link>(options.pollux)});
     }
   }
 

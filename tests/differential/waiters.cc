@@ -25,15 +25,15 @@ bool eventually(Done done) {
 
 }  // namespace
 
-Waiters::Waiters(int redis_port, int pollux_port)
-    : redis_port_(redis_port),
-      pollux_port_(pollux_port),
-      redis_admin_(connect(redis_port)),
-      pollux_admin_(connect(pollux_port)) {}
+Waiters::Waiters(const Place& redis, const Place& pollux)
+    : redis_place_(redis),
+      pollux_place_(pollux),
+      redis_admin_(connect(redis)),
+      pollux_admin_(connect(pollux)) {}
 
-Waiters::End Waiters::connect(int port) {
+Waiters::End Waiters::connect(const Place& place) {
   End end;
-  end.link = std::make_unique<Link>(port);
+  end.link = std::make_unique<Link>(place);
   end.link->open();
   return end;
 }
@@ -77,7 +77,7 @@ bool Waiters::all_settled() {
 }
 
 bool Waiters::send(const Request& request) {
-  clients_.push_back({connect(redis_port_), connect(pollux_port_)});
+  clients_.push_back({connect(redis_place_), connect(pollux_place_)});
   std::string bytes;
   append_request(request, bytes);
   for (const End* end : {&clients_.back().redis, &clients_.back().pollux}) {

@@ -14,7 +14,7 @@ namespace pollux {
 
 class Waiters {
  public:
-  Waiters(int redis_port, int pollux_port);
+  Waiters(const Place& redis, const Place& pollux);
 
   // Sends the next one's command; it is answered or waits when this returns. False: a server does
   // not say so in time.
@@ -37,13 +37,13 @@ class Waiters {
     End pollux;
   };
 
-  static End connect(int port);
+  static End connect(const Place& place);
   static bool receive(End& end);
   static size_t blocked_clients(Link& link);
   bool all_settled();
 
-  int redis_port_;
-  int pollux_port_;
+  Place redis_place_;
+  Place pollux_place_;
   End redis_admin_;
   End pollux_admin_;
   std::vector<Client> clients_;

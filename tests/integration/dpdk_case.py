@@ -57,13 +57,16 @@ class Veth:
     peer = "vkernel"
     port = "net_af_packet0"
 
+    mtu = 1500
+
     @property
     def vdev(self):
         return "net_af_packet0,iface=vpollux,qpairs=%d,framesz=2048,framecnt=1024" % Case.workers
 
-    @staticmethod
-    def before(case):
-        case.run_ip("link", "add", "vkernel", "type", "veth", "peer", "name", "vpollux")
+    @classmethod
+    def before(cls, case):
+        case.run_ip("link", "add", "vkernel", "mtu", str(cls.mtu), "type", "veth", "peer", "name",
+                    "vpollux", "mtu", str(cls.mtu))
         # The kernel is not there for this end, and must not answer in our place.
         with open("/proc/sys/net/ipv6/conf/vpollux/disable_ipv6", "w") as f:
             f.write("1")
@@ -75,6 +78,15 @@ class Veth:
     @staticmethod
     def after(_case):
         pass
+
+
+class JumboVeth(Veth):
+    """By libpcap, the one of the kernel's drivers that takes an MTU of 9000. It has one queue."""
+
+    name = "net_pcap"
+    port = "net_pcap0"
+    vdev = "net_pcap0,iface=vpollux"
+    mtu = 9000
 
 
 def no_tx_offloads(interface):
@@ -138,7 +150,13 @@ class NetworkCase(Case):
         options.setdefault("net_address", [OURS4 + "/24", OURS6 + "/64"])
         options.setdefault("bind", "*")
         options.setdefault("protected_mode", "no")
-        return self.start(transport="dpdk", dpdk_args=arguments, dpdk_port=wire.port, **options)
+        self.options = {"transport": "dpdk", "dpdk_args": arguments, "dpdk_port": wire.port,
+                        **options}
+        return self.start(**self.options)
+
+    def start_again(self, server):
+        """On the same wire and port, behind its end."""
+        return self.start(**self.options, port=server.port)
 
     def serve(self, wire=None, hosts=(OURS4, OURS6), **options):
         """A server at both addresses, its kernel peer beside it; answers at `hosts` already. (At

@@ -15,10 +15,12 @@ import time
 
 import redis
 
+import harness
 from case import fewer, not_quick, only_once, pollux_only
-from dpdk_case import OURS4, OURS6, NetworkCase, Tap, Veth
+from dpdk_case import OURS4, OURS6, JumboVeth, NetworkCase, Tap, Veth
 
 IP_BIND_ADDRESS_NO_PORT = 24
+DIFFER = os.path.join(harness.ROOT, "build", "release", "tests", "differential", "differ")
 SMALL = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"
 
 
@@ -236,6 +238,61 @@ class OnVeth(Wire):
     @not_quick
     def test_many_connections(self):
         self.many(3000)
+
+
+class WithJumboFrames(Wire):
+
+    device = JumboVeth()
+
+    def serve(self, wire=None, **options):
+        return super().serve(wire, net_mtu=9000, **options)
+
+    @pollux_only
+    @only_once
+    def test_tools(self):
+        self.tools()
+
+    @pollux_only
+    @not_quick
+    @only_once
+    def test_losses(self):
+        self.losses(((1, ("ingress", "egress"), 10, 100),))
+
+    @pollux_only
+    @only_once
+    def test_segments_are_large(self):
+        server = self.serve(self.device)
+        client = self.client(server)
+        client.set("value", bytes(3_000_000))
+        before = self.figures(server)["tcp_segments_out"]
+        self.assertEqual(len(client.get("value")), 3_000_000)
+        self.assertLess(self.figures(server)["tcp_segments_out"] - before, 3_000_000 / 8000)
+
+
+class Commands(NetworkCase):
+    """What redis-server answers over loopback is answered over the wire."""
+
+    def compare(self, wire, connections, seed):
+        if not os.access(DIFFER, os.X_OK):
+            self.skipTest("%s is not built: ./tests/run --only differential" % DIFFER)
+        server = self.serve(wire, hosts=(OURS4,), enable_debug_command="no")
+        with harness.start_redis({"enable-debug-command": "no", "hz": "500"}) as redis_server:
+            done = subprocess.run(
+                [DIFFER, "--redis-port", str(redis_server.port), "--pollux-port", str(server.port),
+                 "--pollux-host", OURS4, "--seed", str(seed), "--commands", str(fewer(20000)),
+                 "--connections", str(connections)],
+                capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    @pollux_only
+    @not_quick
+    def test_over_tap(self):
+        self.compare(Tap(), 1, 5)
+
+    @pollux_only
+    @not_quick
+    def test_over_veth_by_several(self):
+        self.compare(Veth(), 6, 6)
 
 
 class OnTap(Wire):

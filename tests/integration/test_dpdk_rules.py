@@ -1,5 +1,6 @@
 """Who may come over the wire, who is dropped, and how connections end, with our own TCP/IP."""
 
+import errno
 import socket
 import threading
 import time
@@ -9,6 +10,8 @@ import redis
 from case import not_quick, only_once, pollux_only
 from dpdk_case import OURS4, OURS6, NetworkCase, Tap, Veth
 from harness import encode
+
+ETH_P_ARP = 0x806
 
 
 def read_to_end(s):
@@ -115,6 +118,41 @@ class Ends(NetworkCase):
         self.vanishes(Tap(), lambda: self.run_ip("addr", "flush", "dev", "dtap0"))
 
     @pollux_only
+    def test_who_was_forgotten_hears_at_once(self):
+        """Clients of a server that was killed, from one that has come in its place."""
+        server = self.serve(Veth(), hosts=(OURS4,))
+        clients = [socket.create_connection((OURS4, server.port), 5) for _ in range(8)]
+        for s in clients:
+            self.addCleanup(s.close)
+            s.sendall(b"PING\r\n")
+            self.assertEqual(s.recv(64), b"+PONG\r\n")
+        server.stop()
+        again = self.start_again(server)
+        began = time.monotonic()
+        for s in clients:
+            s.settimeout(20)
+            with self.assertRaises(ConnectionResetError):
+                s.sendall(b"PING\r\n")
+                s.recv(64)
+        # Each would wait for minutes; the kernel's own timer asks again behind 0.2 s.
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertGreaterEqual(self.figures(again)["tcp_resets_sent"], 8)
+        self.assertTrue(self.answers(again))
+
+    def announced(self, heard):
+        """Its address: an ARP request of whom it asks for."""
+        ours = socket.inet_aton(OURS4)
+        while True:
+            try:
+                frame = heard.recv(100)
+            except OSError as error:
+                if error.errno != errno.ENETDOWN:  # as it was a moment ago
+                    raise
+                continue
+            if frame[28:32] == ours and frame[38:42] == ours:
+                return
+
+    @pollux_only
     @not_quick
     @only_once
     def test_a_server_without_a_link_is_idle(self):
@@ -136,7 +174,12 @@ class Ends(NetworkCase):
             self.assertLess(share, 0.3 * self.workers + 0.2, "of a processor")
             self.assertGreater(self.figures(server)["queue_tx_no_link"], 0)
             self.assertIn("link of dpdk-port is down", server.log())
+            heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP))
+            self.addCleanup(heard.close)
+            heard.bind((wire.peer, 0))
+            heard.settimeout(10)
             self.run_ip("link", "set", wire.peer, "up")
+            self.announced(heard)
             for _ in range(20):
                 self.assertEqual(listener.get_message(timeout=20)["data"], b"n" * 3000)
             self.eventually(lambda: self.figures(server)["port_link_up"] == 1)

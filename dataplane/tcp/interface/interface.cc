@@ -380,6 +380,16 @@ void Interface::start(Moment now) {
   }
 }
 
+// Not probed for again, for connections go on.
+void Interface::on_link_up(Moment now) {
+  for (Local& local : locals_) {
+    if (local.state == AddressState::kUsable) {
+      local.announcements_left = kAnnouncements;
+      local.deadline = now;
+    }
+  }
+}
+
 // Now the gateway can be asked for, so that it is known when a connection wants it.
 void Interface::set_usable(Local& local, Moment now) {
   local.state = AddressState::kUsable;

@@ -116,6 +116,8 @@ class Interface {
   // Its addresses are probed for and announced from the next tick on. Before, nothing is received
   // or sent.
   void start(Moment now);
+  // The link was down, and who is there now may be others: addresses are announced again.
+  void on_link_up(Moment now);
 
   // What came, as parse_packet sees it. `checksums_ok`: RxFrame's.
   Received receive(const Packet& packet, bool checksums_ok, Moment now);

@@ -50,6 +50,19 @@ TEST(InterfaceStart, AnnouncesItselfTwice) {
   EXPECT_EQ(arp_of(said[1].second).target_ip, kUs);
 }
 
+// Whoever was plugged in meanwhile knows nothing of us, and switches send to where we were.
+TEST(InterfaceStart, AnnouncesItselfAgainWhenTheLinkIsBack) {
+  OfAStart host({.addresses = {{kUs, 24}, {kUs6, 64}}});
+  host.run(kStarted);
+  EXPECT_EQ(host.interface.next_deadline(), kNever);
+  const Moment later{100 * kSecondNs};
+  host.interface.on_link_up(later);
+  EXPECT_TRUE(host.interface.is_ours(kUs6));
+  EXPECT_EQ(host.interface.next_deadline(), later);
+  EXPECT_EQ(host.run(later + 10 * kSecondNs).size(), 4U);
+  EXPECT_EQ(host.interface.next_deadline(), kNever);
+}
+
 // RFC 4862 5.4.
 TEST(InterfaceStart, AnAddressOfIpv6IsProbedForFirst) {
   OfAStart host({.addresses = {{kUs6, 64}}});
