@@ -315,6 +315,14 @@ TEST_P(StreamGroups, TrimsMindReferences) {
   EXPECT_EQ(run("xtrim s maxlen 0 acked acked"), "-ERR syntax error");
 }
 
+// Those of what XDEL took, which keeps them, stay however entries lie in blocks.
+TEST_P(StreamGroups, TrimsForgetReferencesOfWhatTheyTrim) {
+  run("xreadgroup group g c count 3 streams s >");
+  run("xdel s 1");
+  EXPECT_EQ(run("xtrim s delref maxlen 1"), "3");
+  EXPECT_EQ(run("xpending s g"), "[1 1-0 1-0 [[c 1]]]");
+}
+
 // What goes from between entries that stay leaves a gap, as what XDEL takes; the first ones don't.
 TEST_P(StreamGroups, TrimsThatLeaveGapsSaySo) {
   run("xreadgroup group g c count 3 streams s >");

@@ -28,7 +28,10 @@ uint64_t Stream::trim(const StreamTrim& how) {
     }
     if (how.refs == StreamRefs::kDelete && !groups_.empty()) {
       for (BlockView::Position at = view.first(); at < view.end();) {
-        forget(view.take(at).id, how.losses);
+        // Of one that was deleted before, references were kept on purpose.
+        if (const StreamEntry entry = view.take(at); !entry.deleted) {
+          forget(entry.id, how.losses);
+        }
       }
     }
     drop_block(id, block, live, dropped);
@@ -88,10 +91,10 @@ uint64_t Stream::trim_inside(StreamId id, Block& block, const StreamTrim& how) {
     if (!may_go(how, entry.id)) {
       break;
     }
-    if (how.refs == StreamRefs::kDelete) {
-      forget(entry.id, how.losses);
-    }
     if (!entry.deleted) {
+      if (how.refs == StreamRefs::kDelete) {
+        forget(entry.id, how.losses);
+      }
       before_write(id, block);
       BlockView::flag_deleted(block.bytes, here);
       ++removed;

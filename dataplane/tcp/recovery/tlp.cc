@@ -74,6 +74,7 @@ void TailLossProbe::raise(const RttEstimator& rtt, int64_t waited_ns) {
       return;
     }
   }
+  longest_rtt_ = std::max<uint32_t>(longest_rtt_, units_of(base_ns + kLastStepNs)) & kUnitsMax;
 }
 
 void TailLossProbe::on_lone_rtt(int64_t rtt_ns) {

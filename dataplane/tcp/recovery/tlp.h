@@ -95,11 +95,12 @@ class TailLossProbe {
   Verdict spurious(const RttEstimator& rtt) {
     probing_ = false;
     if (lone_) {
-      raise(rtt, 2 * rtt.srtt_ns());
+      raise(rtt, rtt.has_sample() ? 2 * rtt.srtt_ns() : kWithoutSrttNs);
     }
     return Verdict::kSpurious;
   }
-  // To the first step above what was waited for; `waited_ns`: without patience.
+  // To the first step above what was waited for, at least to the last one; `waited_ns`: without
+  // patience.
   void raise(const RttEstimator& rtt, int64_t waited_ns);
   static uint32_t units_of(int64_t ns);
   // A quarter more: the peer's timer is as exact as its tick. But no longer than any peer waits: a

@@ -126,6 +126,20 @@ TEST(TlpTest, TheFirstStepIsAboveWhatWasWaitedFor) {
   EXPECT_EQ(by_rto.longest_rtt_ns(), kept(8'020'000));
 }
 
+// Half of its ACKs 200 ms late: twice the SRTT is beyond all steps, and a quarter more than the
+// last is beyond that.
+TEST(TlpTest, AtLeastTheLastStepIsTaken) {
+  TailLossProbe probe;
+  RttEstimator rtt;
+  for (int i = 0; i < 50; ++i) {
+    rtt.sample((i % 2 == 0 ? 20 : 215) * kMillisecondNs, {i});
+  }
+  ASSERT_GT(2 * rtt.srtt_ns(), 220 * kMillisecondNs);
+  probe.on_sent(kEnd, true, true);
+  probe.on_ack({.ack = kEnd, .duplicate = true}, rtt);
+  EXPECT_EQ(probe.longest_rtt_ns(), kept(220'000'000));
+}
+
 // Five segments behind which the peer stood still for longer than two RTTs say nothing of how long
 // it keeps the ACK of one back.
 TEST(TlpTest, ANeedlessProbeOfALongerFlightTeachesNothing) {

@@ -218,11 +218,7 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
   IcmpMessage message;
   switch (packet.kind) {
     case PacketKind::kTcp:
-      if (steering_.host_ != nullptr &&
-          !(steering_.host_->is_our_port(packet.flow.local_port) && is_ours(packet.flow.local))) {
-        return others(packet);
-      }
-      return steering_.spread().worker_of(packet.flow);
+      return is_served(packet.flow) ? steering_.spread().worker_of(packet.flow) : others(packet);
     case PacketKind::kArp: {
       ArpPacket arp;
       if (parse_arp(packet.network(), arp) != Fault::kNone) {
@@ -262,15 +258,19 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
     return is_ours(packet.flow.local) ? worker_ : others(packet);
   }
   const std::optional<QuotedSegment> quoted = parse_quoted_segment(message.body);
-  const bool is_ours = quoted && (steering_.host_ == nullptr ||
-                                  steering_.host_->is_our_port(quoted->flow.local_port));
-  return is_ours ? steering_.spread().worker_of(quoted->flow) : others(packet);
+  return quoted && is_served(quoted->flow) ? steering_.spread().worker_of(quoted->flow)
+                                           : others(packet);
 }
 
 // Without a way to the host, which alone has others, all are taken for ours.
 bool SteeredDevice::is_ours(const IpAddress& address) const {
   return steering_.host_ == nullptr ||
          std::ranges::find(steering_.ours_, address) != steering_.ours_.end();
+}
+
+bool SteeredDevice::is_served(const Flow& flow) const {
+  return steering_.host_ == nullptr ||
+         (steering_.host_->is_our_port(flow.local_port) && is_ours(flow.local));
 }
 
 // Nobody's here. The kernel's it is not either if it is for another host, as a NIC that looks at

@@ -173,6 +173,7 @@ class SteeredDevice final : public Device {
   void hand_on(const RxFrame& frame, uint16_t to);
   void tell_others(const RxFrame& frame);
   bool is_ours(const IpAddress& address) const;
+  bool is_served(const Flow& flow) const;
   uint16_t others(const Packet& packet) const;
   void give_host(const RxFrame& frame);
   void send_for_host();

@@ -338,14 +338,17 @@ TEST_F(HostSteeringTest, WhatIsNotForUsGoesToTheHost) {
   ssh.local_port = 22;
   ByteVector spanning_tree(60);
   spanning_tree[0] = 1;  // to a group; of no type that is spoken here
-  for (const ByteVector& frame : {udp, segment(ssh), spanning_tree, too_big(ssh)}) {
+  Flow of_the_kernels_address = flow_to(1);
+  of_the_kernels_address.local = IpAddress::v4(0x0a00004d);
+  for (const ByteVector& frame :
+       {udp, segment(ssh), spanning_tree, too_big(ssh), too_big(of_the_kernels_address)}) {
     queues_[1].add(frame);
     EXPECT_TRUE(take(1).empty());
     const std::vector<ByteVector> came = taken_by_host();
     ASSERT_EQ(came.size(), 1U);
     EXPECT_EQ(came[0], frame);
   }
-  EXPECT_EQ(devices_[1]->counters().to_host, 4U);
+  EXPECT_EQ(devices_[1]->counters().to_host, 5U);
   EXPECT_EQ(queues_[1].out(), 0U);
 }
 
