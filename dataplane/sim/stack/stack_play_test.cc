@@ -51,7 +51,7 @@ std::string explain(uint64_t seed, const PlaySettings& settings) {
 }
 
 TEST(StackPlay, AllIsDeliveredWhateverGoesWrong) {
-  const Seeds seeds = seeds_to_run(300);
+  const Seeds seeds = seeds_to_run(6'000);
   for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     StackPlay play(seed, wide_settings(seed));
     const std::string wrong = play.run();

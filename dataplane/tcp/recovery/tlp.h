@@ -94,8 +94,8 @@ class TailLossProbe {
 
   Verdict spurious(const RttEstimator& rtt) {
     probing_ = false;
-    if (lone_) {
-      raise(rtt, rtt.has_sample() ? 2 * rtt.srtt_ns() : kWithoutSrttNs);
+    if (lone_ && rtt.has_sample()) {  // else it was waited for longer than any peer waits
+      raise(rtt, 2 * rtt.srtt_ns());
     }
     return Verdict::kSpurious;
   }

@@ -150,6 +150,9 @@ TEST(TlpTest, ANeedlessProbeOfALongerFlightTeachesNothing) {
   }
   EXPECT_EQ(probe.longest_rtt_ns(), 0);
   EXPECT_EQ(pto_ns(probe, kQuick, true), 64'000);
+  probe.on_sent(kEnd, true, true);  // behind a second: no RTT was measured yet
+  EXPECT_EQ(probe.on_ack({.ack = kEnd, .duplicate = true}, RttEstimator{}), Verdict::kSpurious);
+  EXPECT_EQ(probe.longest_rtt_ns(), 0);
 }
 
 // Each is late, so the smoothed RTT and the smallest are, too: that is not waited for twice.

@@ -201,6 +201,13 @@ void Stack::flush(Moment now) {
     dirty_[kept++] = index;
   }
   dirty_.resize(kept);
+  // Next time those who were not asked come first: an ACK among them has frames kept back for it.
+  // Who has had the last room comes last.
+  if (refused != 0) {
+    const auto begin = dirty_.begin();
+    std::rotate(begin, begin + 1, begin + refused);
+    std::rotate(begin, begin + refused, dirty_.end());
+  }
   relieve(now);
   tx_.flush();
   // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
