@@ -121,7 +121,6 @@ bool Worker::poll_phase() {
   if (load_ != nullptr) {
     note_loading();
   }
-  turn_began_cpu_ns_ = -1;
   if (event_next_ == event_count_) {
     event_next_ = 0;
     event_count_ = transport_->poll(events_);
@@ -133,11 +132,9 @@ bool Worker::poll_phase() {
     start_shutdown(engine_.shutdown_is_interrupt());
   }
   memory_grant_ = 0;
+  turn_began_cpu_ns_ = config_->turn_cpu_stats ? thread_cpu_ns() : -1;
   if (event_next_ == event_count_ && wait_turn_.empty()) {
     return false;
-  }
-  if (config_->turn_cpu_stats) {
-    turn_began_cpu_ns_ = thread_cpu_ns();
   }
   changes_.learned();
   receive_invalidations();
@@ -521,7 +518,8 @@ std::string Worker::listen(const Config& config) {
   return problem;
 }
 
-// From the end of the poll to the end of the tick: what this turn's requests could have waited for.
+// From the end of the poll to the end of the tick, also where all came by mail, or nothing did:
+// what somebody's request could have waited for.
 void Worker::measure_turn() {
   if (turn_began_cpu_ns_ < 0) {
     return;

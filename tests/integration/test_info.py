@@ -6,7 +6,7 @@ import re
 import redis
 
 import harness
-from case import Case, ServerCase, only_once
+from case import Case, ServerCase, only_once, pollux_only
 from test_slowlog import ask
 
 # Fields that are not here, with the reason.
@@ -113,3 +113,19 @@ class InfoValues(ServerCase):
         self.client.config_set("hz", "50")
         self.assertEqual(self.client.info("server")["configured_hz"], 50)
         self.client.config_set("hz", "10")
+
+
+class Turns(Case):
+
+    @pollux_only
+    def test_work_for_another_worker_is_a_turn_too(self):
+        """The longest turn is told wherever the key lies, and whoever has asked."""
+        server = self.start(turn_cpu_stats="yes")
+        client = server.redis()
+        for name in ("alpha", "beta", "gamma", "delta"):  # on different shards of four
+            client.hset(name, mapping={"field:%d" % i: i for i in range(1000)})
+            client.config_resetstat()
+            client.hrandfield(name, -200000)
+            # Half of what the quickest machine takes; a turn with nothing in it takes 1 % of that.
+            self.eventually(lambda: client.info("everything")["longest_turn_cpu_us"] > 2000,
+                            seconds=2, what="a long turn for " + name)
