@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/sim/net/forge.h"
 #include "dataplane/sim/net/frame_peek.h"
 #include "src/base/assert.h"
 
@@ -59,6 +60,7 @@ Link::Link(EventQueue& events, Trace& trace, uint32_t id, uint64_t seed, const L
       truncation_(seed, 4),
       reordering_(seed, 5),
       duplication_(seed, 6),
+      forgery_(seed, 7),
       config_(config),
       name_(std::move(name)),
       id_(id),
@@ -129,6 +131,9 @@ void Link::send(Frame frame) {
   }
   for (const int64_t ns : fate.copies_ns) {
     deliver_at(arrival + ns, frame);
+  }
+  for (const Frame& forged : fate.forged) {
+    deliver_at(arrival, forged);
   }
   deliver_at(arrival, std::move(frame));
 }
@@ -269,6 +274,7 @@ void Link::decide_by_chance(Frame& frame, Fate& fate) {
   maybe(truncation_, faults.truncate, FaultKind::kTruncate, 1, bytes - 1);
   maybe(reordering_, faults.reorder, FaultKind::kDelay, 1, faults.reorder_ns_max);
   maybe(duplication_, faults.duplicate, FaultKind::kDuplicate, 0, faults.duplicate_ns_max);
+  maybe(forgery_, faults.forge, FaultKind::kForge, 0, INT64_MAX);
 }
 
 void Link::inflict(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fate& fate) {
@@ -296,6 +302,12 @@ void Link::inflict(FaultKind kind, int64_t value, NetEvent how, Frame& frame, Fa
       frame.resize(
           static_cast<size_t>(std::clamp<int64_t>(value, 1, static_cast<int64_t>(frame.size()))));
       return note(NetEvent::kTruncated, frame);
+    case FaultKind::kForge:
+      if (std::optional<Frame> forged = forge(frame, static_cast<uint64_t>(value))) {
+        fate.forged.push_back(std::move(*forged));
+        note(NetEvent::kForged, fate.forged.back());
+      }
+      return;
     case FaultKind::kMarkCe:
       if (mark_ce(frame)) {
         note(NetEvent::kMarkedCe, frame);

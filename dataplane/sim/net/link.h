@@ -115,6 +115,7 @@ class Link {
     NetEvent lost_how = NetEvent::kLostByChance;
     int64_t delay_ns = 0;
     std::vector<int64_t> copies_ns;
+    std::vector<Frame> forged;
   };
 
   bool is_down() const;
@@ -140,6 +141,7 @@ class Link {
   const Dice truncation_;
   const Dice reordering_;
   const Dice duplication_;
+  const Dice forgery_;
   LinkConfig config_;
   LinkFaults faults_;
   const std::string name_;

@@ -66,6 +66,7 @@ struct LinkFaults {
   // switch learns any address. Not for scenarios in which all must be well soon afterwards.
   bool corrupt_anywhere = false;
   uint32_t truncate = 0;
+  uint32_t forge = 0;  // segments that lie (forge.h)
 
   // Lost is what is sent, or would arrive, while the link is down. It is one direction: the other
   // link of the cable has its own times.

@@ -206,7 +206,8 @@ constexpr uint64_t kFrames = 20'000;
 
 // Everything is accounted for.
 void expect_balance(const OneLink& one) {
-  EXPECT_EQ(one.count(NetEvent::kOffered) + one.count(NetEvent::kDuplicated),
+  EXPECT_EQ(one.count(NetEvent::kOffered) + one.count(NetEvent::kDuplicated) +
+                one.count(NetEvent::kForged),
             one.count(NetEvent::kArrived) + one.link.lost());
   EXPECT_EQ(one.count(NetEvent::kOffered),
             one.count(NetEvent::kOnItsWay) + one.link.lost() - one.count(NetEvent::kLostUnderWay));

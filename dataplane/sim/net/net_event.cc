@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, kNetEvents> kNames = {
     "delayed",
     "corrupted",
     "truncated",
+    "forged",
     "marked CE",
     "dropped, receive ring full",
     "dropped, no receive buffer",

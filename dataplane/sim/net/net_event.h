@@ -27,6 +27,7 @@ enum class NetEvent : uint8_t {
   kReordered,
   kCorrupted,
   kTruncated,
+  kForged,  // another one beside it; it counts as a duplicate does
   kMarkedCe,
   // Of a host.
   kRxOverflow,    // the receive ring was full

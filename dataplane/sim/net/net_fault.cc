@@ -17,15 +17,16 @@ struct Words {
 };
 
 // By kind.
-constexpr std::array<Words, 9> kWords = {{{"link ", " frame ", "lose"},
-                                          {"link ", " frame ", "duplicate"},
-                                          {"link ", " frame ", "delay"},
-                                          {"link ", " frame ", "corrupt"},
-                                          {"link ", " frame ", "truncate"},
-                                          {"link ", " frame ", "mark CE"},
-                                          {"host ", " turn ", "stall"},
-                                          {"host ", " allocation ", "refuse"},
-                                          {"host ", " frame ", "no buffer"}}};
+constexpr std::array<Words, 10> kWords = {{{"link ", " frame ", "lose"},
+                                           {"link ", " frame ", "duplicate"},
+                                           {"link ", " frame ", "delay"},
+                                           {"link ", " frame ", "corrupt"},
+                                           {"link ", " frame ", "truncate"},
+                                           {"link ", " frame ", "forge"},
+                                           {"link ", " frame ", "mark CE"},
+                                           {"host ", " turn ", "stall"},
+                                           {"host ", " allocation ", "refuse"},
+                                           {"host ", " frame ", "no buffer"}}};
 
 }  // namespace
 

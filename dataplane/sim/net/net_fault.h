@@ -21,6 +21,7 @@ enum class FaultKind : uint8_t {
   kDelay,      // value: ns; frames behind it overtake it
   kCorrupt,    // value: which bit is flipped, from the frame's first; modulo its size
   kTruncate,   // value: how many bytes stay, at least one
+  kForge,      // value: which lie is told beside it (forge.h)
   kMarkCe,     // as a congested queue would; nothing if the packet is not ECN-capable
   // Of a host.
   kStall,         // after turn number n (Machine::turns) the core stands still; value: ns

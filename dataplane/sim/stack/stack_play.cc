@@ -216,6 +216,9 @@ PlaySettings wide_settings(uint64_t seed) {
   if (play.stack.listener.offsets) {
     play.stack.listener.offsets = wrapping_offsets(Moment{play.host.clock_offset_ns}, rng);
   }
+  if (one_in(3)) {
+    play.link_faults.forge = 1 + static_cast<uint32_t>(rng.below(1'000));
+  }
   return play;
 }
 

@@ -100,6 +100,19 @@ TEST(StackPlay, SomeSeedsWrapAndSomeCut) {
   EXPECT_GE(cuts, 10);
 }
 
+// As many as one switch takes. Connections may break: a server's ring is for a few.
+TEST(StackPlay, TwoHundredStacksAtOneSwitch) {
+  PlaySettings settings = drawn_settings(1);
+  settings.v6 = false;
+  settings.clients = 199;
+  settings.connections = 2;
+  settings.streams.bytes_max = 20'000;
+  settings.hard = true;
+  StackPlay play(1, settings);
+  EXPECT_EQ(play.run(), "");
+  EXPECT_GE(play.app(0).complete(), 300U);
+}
+
 TEST(StackPlay, ASeedIsTheSameRunAgain) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     StackPlay one(seed, wide_settings(seed));
