@@ -79,6 +79,7 @@ std::string Network::configure(const NetworkOptions& options) {
     return problem;
   }
   stack_.connections_max = options.connections_max;
+  stack_.sender.rtt = options.wan ? tcp::kWanRtt : tcp::kDataCentreRtt;
   keys_.listener = {.table = random_key(),
                     .offsets = random_key(),
                     .cookie_flow = random_key(),

@@ -133,6 +133,7 @@ struct Config {
   int64_t net_capture_bytes_max = 0;
   int net_mtu = 1500;
   int net_vlan = 0;  // 0: none
+  bool net_path_wan = false;
   std::string unix_socket;
   unsigned unix_socket_perm = 0;
   std::string control_page;  // a file to map the control page from; empty: anonymous

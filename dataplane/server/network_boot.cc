@@ -38,6 +38,7 @@ dpdk::NetworkOptions options_of(const Config& config) {
           .gateways = words_of(config.net_gateways),
           .mtu = static_cast<uint32_t>(config.net_mtu),
           .vlan = static_cast<uint16_t>(config.net_vlan),
+          .wan = config.net_path_wan,
           .connections_max = connections_for(config.maxclients)};
 }
 

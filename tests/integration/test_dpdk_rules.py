@@ -118,6 +118,24 @@ class Ends(NetworkCase):
         self.vanishes(Tap(), lambda: self.run_ip("addr", "flush", "dev", "dtap0"))
 
     @pollux_only
+    @only_once
+    def test_peers_far_away_have_their_time(self):
+        server = self.serve(Veth(), hosts=(OURS4,), net_path="wan")
+        with socket.create_connection((OURS4, server.port), 5) as s:
+            s.sendall(b"PING\r\n")
+            self.assertEqual(s.recv(64), b"+PONG\r\n")
+            before = self.figures(server)["tcp_retransmissions"]
+            self.lose(100, ("ingress",))
+            began = time.monotonic()
+            s.sendall(b"PING\r\n")
+            self.eventually(lambda: self.figures(server)["tcp_retransmissions"] >= before + 3)
+            # A probe, and the timer twice: 200 and 400 ms. (Else 5 and 10.)
+            self.assertGreater(time.monotonic() - began, 0.5)
+            self.lose(0)
+            s.settimeout(20)
+            self.assertEqual(s.recv(64), b"+PONG\r\n")
+
+    @pollux_only
     def test_who_was_forgotten_hears_at_once(self):
         """Clients of a server that was killed, from one that has come in its place."""
         server = self.serve(Veth(), hosts=(OURS4,))
