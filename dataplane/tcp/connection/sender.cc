@@ -186,6 +186,7 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
   if (outcome.una_advanced) {
     timeouts_ = 0;
     is_asked_ = false;
+    drop_owed_probe();
   }
   measure(outcome, lone, again_rtt_ns, now);
   judge_past(shared, outcome, input, edge_ == edge_before);
@@ -193,7 +194,7 @@ Sender::AckVerdict Sender::on_ack(SenderShared& shared, const AckInput& input, M
     end_recovery();
   }
   rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
-  const uint32_t lost = detect(shared, now);
+  const uint32_t lost = detect(shared, outcome.delivered_bytes(), now);
   congestion_.on_ack(
       {.now = now,
        .una = una_,
@@ -347,27 +348,37 @@ void Sender::begin_undo() {
 }
 
 // What RACK says now. Begins fast recovery if it is the first loss.
-uint32_t Sender::detect(SenderShared& shared, Moment now) {
+uint32_t Sender::detect(SenderShared& shared, uint32_t delivered_bytes, Moment now) {
   const Rack::Verdict verdict = rack_.detect_loss(queue_, now, scene());
   reorder_ = verdict.deadline;
   if (verdict.lost_bytes != 0 && phase_ == Phase::kOpen) {
     ++shared.counters.recoveries;
-    begin_recovery();
+    begin_recovery(delivered_bytes);
   }
   return verdict.lost_bytes;
 }
 
-void Sender::begin_recovery() {
+// By an ACK that has delivered so much, or by the timer.
+void Sender::begin_recovery(uint32_t delivered_bytes) {
   phase_ = Phase::kRecovery;
   trouble().recover = nxt_;
   after_rto_ = false;
   congestion_.on_loss(queue_.outstanding_bytes());
   note_reduction();
-  trouble().prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
+  // RFC 9937 6.1: what this ACK delivers counts as the first of what recovery delivers.
+  trouble().prr.begin(queue_.outstanding_bytes() - queue_.sacked_bytes() + delivered_bytes,
                       congestion_.ssthresh_bytes());
   begin_undo();
   probe_.cancel();
+  drop_owed_probe();
   probe_at_ = kNever;
+}
+
+// It found no room in the ring, and is not due any more.
+void Sender::drop_owed_probe() {
+  if (owed_ == Owed::kTailProbe) {
+    owed_ = Owed::kNothing;
+  }
 }
 
 void Sender::set_window_of_recovery(uint32_t cwnd_bytes) {
@@ -613,7 +624,7 @@ bool Sender::on_timer(SenderShared& shared, Moment now) {
 
 bool Sender::act_on_timer(SenderShared& shared, Moment now) {
   if (reorder_ <= now) {
-    detect(shared, now);
+    detect(shared, 0, now);
     if (phase_ == Phase::kRecovery) {
       set_window_of_recovery(trouble_->prr.on_timer(queue_.pipe_bytes(), mss_));
     }

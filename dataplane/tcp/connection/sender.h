@@ -260,8 +260,9 @@ class Sender {
   void judge_past(SenderShared& shared, AckOutcome& outcome, const AckInput& input,
                   bool window_same);
   void undo(const SenderShared& shared);
-  uint32_t detect(SenderShared& shared, Moment now);
-  void begin_recovery();
+  uint32_t detect(SenderShared& shared, uint32_t delivered_bytes, Moment now);
+  void begin_recovery(uint32_t delivered_bytes);
+  void drop_owed_probe();
   void set_window_of_recovery(uint32_t cwnd_bytes);
   void end_recovery();
   void note_reduction();

@@ -138,7 +138,7 @@ class Sender {
       end_recovery();
     }
     rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
-    const uint32_t lost = detect(now);
+    const uint32_t lost = detect(outcome.delivered_bytes(), now);
     congestion_.on_ack({.now = now,
                         .una = una_,
                         .nxt = nxt_,
@@ -161,7 +161,7 @@ class Sender {
   }
   std::vector<DataPacket> on_timer(Moment now) {
     if (reorder_ <= now) {
-      detect(now);
+      detect(0, now);
       set_cwnd(prr_.on_timer(queue_.pipe_bytes(), kMss));
     } else if (probe_at_ <= now) {
       probe(now);
@@ -228,7 +228,7 @@ class Sender {
     }
   }
   Rack::Scene scene() const { return {rtt_.srtt_ns(), rtt_.min_rtt_ns(), !open()}; }
-  uint32_t detect(Moment now) {
+  uint32_t detect(uint32_t delivered_bytes, Moment now) {
     const Rack::Verdict verdict = rack_.detect_loss(queue_, now, scene());
     reorder_ = verdict.deadline;
     if (verdict.lost_bytes != 0 && open()) {
@@ -239,7 +239,7 @@ class Sender {
       congestion_.on_loss(queue_.outstanding_bytes());
       probe_.cancel();
       probe_at_ = kNever;
-      prr_.begin(queue_.outstanding_bytes() - queue_.sacked_bytes(),
+      prr_.begin(queue_.outstanding_bytes() - queue_.sacked_bytes() + delivered_bytes,
                  congestion_.ssthresh_bytes());
       undo_.begin(una_, nxt_);
     }

@@ -218,6 +218,28 @@ TEST(TlpTest, AStallIsForgottenBehindQuickAnswers) {
   EXPECT_LT(pto_ns(probe, rtt, true), 100'000);
 }
 
+// A needless probe behind them has it that the peer is late again.
+TEST(TlpTest, ANeedlessProbeCountsQuickAnswersAnew) {
+  TailLossProbe probe;
+  const RttEstimator rtt = steady(20'000);
+  const auto spurious = [&] {
+    probe.on_sent(kEnd, true, true);
+    probe.on_ack({.ack = kEnd, .duplicate = true}, rtt);
+  };
+  spurious();
+  const auto answer_quickly = [&] {
+    for (int i = 0; i < 255; ++i) {
+      probe.on_lone_rtt(20'000);
+    }
+  };
+  answer_quickly();
+  spurious();
+  answer_quickly();
+  EXPECT_EQ(probe.longest_rtt_ns(), kept(20'000 + TailLossProbe::kStepsNs[1]));
+  probe.on_lone_rtt(20'000);
+  EXPECT_LT(probe.longest_rtt_ns(), kept(20'000 + TailLossProbe::kStepsNs[1]));
+}
+
 // It is late with every two hundredth, and none of these is asked for in vain.
 TEST(TlpTest, OneThatIsLateNowAndThenIsWaitedFor) {
   TailLossProbe probe;
