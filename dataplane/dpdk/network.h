@@ -32,7 +32,7 @@ class Network {
   // Its worker, before it sleeps: false if there are frames for it that came to others. Behind true
   // it is woken when there are.
   bool may_sleep(int worker);
-  // The first worker, before it sleeps: whether the link has come up since it asked last.
+  // The first worker: whether the link has come up since it asked last.
   bool take_link_up();
   // No worker uses its transport any more; what they have refers to is not looked at from then on.
   void stop();

@@ -104,7 +104,7 @@ bool CaptureFile::take_all() {
   while (const tcp::CapturedFrame* const frame = capture_.next()) {
     tcp::append_pcapng_frame(waiting_,
                              {.interface = frame->worker,
-                              .ns = frame->at.ns + epoch_ns_,
+                              .ns = frame->at_ns + epoch_ns_,
                               .captured = frame->captured(),
                               .size = frame->size,
                               .direction = frame->sent ? Direction::kSent : Direction::kReceived});

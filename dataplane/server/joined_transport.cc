@@ -27,6 +27,8 @@ size_t JoinedTransport::poll(std::span<TransportEvent> events) {
   }
   if (of_sleeping + of_polled > 0) {
     nap_us_ = kNapUsMin;
+  } else if (++quiet_polls_ % kLookEvery == 0 && surroundings_.look) {
+    surroundings_.look();
   }
   return of_sleeping + of_polled;
 }

@@ -28,6 +28,8 @@ class JoinedTransport final : public Transport {
     std::function<void()> end;
     // It listens there from now on.
     std::function<void(const ListenOn& where)> listening;
+    // Now and then while nothing comes, also where nobody ever sleeps. May be none.
+    std::function<void()> look;
   };
 
   // Both listen already, as `where` says.
@@ -59,6 +61,7 @@ class JoinedTransport final : public Transport {
   // of its processor.)
   static constexpr int64_t kNapUsMin = 10;
   static constexpr int64_t kNapUsMax = 1'000;
+  static constexpr uint32_t kLookEvery = 64;  // polls that bring nothing
 
   static bool is_of_sleeping(ConnId conn) { return (conn.index & 1) != 0; }
   static ConnId inner(ConnId conn) { return {conn.index >> 1, conn.generation}; }
@@ -69,6 +72,7 @@ class JoinedTransport final : public Transport {
   ListenOn where_;
   Surroundings surroundings_;
   int64_t nap_us_ = kNapUsMin;
+  uint32_t quiet_polls_ = 0;
 };
 
 }  // namespace pollux

@@ -26,7 +26,8 @@ struct Joined {
                 return 1;
               },
               .end = [this] { ended = true; },
-              .listening = [](const ListenOn&) {}}) {
+              .listening = [](const ListenOn&) {},
+              .look = [this] { ++looks; }}) {
     polled->set_exact(true);
     sleeping->set_exact(true);
   }
@@ -65,6 +66,7 @@ struct Joined {
   }
 
   bool ended = false;
+  int looks = 0;
   int64_t patience_us = -1;
   MemoryTransport* polled;  // of `both`
   MemoryTransport* sleeping;
@@ -197,6 +199,14 @@ TEST(JoinedTransportTest, WhereOneCantListenBothStayWhereTheyWere) {
   host.clear();
   EXPECT_EQ(both.listen({{"10.0.0.1"}, 9000, 0}, true), "no");
   EXPECT_EQ(host, "") << "was not asked";
+}
+
+TEST(JoinedTransportTest, WhileNothingComesItLooksAfterTheRest) {
+  Joined joined;
+  for (int i = 0; i < 640; ++i) {
+    joined.turn();
+  }
+  EXPECT_EQ(joined.looks, 10);
 }
 
 }  // namespace

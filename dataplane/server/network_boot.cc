@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -71,6 +72,15 @@ void reset_all(tcp::TcpTransport& wire) {
   }
 }
 
+// While the link was down nothing came; who is there now may be others.
+std::function<void()> announcer(dpdk::Network& network, tcp::TcpTransport& wire) {
+  return [&network, &wire] {
+    if (network.take_link_up()) {
+      wire.stack().interface().on_link_up(tcp::Moment{monotonic_ns()});
+    }
+  };
+}
+
 // A worker has its part of the options. Segments to its port are ours from here on, and never the
 // kernel's.
 void apply(dpdk::Network& network, int worker, const ListenOn& where) {
@@ -116,10 +126,6 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
       std::move(wire), std::move(kernel), where,
       JoinedTransport::Surroundings{
           .patience_us = [&network, &of_wire, worker]() -> int64_t {
-            // While the link was down nothing came, so now it is about to sleep.
-            if (worker == 0 && network.take_link_up()) {
-              of_wire.stack().interface().on_link_up(tcp::Moment{monotonic_ns()});
-            }
             return network.may_sleep(worker) ? of_wire.patience_us() : 0;
           },
           .figures =
@@ -127,7 +133,8 @@ std::unique_ptr<Transport> join_network(dpdk::Network& network, int worker,
                 return worker_figures(of_wire.stack(), network, worker, into);
               },
           .end = [&of_wire] { reset_all(of_wire); },
-          .listening = [&network, worker](const ListenOn& on) { apply(network, worker, on); }});
+          .listening = [&network, worker](const ListenOn& on) { apply(network, worker, on); },
+          .look = worker == 0 ? announcer(network, of_wire) : std::function<void()>()});
 }
 
 }  // namespace pollux

@@ -139,7 +139,7 @@ CapturedFrame* CapturedDevice::begin_copy(bool sent, size_t size, Moment now) {
     capture_.lost_.fetch_add(1, std::memory_order_relaxed);
     return nullptr;
   }
-  copy->at = now;
+  copy->at_ns = now.ns;
   copy->size = static_cast<uint32_t>(size);
   copy->worker = worker_;
   copy->sent = sent;

@@ -34,14 +34,14 @@ struct CapturedFrame {
   // More of a frame is not copied: a whole one of an MTU of 1500 fits.
   static constexpr size_t kBytesMax = 1536;
 
-  CapturedFrame() {}  // leaves the bytes alone: memory of what was never used is never touched
+  CapturedFrame() {}  // leaves all as it is: memory of what was never used is never touched
 
   Bytes captured() const { return {bytes.data(), std::min<size_t>(size, kBytesMax)}; }
 
-  Moment at;
-  uint32_t size = 0;  // of the whole frame
-  uint16_t worker = 0;
-  bool sent = false;
+  int64_t at_ns;
+  uint32_t size;  // of the whole frame
+  uint16_t worker;
+  bool sent;
   std::array<uint8_t, kBytesMax> bytes;
 };
 

@@ -78,7 +78,7 @@ class CaptureTest : public testing::Test {
       out += (out.empty() ? "" : ", ") + std::string(frame->sent ? "> " : "< ") +
              std::to_string(frame->size);
       last_ = {frame->captured().begin(), frame->captured().end()};
-      last_at_ = frame->at;
+      last_at_ = Moment{frame->at_ns};
       capture_.done();
     }
     return out;
