@@ -504,7 +504,10 @@ void Stack::retry_unresolved(Moment now) {
   if (!interface_.take_resolved() && !is_late) {
     return;
   }
-  retry_at_ = kNever;
+  // With each neighbor that is found all are looked at; a second of those who still wait goes on.
+  if (is_late) {
+    retry_at_ = kNever;
+  }
   for (const uint32_t index : std::exchange(unresolved_, {})) {
     Slot& slot = slots_.at(index);
     if (!slot.unresolved) {

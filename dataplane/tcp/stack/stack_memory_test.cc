@@ -165,6 +165,40 @@ TEST(Rfc4861_7_3_Reachable, AnAckOfSomethingNewConfirmsTheNeighbor) {
   }
 }
 
+// Also where others are found all the time, whose finding looks at all that wait.
+TEST(StackMemory, AConnectionToANeighborThatIsGoneEndsAmongNewOnes) {
+  StackConfig config;
+  config.interface.addresses = {{kUs, 8}};
+  Bench bench(config);
+  const ConnId gone = bench.open();
+  bench.write(gone, "hello");
+  bench.turn();
+  for (int i = 0; i < 60; ++i) {
+    bench.pass(kSecondNs);
+  }
+  bench.told().clear();
+  const auto has_ended = [&] {
+    return std::ranges::any_of(bench.told(), [&](const Told& told) {
+      return told.conn == gone && told.kind == StackEvent::Kind::kEnd;
+    });
+  };
+  for (uint32_t i = 0; i < 1'000 && !has_ended(); ++i) {
+    const IpAddress other = IpAddress::v4(0x0a010000 + i);
+    const ConnId conn = bench.stack().connect(other, kTheirPort, bench.now()).value();
+    bench.turn();
+    bench.device().arriving.push_back(arp_frame({.operation = ArpOperation::kReply,
+                                                 .sender_mac = kTheirs,
+                                                 .sender_ip = other,
+                                                 .target_mac = kOurs,
+                                                 .target_ip = kUs},
+                                                {}));
+    bench.turn();
+    bench.stack().close(conn, bench.now());
+    bench.pass(400 * kMillisecondNs);
+  }
+  EXPECT_TRUE(has_ended());
+}
+
 // Of several that share a port each resets whom it knows nothing of, and nobody else's.
 TEST(StackMemory, AStrangerThatIsAnothersIsNotReset) {
   for (const bool ours : {true, false}) {
