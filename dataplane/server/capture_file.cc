@@ -8,6 +8,7 @@
 #include <cinttypes>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "dataplane/tcp/wire/pcapng.h"
 #include "src/base/log.h"
@@ -84,7 +85,7 @@ void CaptureFile::begin() {
     return;
   }
   log_line(LogLevel::kNotice,
-           "net-capture: frames of the chosen peers go to %s, up to %" PRId64
+           "net-capture: frames of the chosen peers go to %s in dir, up to %" PRId64
            " bytes; an empty net-capture ends it",
            name_.c_str(), bytes_max_);
   epoch_ns_ = SystemClock().now().us * 1'000 - monotonic_ns();
@@ -102,14 +103,22 @@ void CaptureFile::begin() {
 bool CaptureFile::take_all() {
   using Direction = tcp::PcapngFrame::Direction;
   while (const tcp::CapturedFrame* const frame = capture_.next()) {
+    const size_t before = waiting_.size();
     tcp::append_pcapng_frame(waiting_,
                              {.interface = frame->worker,
                               .ns = frame->at_ns + epoch_ns_,
                               .captured = frame->captured(),
                               .size = frame->size,
                               .direction = frame->sent ? Direction::kSent : Direction::kReceived});
-    ++frames_;
     capture_.done();
+    if (bytes_ + static_cast<int64_t>(waiting_.size()) > bytes_max_) {
+      waiting_.resize(before);
+      if (put_out()) {
+        end("is full (net-capture-max)");
+      }
+      return false;
+    }
+    ++waiting_frames_;
     if (waiting_.size() >= kChunkBytes && !put_out()) {
       return false;
     }
@@ -118,10 +127,6 @@ bool CaptureFile::take_all() {
 }
 
 bool CaptureFile::put_out() {
-  if (bytes_ + static_cast<int64_t>(waiting_.size()) > bytes_max_) {
-    end("is full (net-capture-max)");
-    return false;
-  }
   std::string_view rest = waiting_;
   while (!rest.empty()) {
     const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
@@ -129,12 +134,16 @@ bool CaptureFile::put_out() {
       continue;
     }
     if (written <= 0) {
-      end(std::strerror(written < 0 ? errno : ENOSPC));
+      const int error = written < 0 ? errno : ENOSPC;
+      // It ends with a whole block, or with what the disk makes of it.
+      [[maybe_unused]] const int cut = ftruncate(file_.get(), bytes_);
+      end(std::strerror(error));
       return false;
     }
     rest.remove_prefix(static_cast<size_t>(written));
-    bytes_ += written;
   }
+  bytes_ += static_cast<int64_t>(waiting_.size());
+  frames_ += std::exchange(waiting_frames_, 0);
   waiting_.clear();
   return true;
 }
@@ -143,9 +152,10 @@ void CaptureFile::end(const char* why) {
   file_ = UniqueFd();
   waiting_ = std::string();
   log_line(LogLevel::kNotice,
-           "net-capture: %s: %s; %" PRIu64 " frames, %" PRIu64
+           "net-capture: %s in dir: %s; %" PRIu64 " frames, %" PRIu64
            " more were lost because the disk did not keep up",
-           name_.c_str(), why, frames_, capture_.lost() - lost_before_);
+           name_.c_str(), why, frames_,
+           capture_.lost() - lost_before_ + std::exchange(waiting_frames_, 0));
 }
 
 }  // namespace pollux

@@ -1,6 +1,7 @@
 // The file of net-capture: frames that workers have copied (dataplane/tcp/capture), as pcapng,
-// which tcpdump, tshark and Wireshark read. Each time the option is set a new file begins, in the
-// server's folder, and it ends when the option is emptied or the file is full.
+// which tcpdump, tshark and Wireshark read. It begins when the option is set, in the server's
+// folder, and ends when the option is emptied or the file is full; set to other peers in between it
+// goes on.
 //
 // One thread, which may wait for the disk: what comes meanwhile and has no room is not in the file,
 // and counted at its end.
@@ -39,8 +40,9 @@ class CaptureFile {
   UniqueFd file_;
   bool over_ = false;  // this capture has no file any more
   std::string name_;
-  std::string waiting_;
-  int64_t bytes_ = 0;  // written
+  std::string waiting_;  // whole blocks
+  uint64_t waiting_frames_ = 0;
+  int64_t bytes_ = 0;  // written, whole blocks
   uint64_t frames_ = 0;
   uint64_t lost_before_ = 0;
   int64_t epoch_ns_ = 0;  // of the monotonic clock's 0

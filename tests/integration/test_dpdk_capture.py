@@ -34,8 +34,9 @@ def frames_of(path):
 class Capture(NetworkCase):
 
     def files(self, server):
-        return sorted(name for name in os.listdir(server.directory)
-                      if name.startswith("net-capture-"))
+        names = [name for name in os.listdir(server.directory)
+                 if name.startswith("net-capture-")]
+        return sorted(names, key=lambda name: os.stat(os.path.join(server.directory, name)).st_mtime)
 
     def captured(self, server, number=0):
         """Behind the end of a capture."""
@@ -79,7 +80,7 @@ class Capture(NetworkCase):
         self.assertLessEqual(os.stat(os.path.join(server.directory, name)).st_size, 65536)
         self.assertTrue(client.ping())
         self.assertEqual(self.files(server), [name])
-        frames_of(os.path.join(server.directory, name))
+        self.assertGreater(len(frames_of(os.path.join(server.directory, name))), 30)
 
     @pollux_only
     def test_words_that_are_none(self):

@@ -245,7 +245,7 @@ class WithJumboFrames(Wire):
     device = JumboVeth()
 
     def serve(self, wire=None, **options):
-        return super().serve(wire, net_mtu=9000, **options)
+        return super().serve(wire, net_mtu=9000, workers=1, **options)
 
     @pollux_only
     @only_once
@@ -264,9 +264,13 @@ class WithJumboFrames(Wire):
         server = self.serve(self.device)
         client = self.client(server)
         client.set("value", bytes(3_000_000))
-        before = self.figures(server)["tcp_segments_out"]
+        before = self.figures(server)
         self.assertEqual(len(client.get("value")), 3_000_000)
-        self.assertLess(self.figures(server)["tcp_segments_out"] - before, 3_000_000 / 8000)
+        after = self.figures(server)
+        segments = after["tcp_segments_out"] - before["tcp_segments_out"]
+        again = after["tcp_retransmissions"] - before["tcp_retransmissions"]
+        # 336 of 8,948 bytes, and some ACKs; of 1,448 there would be 2,072.
+        self.assertLess(segments - again, 700)
 
 
 class Commands(NetworkCase):

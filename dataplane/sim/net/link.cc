@@ -14,7 +14,7 @@ namespace {
 void check(const LinkFaults& faults) {
   for (const uint32_t chance :
        {faults.loss, faults.bursts.begin, faults.bursts.end, faults.bursts.loss, faults.corrupt,
-        faults.duplicate, faults.reorder, faults.truncate}) {
+        faults.duplicate, faults.reorder, faults.truncate, faults.forge}) {
     POLLUX_ASSERT(chance <= kChanceMax);
   }
   POLLUX_ASSERT(faults.duplicate_ns_max >= 0);
