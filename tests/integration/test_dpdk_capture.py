@@ -36,7 +36,8 @@ class Capture(NetworkCase):
     def files(self, server):
         names = [name for name in os.listdir(server.directory)
                  if name.startswith("net-capture-")]
-        return sorted(names, key=lambda name: os.stat(os.path.join(server.directory, name)).st_mtime)
+        paths = {name: os.path.join(server.directory, name) for name in names}
+        return sorted(names, key=lambda name: os.stat(paths[name]).st_mtime)
 
     def captured(self, server, number=0):
         """Behind the end of a capture."""
