@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include <deque>
 #include <vector>
 
 #include "dataplane/tcp/wire/ipv4.h"
@@ -82,7 +82,11 @@ TEST(Forge, EachLieIsAWholeSegmentOfTheSameFlow) {
 
 TEST(Forge, NoneIsTrue) {
   const Frame truth = segment(false, false, kAck | kPsh, true);
-  const auto told = [&](Lie lie) { return parse_packet(*forge(truth, draw_of(lie, 12'345))); };
+  std::deque<Frame> frames;  // packets are of their bytes
+  const auto told = [&](Lie lie) {
+    frames.push_back(*forge(truth, draw_of(lie, 12'345)));
+    return parse_packet(frames.back());
+  };
   EXPECT_GT(told(Lie::kAckOfTheFuture).tcp.ack, kAcked + (1 << 29));
   EXPECT_LT(told(Lie::kAckOfThePast).tcp.ack, kAcked);
   for (const Lie elsewhere : {Lie::kResetElsewhere, Lie::kDataElsewhere}) {
