@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "dataplane/tcp/wire/ethernet.h"
-#include "src/base/assert.h"
 
 namespace pollux::tcp {
 
@@ -56,29 +55,11 @@ std::optional<Ends> ends_of(Bytes bytes) {
 
 }  // namespace
 
-Capture::Capture(uint16_t workers, std::function<Moment()> now) : now_(std::move(now)) {
-  for (uint16_t i = 0; i < workers; ++i) {
-    ways_.push_back(std::make_unique<CaptureWay>(kFrames));
-  }
-}
-
-const CapturedFrame* Capture::next() {
-  POLLUX_ASSERT(taken_ == nullptr);
-  for (size_t i = 0; i < ways_.size() && taken_ == nullptr; ++i) {
-    from_ = next_;
-    next_ = (next_ + 1) % ways_.size();
-    taken_ = ways_[from_]->receive();
-  }
-  return taken_;
-}
-
-void Capture::done() {
-  ways_[from_]->give_back(*std::exchange(taken_, nullptr));
-  ways_[from_]->publish_back();
-}
+Capture::Capture(uint16_t workers, std::function<Moment()> now)
+    : now_(std::move(now)), ways_(workers, kFrames) {}
 
 CapturedDevice::CapturedDevice(Capture& capture, uint16_t worker, Device& queue)
-    : capture_(capture), way_(*capture.ways_[worker]), worker_(worker), queue_(queue) {}
+    : capture_(capture), way_(capture.ways_[worker]), worker_(worker), queue_(queue) {}
 
 void CapturedDevice::choose(std::vector<LinkPrefix> peers) {
   const int change = static_cast<int>(!peers.empty()) - static_cast<int>(!peers_.empty());
@@ -131,9 +112,7 @@ bool CapturedDevice::is_chosen(Bytes frame, bool sent) const {
 }
 
 CapturedFrame* CapturedDevice::begin_copy(bool sent, size_t size, Moment now) {
-  while (CapturedFrame* const back = way_.returned()) {
-    way_.put_away(*back);
-  }
+  way_.take_back();
   CapturedFrame* const copy = way_.take();
   if (copy == nullptr) {
     capture_.lost_.fetch_add(1, std::memory_order_relaxed);

@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -60,20 +59,15 @@ class Capture {
   // Whether any worker has peers to look for.
   bool is_wanted() const { return choosers_.load(std::memory_order_acquire) != 0; }
   // One from each worker in turn; null: there is none. done() with each.
-  const CapturedFrame* next();
-  void done();
+  const CapturedFrame* next() { return ways_.next(); }
+  void done() { ways_.done(); }
   // Chosen, and not copied, since the begin of the process.
   uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
   friend class CapturedDevice;
-  using CaptureWay = Way<CapturedFrame>;
-
   const std::function<Moment()> now_;
-  std::vector<std::unique_ptr<CaptureWay>> ways_;  // by worker
-  size_t next_ = 0;
-  size_t from_ = 0;  // whose frame is taken
-  CapturedFrame* taken_ = nullptr;
+  Ways<CapturedFrame> ways_;      // by worker
   std::atomic<int> choosers_{0};  // workers
   std::atomic<uint64_t> lost_{0};
 };
@@ -108,7 +102,7 @@ class CapturedDevice final : public Device {
   CapturedFrame* copy_sent(const TxFrame& frame, Moment now);
 
   Capture& capture_;
-  Capture::CaptureWay& way_;
+  Way<CapturedFrame>& way_;
   const uint16_t worker_;
   Device& queue_;
   std::vector<LinkPrefix> peers_;

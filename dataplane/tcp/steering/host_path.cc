@@ -3,25 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/base/assert.h"
-
 namespace pollux::tcp {
 
 HostPath::HostPath(uint16_t workers, uint32_t frame_bytes, std::function<void()> wake)
-    : frame_bytes_(frame_bytes), wake_(std::move(wake)), out_(kFrames) {
-  for (uint16_t i = 0; i < workers; ++i) {
-    in_.push_back(std::make_unique<HostWay>(kFrames));
-  }
-}
-
-void HostPath::take_back(HostWay& way) {
-  while (HostFrame* const frame = way.returned()) {
-    way.put_away(*frame);
-  }
-}
+    : frame_bytes_(frame_bytes), wake_(std::move(wake)), in_(workers, kFrames), out_(kFrames) {}
 
 bool HostPath::put(HostWay& way, Bytes bytes) {
-  take_back(way);
+  way.take_back();
   HostFrame* const frame = way.take();
   if (frame == nullptr) {
     return false;
@@ -38,11 +26,11 @@ bool HostPath::put(HostWay& way, Bytes bytes) {
 // ---- workers ----
 
 bool HostPath::give(uint16_t worker, Bytes frame) {
-  return frame.size() <= frame_bytes_ && put(*in_[worker], frame);
+  return frame.size() <= frame_bytes_ && put(in_[worker], frame);
 }
 
 void HostPath::publish(uint16_t worker) {
-  if (in_[worker]->publish() && asleep_.load(std::memory_order_seq_cst)) {
+  if (in_[worker].publish() && asleep_.load(std::memory_order_seq_cst)) {
     wake_();
   }
 }
@@ -60,23 +48,16 @@ void HostPath::done(const HostFrame& frame) {
 
 bool HostPath::may_sleep() {
   asleep_.store(true, std::memory_order_seq_cst);
-  return std::ranges::all_of(in_, [](const auto& way) { return way->empty(); });
+  return in_.empty();
 }
 
 const HostFrame* HostPath::next_in() {
-  POLLUX_ASSERT(taken_ == nullptr);
   asleep_.store(false, std::memory_order_relaxed);
-  for (size_t i = 0; i < in_.size() && taken_ == nullptr; ++i) {
-    from_ = next_;
-    next_ = (next_ + 1) % in_.size();
-    taken_ = in_[from_]->receive();
-  }
-  return taken_;
+  return in_.next();
 }
 
 void HostPath::done_in() {
-  in_[from_]->give_back(*std::exchange(taken_, nullptr));
-  in_[from_]->publish_back();
+  in_.done();
 }
 
 bool HostPath::send(Bytes frame) {

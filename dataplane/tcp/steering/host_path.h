@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "dataplane/tcp/wire/bytes.h"
@@ -68,16 +67,12 @@ class HostPath {
   using HostWay = Way<HostFrame>;
 
   static bool put(HostWay& way, Bytes frame);
-  static void take_back(HostWay& way);
 
   const uint32_t frame_bytes_;
   const std::function<void()> wake_;
   std::array<std::atomic<uint64_t>, 1024> ports_{};
-  std::vector<std::unique_ptr<HostWay>> in_;  // by worker
+  Ways<HostFrame> in_;  // by worker
   HostWay out_;
-  size_t next_ = 0;  // the host's thread: who is asked next
-  size_t from_ = 0;  // likewise: whose frame it has
-  HostFrame* taken_ = nullptr;
   alignas(kCacheLine) std::atomic<bool> asleep_{false};
 };
 
