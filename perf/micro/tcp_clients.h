@@ -39,9 +39,10 @@ class BenchDevice final : public Device {
     }
   }
   const DeviceCaps& caps() const override { return caps_; }
-  // A burst of what was made.
+  // Frames that come at a time, of what was made.
+  void set_burst(size_t frames) { burst_ = frames; }
   size_t receive(std::span<RxFrame> frames) override {
-    const size_t count = std::min({frames.size(), made_ - taken_, kBurst});
+    const size_t count = std::min({frames.size(), made_ - taken_, burst_});
     for (RxFrame& frame : frames.first(count)) {
       frame = {.bytes = frames_[taken_].data(), .size = sizes_[taken_], .checksums_ok = true};
       ++taken_;
@@ -89,6 +90,7 @@ class BenchDevice final : public Device {
   std::array<uint32_t, kAhead * kBurst> sizes_{};
   size_t made_ = 0;
   size_t taken_ = 0;
+  size_t burst_ = kBurst;
   Bytes last_;
   uint64_t sent_ = 0;
 };

@@ -206,7 +206,7 @@ void BM_WheelLater(benchmark::State& state) {
     meter.items(1);
   }
 }
-BENCHMARK(BM_WheelLater)->ArgName("connections")->Arg(10'000)->Arg(1'000'000);
+BENCHMARK(BM_WheelLater)->ArgName("connections")->Arg(1)->Arg(10'000)->Arg(1'000'000);
 
 // A deadline that comes nearer, and goes away again for good.
 void BM_WheelSooner(benchmark::State& state) {
@@ -231,7 +231,7 @@ void BM_WheelSooner(benchmark::State& state) {
     meter.items(1);
   }
 }
-BENCHMARK(BM_WheelSooner)->ArgName("connections")->Arg(10'000)->Arg(1'000'000);
+BENCHMARK(BM_WheelSooner)->ArgName("connections")->Arg(1)->Arg(10'000)->Arg(1'000'000);
 
 // Timers all over a second come up, turn by turn of 100 us, and are armed for a second later.
 // Nodes are in the connections or in an array of their own.
