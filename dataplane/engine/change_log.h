@@ -4,11 +4,20 @@
 // each command that has changed something stands what is to be done to have the same again: its
 // words, or what its handler said instead (Effects).
 //
+// The history of all workers ends before the first ticket that was drawn and whose changes are not
+// pushed. So nobody computes for long with one in hand: what is recorded is pushed before a command
+// that may take long, and a transaction has its ticket when it is over. (An EXEC that sorted for
+// four seconds behind a SET held back, and lost with the process, what all others had acknowledged
+// in that time.)
+//
 // One thread: that of the worker, which also hears the shards it leases.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/commands/command.h"
 #include "src/commands/effects.h"
@@ -25,18 +34,16 @@ class ChangeLog {
   // Whether there is a history now. No command is under way.
   void keep(bool on) { on_ = on && journal_ != nullptr; }
   bool enabled() const { return on_; }
-  void learned() { holds_ticket_ = holds_ticket_ && one_command_; }
-  // Between the two calls all changes are of one command that takes several turns, with all shards
-  // held: they have one ticket, and leave together.
-  void begin_one_command() { one_command_ = true; }
-  void end_one_command() { one_command_ = false; }
+  void learned() { holds_ticket_ = holds_ticket_ && group_open_; }
 
   // --- changes ---
   // A key or a database changes, by the command that runs.
   void changed(Instant now) {
     if (on_) {
-      need_ticket(now);
-      dirty_ = true;
+      dirty_ = group_changed_ = true;
+      if (!keeps_back()) {
+        need_ticket(now);
+      }
     }
   }
   // Behind a command: whether it has changed something that stands in no record yet.
@@ -50,15 +57,27 @@ class ChangeLog {
   // has found it does.
   void removed(uint32_t db, std::string_view key, Instant now);
   void removed_field(uint32_t db, std::string_view key, std::string_view field, Instant now);
-  // What is recorded between the two is done together or not at all.
-  void begin_group() { in_group_ = on_; }
-  void end_group(Instant now);
+
+  // What is recorded between the two is done together or not at all. A group may go on over turns,
+  // with its shards held.
+  void begin_group();
+  // The ticket of what was recorded, {} if nothing was.
+  Ticket end_group(Instant now);
+  // Something that may show what the group has changed leaves this worker before its end: its
+  // ticket is drawn now, so that what others do about it stands behind. It is in hand to the end.
+  void group_is_seen(Instant now) {
+    if (group_changed_ && keeps_back()) {
+      open_group(now);
+    }
+  }
+  // Whether what is changed now has no ticket yet.
+  bool keeps_back() const { return in_group_ && !group_open_; }
   // A snapshot is made now, with all shards held, and has all up to here. Its ticket.
   Ticket cut(Instant now);
 
-  // The end of the turn: what was recorded is the journal's.
+  // The end of the turn, or something long comes: what was recorded is the journal's.
   void push() {
-    if (!pushed() && !one_command_) {
+    if (!pushed() && !group_open_) {
       lane_->publish();
       journal_->tell_reader(*lane_);
       holds_ticket_ = false;
@@ -79,7 +98,11 @@ class ChangeLog {
       ++tickets_;
     }
   }
+  void open_group(Instant now);
+  void forget_kept();
   void begin_record(uint32_t db, Instant now);
+  void begin_in_lane(uint32_t db);
+  void append(std::string_view bytes);
   void append_command(Args args);
 
   Journal* const journal_;
@@ -87,9 +110,17 @@ class ChangeLog {
   bool on_ = false;
   bool dirty_ = false;
   bool holds_ticket_ = false;
-  bool one_command_ = false;
   bool in_group_ = false;
+  bool group_changed_ = false;
+  bool group_open_ = false;   // it has its ticket, and what is recorded goes into the lane
   bool group_begun_ = false;  // MULTI stands there
+  // Of a group before: records, and where each begins.
+  struct Kept {
+    uint32_t db;
+    size_t at;
+  };
+  std::vector<Kept> kept_;
+  std::string kept_bytes_;
   Ticket ticket_;
   uint64_t tickets_ = 0;
 };

@@ -177,6 +177,36 @@ TEST_F(HistoryTest, WhatACommandSaysInPiecesStandsInOnePiece) {
   EXPECT_EQ(words.substr(words.size() - 5), "EXEC\n");
 }
 
+// Nobody computes for long with a ticket in hand (ChangeLog): all others would wait for it.
+TEST_F(HistoryTest, WhatIsRecordedIsPushedBeforeWhatMayTakeLong) {
+  start("");
+  MemoryClient c = client(0);
+  const std::string k = sim().key_on(0, "k");
+  const std::string set = encode({"SET", k, "1"});
+  const auto tickets = [&](const std::string& between) {
+    history();
+    const Ticket before = history_->journal().drawn();
+    c.send(set + between + set);
+    come(c);
+    return history_->journal().drawn().value - before.value;
+  };
+  EXPECT_EQ(tickets(encode({"GET", k}) + encode({"LPUSH", sim().key_on(0, "l"), "1"})), 1U);
+  for (const Request& request : {Request{"LRANGE", "none", "0", "-1"},
+                                 {"SORT", "none"},
+                                 {"KEYS", "none"},
+                                 {"EXEC"},
+                                 {"SUNIONSTORE", "none", "none"},
+                                 {"ZREMRANGEBYRANK", "none", "0", "1"}}) {
+    Request there = request;
+    if (there.size() > 2) {
+      there[1] = sim().key_on(0, "none");
+    }
+    const std::string multi =
+        request[0] == "EXEC" ? encode({"MULTI"}) + encode({"GET", k}) : std::string();
+    EXPECT_EQ(tickets(multi + encode(there)), 2U) << request[0];
+  }
+}
+
 // --- appendfsync always ---
 
 class AlwaysTest : public HistoryTest {
@@ -306,6 +336,46 @@ TEST_F(AlwaysTest, ATransactionAndWhatItShowsWait) {
   EXPECT_EQ(come(reader), "*1\r\n$1\r\n2\r\n");
 }
 
+TEST_F(AlwaysTest, WhoReadsWhatATransactionHasChangedWaitsAndNobodyElse) {
+  const std::string a = sim().key_on(0, "a");
+  const std::string b = sim().key_on(2, "b");
+  const std::string other = sim().key_on(0, "other");
+  const std::vector<std::string> keys[] = {{a}, {a, b}};
+  for (const bool seen : {false, true}) {  // in its middle, by who listens to key events
+    if (seen) {
+      MemoryClient operates = client(1);
+      ask(operates, {"CONFIG", "SET", "notify-keyspace-events", "EA"});
+    }
+    for (const int worker : {0, 1}) {
+      for (const std::vector<std::string>& changed : keys) {
+        MemoryClient c = client(worker);
+        MemoryClient reader = client(1);
+        std::string requests = encode({"MULTI"});
+        for (const std::string& key : changed) {
+          requests += encode({"SET", key, "1"});
+        }
+        c.send(requests + encode({"EXEC"}));
+        come(c);
+        EXPECT_EQ(ask(reader, {"GET", other}), "$-1\r\n");
+        EXPECT_EQ(ask(reader, {"GET", changed.back()}), "") << worker << seen;
+        save_all();
+        EXPECT_EQ(come(reader), "$1\r\n1\r\n");
+        EXPECT_NE(come(c), "");
+      }
+    }
+  }
+}
+
+TEST_F(AlwaysTest, WhoReadsWhatATransactionHasFlushedWaits) {
+  MemoryClient c = client(1);
+  MemoryClient reader = client(0);
+  c.send(encode({"MULTI"}) + encode({"SET", "a", "1"}) + encode({"FLUSHALL"}) + encode({"EXEC"}));
+  come(c);
+  EXPECT_EQ(ask(reader, {"GET", "never"}), "");
+  save_all();
+  EXPECT_EQ(come(reader), "$-1\r\n");
+}
+
 TEST_F(AlwaysTest, WhoWasServedWaits) {
   MemoryClient waits = client(0);
   MemoryClient c = client(1);
@@ -334,12 +404,17 @@ TEST_F(HistoryTest, TurnedOnReadsWaitForWhatWasChangedBefore) {
   start("");
   const std::string k = sim().key_on(1, "k");
   MemoryClient c = client(0);
-  EXPECT_EQ(ask(c, {"SET", k, "1"}), "+OK\r\n");
   MemoryClient operator_ = client(1);
-  EXPECT_EQ(ask(operator_, {"CONFIG", "SET", "appendfsync", "always"}), "+OK\r\n");
-  EXPECT_EQ(ask(c, {"GET", k}), "");
-  save_all();
-  EXPECT_EQ(come(c), "$1\r\n1\r\n");
+  for (const bool in_exec : {false, true}) {
+    EXPECT_EQ(ask(operator_, {"CONFIG", "SET", "appendfsync", "everysec"}), "+OK\r\n");
+    c.send((in_exec ? encode({"MULTI"}) : "") + encode({"SET", k, "1"}) +
+           (in_exec ? encode({"EXEC"}) : ""));
+    EXPECT_NE(come(c), "");
+    EXPECT_EQ(ask(operator_, {"CONFIG", "SET", "appendfsync", "always"}), "+OK\r\n");
+    EXPECT_EQ(ask(c, {"GET", k}), "") << in_exec;
+    save_all();
+    EXPECT_EQ(come(c), "$1\r\n1\r\n");
+  }
 }
 
 TEST_F(AlwaysTest, WhoLeavesMeanwhileLeavesNothing) {

@@ -61,15 +61,43 @@ void ShardSide::note_change(int db, const Key& key, KeyEvent event, const Entry*
   } else if (!told && entry == nullptr) {
     holder_->changes().removed(static_cast<uint32_t>(db), key.bytes, holder_->now());
   }
+  if (holder_->changes().keeps_back()) {
+    group_changed_any_ |= !holder_->gates() || group_changed_.size() == kChangePlaces;
+    if (!group_changed_any_) {
+      group_changed_.push_back(static_cast<uint16_t>(key.hash % kChangePlaces));
+    }
+    return;
+  }
   last_change_ = holder_->changes().ticket();
   if (!holder_->gates()) {
     all_changed_at_ = last_change_;  // who reads when replies wait again may find any key changed
     return;
   }
+  note_change_at(key.hash % kChangePlaces);
+}
+
+void ShardSide::note_change_at(size_t place) {
   if (changed_at_ == nullptr) {
     changed_at_ = std::make_unique<Ticket[]>(kChangePlaces);
   }
-  changed_at_[key.hash % kChangePlaces] = last_change_;
+  changed_at_[place] = last_change_;
+}
+
+void ShardSide::end_group(Ticket ticket) {
+  if (!group_changed_any_ && group_changed_.empty()) {
+    return;
+  }
+  if (ticket != Ticket{}) {
+    last_change_ = ticket;
+    if (group_changed_any_) {
+      all_changed_at_ = ticket;
+    }
+    for (const uint16_t place : group_changed_) {
+      note_change_at(place);
+    }
+  }
+  group_changed_any_ = false;
+  group_changed_ = {};
 }
 
 void ShardSide::field_expired(int db, const Key& key, std::string_view field) {
@@ -78,7 +106,11 @@ void ShardSide::field_expired(int db, const Key& key, std::string_view field) {
 
 void ShardSide::note_change_of_all() {
   holder_->changes().changed(holder_->now());
-  last_change_ = all_changed_at_ = holder_->changes().ticket();
+  if (holder_->changes().keeps_back()) {
+    group_changed_any_ = true;
+  } else {
+    last_change_ = all_changed_at_ = holder_->changes().ticket();
+  }
 }
 
 void ShardSide::after(int db, const Key& key, KeyEvent event, const Entry* entry) {

@@ -65,6 +65,9 @@ class ShardSide final : public ChangeObserver {
   }
   // Of any key.
   Ticket last_change() const { return last_change_; }
+  // What the holder's group (ChangeLog) has changed here before it had a ticket has this one; {}:
+  // there is nothing of it in the history.
+  void end_group(Ticket ticket);
 
   // --- ChangeObserver ---
   void before(int db, const Key& key, const Entry* entry) override;
@@ -78,6 +81,7 @@ class ShardSide final : public ChangeObserver {
  private:
   void make_ready(WaitTable::Queue& queue);
   void note_change(int db, const Key& key, KeyEvent event, const Entry* entry);
+  void note_change_at(size_t place);
   void note_change_of_all();
 
   // Many more than changes are on their way to the disk at a time: 32 KiB.
@@ -90,6 +94,8 @@ class ShardSide final : public ChangeObserver {
   WaitTable waits_;
   Topics topics_;
   std::unique_ptr<Ticket[]> changed_at_;  // by hash; null as long as nobody needs it
+  std::vector<uint16_t> group_changed_;   // places, by a group without a ticket
+  bool group_changed_any_ = false;        // any of them
   Ticket all_changed_at_;
   Ticket last_change_;
   uint64_t gone_by_itself_ = 0;  // the hash of the key that the last change was, if it was that

@@ -589,6 +589,9 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   // costs 13 ns.
   const uint64_t began = host_.in_exec || back_to_back_ ? last_call_tsc_ : tsc();
   back_to_back_ = false;
+  if (may_take_long(ctx.row.flags)) {
+    changes_.push();
+  }
   ctx.effects = effects_if_kept();
   handler(ctx);
   last_call_tsc_ = tsc();

@@ -563,6 +563,9 @@ void Worker::visit_tour(Tour& tour) {
   if (gates_ && (tour.row->flags & (kReadonly | kWrite)) != 0) {
     tour.shown = std::max(tour.shown, side_.last_change());
   }
+  if (may_take_long(tour.row->flags)) {
+    changes_.push();
+  }
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {

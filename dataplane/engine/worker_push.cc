@@ -12,6 +12,7 @@
 namespace pollux {
 
 void Worker::push(WorkerId to, Push& push) {
+  changes_.group_is_seen(now_);
   // A key event is of the change that was just made (a waiter knows what it shows).
   if (changes_.dirty()) {
     push.shown = std::max(push.shown, changes_.ticket());

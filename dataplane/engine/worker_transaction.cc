@@ -247,7 +247,13 @@ bool Worker::go_on_exec(ExecRun& run) {
     return false;
   }
   if (run.recorded) {
-    changes_.end_group(now_);
+    const Ticket ticket = changes_.end_group(now_);
+    run.shown = std::max(run.shown, ticket);
+    for (int i = 0; i < workers_; ++i) {
+      if (const ShardId shard{static_cast<uint16_t>(i)}; is_held(shard)) {
+        engine_.side(shard).end_group(ticket);
+      }
+    }
   }
   CommandCounters& counters = counters_of(*run.row);
   counters.calls.add(1);
@@ -372,6 +378,7 @@ bool Worker::run_queued_tour(ExecRun& run, const CommandRow& row) {
     const WorkerId at{tour.next_worker};
     if (at != id_) {
       run.visit_asked = true;
+      changes_.group_is_seen(now_);
       engine_.leases().ask_visit(lease_.ticket, at, tour);
       wake_if_asleep(engine_.worker(at.value));
       return false;
@@ -388,7 +395,6 @@ void Worker::start_leased_exec(Session& session) {
   exec_.leased = &lease_.shards;
   exec_.out = &exec_out_;  // nothing else may come between two parts of the array
   exec_out_.set_limit(output_bytes_max(session));
-  changes_.begin_one_command();
   start_exec(exec_, session, *leased_item_.row);
   lease_.step = LeaseStep::kExec;
 }
@@ -412,7 +418,6 @@ void Worker::go_on_leased_exec() {
   }
   parked_ = parked_ || exec_.waited;
   if (over) {
-    changes_.end_one_command();
     Session& session = *lease_.session;
     session.show(exec_.shown);
     session.out.splice(exec_out_);

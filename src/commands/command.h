@@ -40,7 +40,13 @@ enum CommandFlag : uint32_t {
   // Not printed:
   kWhileSubscribed = 1u << 21,  // a client of RESP2 may use it while it listens to channels
   kTellsOfDisk = 1u << 22,      // is refused as writes are while nothing can be saved (MISCONF)
+  kLong = 1u << 23,             // writes that take long with much data (may_take_long)
 };
+
+// Whether what was changed before goes into the history first (ChangeLog).
+constexpr bool may_take_long(uint32_t flags) {
+  return (flags & kLong) != 0 || (flags & (kReadonly | kFast)) == kReadonly;
+}
 
 // ACL categories beyond those that follow from flags (write, read, fast, slow, admin, dangerous,
 // blocking, pubsub): COMMAND INFO prints both.

@@ -57,6 +57,30 @@ class AofKeeps(KeptCase):
                     third.stop()
 
     @pollux_only
+    def test_a_long_transaction_holds_nobody_back(self):
+        """A kill in its middle takes nothing that others were told meanwhile, though the first
+        thing that it has changed came before."""
+        for policy in ("everysec", "always"):
+            self.clear()
+            server = self.serve(appendfsync=policy)
+            long = Resp(server)
+            for words in (("MULTI",), ("SET", "in:transaction", "1"), ("DEBUG", "SLEEP", "3")):
+                long(*words)
+            others = [Resp(server) for _ in range(8)]
+            long.send("EXEC")
+            time.sleep(0.3)  # it sleeps by now
+            for i, other in enumerate(others):
+                other.send("SET", "other:%d" % i, "1")
+            time.sleep(1)
+            told = [i for i, other in enumerate(others) if not other.nothing_comes(0.01)]
+            self.end(server, signal.SIGKILL)
+            if self.workers > 1:
+                self.assertTrue(told, "the others are those of one worker")
+            again = Resp(self.serve())
+            self.assertEqual([i for i in told if again("GET", "other:%d" % i) != "1"], [])
+            self.assertEqual(again("GET", "in:transaction"), None)
+
+    @pollux_only
     def test_redis_loads_it(self):
         for seed, policy in enumerate(("everysec", "always")):
             rng = random.Random(seed)
