@@ -11,7 +11,9 @@ namespace pollux {
 
 namespace {
 
-constexpr int kMappedBits = 96;  // of ::ffff:0:0/96
+// Addresses of version 4 among those of version 6.
+constexpr std::array<uint8_t, 16> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr int kMappedBits = 96;
 
 }  // namespace
 
@@ -69,8 +71,12 @@ bool AddressList::contains_peer(std::string_view peer) const {
   if (!address) {
     return false;
   }
+  // An address of version 4, also as a socket of version 6 tells it, lies in blocks of its own
+  // version alone: ::/0 is everybody of version 6.
+  is_v4 = is_v4 || same_leading_bits(*address, kMapped, kMappedBits);
   return std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
-    return same_leading_bits(block.address, *address, static_cast<unsigned>(block.bits));
+    return (!is_v4 || block.bits >= kMappedBits) &&
+           same_leading_bits(block.address, *address, static_cast<unsigned>(block.bits));
   });
 }
 

@@ -33,6 +33,11 @@ TEST(AddressList, EverythingOfOneFamily) {
   EXPECT_TRUE(lets_in("0.0.0.0/0", "203.0.113.9:1"));
   EXPECT_FALSE(lets_in("0.0.0.0/0", "[2001:db8::1]:1"));
   EXPECT_TRUE(lets_in("::/0", "[2001:db8::1]:1"));
+  for (const std::string_view peer : {"203.0.113.9:1", "[::ffff:203.0.113.9]:1"}) {
+    EXPECT_FALSE(lets_in("::/0", peer)) << peer;
+    EXPECT_FALSE(lets_in("::/64", peer)) << peer;
+    EXPECT_TRUE(lets_in("::ffff:0:0/96", peer)) << peer;
+  }
 }
 
 TEST(AddressList, Several) {

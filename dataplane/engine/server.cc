@@ -8,6 +8,7 @@
 #include "dataplane/engine/worker.h"
 #include "src/base/num.h"
 #include "src/commands/args.h"
+#include "src/commands/blocking.h"
 #include "src/commands/rows.h"
 #include "src/protocol/error_text.h"
 
@@ -45,19 +46,14 @@ void replicaof(Context& ctx) {
   ctx.reply.error("ERR Pollux can't be a replica in this version");
 }
 
-// There are no replicas: nothing to wait for.
+// There are no replicas: who waits for some waits until its time is over.
 void wait(Context& ctx) {
   int64_t replicas = 0;
-  int64_t timeout_ms = 0;
-  if (!read_int64(ctx, 1, replicas) ||
-      !read_int64(ctx, 2, timeout_ms, "ERR timeout is not an integer or out of range")) {
-    return;
+  int64_t until_ms = 0;
+  if (read_int64(ctx, 1, replicas) && read_timeout_ms(ctx, 2, until_ms) &&
+      (replicas <= 0 || !ctx.host.wait(ctx, {.until_ms = until_ms}))) {
+    ctx.reply.integer(0);
   }
-  if (timeout_ms < 0) {
-    ctx.reply.error("ERR timeout is negative");
-    return;
-  }
-  ctx.reply.integer(0);
 }
 
 constexpr std::string_view kMasterSyntax =

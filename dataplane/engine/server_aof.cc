@@ -6,6 +6,7 @@
 #include "dataplane/engine/tour.h"
 #include "dataplane/engine/worker.h"
 #include "src/commands/args.h"
+#include "src/commands/blocking.h"
 
 namespace pollux {
 
@@ -70,30 +71,36 @@ void bgrewriteaof(Context& ctx) {
 void waitaof(Context& ctx) {
   int64_t local = 0;
   int64_t replicas = 0;
-  int64_t timeout_ms = 0;
-  if (!read_int64(ctx, 1, local) || !read_int64(ctx, 2, replicas) ||
-      !read_int64(ctx, 3, timeout_ms, "ERR timeout is not an integer or out of range")) {
+  int64_t until_ms = 0;
+  EngineHost& host = engine_host(ctx);
+  if (!read_int64(ctx, 1, local)) {
     return;
   }
-  EngineHost& host = engine_host(ctx);
   if (local < 0 || local > 1) {
     ctx.reply.error("ERR value is out of range, value must between 0 and 1");
-  } else if (replicas < 0) {
+    return;
+  }
+  if (!read_int64(ctx, 2, replicas)) {
+    return;
+  }
+  if (replicas < 0) {
     ctx.reply.error("ERR value is out of range, must be positive");
-  } else if (timeout_ms < 0) {
-    ctx.reply.error("ERR timeout is negative");
-  } else if (local > 0 && !host.worker->config().append_only) {
-    ctx.reply.error(
-        "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    return;
+  }
+  if (!read_timeout_ms(ctx, 3, until_ms)) {
+    return;
+  }
+  if (local > 0 && !host.worker->config().append_only) {
+    ctx.reply.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    return;
+  }
+  const bool on_disk = host.session == nullptr || host.worker->is_on_disk(*host.session);
+  const bool over = (local == 0 || on_disk) && replicas == 0;
+  if (over || !ctx.host.wait(ctx, {.until_ms = until_ms})) {
+    reply_waitaof(ctx.reply, on_disk);
   } else {
-    const bool on_disk = host.session == nullptr || host.worker->is_on_disk(*host.session);
-    const bool over = (local == 0 || on_disk) && replicas == 0;
-    const int64_t until_ms = timeout_ms == 0 ? 0 : ctx.keys.now().ms() + timeout_ms;
-    if (over || !ctx.host.wait(ctx, {.until_ms = until_ms})) {
-      reply_waitaof(ctx.reply, on_disk);
-    } else {
-      host.session->waiter->replicas = replicas;
-    }
+    host.session->waiter->for_disk = true;
+    host.session->waiter->replicas = replicas;
   }
 }
 

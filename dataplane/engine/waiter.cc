@@ -97,6 +97,8 @@ void WaiterPool::give_back(Waiter& waiter) {
   waiter.shards = waiter.forgotten = {};
   waiter.record_bytes = 0;
   waiter.until_ms = 0;
+  waiter.for_disk = false;
+  waiter.replicas = 0;
   waiter.served = waiter.with_cell = waiter.came_home = waiter.muted = false;
   waiter.counted_bytes = 0;
   free_.push_back(&waiter);

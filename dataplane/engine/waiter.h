@@ -84,8 +84,8 @@ class Waiter : public Push {
   // What it takes, with its records.
   size_t bytes() const;
   int64_t due_ms() const { return until_ms; }
-  // WAITAOF: for no key. Once it is registered.
-  bool waits_for_disk() const { return shards.count() == 0; }
+  // Not WAIT and WAITAOF. Once it is registered.
+  bool waits_for_keys() const { return shards.count() != 0; }
 
   // --- the command; written by home, and read by who has claimed it ---
   const CommandRow* row = nullptr;
@@ -114,7 +114,8 @@ class Waiter : public Push {
   bool came_home = false;      // before its cell did
   int64_t counted_bytes = 0;   // in the account of clients
   size_t heap_place = kNotInHeap;  // in WaiterDeadlines
-  int64_t replicas = 0;        // WAITAOF waits for so many, too
+  bool for_disk = false;           // WAITAOF
+  int64_t replicas = 0;            // it waits for so many, too
 
  private:
   enum State : uint64_t { kIdle, kWaiting, kClaimed };

@@ -101,7 +101,7 @@ void Worker::stand_still(Session& session) {
   waiter.counted_bytes = static_cast<int64_t>(waiter.bytes());
   waiting_bytes_ += waiter.counted_bytes;
   weigh(session);
-  if (waiter.waits_for_disk()) {
+  if (waiter.for_disk) {
     wait_for_disk(session);
   }
 }
@@ -378,8 +378,10 @@ void Worker::end_unserved(Waiter& waiter, UnblockAs as) {
     reply.error(error_text::kUnblocked);
     counters_of(*waiter.row).failed.add(1);
     count_error(reply.error_code());
-  } else if (waiter.waits_for_disk()) {
+  } else if (waiter.for_disk) {
     reply_waitaof(reply, is_on_disk(*waiter.session));
+  } else if (!waiter.waits_for_keys()) {
+    reply.integer(0);  // WAIT: so many replicas
   } else {
     reply.null_array();
   }

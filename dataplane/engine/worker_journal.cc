@@ -148,7 +148,7 @@ void Worker::open_gates() {
   for (; waiting > 0; --waiting) {
     Session& session = gated_.pop_front().session;
     mark_dirty(session);
-    if (session.stall == Stall::kBlocked && session.waiter->waits_for_disk()) {
+    if (session.stall == Stall::kBlocked && session.waiter->for_disk) {
       end_disk_wait(session);
     }
   }
