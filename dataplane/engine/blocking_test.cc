@@ -119,35 +119,6 @@ TEST_P(BlockingTest, WhoCameFirstIsServedFirst) {
   }
 }
 
-// No replica will ever have the writes.
-TEST_P(BlockingTest, WhoWaitsForReplicasWaitsUntilItsTimeIsOver) {
-  MemoryClient waiter = connect(1);
-  MemoryClient other = connect(0);
-  EXPECT_EQ(run_all(waiter, {{"SET", key_on(0), "1"}, {"WAIT", "0", "0"}, {"WAIT", "-1", "0"}}),
-            "+OK\r\n:0\r\n:0\r\n");
-  EXPECT_EQ(run_all(waiter, {{"WAIT", "1", "100"}, {"PING"}}), "");
-  wait_ms(80);
-  EXPECT_EQ(more(waiter), "");
-  wait_ms(40);
-  EXPECT_EQ(more(waiter), ":0\r\n+PONG\r\n");
-  const std::string id = id_of(waiter);
-  for (const auto& [as, reply] :
-       {std::pair{"TIMEOUT", ":0\r\n"},
-        {"ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"}}) {
-    EXPECT_EQ(run(waiter, {"WAIT", "1", "9223372036854775807"}), "");
-    EXPECT_EQ(run(other, {"CLIENT", "UNBLOCK", id, as}), ":1\r\n");
-    EXPECT_EQ(more(waiter), reply);
-  }
-  EXPECT_EQ(run_all(waiter, {{"MULTI"}, {"WAIT", "1", "0"}, {"EXEC"}}),
-            "+OK\r\n+QUEUED\r\n*1\r\n:0\r\n");
-  for (const Request& wrong :
-       {Request{"WAIT", "x", "y"}, {"WAIT", "1", "x"}, {"WAIT", "1", "-1"}}) {
-    EXPECT_EQ(run(waiter, wrong).substr(0, 4), "-ERR") << wrong[1];
-  }
-  run(waiter, {"WAIT", "1", "0"});
-  waiter.reset();  // nothing is left of it
-}
-
 TEST_P(BlockingTest, WhatIsPipelinedBehindWaits) {
   const std::string key = key_on(1);
   MemoryClient waiter = connect(0);

@@ -292,6 +292,37 @@ TEST_F(HistoryTest, WaitaofHearsOfASyncThatNoReplyWaitsFor) {
   EXPECT_EQ(come(c), "*2\r\n:1\r\n:0\r\n");
 }
 
+// No replica will ever have the writes.
+TEST_F(HistoryTest, WhoWaitsForReplicasWaitsUntilItsTimeIsOver) {
+  start("");
+  MemoryClient c = client(1);
+  MemoryClient other = client(0);
+  c.send(encode({"SET", "k", "1"}) + encode({"WAIT", "0", "0"}) + encode({"WAIT", "-1", "0"}));
+  EXPECT_EQ(come(c), "+OK\r\n:0\r\n:0\r\n");
+  c.send(encode({"WAIT", "1", "1000"}) + encode({"PING"}));
+  EXPECT_EQ(come(c), "");
+  scheduler_->clock().advance_us(2'000'000);
+  EXPECT_EQ(come(c), ":0\r\n+PONG\r\n");
+  const std::string id = ask(c, {"CLIENT", "ID"});
+  const std::string number = id.substr(1, id.size() - 3);
+  for (const auto& [as, reply] :
+       {std::pair{"TIMEOUT", ":0\r\n"},
+        {"ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"}}) {
+    EXPECT_EQ(ask(c, {"WAIT", "1", "9223372036854775807"}), "");
+    EXPECT_EQ(ask(other, {"CLIENT", "UNBLOCK", number, as}), ":1\r\n");
+    EXPECT_EQ(come(c), reply);
+  }
+  c.send(encode({"MULTI"}) + encode({"WAIT", "1", "0"}) + encode({"EXEC"}));
+  EXPECT_EQ(come(c), "+OK\r\n+QUEUED\r\n*1\r\n:0\r\n");
+  for (const Request& wrong :
+       {Request{"WAIT", "x", "y"}, {"WAIT", "1", "x"}, {"WAIT", "1", "-1"}}) {
+    EXPECT_EQ(ask(c, wrong).substr(0, 4), "-ERR") << wrong[1];
+  }
+  ask(c, {"WAIT", "1", "0"});
+  c.reset();
+  EXPECT_TRUE(scheduler_->run_until_quiet());
+}
+
 TEST_F(AlwaysTest, AReadOfAllKeysShowsAllChanges) {
   MemoryClient writer = client(0);
   MemoryClient reader = client(1);

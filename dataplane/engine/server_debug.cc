@@ -387,10 +387,18 @@ bool find_debug_key(Args args, KeyIndices& keys) {
 }
 
 constexpr CommandRow kRows[] = {
-    {.name = "debug", .arity = -2,
-     .flags = kAdmin | kNoScript | kLoading | kStale | kProtected | kLong, .acl = 0, .handler = debug, .each_worker = reload_visit, .key_finder = find_debug_key,
-     .group = "server", .since = "1.0.0", .summary = "For tests and for looking inside.",
-     .complexity = "Depends on the subcommand.", .syscmd = true},
+    {.name = "debug",
+     .arity = -2,
+     .flags = kAdmin | kNoScript | kLoading | kStale | kProtected | kLong,
+     .acl = 0,
+     .handler = debug,
+     .each_worker = reload_visit,
+     .key_finder = find_debug_key,
+     .group = "server",
+     .since = "1.0.0",
+     .summary = "For tests and for looking inside.",
+     .complexity = "Depends on the subcommand.",
+     .syscmd = true},
 };
 
 }  // namespace
