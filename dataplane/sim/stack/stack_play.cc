@@ -335,7 +335,11 @@ std::string StackPlay::run() {
     complete += app->complete();
     broken += app->broken();
   }
-  const bool all = broken == 0 && complete == 2 * uint64_t{connects_};
+  // Within one tick of a coarse clock a second connection has the numbers of the first, which is
+  // over: old duplicates of its SYN and its request open it once more (seed 726983).
+  const bool coarse = settings_.host.clock_granularity_ns > int64_t{1} << kIsnTickShift;
+  const uint64_t expected = 2 * uint64_t{connects_};
+  const bool all = broken == 0 && (complete == expected || (coarse && complete > expected));
   return all || settings_.hard ? "" : "not all is complete\n" + state();
 }
 
