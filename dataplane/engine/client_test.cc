@@ -50,6 +50,13 @@ class ClientTest : public ::testing::Test {
     const size_t at = line.find(" " + name + "=") + name.size() + 2;
     return line.substr(at, line.find_first_of(" \n", at) - at);
   }
+  // The same, of one that rests meanwhile.
+  size_t memory_of(const std::string& id, MemoryClient& asks) {
+    const std::string line = run(asks, {"CLIENT", "LIST", "ID", id});
+    const size_t at = line.find(" tot-mem=");
+    EXPECT_NE(at, std::string::npos) << line;
+    return at == std::string::npos ? 0 : std::stoul(line.substr(at + 9));
+  }
   int64_t blocked() {
     int64_t count = 0;
     for (int i = 0; i < 3; ++i) {
@@ -215,6 +222,21 @@ TEST_F(ClientTest, ListCountsTheRequestThatAsks) {
   const std::string all = run(one, {"CLIENT", "LIST"});
   EXPECT_NE(all.find("qbuf=26 "), std::string::npos);
   EXPECT_NE(all.find("qbuf=0 "), std::string::npos);
+}
+
+TEST_F(ClientTest, WhoRestsKeepsNoMemoryOfWhatItHasSaid) {
+  std::string id = run(one, {"CLIENT", "ID"});
+  id = id.substr(1, id.size() - 3);
+  const size_t before = memory_of(id, two);
+  one.send_whole("SET k \"" + std::string(60'000, 'v') + "\"\r\n");
+  EXPECT_EQ(more(one), "+OK\r\n");
+  EXPECT_EQ(memory_of(id, two), before);
+  run(one, {"CLIENT", "SETNAME", std::string(100'000, 'n')});
+  EXPECT_GT(memory_of(id, two), before + 100'000);
+  run(one, {"CLIENT", "SETNAME", "short"});
+  EXPECT_LT(memory_of(id, two), before + 1'000);
+  run(one, {"CLIENT", "SETNAME", ""});
+  EXPECT_EQ(memory_of(id, two), before);
 }
 
 }  // namespace

@@ -91,6 +91,7 @@ struct ClientNames {
   std::string name;
   std::string lib_name;
   std::string lib_version;
+  bool empty() const { return name.empty() && lib_name.empty() && lib_version.empty(); }
   size_t bytes() const {
     return sizeof(ClientNames) + name.capacity() + lib_name.capacity() + lib_version.capacity();
   }
@@ -137,7 +138,7 @@ class Session : public StallNode, public DirtyNode {
   // --- state that commands set ---
   std::unique_ptr<Tracking> tracking;            // CLIENT TRACKING; null: off
   std::unique_ptr<Subscriptions> subscriptions;  // null: none
-  std::unique_ptr<ClientNames> names;            // null until there was one
+  std::unique_ptr<ClientNames> names;            // null if there is none
   std::unique_ptr<RareState> rare;               // null until there was some
   int db = 0;
   uint8_t protocol = 2;

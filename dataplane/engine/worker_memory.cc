@@ -352,7 +352,10 @@ void Worker::set_name(Session& session, std::string ClientNames::*which, std::st
     }
     session.names = std::make_unique<ClientNames>();
   }
-  (*session.names).*which = name;
+  std::string(name).swap((*session.names).*which);  // with no memory of a longer one
+  if (session.names->empty()) {
+    session.names.reset();
+  }
   count_beside(session);
 }
 

@@ -294,6 +294,9 @@ void Worker::finish_part(BurstPart& part, size_t consumed) {
   }
   if (consumed < part.parsed) {
     session.reader.reset();
+  } else if (consumed == part.bytes.size() && session.reader.held_bytes() != 0) {
+    session.reader.reset();  // words of a request with quotes; its client may rest now
+    count_beside(session);
   }
   if (part.keep_rest && session.stall == Stall::kNone && consumed == part.parsed) {
     kept_rest_ = part.bytes.substr(consumed);
