@@ -27,7 +27,7 @@ void ChangeLog::begin_record(uint32_t db, Instant now) {
 
 void ChangeLog::begin_in_lane(uint32_t db) {
   lane_->select(db);
-  if (in_group_ && !group_begun_) {
+  if (group_is_whole_ && !group_begun_) {
     group_begun_ = true;
     lane_->append(kMulti);
   }
@@ -70,7 +70,7 @@ void ChangeLog::record(uint32_t db, const Effects& effects, Instant now) {
   if (effects.count() == 0) {
     return;
   }
-  const bool own_group = effects.count() > 1 && !in_group_;
+  const bool own_group = effects.count() > 1 && !group_is_whole_;
   begin_record(db, now);
   if (own_group) {
     append(kMulti);
@@ -98,12 +98,18 @@ void ChangeLog::removed_field(uint32_t db, std::string_view key, std::string_vie
   }
 }
 
-void ChangeLog::begin_group() {
-  if (on_) {
-    push();
-    in_group_ = true;
-    group_changed_ = false;
+void ChangeLog::begin_transaction() {
+  group_is_whole_ = begin_command();
+}
+
+bool ChangeLog::begin_command() {
+  if (!on_ || in_group_) {
+    return false;
   }
+  push();
+  in_group_ = true;
+  group_changed_ = false;
+  return true;
 }
 
 void ChangeLog::open_group(Instant now) {
@@ -136,7 +142,7 @@ Ticket ChangeLog::end_group(Instant now) {
   if (group_begun_) {
     lane_->append(kExec);
   }
-  in_group_ = group_open_ = group_begun_ = false;
+  in_group_ = group_is_whole_ = group_open_ = group_begun_ = false;
   return open ? ticket_ : Ticket{};
 }
 

@@ -6,9 +6,9 @@
 //
 // The history of all workers ends before the first ticket that was drawn and whose changes are not
 // pushed. So nobody computes for long with one in hand: what is recorded is pushed before a command
-// that may take long, and a transaction has its ticket when it is over. (An EXEC that sorted for
-// four seconds behind a SET held back, and lost with the process, what all others had acknowledged
-// in that time.)
+// that may take long, and that, or a transaction, has its ticket when it is over. (An EXEC that
+// sorted for four seconds behind a SET held back, and lost with the process, what all others had
+// acknowledged in that time.)
 //
 // One thread: that of the worker, which also hears the shards it leases.
 #pragma once
@@ -58,9 +58,11 @@ class ChangeLog {
   void removed(uint32_t db, std::string_view key, Instant now);
   void removed_field(uint32_t db, std::string_view key, std::string_view field, Instant now);
 
-  // What is recorded between the two is done together or not at all. A group may go on over turns,
-  // with its shards held.
-  void begin_group();
+  // What is recorded between the two has one ticket, which is drawn at the end; of a transaction it
+  // is done together or not at all. One may go on over turns, with its shards held; one command is
+  // none within a transaction (false).
+  void begin_transaction();
+  bool begin_command();
   // The ticket of what was recorded, {} if nothing was.
   Ticket end_group(Instant now);
   // Something that may show what the group has changed leaves this worker before its end: its
@@ -111,6 +113,7 @@ class ChangeLog {
   bool dirty_ = false;
   bool holds_ticket_ = false;
   bool in_group_ = false;
+  bool group_is_whole_ = false;  // a transaction
   bool group_changed_ = false;
   bool group_open_ = false;   // it has its ticket, and what is recorded goes into the lane
   bool group_begun_ = false;  // MULTI stands there

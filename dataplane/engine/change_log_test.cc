@@ -57,7 +57,7 @@ class ChangeLogTest : public testing::Test {
 
 TEST_F(ChangeLogTest, AGroupHoldsBackNobodyBeforeItIsOver) {
   record(a_, "before");
-  a_.begin_group();
+  a_.begin_transaction();
   record(a_, "x");
   EXPECT_TRUE(a_.keeps_back());
   EXPECT_TRUE(a_.pushed());
@@ -72,7 +72,7 @@ TEST_F(ChangeLogTest, AGroupHoldsBackNobodyBeforeItIsOver) {
 }
 
 TEST_F(ChangeLogTest, WhatAGroupShowsStandsBeforeWhatIsDoneAboutIt) {
-  a_.begin_group();
+  a_.begin_transaction();
   a_.group_is_seen(kNow);
   EXPECT_EQ(journal_.drawn(), Ticket{}) << "nothing was changed yet";
   record(a_, "x");
@@ -92,14 +92,14 @@ TEST_F(ChangeLogTest, WhatAGroupShowsStandsBeforeWhatIsDoneAboutIt) {
 }
 
 TEST_F(ChangeLogTest, AGroupThatRecordsNothingHasNoTicket) {
-  a_.begin_group();
+  a_.begin_transaction();
   EXPECT_EQ(a_.end_group(kNow), Ticket{});
-  a_.begin_group();
+  a_.begin_transaction();
   a_.changed(kNow);
   a_.record(0, Effects(), kNow);  // it has said that there is nothing to do
   EXPECT_EQ(a_.end_group(kNow), Ticket{});
   EXPECT_EQ(journal_.drawn(), Ticket{});
-  a_.begin_group();
+  a_.begin_transaction();
   a_.changed(kNow);
   a_.group_is_seen(kNow);  // before it has said so
   a_.record(0, Effects(), kNow);
@@ -109,13 +109,33 @@ TEST_F(ChangeLogTest, AGroupThatRecordsNothingHasNoTicket) {
   EXPECT_EQ(read(), "1: 2: " + set("of b")) << "no MULTI without commands";
 }
 
+// What it finds expired is recorded first, and its own record behind.
+TEST_F(ChangeLogTest, ACommandAloneHoldsBackNobodyEither) {
+  record(a_, "before");
+  EXPECT_TRUE(a_.begin_command());
+  EXPECT_FALSE(a_.begin_command());
+  a_.removed(0, "x", kNow);
+  turn(b_, "of b");
+  record(a_, "y");
+  EXPECT_EQ(read(), "1: " + set("before") + "2: " + set("of b"));
+  EXPECT_EQ(a_.end_group(kNow), Ticket{3});
+  a_.push();
+  EXPECT_EQ(read(), "3: *2 $3 DEL $1 x " + set("y")) << "each by itself";
+  a_.begin_transaction();
+  EXPECT_FALSE(a_.begin_command());
+  record(a_, "x");
+  a_.end_group(kNow);
+  a_.push();
+  EXPECT_EQ(read(), "4: " + multi_ + set("x") + exec_);
+}
+
 TEST_F(ChangeLogTest, AGroupOfAHistoryThatHasEndedIsForgotten) {
-  a_.begin_group();
+  a_.begin_transaction();
   record(a_, "x");
   a_.keep(false);
   EXPECT_EQ(a_.end_group(kNow), Ticket{});
   a_.keep(true);
-  a_.begin_group();
+  a_.begin_transaction();
   record(a_, "y");
   a_.end_group(kNow);
   a_.push();
@@ -124,7 +144,7 @@ TEST_F(ChangeLogTest, AGroupOfAHistoryThatHasEndedIsForgotten) {
 
 TEST_F(ChangeLogTest, ALargeGroupIsWhole) {
   const std::string large(200'000, 'k');  // over several blocks of the lane
-  a_.begin_group();
+  a_.begin_transaction();
   for (int i = 0; i < 3; ++i) {
     record(a_, large);
   }

@@ -288,6 +288,7 @@ class Worker {
   void keep_changes();
   Effects* effects_if_kept() { return changes_.enabled() ? &effects_ : nullptr; }
   void note_changes(const Context& ctx);
+  Ticket end_group();
   Ticket shown_by(const Context& ctx, bool changed);
   Ticket shown_by_held() const;
   size_t may_be_sent(Session& session);
@@ -521,6 +522,7 @@ class Worker {
   void advance_tour(Tour& tour);
   void retry_tours();
   void visit_tour(Tour& tour);
+  void visit_shard(Tour& tour);
   void revisit_tours();
   void finish_tour(Tour& tour);
   void answer_tour(Tour& tour, Session& session, Output& out);
@@ -664,15 +666,13 @@ class Worker {
 
   // the loop
   uint64_t last_work_tsc_ = 0, spin_cycles_ = 0, turn_began_tsc_ = 0;
-  int64_t last_tick_ms_ = 0;
-  int64_t next_cron_ms_ = 0;
+  int64_t last_tick_ms_ = 0, next_cron_ms_ = 0;
   bool tick_more_ = false;
   bool config_known_ = false;
   ListenOn listening_;
   int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
   enum class Leaving : uint8_t { kNo, kClosing, kDone, kRested } leaving_ = Leaving::kNo;
-  int64_t leave_by_ms_ = 0;
-  int64_t save_tried_ms_ = 0;
+  int64_t leave_by_ms_ = 0, save_tried_ms_ = 0;
   bool minds_saves_ = false;  // writes are refused while saves fail
   Effects effects_;          // of the command that runs
   bool gates_ = false;       // replies wait until what they show is on disk

@@ -589,14 +589,15 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   // costs 13 ns.
   const uint64_t began = host_.in_exec || back_to_back_ ? last_call_tsc_ : tsc();
   back_to_back_ = false;
-  if (may_take_long(ctx.row.flags)) {
-    changes_.push();
-  }
+  const bool alone = may_take_long(ctx.row.flags) && changes_.begin_command();
   ctx.effects = effects_if_kept();
   handler(ctx);
   last_call_tsc_ = tsc();
   if (changes_.enabled()) [[unlikely]] {
     note_changes(ctx);
+  }
+  if (alone) {
+    shown_ = std::max(shown_, end_group());
   }
   const uint64_t cycles = last_call_tsc_ - began + cycles_before;
   if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {

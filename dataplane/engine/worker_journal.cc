@@ -50,6 +50,17 @@ void Worker::note_changes(const Context& ctx) {
   shown_ = shown_by(ctx, changed);
 }
 
+// Behind what had no ticket while it ran (ChangeLog): it has one now.
+Ticket Worker::end_group() {
+  const Ticket ticket = changes_.end_group(now_);
+  for (int i = 0; i < workers_; ++i) {
+    if (const ShardId shard{static_cast<uint16_t>(i)}; is_held(shard)) {
+      engine_.side(shard).end_group(ticket);
+    }
+  }
+  return ticket;
+}
+
 // --- what is not on disk yet ---
 
 // The last change that the reply of the command that has just run shows.

@@ -563,16 +563,21 @@ void Worker::visit_tour(Tour& tour) {
   if (gates_ && (tour.row->flags & (kReadonly | kWrite)) != 0) {
     tour.shown = std::max(tour.shown, side_.last_change());
   }
-  if (may_take_long(tour.row->flags)) {
-    changes_.push();
-  }
+  const bool alone = may_take_long(tour.row->flags) && changes_.begin_command();
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {
     tour.row->each_worker(*this, tour);
-    tour.cycles += tsc() - began;
-    return;
+  } else {
+    visit_shard(tour);
   }
+  if (alone) {
+    tour.shown = std::max(tour.shown, end_group());
+  }
+  tour.cycles += tsc() - began;
+}
+
+void Worker::visit_shard(Tour& tour) {
   Reply reply(tour.body, tour.protocol);
   keys_.bind(shard_.id(), tour.db, now_);
   host_.session = nullptr;
@@ -589,7 +594,6 @@ void Worker::visit_tour(Tour& tour) {
   tour.row->each_shard(ctx);
   changes_.leave_out();  // what is gone by itself is recorded
   end_of_cause();
-  tour.cycles += tsc() - began;
 }
 
 void Worker::finish_tour(Tour& tour_at_end) {

@@ -204,7 +204,7 @@ void Worker::check_watches(ExecRun& run) {
   // One that changes nothing may run while another waits for a tour.
   run.recorded = run.leased != nullptr || transaction.shards().count() > 0;
   if (run.recorded) {
-    changes_.begin_group();
+    changes_.begin_transaction();
   }
   bool intact = true;
   for (int i = 0; transaction.watching.id != 0 && i < workers_; ++i) {
@@ -247,13 +247,7 @@ bool Worker::go_on_exec(ExecRun& run) {
     return false;
   }
   if (run.recorded) {
-    const Ticket ticket = changes_.end_group(now_);
-    run.shown = std::max(run.shown, ticket);
-    for (int i = 0; i < workers_; ++i) {
-      if (const ShardId shard{static_cast<uint16_t>(i)}; is_held(shard)) {
-        engine_.side(shard).end_group(ticket);
-      }
-    }
+    run.shown = std::max(run.shown, end_group());
   }
   CommandCounters& counters = counters_of(*run.row);
   counters.calls.add(1);

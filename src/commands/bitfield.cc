@@ -297,7 +297,7 @@ std::string_view bitfield_key_flags(Args args) {
 constexpr CommandRow kRows[] = {
     {.name = "bitfield",
      .arity = -2,
-     .flags = kWrite | kDenyOom,
+     .flags = kWrite | kDenyOom | kLong,
      .acl = kAclBitmap,
      .handler = bitfield,
      .keys = {key_at(1, "RW access update variable_flags",

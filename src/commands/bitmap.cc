@@ -249,7 +249,7 @@ void bitop(Context& ctx) {
 constexpr CommandRow kRows[] = {
     {.name = "setbit",
      .arity = 4,
-     .flags = kWrite | kDenyOom,
+     .flags = kWrite | kDenyOom | kLong,
      .acl = kAclBitmap,
      .handler = setbit,
      .keys = {key_at(1, "RW access update")},
