@@ -128,13 +128,13 @@ void ChangeLog::forget_kept() {
   kept_.clear();
   kept_bytes_.clear();
   if (kept_.capacity() * sizeof(Kept) + kept_bytes_.capacity() > kKeptBytesMax) {
-    kept_ = {};
-    kept_bytes_ = {};
+    std::vector<Kept>().swap(kept_);
+    std::string().swap(kept_bytes_);
   }
 }
 
 Ticket ChangeLog::end_group(Instant now) {
-  if (on_ && !kept_.empty()) {
+  if (on_ && (dirty_ || !kept_.empty())) {
     open_group(now);
   }
   forget_kept();  // of a history that has ended meanwhile

@@ -63,7 +63,8 @@ class ChangeLog {
   // none within a transaction (false).
   void begin_transaction();
   bool begin_command();
-  // The ticket of what was recorded, {} if nothing was.
+  // The ticket of what was recorded, or is to be by a command that has changed something and whose
+  // record comes behind this; {} if there is none.
   Ticket end_group(Instant now);
   // Something that may show what the group has changed leaves this worker before its end: its
   // ticket is drawn now, so that what others do about it stands behind. It is in hand to the end.
@@ -72,6 +73,7 @@ class ChangeLog {
       open_group(now);
     }
   }
+  bool group_has_changed() const { return in_group_ && group_changed_; }
   // Whether what is changed now has no ticket yet.
   bool keeps_back() const { return in_group_ && !group_open_; }
   // A snapshot is made now, with all shards held, and has all up to here. Its ticket.

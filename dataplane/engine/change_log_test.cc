@@ -115,18 +115,26 @@ TEST_F(ChangeLogTest, ACommandAloneHoldsBackNobodyEither) {
   EXPECT_TRUE(a_.begin_command());
   EXPECT_FALSE(a_.begin_command());
   a_.removed(0, "x", kNow);
+  a_.changed(kNow);
   turn(b_, "of b");
-  record(a_, "y");
   EXPECT_EQ(read(), "1: " + set("before") + "2: " + set("of b"));
   EXPECT_EQ(a_.end_group(kNow), Ticket{3});
+  record(a_, "y");
   a_.push();
   EXPECT_EQ(read(), "3: *2 $3 DEL $1 x " + set("y")) << "each by itself";
+  a_.learned();
+  EXPECT_TRUE(a_.begin_command());
+  a_.changed(kNow);
+  EXPECT_EQ(a_.end_group(kNow), Ticket{4}) << "its record is still to come";
+  record(a_, "z");
+  a_.push();
+  EXPECT_EQ(read(), "4: " + set("z"));
   a_.begin_transaction();
   EXPECT_FALSE(a_.begin_command());
   record(a_, "x");
   a_.end_group(kNow);
   a_.push();
-  EXPECT_EQ(read(), "4: " + multi_ + set("x") + exec_);
+  EXPECT_EQ(read(), "5: " + multi_ + set("x") + exec_);
 }
 
 TEST_F(ChangeLogTest, AGroupOfAHistoryThatHasEndedIsForgotten) {

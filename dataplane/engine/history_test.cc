@@ -397,6 +397,30 @@ TEST_F(AlwaysTest, WhoReadsWhatATransactionHasChangedWaitsAndNobodyElse) {
   }
 }
 
+// Answers of tours are made by workers whose shards are another's at that moment.
+TEST_F(AlwaysTest, AnswersOfToursForgetNothingThatATransactionHasChanged) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    TearDown();
+    start("appendfsync always", seed);
+    text_.clear();
+    const std::string x = sim().key_on(0, "x");
+    MemoryClient asks = client(0);
+    MemoryClient c = client(1);
+    MemoryClient reader = client(2);
+    for (int i = 0; i < 200; ++i) {
+      asks.send(encode({"RANDOMKEY"}));
+    }
+    for (int i = 0; i < 5; ++i) {
+      c.send(encode({"MULTI"}) + encode({"INCR", x}) + encode({"CLIENT", "LIST"}) +
+             encode({"EXEC"}));
+      scheduler_->run_turns(40);
+      EXPECT_EQ(ask(reader, {"GET", x}), "") << seed;
+      save_all();
+      EXPECT_NE(come(reader), "");
+    }
+  }
+}
+
 TEST_F(AlwaysTest, WhoReadsWhatATransactionHasFlushedWaits) {
   MemoryClient c = client(1);
   MemoryClient reader = client(0);

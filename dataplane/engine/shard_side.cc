@@ -97,7 +97,7 @@ void ShardSide::end_group(Ticket ticket) {
     }
   }
   group_changed_any_ = false;
-  group_changed_ = {};
+  group_changed_.clear();  // at most kChangePlaces
 }
 
 void ShardSide::field_expired(int db, const Key& key, std::string_view field) {

@@ -47,10 +47,10 @@ void Transaction::args_of(const QueuedCommand& command,
 }
 
 void Transaction::clear() {
-  if (bytes() > kKeptBytes) {
-    bytes_ = {};
-    ends_ = {};
-    commands_ = {};
+  if (bytes_.capacity() + ends_.capacity() * sizeof(size_t) > kKeptBytes) {
+    decltype(bytes_)().swap(bytes_);
+    decltype(ends_)().swap(ends_);
+    decltype(commands_)().swap(commands_);
   }
   bytes_.clear();
   ends_.clear();

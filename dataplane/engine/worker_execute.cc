@@ -593,11 +593,11 @@ uint64_t Worker::call(Context& ctx, Handler handler, uint64_t cycles_before) {
   ctx.effects = effects_if_kept();
   handler(ctx);
   last_call_tsc_ = tsc();
+  if (alone) {
+    end_group();
+  }
   if (changes_.enabled()) [[unlikely]] {
     note_changes(ctx);
-  }
-  if (alone) {
-    shown_ = std::max(shown_, end_group());
   }
   const uint64_t cycles = last_call_tsc_ - began + cycles_before;
   if (actor_tracked_ && (ctx.row.flags & kReadonly) != 0) [[unlikely]] {

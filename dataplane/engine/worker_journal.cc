@@ -50,10 +50,12 @@ void Worker::note_changes(const Context& ctx) {
   shown_ = shown_by(ctx, changed);
 }
 
-// Behind what had no ticket while it ran (ChangeLog): it has one now.
+// Behind what had no ticket while it ran (ChangeLog): it has one now. What has changed nothing may
+// end while this worker is parked (the answer of a tour): then its shard is another's to touch.
 Ticket Worker::end_group() {
+  const bool changed = changes_.group_has_changed();
   const Ticket ticket = changes_.end_group(now_);
-  for (int i = 0; i < workers_; ++i) {
+  for (int i = 0; changed && i < workers_; ++i) {
     if (const ShardId shard{static_cast<uint16_t>(i)}; is_held(shard)) {
       engine_.side(shard).end_group(ticket);
     }

@@ -405,6 +405,7 @@ void Worker::run_over_shards(Session& session) {
 // The leased request has run; there may be another.
 void Worker::finish_leased(Session& session) {
   session.input.use(leased_item_.end);
+  session.reader.reset();  // words of a request with quotes, as in finish_part
   if (session.rare != nullptr) {
     session.rare->more_shards = {};
   }
@@ -563,16 +564,12 @@ void Worker::visit_tour(Tour& tour) {
   if (gates_ && (tour.row->flags & (kReadonly | kWrite)) != 0) {
     tour.shown = std::max(tour.shown, side_.last_change());
   }
-  const bool alone = may_take_long(tour.row->flags) && changes_.begin_command();
   tour.body.set_pool(chunks_);
   const uint64_t began = tsc();
   if (tour.row->each_worker != nullptr) {
     tour.row->each_worker(*this, tour);
   } else {
     visit_shard(tour);
-  }
-  if (alone) {
-    tour.shown = std::max(tour.shown, end_group());
   }
   tour.cycles += tsc() - began;
 }
@@ -591,8 +588,12 @@ void Worker::visit_shard(Tour& tour) {
               .row = *tour.row,
               .gather = &tour.gather,
               .shard_index = shard_.id().value};
+  const bool alone = may_take_long(tour.row->flags) && changes_.begin_command();
   tour.row->each_shard(ctx);
   changes_.leave_out();  // what is gone by itself is recorded
+  if (alone) {
+    tour.shown = std::max(tour.shown, end_group());
+  }
   end_of_cause();
 }
 
