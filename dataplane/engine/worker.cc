@@ -403,10 +403,20 @@ void Worker::idle(bool worked) {
       return;
     }
   }
-  if (tick_more_ || weigh_clients_ || event_next_ < event_count_ || !wait_turn_.empty() ||
-      !wait_memory_.empty() || requests_left() || !given_up_.empty() || cut_waits()) {
+  int64_t timeout_us = 0;
+  if (!fall_asleep(timeout_us)) {
     transport_->flush();
     return;
+  }
+  core_.sleeps.add(1);
+  transport_->sleep(timeout_us);
+  woke();
+}
+
+bool Worker::fall_asleep(int64_t& timeout_us) {
+  if (tick_more_ || weigh_clients_ || event_next_ < event_count_ || !wait_turn_.empty() ||
+      !wait_memory_.empty() || requests_left() || !given_up_.empty() || cut_waits()) {
+    return false;
   }
   const bool may_expire = !parked_ && !loading();
   int64_t wake_ms =
@@ -423,17 +433,14 @@ void Worker::idle(bool worked) {
       engine_.save_desk()->cut_is_put_off(now_)) {
     wake_ms = std::min(wake_ms, now_.ms() + 1);
   }
-  const int64_t timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
+  timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
   // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.
   asleep_.store(true, std::memory_order_seq_cst);
   if (mail_waiting()) {
-    asleep_.store(false, std::memory_order_relaxed);
-    transport_->flush();
-    return;
+    woke();
+    return false;
   }
-  core_.sleeps.add(1);
-  transport_->sleep(timeout_us);
-  asleep_.store(false, std::memory_order_relaxed);
+  return true;
 }
 
 bool Worker::mail_waiting() {

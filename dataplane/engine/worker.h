@@ -59,6 +59,11 @@ class Worker {
   void run();
   // Scheduler: one phase of a turn, never sleeping. True if it did something.
   bool step(Phase phase);
+  // What idle does around the transport's sleep: whether it sleeps, and for how long; woke()
+  // behind.
+  bool fall_asleep(int64_t& timeout_us);
+  void woke() { asleep_.store(false, std::memory_order_relaxed); }
+  bool mail_waiting();
   // True when nothing is under way on this worker (scheduler and shutdown).
   bool quiet() const;
 
@@ -211,7 +216,6 @@ class Worker {
   bool tick();
   bool flush_phase();
   void idle(bool worked);
-  bool mail_waiting();
   void learn(Instant theirs);
   void measure_turn();
   void publish_counters();
@@ -650,7 +654,6 @@ class Worker {
   PrefixTable prefixes_;
   std::vector<ClientRef> readers_;   // scratch
   std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
-
   std::unique_ptr<LoadWork> load_;  // null: nothing is loaded
 
   // the pause
@@ -663,12 +666,10 @@ class Worker {
   std::vector<std::string_view> exec_args_;
   std::vector<Forgotten> waiting_forgets_;  // for a free cell, or for the own shard
   int64_t transaction_bytes_ = 0;
-
   // the loop
   uint64_t last_work_tsc_ = 0, spin_cycles_ = 0, turn_began_tsc_ = 0;
   int64_t last_tick_ms_ = 0, next_cron_ms_ = 0;
-  bool tick_more_ = false;
-  bool config_known_ = false;
+  bool tick_more_ = false, config_known_ = false;
   ListenOn listening_;
   int64_t turn_began_cpu_ns_ = -1;  // -1: not measured
   enum class Leaving : uint8_t { kNo, kClosing, kDone, kRested } leaving_ = Leaving::kNo;

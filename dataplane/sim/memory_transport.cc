@@ -238,6 +238,11 @@ void MemoryTransport::wake() {
   to_worker_.notify_one();
 }
 
+bool MemoryTransport::take_woken() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(woken_, false);
+}
+
 bool MemoryTransport::idle() const {
   const std::lock_guard lock(mutex_);
   return idle_locked();

@@ -20,7 +20,9 @@ void step_turn(Worker& worker) {
 
 Scheduler::Scheduler(const SimOptions& options)
     : seed_(options.seed),
+      sleeps_(options.sleeps),
       rng_(options.seed),
+      sleep_rng_(options.seed ^ 0x9e3779b97f4a7c15),
       clock_(kStart, options.workers),
       sim_(options, MemoryTransport::Mode::kStepped, clock_) {
   turns_.resize(static_cast<size_t>(options.workers));
@@ -43,11 +45,42 @@ void Scheduler::step() {
   ++phases_;
   Turn& turn = turns_[static_cast<size_t>(worker_)];
   clock_.set_worker(worker_);
+  if (turn.asleep && !wakes(turn)) {
+    phases_left_ = 0;
+    return;
+  }
   engine().worker(worker_).step(turn.next);
   const auto next = static_cast<uint8_t>(turn.next) + 1U;
   const bool done = next == static_cast<uint8_t>(Phase::kCount);
   turn.next = done ? Phase::kPoll : static_cast<Phase>(next);
   turn.done += done ? 1 : 0;
+  if (done && sleeps_ && sleep_rng_.below(2) == 0) {
+    fall_asleep(turn);
+  }
+}
+
+void Scheduler::fall_asleep(Turn& turn) {
+  int64_t timeout_us = 0;
+  turn.asleep = engine().worker(worker_).fall_asleep(timeout_us);
+  turn.until_us = clock_.base().us + timeout_us;
+}
+
+bool Scheduler::wakes(Turn& turn) {
+  MemoryTransport& transport = sim_.transport(worker_);
+  const bool called = transport.take_woken() || !transport.idle();
+  if (!called && clock_.base().us < turn.until_us) {
+    return false;
+  }
+  // Who is in the middle of a turn wakes others at its end, and the tour that has changed the
+  // configuration is on its way to all.
+  Worker& worker = engine().worker(worker_);
+  const bool all_told = worker.config().version == sim_.config().current()->version &&
+                        std::all_of(turns_.begin(), turns_.end(),
+                                    [](const Turn& other) { return other.next == Phase::kPoll; });
+  overslept_ = overslept_ || (!called && all_told && worker.mail_waiting());
+  worker.woke();
+  turn.asleep = false;
+  return true;
 }
 
 void Scheduler::run_turns(uint64_t turns) {

@@ -78,18 +78,27 @@ class Scheduler {
   // Steps until no worker has anything under way and no transport anything to deliver.
   bool run_until_quiet(size_t phases_max = kPhasesMax);
   bool quiet();
+  // A worker that slept (SimOptions::sleeps) woke by its time alone, and had mail: somebody has not
+  // woken it.
+  bool overslept() const { return overslept_; }
 
  private:
   struct Turn {
     Phase next = Phase::kPoll;
+    bool asleep = false;
+    int64_t until_us = 0;
     uint64_t weight = 1;  // how often this worker is chosen
     uint64_t done = 0;    // turns
   };
 
   void choose_worker();
+  void fall_asleep(Turn& turn);
+  bool wakes(Turn& turn);
 
   const uint64_t seed_;
+  const bool sleeps_;
   Rng rng_;
+  Rng sleep_rng_;
   SkewedClock clock_;
   SimEngine sim_;
   std::vector<Turn> turns_;
@@ -97,6 +106,7 @@ class Scheduler {
   int worker_ = 0;
   uint64_t phases_left_ = 0;
   uint64_t phases_ = 0;
+  bool overslept_ = false;
 };
 
 }  // namespace pollux

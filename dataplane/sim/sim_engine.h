@@ -26,6 +26,7 @@ struct SimOptions {
   std::string config = {};        // lines of a configuration file
   size_t cells_per_channel = 4;   // few: pools that run dry are the interesting case
   Journal* journal = nullptr;     // not owned
+  bool sleeps = false;            // workers with nothing to do sleep now and then, until woken
   bool loads = false;             // Engine::load_desk() is there, and to be finished
   bool saves = false;             // Engine::save_desk() is there, and to be served
   bool appends = false;           // Engine::aof_desk() is there, and to be served

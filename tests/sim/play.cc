@@ -486,11 +486,15 @@ std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases) {
   HistoryChecker history(options.workers);
   options.journal = rng.below(2) == 0 ? &history.journal() : nullptr;
   options.config = play.config;
+  options.sleeps = seed % 2 == 0;
   Scheduler scheduler(options);
   Stage stage{.sim = scheduler.sim(), .rng = rng, .rounds = 4};
   play.set(stage);
   const std::string wrong = perform(scheduler, stage);
   phases = scheduler.phases();
+  if (wrong.empty() && scheduler.overslept()) {
+    return "a worker slept over its mail";
+  }
   return wrong.empty() && !history.dense() ? "the history has a hole" : wrong;
 }
 

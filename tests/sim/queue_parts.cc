@@ -32,13 +32,19 @@ std::string Yard::taken(const std::string& element) {
   return taken_.insert(element).second ? "" : element + " was taken twice";
 }
 
-std::string Yard::left(const std::vector<std::string>& elements) {
+std::set<std::string> Yard::taken_by_now() {
+  const std::lock_guard lock(mutex_);
+  return taken_;
+}
+
+std::string Yard::left(const std::vector<std::string>& elements,
+                       const std::set<std::string>& taken) {
   const std::lock_guard lock(mutex_);
   for (const std::string& element : elements) {
     if (!left_.insert(element).second) {
       return element + " is there twice";
     }
-    if (taken_.count(element) > 0) {
+    if (taken.count(element) > 0) {
       return element + " was taken, and is still there";
     }
   }
@@ -305,7 +311,7 @@ void Inspector::act() {
       ask({yard_.zsets ? "ZRANGE" : "LRANGE", queue, "0", "-1"}, {});
     }
   }
-  ask({"EXEC"}, [this, last](const Answer& answer) {
+  ask({"EXEC"}, [this, last, taken = yard_.taken_by_now()](const Answer& answer) {
     std::vector<std::string> all;
     for (const Answer& queue : answer.elements) {
       for (const Answer& element : queue.elements) {
@@ -313,7 +319,7 @@ void Inspector::act() {
       }
     }
     if (last) {
-      const std::string wrong = yard_.left(all);
+      const std::string wrong = yard_.left(all, taken);
       if (!wrong.empty()) {
         fail(wrong);
       }

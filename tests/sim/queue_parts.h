@@ -23,8 +23,10 @@ class Yard {
   void put(const std::string& element);
   // An element that somebody was given; says what is wrong with that.
   std::string taken(const std::string& element);
-  // What is left in the queues when all are done.
-  std::string left(const std::vector<std::string>& elements);
+  // What is left in the queues when all are done that are counted; others may go on taking.
+  // `taken`: what had been taken when this was asked for.
+  std::string left(const std::vector<std::string>& elements, const std::set<std::string>& taken);
+  std::set<std::string> taken_by_now();
   // Nothing was lost but `lost_max` elements, which may have been on their way to who left.
   std::string account(size_t lost_max);
 
