@@ -654,7 +654,7 @@ class Worker {
   PrefixTable prefixes_;
   std::vector<ClientRef> readers_;   // scratch
   std::vector<Push*> posted_here_;   // to sessions of this worker, until the end of their cause
-  std::unique_ptr<LoadWork> load_;  // null: nothing is loaded
+  std::unique_ptr<LoadWork> load_;   // null: nothing is loaded
   // the pause
   PauseMode pause_mode_ = PauseMode::kOff;
   bool pause_lessened_ = false;  // some that wait in wait_pause_ may run
