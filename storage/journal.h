@@ -75,6 +75,12 @@ class Journal {
     wake_bytes_.store(wake_bytes, std::memory_order_relaxed);
     sleep_.store(sleep, std::memory_order_seq_cst);
   }
+  Sleep sleep() const { return sleep_.load(std::memory_order_seq_cst); }
+  // Whether so much is published that it wakes who sleeps so, for tests.
+  bool wakes(Sleep sleep) const {
+    const uint64_t least = sleep == Sleep::kDeep ? 1 : wake_bytes_.load(std::memory_order_relaxed);
+    return sleep != Sleep::kAwake && pending_bytes() >= least;
+  }
   // Awake again; true if a worker has woken the reader.
   bool end_sleep() {
     return sleep_.exchange(Sleep::kAwake, std::memory_order_seq_cst) == Sleep::kAwake;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -63,6 +64,10 @@ class SimDisk final : public Disk {
   Image survivors(uint64_t seed) const;
   // What readers see now.
   Image seen() const;
+  // What others do while a poll waits: called again and again, until it is woken or its time is
+  // over. No calls of this disk. Without it the clock jumps.
+  void set_others(std::function<void()> others) { others_ = std::move(others); }
+  bool woken() const { return woken_; }
 
   // --- the port ---
   int open(std::string_view name, Mode mode, Cache cache, File& file) override;
@@ -136,6 +141,7 @@ class SimDisk final : public Disk {
   uint64_t crash_at_ = kNoCall;
   bool crashed_ = false;
   bool woken_ = false;
+  std::function<void()> others_;
 };
 
 }  // namespace pollux

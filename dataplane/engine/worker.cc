@@ -436,7 +436,7 @@ bool Worker::fall_asleep(int64_t& timeout_us) {
   timeout_us = std::max<int64_t>(wake_ms * 1000 - now_.us, 0);
   // seq_cst: "flag, then look" here against "store, then look at the flag" of whoever has mail.
   asleep_.store(true, std::memory_order_seq_cst);
-  if (mail_waiting()) {
+  if (mail_waiting() || config_waiting()) {
     woke();
     return false;
   }
@@ -456,7 +456,7 @@ bool Worker::mail_waiting() {
   if (gates_may_open() || disk_has_caught_up()) {
     return true;
   }
-  if (config_->version != engine_.config().current()->version || !back_from_errands_.empty()) {
+  if (!back_from_errands_.empty()) {
     return true;
   }
   for (const Channel* channel : outgoing_) {

@@ -22,6 +22,7 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_context.h"
 #include "dataplane/engine/exec_run.h"
+#include "dataplane/engine/lease_under_way.h"
 #include "dataplane/engine/load_desk.h"
 #include "dataplane/engine/output.h"
 #include "dataplane/engine/prefix_table.h"
@@ -63,7 +64,10 @@ class Worker {
   // behind.
   bool fall_asleep(int64_t& timeout_us);
   void woke() { asleep_.store(false, std::memory_order_relaxed); }
+  // Somebody who has ended his turn has left something here, and has woken this worker if it slept.
   bool mail_waiting();
+  // A configuration is newer than this worker's. Whom it concerns at once a tour tells of it.
+  bool config_waiting() const { return config_->version != engine_.config().current()->version; }
   // True when nothing is under way on this worker (scheduler and shutdown).
   bool quiet() const;
 
@@ -501,8 +505,6 @@ class Worker {
   void publish_clients();
 
   // worker_lease.cc: leases and tours
-  enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot, kLoad };
-  static constexpr int kLeaseFors = 5;
   bool wants_lease(LeaseFor what);
   bool anybody_wants_lease();
   bool progress_lease();
@@ -605,22 +607,7 @@ class Worker {
   std::atomic<bool> asked_to_evict_clients_{false};
 
   // leases
-  enum class LeaseStep : uint8_t {
-    kNone, kClaimed, kPublished, kParking, kWithdrawn, kHolding, kExec
-  };
-  struct {
-    LeaseStep step = LeaseStep::kNone;
-    uint64_t ticket = 0;
-    uint64_t passed = 0;
-    ShardSet shards;
-    int acknowledgements = 0;
-    uint64_t since_tsc = 0;
-    LeaseFor purpose = LeaseFor::kSession;  // what it was claimed for
-    bool for_held_cell = false;    // the first of held_cells_ is to run under it
-    Session* session = nullptr;    // whose request runs, or is the next to
-    Session* before = nullptr;     // whose request has just run
-    int requests_left = 0;         // that may run under it
-  } lease_;
+  LeaseUnderWay lease_;
   // Whose requests have run under the lease; they go on when it is over.
   IntrusiveList<Session, StallNode> served_sessions_;
   BurstItem leased_item_;

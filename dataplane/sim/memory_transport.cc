@@ -238,6 +238,11 @@ void MemoryTransport::wake() {
   to_worker_.notify_one();
 }
 
+bool MemoryTransport::woken() const {
+  const std::lock_guard lock(mutex_);
+  return woken_;
+}
+
 bool MemoryTransport::take_woken() {
   const std::lock_guard lock(mutex_);
   return std::exchange(woken_, false);

@@ -81,7 +81,8 @@ class MemoryTransport final : public Transport {
   void set_exact(bool exact);
   // True if the next polls would bring nothing unless a client does something.
   bool idle() const;
-  // Whether wake() was called since this was last asked.
+  // Whether wake() was called since it was last taken.
+  bool woken() const;
   bool take_woken();
 
  private:

@@ -9,6 +9,8 @@ namespace pollux {
 namespace {
 
 constexpr Instant kStart{1'700'000'000'000'000};
+// Any; not what Rng spreads its own seeds by.
+constexpr uint64_t kSleepSeed = 0x5bf0'3635'dcf2'a1c9;
 
 }  // namespace
 
@@ -22,7 +24,7 @@ Scheduler::Scheduler(const SimOptions& options)
     : seed_(options.seed),
       sleeps_(options.sleeps),
       rng_(options.seed),
-      sleep_rng_(options.seed ^ 0x9e3779b97f4a7c15),
+      sleep_rng_(options.seed ^ kSleepSeed),
       clock_(kStart, options.workers),
       sim_(options, MemoryTransport::Mode::kStepped, clock_) {
   turns_.resize(static_cast<size_t>(options.workers));
@@ -44,19 +46,36 @@ void Scheduler::step() {
   --phases_left_;
   ++phases_;
   Turn& turn = turns_[static_cast<size_t>(worker_)];
-  clock_.set_worker(worker_);
   if (turn.asleep && !wakes(turn)) {
     phases_left_ = 0;
     return;
   }
-  engine().worker(worker_).step(turn.next);
+  step_phase(worker_);
+  if (sleeps_ && turn.next == Phase::kPoll) {
+    if (sleep_rng_.below(2) == 0) {
+      fall_asleep(turn);
+    }
+    look_for_forgotten();
+  }
+}
+
+void Scheduler::step_phase(int worker) {
+  Turn& turn = turns_[static_cast<size_t>(worker)];
+  clock_.set_worker(worker);
+  engine().worker(worker).step(turn.next);
   const auto next = static_cast<uint8_t>(turn.next) + 1U;
   const bool done = next == static_cast<uint8_t>(Phase::kCount);
   turn.next = done ? Phase::kPoll : static_cast<Phase>(next);
   turn.done += done ? 1 : 0;
-  if (done && sleeps_ && sleep_rng_.below(2) == 0) {
-    fall_asleep(turn);
+}
+
+Worker& Scheduler::in_a_turn(int worker) {
+  Turn& turn = turns_[static_cast<size_t>(worker)];
+  if (turn.next == Phase::kPoll) {
+    rouse(worker);
+    step_phase(worker);
   }
+  return engine().worker(worker);
 }
 
 void Scheduler::fall_asleep(Turn& turn) {
@@ -67,20 +86,35 @@ void Scheduler::fall_asleep(Turn& turn) {
 
 bool Scheduler::wakes(Turn& turn) {
   MemoryTransport& transport = sim_.transport(worker_);
-  const bool called = transport.take_woken() || !transport.idle();
-  if (!called && clock_.base().us < turn.until_us) {
+  if (!transport.take_woken() && transport.idle() && clock_.base().us < turn.until_us) {
     return false;
   }
-  // Who is in the middle of a turn wakes others at its end, and the tour that has changed the
-  // configuration is on its way to all.
-  Worker& worker = engine().worker(worker_);
-  const bool all_told = worker.config().version == sim_.config().current()->version &&
-                        std::all_of(turns_.begin(), turns_.end(),
-                                    [](const Turn& other) { return other.next == Phase::kPoll; });
-  overslept_ = overslept_ || (!called && all_told && worker.mail_waiting());
-  worker.woke();
-  turn.asleep = false;
+  rouse(worker_);
   return true;
+}
+
+void Scheduler::rouse(int worker) {
+  engine().worker(worker).woke();
+  turns_[static_cast<size_t>(worker)].asleep = false;
+}
+
+// Who is in the middle of a turn wakes others at its end, so this is asked between turns alone. A
+// new configuration needs no wake: the tour that tells of it is mail.
+void Scheduler::look_for_forgotten() {
+  if (!between_turns()) {
+    return;
+  }
+  for (int i = 0; i < sim_.workers(); ++i) {
+    const MemoryTransport& transport = sim_.transport(i);
+    forgot_a_wake_ =
+        forgot_a_wake_ || (turns_[static_cast<size_t>(i)].asleep && !transport.woken() &&
+                           transport.idle() && engine().worker(i).mail_waiting());
+  }
+}
+
+bool Scheduler::between_turns() const {
+  return std::all_of(turns_.begin(), turns_.end(),
+                     [](const Turn& turn) { return turn.next == Phase::kPoll; });
 }
 
 void Scheduler::run_turns(uint64_t turns) {

@@ -56,6 +56,8 @@ class Scheduler {
 
   // One phase of one worker.
   void step();
+  // The worker, in the middle of a turn: for what a test does to it that commands do.
+  Worker& in_a_turn(int worker);
   // Steps until done() holds, which is asked between phases; false if it never does.
   template <typename Done>
   bool run_until(Done done, size_t phases_max = kPhasesMax) {
@@ -78,9 +80,10 @@ class Scheduler {
   // Steps until no worker has anything under way and no transport anything to deliver.
   bool run_until_quiet(size_t phases_max = kPhasesMax);
   bool quiet();
-  // A worker that slept (SimOptions::sleeps) woke by its time alone, and had mail: somebody has not
-  // woken it.
-  bool overslept() const { return overslept_; }
+  // All workers are between two turns, or sleep: what they had to tell each other is told.
+  bool between_turns() const;
+  // At such a moment a worker slept (SimOptions::sleeps) and had mail: somebody has not woken it.
+  bool forgot_a_wake() const { return forgot_a_wake_; }
 
  private:
   struct Turn {
@@ -92,8 +95,11 @@ class Scheduler {
   };
 
   void choose_worker();
+  void step_phase(int worker);
+  void rouse(int worker);
   void fall_asleep(Turn& turn);
   bool wakes(Turn& turn);
+  void look_for_forgotten();
 
   const uint64_t seed_;
   const bool sleeps_;
@@ -106,7 +112,7 @@ class Scheduler {
   int worker_ = 0;
   uint64_t phases_left_ = 0;
   uint64_t phases_ = 0;
-  bool overslept_ = false;
+  bool forgot_a_wake_ = false;
 };
 
 }  // namespace pollux

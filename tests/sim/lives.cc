@@ -16,6 +16,7 @@ SimOptions sim_options(const LiveServer::Options& options, Journal& journal) {
           .seed = options.seed,
           .config = options.config,
           .journal = &journal,
+          .sleeps = options.seed % 2 == 0,
           .loads = true,
           .saves = true,
           .appends = true};
@@ -34,6 +35,9 @@ LiveServer::LiveServer(const Options& options)
       files_({.names = {.directory = "d", .file = "f"}, .token = kLifeFilesToken}, own_) {
   even_clocks();
   disk.crash_at_call(options.crash_at);
+  if (seed_ % 2 == 0) {
+    disk.set_others([this] { step_others(); });
+  }
   const auto wake = [this] { disk.wake(); };
   engine().load_desk().set_waker(wake, LoadDesk::Source::kAof);
   engine().load_desk().set_source(LoadDesk::Source::kAof);
@@ -63,11 +67,26 @@ bool LiveServer::start() {
 
 void LiveServer::step() {
   if (rng().below(5) != 0) {
-    scheduler.step();
+    worker_step();
   } else {
     storage_step();
+    even_clocks();
   }
+}
+
+void LiveServer::worker_step() {
+  scheduler.step();
   even_clocks();
+}
+
+// While a storage thread sleeps at its disk.
+void LiveServer::step_others() {
+  if (const Journal::Sleep sleep = journal.sleep(); sleep != Journal::Sleep::kAwake) {
+    slept_ = sleep;
+  }
+  worker_step();
+  forgot_a_wake_ =
+      forgot_a_wake_ || (scheduler.between_turns() && !disk.woken() && journal.wakes(slept_));
 }
 
 // The workers' time and the disk's are one.
@@ -85,6 +104,7 @@ void LiveServer::storage_step() {
     saver_step();
     return;
   }
+  slept_ = Journal::Sleep::kAwake;
   switch (state_) {
     case State::kOpening:
     case State::kStarting:

@@ -71,6 +71,8 @@ class LiveServer {
   bool keeps() { return engine().page().aof.in_force.get() != 0; }
   uint64_t saves_done() const { return saves_done_; }
   uint64_t loads_done() const { return loads_done_; }
+  // A worker, or the thread of the history, slept over what was there for it.
+  bool forgot_a_wake() const { return forgot_a_wake_ || scheduler.forgot_a_wake(); }
 
   bool saver_rests = false;  // a snapshot that was ordered is under way for as long
 
@@ -81,7 +83,9 @@ class LiveServer {
 
  private:
   bool is_over() const { return state_ == State::kOver || state_ == State::kRefused; }
+  void worker_step();
   void storage_step();
+  void step_others();
   void close_step();
   void empty_step();
   void files_step();
@@ -109,6 +113,8 @@ class LiveServer {
   uint64_t loads_done_ = 0;  // beside the one of the start
   uint64_t settling_ = UINT64_MAX;  // the version that all workers have
   uint64_t keeper_steps_ = 0;       // since then
+  Journal::Sleep slept_ = Journal::Sleep::kAwake;  // how the thread of the history did, last
+  bool forgot_a_wake_ = false;
 };
 
 }  // namespace pollux

@@ -373,8 +373,8 @@ constexpr Play kPlays[] = {
 };
 
 // Kills the session behind the actor's connection, as CLIENT KILL does.
-void kill(SimEngine& sim, const Actor& actor) {
-  Worker& worker = sim.engine().worker(actor.worker());
+void kill(Scheduler& scheduler, const Actor& actor) {
+  Worker& worker = scheduler.in_a_turn(actor.worker());
   Session* victim = nullptr;
   worker.for_each_session([&](Session& session) {
     if (session.conn == actor.conn()) {
@@ -414,7 +414,7 @@ void drive_one(Scheduler& scheduler, Stage& stage) {
   if (rng.below(2) == 0) {
     actor.leave();
   } else {
-    kill(scheduler.sim(), actor);
+    kill(scheduler, actor);
   }
 }
 
@@ -492,7 +492,7 @@ std::string play_stepped(const Play& play, uint64_t seed, uint64_t& phases) {
   play.set(stage);
   const std::string wrong = perform(scheduler, stage);
   phases = scheduler.phases();
-  if (wrong.empty() && scheduler.overslept()) {
+  if (wrong.empty() && scheduler.forgot_a_wake()) {
     return "a worker slept over its mail";
   }
   return wrong.empty() && !history.dense() ? "the history has a hole" : wrong;
