@@ -69,6 +69,10 @@ FLOORS = {
     "perf/sim_tcp": ["src/base", "dataplane/tcp", "dataplane/tcp/wire", "dataplane/tcp/tables",
                      "dataplane/tcp/interface", "dataplane/tcp/stack", "dataplane/sim/net",
                      "dataplane/sim/stack"],
+    "perf/echo": ENGINE + ["src/uring", "dataplane/kernel", "dataplane/dpdk", "dataplane/tcp",
+                           "dataplane/tcp/wire", "dataplane/tcp/interface", "dataplane/tcp/stack",
+                           "dataplane/tcp/capture", "dataplane/tcp/steering",
+                           "dataplane/tcp/transport"],
     "perf/load": ["src/base", "src/protocol", "dataplane/tcp", "dataplane/dpdk"],
 }
 # Outside the house: may look at everything.
