@@ -173,7 +173,7 @@ void RequestAndReply(benchmark::State& state) {
     meter.items(kAhead * requests);
   }
 }
-BENCHMARK(RequestAndReply)->Arg(1)->Arg(10'000)->Arg(1'000'000);
+BENCHMARK(RequestAndReply)->Arg(1)->Arg(1'000)->Arg(10'000)->Arg(1'000'000);
 
 // SYN, ACK, FIN of the client, FIN of ours, last ACK, of one among so many; making the frames
 // included.

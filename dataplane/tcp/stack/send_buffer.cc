@@ -20,7 +20,7 @@ void SendBuffer::append_copy(TxMemory& memory, Bytes bytes) {
   size_ += static_cast<uint32_t>(bytes.size());
   while (!bytes.empty()) {
     if (last_ == nullptr || last_->size >= last_->room) {
-      push(memory.allocate(static_cast<uint32_t>(bytes.size())));
+      push(memory.allocate(static_cast<uint32_t>(bytes.size()), first_ != nullptr));
     }
     const size_t count = std::min<size_t>(bytes.size(), last_->room - last_->size);
     std::copy_n(bytes.begin(), count, last_->own() + last_->size);
@@ -72,7 +72,7 @@ void SendBuffer::copy_pinned(TxMemory& memory) {
     if (block->pin == kNoIndex) {
       push(block);
     } else {
-      push(memory.allocate(block->size));
+      push(memory.allocate(block->size, true));
       std::copy_n(block->bytes, block->size, last_->own());
       last_->size = block->size;
       memory.let_go(block);

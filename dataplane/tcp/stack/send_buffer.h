@@ -8,6 +8,7 @@
 #include "dataplane/tcp/stack/tx_memory.h"
 #include "dataplane/tcp/wire/bytes.h"
 #include "dataplane/tcp/wire/seq.h"
+#include "src/base/prefetch.h"
 
 namespace pollux::tcp {
 
@@ -32,6 +33,9 @@ class SendBuffer {
   [[nodiscard]] bool find(SeqRange range, TxPieces& out);
   // Copies them to `out`, which has room.
   void copy(SeqRange range, uint8_t* out);
+
+  // Asks for what acknowledge() looks at first.
+  void prefetch() const { pollux::prefetch(first_); }
 
   uint32_t size() const { return size_; }
   uint32_t pinned_bytes() const { return pinned_bytes_; }

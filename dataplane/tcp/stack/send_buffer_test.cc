@@ -90,6 +90,21 @@ TEST(SendBuffer, AgreesWithAString) {
   }
 }
 
+// Most connections have one short reply on its way; who has more gets room for many.
+TEST(TxMemory, AShortReplyAloneTakesLittle) {
+  TxMemory memory;
+  SendBuffer buffer(Seq{1});
+  buffer.append_copy(memory, Memory(TxMemory::kSmallBlockBytes, 7));
+  EXPECT_EQ(memory.used_bytes(), 256U);
+  for (int i = 0; i < 5; ++i) {
+    buffer.append_copy(memory, Memory(100, 7));
+  }
+  EXPECT_EQ(memory.blocks(), 2U);
+  EXPECT_EQ(memory.used_bytes(), 256U + 2048U);
+  buffer.clear(memory);
+  EXPECT_EQ(memory.used_bytes(), 0U);
+}
+
 // The acknowledgement comes before the device has returned the frame: the bytes are still its.
 TEST(TxMemory, APinIsOverWhenTheDeviceIsDoneToo) {
   TxMemory memory;

@@ -163,6 +163,11 @@ class Slots {
       pollux::prefetch(at(index).sending.get());
     }
   }
+  void prefetch_sent(uint32_t index) const {
+    if (at(index).sending != nullptr) {
+      at(index).sending->prefetch();
+    }
+  }
   // ---- TimerNodes ----
   TimerNode& timer(uint32_t index) { return at(index).timer; }
 

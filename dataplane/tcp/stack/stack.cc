@@ -81,6 +81,9 @@ void Stack::prefetch_outstanding() {
   for (const uint32_t index : std::span(outstanding).first(count)) {
     slots_.prefetch_outstanding(index);
   }
+  for (const uint32_t index : std::span(outstanding).first(count)) {
+    slots_.prefetch_sent(index);
+  }
 }
 
 // What the device has sent is let go; at most as much as one ring holds.

@@ -122,7 +122,7 @@ void Stack::add_payload(TxFrame& frame, SeqRange payload, SendBuffer& from) {
   TxPieces pieces;
   TxBlock* gathered = nullptr;  // of this frame alone
   if (!from.find(payload, pieces)) {
-    gathered = tx_memory_.allocate(bytes);
+    gathered = tx_memory_.allocate(bytes, false);
     from.copy(payload, gathered->own());
     gathered->size = bytes;
     pieces.count = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "src/base/assert.h"
 
@@ -14,21 +15,26 @@ TxMemory::~TxMemory() {
     }
   }
   POLLUX_ASSERT(blocks_ == 0);
-  while (idle_ != nullptr) {
-    TxBlock* block = idle_;
-    idle_ = block->next;
-    ::operator delete(block);
+  for (Idle& idle : idle_) {
+    while (idle.first != nullptr) {
+      ::operator delete(std::exchange(idle.first, idle.first->next));
+    }
   }
 }
 
-TxBlock* TxMemory::allocate(uint32_t bytes) {
+TxMemory::Idle* TxMemory::idle_of(uint32_t room) {
+  return room == kSmallBlockBytes ? &idle_[0] : room == kBlockBytes ? &idle_[1] : nullptr;
+}
+
+TxBlock* TxMemory::allocate(uint32_t bytes, bool more) {
   ++blocks_;
-  const uint32_t room = std::max(bytes, kBlockBytes);
+  const bool is_small = bytes <= kSmallBlockBytes && !more;
+  const uint32_t room = is_small ? kSmallBlockBytes : std::max(bytes, kBlockBytes);
   used_bytes_ += sizeof(TxBlock) + room;
-  if (room == kBlockBytes && idle_ != nullptr) {
-    TxBlock* block = idle_;
-    idle_ = block->next;
-    --idle_count_;
+  Idle* const idle = idle_of(room);
+  if (idle != nullptr && idle->first != nullptr) {
+    TxBlock* block = std::exchange(idle->first, idle->first->next);
+    --idle->count;
     *block = {.bytes = block->own(), .room = room, .users = 1};
     return block;
   }
@@ -63,10 +69,10 @@ void TxMemory::free(TxBlock* block) {
   if (block->pin != kNoIndex) {
     leave_pin(block->pin);
   }
-  if (block->room == kBlockBytes && idle_count_ < kIdleBlocksMax) {
-    block->next = idle_;
-    idle_ = block;
-    ++idle_count_;
+  Idle* const idle = idle_of(block->room);
+  if (idle != nullptr && idle->count < idle->count_max) {
+    block->next = std::exchange(idle->first, block);
+    ++idle->count;
     return;
   }
   ::operator delete(block);
