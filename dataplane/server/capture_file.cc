@@ -19,6 +19,9 @@ namespace pollux {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 20;
+// Whoever has copied a frame has handed it over by then, unless its processor was taken from it: so
+// frames of all workers stand in the order of their times, and what is taken at once has an end.
+constexpr int64_t kSettledNs = 1'000'000;
 
 // UTC, as in captures.
 std::string name_now() {
@@ -49,19 +52,13 @@ UniqueFd make_file(std::string& name) {
 bool CaptureFile::write() {
   const bool wanted = capture_.is_wanted();  // before the frames: these are the last then
   if (!wanted && !file_) {
-    over_ = false;
+    set_over(false);
   }
   if (wanted && !file_ && !over_) {
     begin();
   }
-  if (file_ && (!take_all() || !put_out())) {
-    over_ = true;
-  }
-  if (!file_) {
-    while (capture_.next() != nullptr) {
-      capture_.done();
-    }
-  } else if (!wanted) {
+  take_until({monotonic_ns() - (wanted ? kSettledNs : 0)});
+  if (file_ && !wanted) {
     end("ended");
   }
   return wanted;
@@ -69,6 +66,7 @@ bool CaptureFile::write() {
 
 void CaptureFile::finish() {
   write();
+  take_until({monotonic_ns()});
   if (file_) {
     end("ended with the server");
   }
@@ -77,7 +75,7 @@ void CaptureFile::finish() {
 void CaptureFile::begin() {
   file_ = make_file(name_);
   if (!file_) {
-    over_ = true;
+    set_over(true);
     log_line(LogLevel::kWarning,
              "net-capture: can't make %s: %s. Set dir to a folder that can be written to, empty "
              "net-capture, and set it again",
@@ -100,9 +98,23 @@ void CaptureFile::begin() {
   }
 }
 
-bool CaptureFile::take_all() {
+void CaptureFile::set_over(bool over) {
+  over_ = over;
+  capture_.set_open(!over);
+}
+
+void CaptureFile::take_until(tcp::Moment until) {
+  if (file_ && (!write_until(until) || !put_out())) {
+    set_over(true);
+  }
+  while (!file_ && capture_.next(until) != nullptr) {
+    capture_.done();
+  }
+}
+
+bool CaptureFile::write_until(tcp::Moment until) {
   using Direction = tcp::PcapngFrame::Direction;
-  while (const tcp::CapturedFrame* const frame = capture_.next()) {
+  while (const tcp::CapturedFrame* const frame = capture_.next(until)) {
     const size_t before = waiting_.size();
     tcp::append_pcapng_frame(waiting_,
                              {.interface = frame->worker,

@@ -3,8 +3,8 @@
 // folder, and ends when the option is emptied or the file is full; set to other peers in between it
 // goes on.
 //
-// One thread, which may wait for the disk: what comes meanwhile and has no room is not in the file,
-// and counted at its end.
+// A thread of its own, which may wait for the disk: what comes meanwhile and has no room is not in
+// the file, and counted at its end.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,14 @@ class CaptureFile {
 
   // Writes what has come. True: to be called again soon, since there is a capture.
   bool write();
-  // The process ends.
+  // The process ends: no worker copies any more.
   void finish();
 
  private:
   void begin();
-  bool take_all();  // false: the file is full, or the disk
+  void set_over(bool over);
+  void take_until(tcp::Moment until);
+  bool write_until(tcp::Moment until);  // false: the file is full, or the disk
   bool put_out();
   void end(const char* why);
 

@@ -6,10 +6,7 @@
 
 #include "dataplane/engine/figures.h"
 #include "dataplane/server/network_figures.h"
-#include "dataplane/server/signals.h"
-#include "src/base/cpu.h"
 #include "src/base/log.h"
-#include "src/base/time.h"
 
 namespace pollux {
 
@@ -46,20 +43,19 @@ int NetworkWatch::start() {
       return error;
     }
   }
-  return thread_.start([this] {
-    name_thread("network");
-    const CrashStack crash_stack;
-    loop();
+  const int error = look_thread_.start("network", kEvery, [this] {
+    look();
+    return kEvery;
+  });
+  return error != 0 ? error : capture_thread_.start("capture", kEvery, [this] {
+    return capture_.write() ? kEveryInCapture : kEvery;
   });
 }
 
 void NetworkWatch::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  end_.notify_one();
-  thread_.join();
+  look_thread_.stop();
+  capture_thread_.stop();
+  capture_.finish();
   if (host_tap_ != nullptr) {
     host_tap_->stop();
   }
@@ -80,20 +76,6 @@ void NetworkWatch::name_figures(const Transport& worker) {
   std::array<TransportFigure, kPortFiguresMax> figures;
   const size_t count = port_figures(network_.port_counters(), figures);
   pollux::name_figures(worker, std::span(figures).first(count), page_);
-}
-
-void NetworkWatch::loop() {
-  std::unique_lock lock(mutex_);
-  int64_t due_ns = 0;
-  std::chrono::milliseconds wait = kEvery;
-  while (!end_.wait_for(lock, wait, [this] { return ending_; })) {
-    wait = capture_.write() ? kEveryInCapture : kEvery;
-    if (const int64_t now_ns = monotonic_ns(); now_ns >= due_ns) {
-      due_ns = now_ns + std::chrono::nanoseconds(kEvery - kEveryInCapture).count();
-      look();
-    }
-  }
-  capture_.finish();
 }
 
 }  // namespace pollux

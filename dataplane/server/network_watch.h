@@ -1,10 +1,9 @@
 // Looks after the port beside the workers: whether the link is up, what the device counts, the file
-// of net-capture, and, with net-host-tap, the way to the kernel of this host.
+// of net-capture, and, with net-host-tap, the way to the kernel of this host. A thread each, since
+// the disk of the file may be slow.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "dataplane/dpdk/network.h"
@@ -12,7 +11,7 @@
 #include "dataplane/engine/transport.h"
 #include "dataplane/server/capture_file.h"
 #include "dataplane/server/host_tap.h"
-#include "dataplane/server/thread.h"
+#include "dataplane/server/repeating_thread.h"
 #include "src/abi/control_page.h"
 
 namespace pollux {
@@ -36,16 +35,13 @@ class NetworkWatch {
 
  private:
   void look();
-  void loop();
 
   dpdk::Network& network_;
   ControlPage& page_;
-  std::mutex mutex_;
-  std::condition_variable end_;
-  bool ending_ = false;
-  Thread thread_;
+  RepeatingThread look_thread_;
   std::unique_ptr<HostTap> host_tap_;
   CaptureFile capture_;
+  RepeatingThread capture_thread_;
 };
 
 }  // namespace pollux

@@ -2,11 +2,12 @@
 
 import os
 import struct
+import time
 
 import redis
 
 from case import Case, pollux_only
-from dpdk_case import OURS4, OURS6, THEIRS4, NetworkCase, Tap
+from dpdk_case import OURS4, OURS6, THEIRS4, NetworkCase, Tap, Veth
 
 PEER = THEIRS4.split("/")[0]
 RECEIVED, SENT = 1, 2
@@ -82,6 +83,36 @@ class Capture(NetworkCase):
         self.assertTrue(client.ping())
         self.assertEqual(self.files(server), [name])
         self.assertGreater(len(frames_of(os.path.join(server.directory, name))), 30)
+
+    @pollux_only
+    def test_a_disk_that_blocks_hides_no_link(self):
+        image = os.path.join(self.new_directory(), "disk")
+        disk = self.new_directory()
+        with open(image, "wb") as f:
+            f.truncate(16 << 20)
+        try:
+            self.run_ip("-q", image, tool="mkfs.ext4")
+            self.run_ip("-o", "loop", image, disk, tool="mount")
+        except (AssertionError, FileNotFoundError) as problem:
+            self.skipTest("no disk that can be frozen: %s" % problem)
+        self.addCleanup(self.run_ip, disk, tool="umount")
+        server = self.serve(Veth(), hosts=(OURS4,), dir=disk, net_capture="0.0.0.0/0")
+        self.client(server).ping()
+        self.eventually(lambda: os.listdir(disk) != ["lost+found"], what="a file")
+        self.addCleanup(server.stop)  # before the disk goes
+        self.run_ip("-f", disk, tool="fsfreeze")
+        try:
+            self.client(server).ping()
+            time.sleep(0.5)
+            self.run_ip("link", "set", "vkernel", "down")
+            self.eventually(lambda: "down: nobody is reached" in server.log(), seconds=5,
+                            what="the link's end in the log")
+            self.run_ip("link", "set", "vkernel", "up")
+            self.eventually(lambda: "dpdk-port is up" in server.log(), seconds=5,
+                            what="the link in the log")
+        finally:
+            self.run_ip("-u", disk, tool="fsfreeze")
+        self.eventually(lambda: self.answers(server), seconds=20, what="an answer")
 
     @pollux_only
     def test_words_that_are_none(self):

@@ -1,9 +1,9 @@
 #include "dataplane/tcp/capture/capture.h"
 
-#include <optional>
 #include <utility>
 
 #include "dataplane/tcp/wire/ethernet.h"
+#include "src/base/assert.h"
 
 namespace pollux::tcp {
 
@@ -56,7 +56,30 @@ std::optional<Ends> ends_of(Bytes bytes) {
 }  // namespace
 
 Capture::Capture(uint16_t workers, std::function<Moment()> now)
-    : now_(std::move(now)), ways_(workers, kFrames) {}
+    : now_(std::move(now)), ways_(workers, kFrames), oldest_(workers) {}
+
+const CapturedFrame* Capture::next(Moment until) {
+  POLLUX_ASSERT(!taken_);
+  const CapturedFrame* oldest = nullptr;
+  for (size_t worker = 0; worker < oldest_.size(); ++worker) {
+    CapturedFrame*& first = oldest_[worker];
+    if (first == nullptr) {
+      first = ways_[worker].receive();
+    }
+    if (first != nullptr && first->at_ns <= until.ns &&
+        (oldest == nullptr || first->at_ns < oldest->at_ns)) {
+      oldest = first;
+      taken_ = worker;
+    }
+  }
+  return oldest;
+}
+
+void Capture::done() {
+  const size_t worker = *std::exchange(taken_, std::nullopt);
+  ways_[worker].give_back(*std::exchange(oldest_[worker], nullptr));
+  ways_[worker].publish_back();
+}
 
 CapturedDevice::CapturedDevice(Capture& capture, uint16_t worker, Device& queue)
     : capture_(capture), way_(capture.ways_[worker]), worker_(worker), queue_(queue) {}
@@ -69,7 +92,7 @@ void CapturedDevice::choose(std::vector<LinkPrefix> peers) {
 
 size_t CapturedDevice::receive(std::span<RxFrame> frames) {
   const size_t count = queue_.receive(frames);
-  if (!peers_.empty() && count != 0) [[unlikely]] {
+  if (!is_idle() && count != 0) [[unlikely]] {
     const Moment now = capture_.now_();
     for (const RxFrame& frame : frames.first(count)) {
       copy_received({frame.bytes, frame.size}, now);
@@ -82,7 +105,7 @@ size_t CapturedDevice::receive(std::span<RxFrame> frames) {
 // Before they go: the device may change what it was given, and be done with it at once. Those that
 // it did not take come again.
 size_t CapturedDevice::send(std::span<const TxFrame> frames) {
-  if (peers_.empty()) [[likely]] {
+  if (is_idle()) [[likely]] {
     return queue_.send(frames);
   }
   const Moment now = capture_.now_();

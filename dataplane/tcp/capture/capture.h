@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -58,17 +59,26 @@ class Capture {
   // --- the thread that writes ---
   // Whether any worker has peers to look for.
   bool is_wanted() const { return choosers_.load(std::memory_order_acquire) != 0; }
-  // One from each worker in turn; null: there is none. done() with each.
-  const CapturedFrame* next() { return ways_.next(); }
-  void done() { ways_.done(); }
+  // False: nobody writes what would come, so workers copy nothing, and nothing counts as lost. True
+  // at the begin.
+  void set_open(bool open) { open_.store(open, std::memory_order_relaxed); }
+  // The oldest that was copied by `until`; null: there is none. done() with each. Of all workers
+  // they come in the order of their times, if `until` is so long ago that who copied by then has
+  // handed it over.
+  const CapturedFrame* next(Moment until);
+  void done();
   // Chosen, and not copied, since the begin of the process.
   uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
   friend class CapturedDevice;
   const std::function<Moment()> now_;
-  Ways<CapturedFrame> ways_;      // by worker
-  std::atomic<int> choosers_{0};  // workers
+  Ways<CapturedFrame> ways_;            // by worker
+  std::vector<CapturedFrame*> oldest_;  // of each worker, of who writes; null: not known
+  std::optional<size_t> taken_;         // whose it is
+  std::atomic<int> choosers_{0};        // workers
+  // Relaxed: nothing is ordered by it, and a few frames more or less do not matter.
+  std::atomic<bool> open_{true};
   std::atomic<uint64_t> lost_{0};
 };
 
@@ -94,6 +104,7 @@ class CapturedDevice final : public Device {
   }
 
  private:
+  bool is_idle() const { return peers_.empty() || !capture_.open_.load(std::memory_order_relaxed); }
   bool is_chosen(Bytes frame, bool sent) const;
   // Null: it is not to be had.
   CapturedFrame* begin_copy(bool sent, size_t size, Moment now);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -74,7 +75,7 @@ class CaptureTest : public testing::Test {
   // "< 54" was received, "> 60" was sent.
   std::string taken() {
     std::string out;
-    while (const CapturedFrame* const frame = capture_.next()) {
+    while (const CapturedFrame* const frame = capture_.next(kNever)) {
       out += (out.empty() ? "" : ", ") + std::string(frame->sent ? "> " : "< ") +
              std::to_string(frame->size);
       last_ = {frame->captured().begin(), frame->captured().end()};
@@ -174,13 +175,69 @@ TEST_F(CaptureTest, WhoDoesNotKeepUpLosesCopiesAndNoFrames) {
   }
   EXPECT_EQ(capture_.lost(), 5U);
   size_t count = 0;
-  for (; capture_.next() != nullptr; ++count) {
+  for (; capture_.next(kNever) != nullptr; ++count) {
     capture_.done();
   }
   EXPECT_EQ(count, Capture::kFrames);
   go(head);
   EXPECT_EQ(taken(), "> 54");
   EXPECT_EQ(capture_.lost(), 5U);
+}
+
+TEST_F(CaptureTest, NothingIsCopiedForNobody) {
+  device_.choose({{kPeer, 32}});
+  capture_.set_open(false);
+  for (size_t i = 0; i < Capture::kFrames + 5; ++i) {
+    EXPECT_EQ(go(segment({.local = kPeer, .remote = kUs})), 1U);
+  }
+  come({from(kPeer)});
+  EXPECT_EQ(taken(), "");
+  EXPECT_EQ(capture_.lost(), 0U);
+  capture_.set_open(true);
+  come({from(kPeer)});
+  EXPECT_EQ(taken(), "< 54");
+}
+
+TEST_F(CaptureTest, WhatIsCopiedLaterWaits) {
+  device_.choose({{kPeer, 32}});
+  come({from(kPeer)});
+  now_ = now_ + 1;
+  come({from(kPeer)});
+  size_t count = 0;
+  // However fast a worker goes on.
+  for (; count < 10 && capture_.next(Moment{5'000}) != nullptr; ++count) {
+    capture_.done();
+    come({from(kPeer)});
+  }
+  EXPECT_EQ(count, 1U);
+  EXPECT_EQ(taken(), "< 54, < 54");
+}
+
+TEST(CaptureOfSeveral, InTheOrderOfTheirTimes) {
+  constexpr uint16_t kWorkers = 3;
+  Moment now{0};
+  Capture capture(kWorkers, [&] { return now; });
+  std::array<Queue, kWorkers> queues;
+  std::vector<std::unique_ptr<CapturedDevice>> devices;
+  for (uint16_t i = 0; i < kWorkers; ++i) {
+    devices.push_back(std::make_unique<CapturedDevice>(capture, i, queues[i]));
+    devices[i]->choose({{kPeer, 32}});
+  }
+  const std::vector<uint16_t> order = {2, 0, 0, 1, 2, 1, 0, 2, 2, 2, 1, 0};
+  for (const uint16_t worker : order) {
+    now = now + 10;
+    queues[worker].add(from(kPeer));
+    std::array<RxFrame, 1> got;
+    ASSERT_EQ(devices[worker]->receive(got), 1U);
+    devices[worker]->release(got);
+  }
+  std::vector<uint16_t> came;
+  while (const CapturedFrame* const frame = capture.next(kNever)) {
+    came.push_back(frame->worker);
+    EXPECT_EQ(frame->at_ns, static_cast<int64_t>(came.size()) * 10);
+    capture.done();
+  }
+  EXPECT_EQ(came, order);
 }
 
 TEST_F(CaptureTest, AWorkerCopiesWhileTheOtherThreadTakes) {
@@ -197,7 +254,7 @@ TEST_F(CaptureTest, AWorkerCopiesWhileTheOtherThreadTakes) {
   size_t count = 0;
   for (bool last = false; !last;) {
     last = over.load();
-    while (const CapturedFrame* const frame = capture_.next()) {
+    while (const CapturedFrame* const frame = capture_.next(kNever)) {
       ASSERT_EQ(frame->size, 54U);
       ++count;
       capture_.done();
