@@ -37,6 +37,7 @@ enum OptionFlag : uint32_t {
   kAlwaysWritten = 1u << 10,  // CONFIG REWRITE: has a line also at its default
   kNotEmpty = 1u << 11,       // kText: must be something
   kDirectoryName = 1u << 12,  // must not be a path
+  kPassing = 1u << 13,  // CONFIG REWRITE leaves the file's line as it is, and writes none
 };
 
 // A value as it was understood.

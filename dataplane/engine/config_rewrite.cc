@@ -171,6 +171,9 @@ std::string rewritten_config(std::string_view old, std::span<const std::string> 
     return line.text == kSignature;
   });
   for (const OptionRow& row : option_rows()) {
+    if ((row.flags & kPassing) != 0) {
+      continue;
+    }
     std::vector<Wanted> wanted = lines_of(row, texts[option_index(row)]);
     auto next = wanted.begin();
     for (size_t i = 0; i < before; ++i) {

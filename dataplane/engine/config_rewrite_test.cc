@@ -67,6 +67,13 @@ TEST(ConfigRewrite, AllMeansTheDefaultsToo) {
   EXPECT_NE(all.find("\nclient-output-buffer-limit normal 0 0 0\n"), std::string::npos);
 }
 
+// What was begun by hand is not begun again by the next start; what the file asks for is.
+TEST(ConfigRewrite, ACaptureIsNotKept) {
+  EXPECT_EQ(rewritten("transport dpdk\n", {"net-capture", "10.0.0.7"}), "transport dpdk\n");
+  EXPECT_EQ(rewritten("transport dpdk\nnet-capture fd00::/64\n", {"net-capture", ""}),
+            "transport dpdk\nnet-capture fd00::/64\n");
+}
+
 TEST(ConfigRewrite, AnOptionThatStandsTwiceStandsOnce) {
   EXPECT_EQ(rewritten("timeout 5\nport 7000\ntimeout 6\n# end\n"),
             "timeout 6\nport 7000\n\n# end\n");
@@ -125,7 +132,7 @@ TEST(ConfigRewrite, EveryOptionReadsBackTheSame) {
   const ConfigStore store;
   std::string old;  // names every option, whatever its value
   for (const OptionRow& row : option_rows()) {
-    old += std::string(row.name) + " x\n";
+    old += (row.flags & kPassing) != 0 ? "" : std::string(row.name) + " x\n";
   }
   const std::string text = rewritten_config(old, store.current()->texts);
   EXPECT_NE(text.find("\ntimeout 0\n"), std::string::npos);
