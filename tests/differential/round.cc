@@ -121,7 +121,9 @@ class Run {
 
   // A TTL was set in one exchange and is read in another; each server may have run either at any
   // moment of it. On a busy host that can be seconds.
-  long long slack_ms() const { return static_cast<long long>(2000 * longest_exchange_); }
+  Slack slack() const {
+    return {static_cast<long long>(2000 * longest_exchange_), blocks_left_out_};
+  }
 
   void run_step(const Step& step) {
     switch (step.kind) {
@@ -182,12 +184,12 @@ class Run {
     }
     if (strcasecmp(command.request[0].c_str(), "exec") == 0) {
       const std::vector<Rule> rules = std::exchange(queued, {});
-      return exec_replies_agree(rules, redis, pollux, slack_ms());
+      return exec_replies_agree(rules, redis, pollux, slack());
     }
     if (strcasecmp(command.request[0].c_str(), "multi") == 0 && redis[0] == '+') {
       queued.clear();
     }
-    return replies_agree(command.rule, redis, pollux, slack_ms());
+    return replies_agree(command.rule, redis, pollux, slack());
   }
 
   void compare_replies(const Step& step) {
@@ -384,6 +386,11 @@ class Run {
       report(1, "RESTORE of " + made, redis_.reply(0), pollux_.reply(0));
       return;
     }
+    if (send_request(connection, {"XINFO", "STREAM", request[1]})) {
+      // COPY and RENAME carry it on, so it is for every stream from here on.
+      blocks_left_out_ =
+          std::max(blocks_left_out_, blocks_left_out(redis_.reply(0), pollux_.reply(0)));
+    }
     compare_key(connection, request[1], made + ": " + printable(request[3], 300), false);
   }
 
@@ -535,6 +542,7 @@ class Run {
   Answer redis_;
   Answer pollux_;
   double longest_exchange_ = 0;  // seconds
+  long long blocks_left_out_ = 0;  // the most of any stream, since the round's begin
   std::optional<Difference> found_;
   std::map<size_t, std::vector<Rule>> queued_;  // by connection
 };

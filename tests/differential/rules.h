@@ -28,13 +28,20 @@ enum class Rule : uint8_t {
   kHello,        // server, proto, mode and role are equal; version, id and more fields are ours
 };
 
+// What may differ by what has happened before.
+struct Slack {
+  long long ms = 0;  // so far apart the two servers may have run a command, and looked at the clock
+  long long blocks = 0;  // of a stream that RESTORE has left out here, since nothing lived in them
+};
+
 // An error on either side has to be the same bytes under every rule.
-// `slack_ms`: how far apart the two servers may have run a command, and looked at the clock.
-bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux,
-                   long long slack_ms = 0);
+bool replies_agree(Rule rule, std::string_view redis, std::string_view pollux, Slack slack = {});
+// How many blocks fewer Pollux has, of two replies to XINFO STREAM of what was just restored: none
+// of which anything lives in. 0 also where that can't be.
+long long blocks_left_out(std::string_view redis, std::string_view pollux);
 
 // EXEC's array, each element by the rule of the command that was queued for it.
 bool exec_replies_agree(const std::vector<Rule>& rules, std::string_view redis,
-                        std::string_view pollux, long long slack_ms);
+                        std::string_view pollux, Slack slack);
 
 }  // namespace pollux
