@@ -33,6 +33,18 @@ bool OwnCounters::is_wanted(std::string_view name) {
          });
 }
 
+// A second one that would be cut to the same ends with a number instead.
+std::string OwnCounters::shown_name(std::string_view name, std::span<const OwnCounter> taken) {
+  const std::string whole = "nic_" + std::string(name);
+  std::string shown = whole.substr(0, kOwnNameMax);
+  for (int number = 2; std::ranges::find(taken, shown, &OwnCounter::name) != taken.end();
+       ++number) {
+    const std::string end = "_" + std::to_string(number);
+    shown = whole.substr(0, kOwnNameMax - end.size()) + end;
+  }
+  return shown;
+}
+
 void OwnCounters::find(uint16_t port) {
   port_ = port;
   const int count = rte_eth_xstats_get_names(port, nullptr, 0);
@@ -47,7 +59,7 @@ void OwnCounters::find(uint16_t port) {
     const std::string_view name(one.name, strnlen(one.name, sizeof one.name));
     if (is_wanted(name)) {
       ids_.push_back(static_cast<uint64_t>(i));
-      counters_.push_back({"nic_" + std::string(name.substr(0, kOwnNameMax - 4))});
+      counters_.push_back({shown_name(name, counters_)});
     }
   }
   values_.resize(ids_.size());

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,8 @@ class OwnCounters {
   // Whether one of such a name counts losses or errors, of the whole port, and is none that
   // PortCounters has.
   static bool is_wanted(std::string_view name);
+  // As operators see it: "nic_" and what there is room for, other than all of `taken`.
+  static std::string shown_name(std::string_view name, std::span<const OwnCounter> taken);
 
  private:
   uint16_t port_ = 0;

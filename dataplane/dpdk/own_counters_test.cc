@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace pollux::dpdk {
 namespace {
 
@@ -20,6 +22,22 @@ TEST(OwnCountersTest, NotWhatIsNoLossOrStandsElsewhereOrIsAQueues) {
         "rx_mbuf_allocation_errors", "rx_q0_errors", "rx_q17_dropped", "tx_q3_bad_desc", ""}) {
     EXPECT_FALSE(OwnCounters::is_wanted(name)) << name;
   }
+}
+
+// mlx5 has such.
+TEST(OwnCountersTest, NoTwoHaveOneName) {
+  std::vector<OwnCounter> taken;
+  for (const char* const name :
+       {"rx_out_of_buffer", "tx_pp_missed_interrupt_errors_a", "tx_pp_missed_interrupt_errors_b",
+        "tx_pp_missed_interrupt_errors_c", "rx_out_of_buffer"}) {
+    taken.push_back({OwnCounters::shown_name(name, taken)});
+    EXPECT_LE(taken.back().name.size(), kOwnNameMax);
+  }
+  EXPECT_EQ(taken[0].name, "nic_rx_out_of_buffer");
+  EXPECT_EQ(taken[1].name, "nic_tx_pp_missed_interrupt_erro");
+  EXPECT_EQ(taken[2].name, "nic_tx_pp_missed_interrupt_er_2");
+  EXPECT_EQ(taken[3].name, "nic_tx_pp_missed_interrupt_er_3");
+  EXPECT_EQ(taken[4].name, "nic_rx_out_of_buffer_2");
 }
 
 }  // namespace
