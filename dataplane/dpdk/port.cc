@@ -65,6 +65,20 @@ std::string failed(std::string_view what, int error) {
   return std::string(what) + ": " + rte_strerror(error);
 }
 
+// What the kernel says of the interface below; false: there is none, or it does not say.
+bool ask_kernel(uint32_t interface, unsigned long what, ifreq& answer) {
+  answer = {};
+  if (interface == 0 || if_indextoname(interface, answer.ifr_name) == nullptr) {
+    return false;
+  }
+  const int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool is_said = file >= 0 && ioctl(file, what, &answer) == 0;
+  if (file >= 0) {
+    close(file);
+  }
+  return is_said;
+}
+
 }  // namespace
 
 std::unique_ptr<Port> Port::open(const PortOptions& options, std::string& error) {
@@ -189,6 +203,15 @@ std::string Port::configure() {
     }
   }
   rte_ether_addr mac;
+  // Such a one takes frames that the interface below it then loses.
+  if (ifreq below; ask_kernel(kernel_interface_, SIOCGIFMTU, below) &&
+                   below.ifr_mtu < static_cast<int>(options_.mtu)) {
+    const std::string name = below.ifr_name;
+    return "the interface below, " + name + ", has an MTU of " + std::to_string(below.ifr_mtu) +
+           ", and net-mtu is " + std::to_string(options_.mtu) + ". Lower net-mtu, or raise the " +
+           "other one (ip link set dev " + name + " mtu " + std::to_string(options_.mtu) +
+           "), at all hosts of this network";
+  }
   if (const int error = rte_eth_macaddr_get(id_, &mac); error != 0) {
     return failed("it does not say its address", -error);
   }
@@ -309,17 +332,10 @@ bool Port::read_spread() {
 rte_eth_link Port::ask_link() const {
   rte_eth_link link{};
   rte_eth_link_get_nowait(id_, &link);
-  ifreq request{};
-  if (kernel_interface_ != 0 && if_indextoname(kernel_interface_, request.ifr_name) != nullptr) {
-    const int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    constexpr int kRuns = IFF_UP | IFF_RUNNING;
-    if (file >= 0 && ioctl(file, SIOCGIFFLAGS, &request) == 0 &&
-        (request.ifr_flags & kRuns) != kRuns) {
-      link.link_status = RTE_ETH_LINK_DOWN;
-    }
-    if (file >= 0) {
-      close(file);
-    }
+  constexpr int kRuns = IFF_UP | IFF_RUNNING;
+  if (ifreq answer;
+      ask_kernel(kernel_interface_, SIOCGIFFLAGS, answer) && (answer.ifr_flags & kRuns) != kRuns) {
+    link.link_status = RTE_ETH_LINK_DOWN;
   }
   return link;
 }

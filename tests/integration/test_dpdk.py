@@ -11,8 +11,8 @@ import threading
 
 import redis
 
-from case import Case, pollux_only
-from dpdk_case import OURS4, OURS6, NetworkCase, Tap
+from case import Case, only_once, pollux_only
+from dpdk_case import OURS4, OURS6, JumboVeth, NetworkCase, Tap
 
 
 class Dpdk(NetworkCase):
@@ -152,6 +152,15 @@ class Dpdk(NetworkCase):
         server = self.start_on(Tap(), net_mtu=9000, expect_start=False)
         self.assertEqual(server.wait(), 1)
         self.assertIn("can't have an MTU of 9000", server.log())
+
+    @pollux_only
+    @only_once
+    def test_an_mtu_that_the_interface_below_has_not(self):
+        class Below(JumboVeth):
+            mtu = 1500
+        server = self.start_on(Below(), net_mtu=9000, workers=1, expect_start=False)
+        self.assertEqual(server.wait(), 1)
+        self.assertIn("vpollux, has an MTU of 1500, and net-mtu is 9000", server.log())
 
 
 class Refusals(Case):
