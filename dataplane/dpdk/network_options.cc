@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint8_t kV4Bits = 32;
 constexpr uint8_t kV6Bits = 128;
+constexpr uint32_t kMtuMinV6 = 1280;
 constexpr std::string_view kGiveOurs =
     ". Give the address that this server is to have, with the "
     "prefix of its network, as in 10.0.0.5/24 or fd00::5/64";
@@ -97,16 +98,18 @@ std::string read_gateway(const std::string& text, InterfaceConfig& into) {
   }
   const auto has = [&](auto&& condition) { return std::ranges::any_of(into.addresses, condition); };
   std::string_view why = no_host(*address);
-  const bool is_near = has([&](const LinkPrefix& ours) {
-    if (!tcp::is_within(*address, ours)) {
-      return false;
+  const bool is_near = has([&](const LinkPrefix& ours) { return tcp::is_within(*address, ours); });
+  for (const LinkPrefix& ours : into.addresses) {  // it may be a host's in one, and not in another
+    if (why.empty() && tcp::is_within(*address, ours)) {
+      why = no_host_in({*address, ours.bits});
     }
-    const std::string_view here = no_host_in({*address, ours.bits});
-    why = why.empty() ? here : why;
-    return true;
-  });
+  }
   if (has([&](const LinkPrefix& ours) { return ours.address == *address; })) {
     why = "is one of net-address, this server's own";
+  } else if (why.empty() && !has([&](const LinkPrefix& ours) {
+               return ours.address.is_v4() == address->is_v4();
+             })) {
+    why = "is of a version of IP that no net-address has, so nobody is reached by it";
   } else if (why.empty() && !is_near && (address->is_v4() || !address->is_link_local())) {
     why = "is in the network of no net-address, so there is no way to it";
   }
@@ -146,6 +149,10 @@ std::string read_options(const NetworkOptions& options, InterfaceConfig& into) {
           return other.address == prefix->address;
         })) {
       return subject + "stands there twice";
+    }
+    if (!prefix->address.is_v4() && options.mtu < kMtuMinV6) {
+      return subject + "IPv6 needs an MTU of 1280 (RFC 8200 5), and net-mtu is " +
+             std::to_string(options.mtu) + ". Raise net-mtu, or give addresses of IPv4 alone";
     }
     into.addresses.push_back(*prefix);
   }

@@ -89,5 +89,35 @@ TEST(NetworkOptions, AGatewayIsAnotherHostOfTheLink) {
   expect_said(problem_of({"10.0.0.5/24"}, {"10.0.0.1", "10.0.0.2"}), "a second one");
 }
 
+TEST(NetworkOptions, AGatewayIsAHostInEachNetworkThatHasIt) {
+  for (const Words& addresses :
+       {Words{"10.0.0.5/24", "10.0.1.5/16"}, Words{"10.0.1.5/16", "10.0.0.5/24"}}) {
+    expect_said(problem_of(addresses, {"10.0.0.255"}), "broadcast");
+    expect_said(problem_of(addresses, {"10.0.255.255"}), "broadcast");
+    EXPECT_EQ(problem_of(addresses, {"10.0.0.1"}), "");
+    EXPECT_EQ(problem_of(addresses, {"10.0.1.255"}), "");
+  }
+}
+
+TEST(NetworkOptions, AGatewayIsOfAVersionThatWeHave) {
+  expect_said(problem_of({"10.0.0.5/24"}, {"fe80::1"}), "no net-address has");
+  expect_said(problem_of({"fd00::5/64"}, {"10.0.0.1"}), "no net-address has");
+  EXPECT_EQ(problem_of({"fd00::5/64"}, {"fe80::1"}), "");
+}
+
+TEST(NetworkOptions, Ipv6NeedsAnMtuOf1280) {
+  NetworkOptions options{.arguments = {},
+                         .port = "net_tap0",
+                         .addresses = {"10.0.0.5/24", "fd00::5/64"},
+                         .gateways = {},
+                         .mtu = 1279};
+  expect_said(check_options(options), "net-mtu is 1279");
+  options.mtu = 1280;
+  EXPECT_EQ(check_options(options), "");
+  options.mtu = 576;
+  options.addresses = {"10.0.0.5/24"};
+  EXPECT_EQ(check_options(options), "");
+}
+
 }  // namespace
 }  // namespace pollux::dpdk
