@@ -181,3 +181,10 @@ class Refusals(Case):
             server = self.start(transport="dpdk", expect_start=False, **options)
             self.assertEqual(server.wait(), 1)
             self.assertIn(words, server.log())
+
+    @pollux_only
+    def test_words_that_let_dpdk_end_the_process(self):
+        server = self.start(transport="dpdk", dpdk_port="net_null0", net_address="10.0.0.1/24",
+                            dpdk_args="--no-pci --no-huge --no-shconf --help", expect_start=False)
+        self.assertEqual(server.wait(), 1)
+        self.assertRegex(server.log(), "DPDK has ended the process: .* --no-shconf --help asks")
