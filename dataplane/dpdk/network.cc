@@ -138,6 +138,7 @@ std::unique_ptr<tcp::TcpTransport> Network::make_transport(int worker) {
   tcp::StackKeys keys = keys_;
   keys.seed = entropy64();
   tcp::StackConfig config = stack_;
+  config.interface.leads = worker == 0;
   tcp::Device* device = queues_[static_cast<size_t>(worker)].get();
   if (steering_ != nullptr) {
     device = steered_[static_cast<size_t>(worker)].get();

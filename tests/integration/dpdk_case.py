@@ -170,7 +170,7 @@ class NetworkCase(Case):
             self.eventually(lambda: self.answers(server, host), seconds=20,
                             what="an answer of %s over the wire" % host)
         if OURS6 in hosts and Case.workers > 1:
-            # Each worker asks by itself whether somebody else has it, and ends that by itself: a
+            # One worker asks whether somebody else has it, and each waits for that by itself: a
             # SYN of IPv6 to one that is later than the others is lost, and comes after a second.
             time.sleep(0.2)
         return server

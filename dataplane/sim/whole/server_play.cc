@@ -76,6 +76,7 @@ void ServerPlay::add_worker(uint32_t i) {
         return spread_hash(frame, key);
       };
     }
+    made.stack.interface.leads = i == 0;
     made.stack.is_ours = [this, i](const Flow& flow) {
       return steering_->spread().worker_of(flow) == i;
     };

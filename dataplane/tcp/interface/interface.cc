@@ -45,6 +45,7 @@ Interface::Interface(const InterfaceConfig& config, TxQueue& tx, uint64_t seed)
       mac_(tx.device().caps().mac),
       mac_word_(load_mac_word(mac_.bytes.data())),
       mtu_(tx.device().caps().mtu),
+      leads_(config.leads),
       vlan_(config.vlan == 0 ? std::nullopt : std::optional(VlanTag{config.vlan})),
       vlan_id_(vlan_ ? vlan_->id() : 0),
       ethernet_bytes_(static_cast<uint8_t>(ethernet_bytes({.vlan = vlan_}))),
@@ -409,7 +410,7 @@ void Interface::on_conflict(Local& local, Moment now) {
   }
   done(InterfaceEvent::kConflict);
   // RFC 5227 2.4 c: a host that must keep its address says so, but not in a fight without end.
-  if (local.state == AddressState::kUsable && now - local.defended_at >= kDefendNs) {
+  if (leads_ && local.state == AddressState::kUsable && now - local.defended_at >= kDefendNs) {
     if (announce(local)) {
       local.defended_at = now;
     }
@@ -493,7 +494,7 @@ void Interface::tick(Moment now) {
 // What cannot be sent is tried again in the next tick.
 void Interface::tick_address(Local& local, Moment now) {
   if (local.state == AddressState::kTentative && !local.probed) {
-    if (probe(local)) {
+    if (!leads_ || probe(local)) {
       local.probed = true;
       local.deadline = now + kTentativeNs;
     }
@@ -502,7 +503,9 @@ void Interface::tick_address(Local& local, Moment now) {
   if (local.state == AddressState::kTentative) {
     set_usable(local, now);
   }
-  if (announce(local)) {
+  if (!leads_) {
+    local.deadline = kNever;
+  } else if (announce(local)) {
     --local.announcements_left;
     local.deadline = local.announcements_left == 0 ? kNever : now + kAnnounceNs;
   }

@@ -45,6 +45,9 @@ struct InterfaceConfig {
   // On the link. Without, peers elsewhere are not reached.
   std::optional<IpAddress> gateway_v4;
   std::optional<IpAddress> gateway_v6;
+  // False: another one with these addresses on this link, of another worker, probes for them,
+  // announces and defends them. Its answers and those of neighbors come to all.
+  bool leads = true;
   uint16_t vlan = 0;  // 802.1Q id of all frames; 0: none
   uint32_t neighbors_max = 4096;
   NeighborTimes neighbor_times;
@@ -247,6 +250,7 @@ class Interface {
   const MacAddress mac_;
   const uint64_t mac_word_;
   const uint32_t mtu_;
+  const bool leads_;
   const std::optional<VlanTag> vlan_;
   const uint16_t vlan_id_;  // 0: none
   const uint8_t ethernet_bytes_;

@@ -116,6 +116,31 @@ TEST(InterfaceStart, WhoeverHasTheAddressKeepsIt) {
   }
 }
 
+// Of several workers with one address, one speaks for it; the others wait as long, and hear of who
+// has it.
+TEST(InterfaceStart, WhoDoesNotLeadSaysNothing) {
+  OfAStart host({.addresses = {{kUs, 24}, {kUs6, 64}}, .leads = false});
+  EXPECT_TRUE(host.interface.is_ours(kUs));
+  host.interface.tick(Moment{0});
+  host.interface.tick(Moment{kSecondNs - 1});
+  EXPECT_FALSE(host.interface.is_ours(kUs6));
+  EXPECT_TRUE(host.run(kStarted).empty());
+  EXPECT_TRUE(host.interface.is_ours(kUs6));
+  EXPECT_EQ(host.interface.next_deadline(), kNever);
+  const Frame theirs = ndp_frame({.kind = NdpKind::kNeighborAdvertisement,
+                                  .target = kUs6,
+                                  .overrides = true,
+                                  .target_link = kTheirs},
+                                 kUs6, kAllNodes);
+  host.interface.receive(parse_packet(theirs), false, kStarted);
+  EXPECT_EQ(host.interface.count(InterfaceEvent::kConflict), 1U);
+  EXPECT_TRUE(host.run(kStarted).empty());
+  OfAStart other({.addresses = {{kUs6, 64}}, .leads = false});
+  other.interface.receive(parse_packet(theirs), false, Moment{1});
+  EXPECT_TRUE(other.run(kStarted).empty());
+  EXPECT_FALSE(other.interface.is_ours(kUs6));
+}
+
 // Three times (RFC 4861 10), from an address that may be used.
 TEST(InterfaceStart, TheGatewayIsAskedForWhenThereIsAnAddressToAskFrom) {
   const IpAddress gateway = *IpAddress::parse("fe80::1");
