@@ -202,10 +202,7 @@ std::string ConfigStore::set(std::span<const std::string_view> pairs, const Comm
     land(row, value, *next);
     if (clients_ceiling_ > 0 && next->maxclients > clients_ceiling_ &&
         next->maxclients != now.maxclients) {
-      return failure(name,
-                     "The operating system is not able to handle the specified number of "
-                     "clients, try with " +
-                         std::to_string(clients_ceiling_));
+      return failure(name, std::string(why_no_more_clients_) + std::to_string(clients_ceiling_));
     }
     if (next->tls_port != 0) {
       return failure(name, "TLS is not in this version of Pollux");

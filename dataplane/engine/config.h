@@ -209,8 +209,13 @@ class ConfigStore {
   bool load(std::string_view text, ConfigProblem& problem);
   // Only versions that are no longer in use by these many readers may be freed.
   void expect_readers(int count) { readers_ = count; }
-  // CONFIG SET maxclients beyond this is refused; 0: unknown.
-  void set_clients_ceiling(int64_t clients) { clients_ceiling_ = clients; }
+  // CONFIG SET maxclients beyond this is refused; 0: unknown. `why` ends before the number.
+  void set_clients_ceiling(int64_t clients, std::string_view why =
+                                                "The operating system is not able to handle the "
+                                                "specified number of clients, try with ") {
+    clients_ceiling_ = clients;
+    why_no_more_clients_ = why;
+  }
   // Options that were set to other than their default though they have no meaning here.
   std::vector<std::string_view> idle_options() const;
 
@@ -246,6 +251,7 @@ class ConfigStore {
   int readers_ = kWorkersMax;
   int64_t clients_ceiling_ = 0;
   bool save_seen_ = false;  // the first `save` of a load replaces what stood, others add to it
+  std::string_view why_no_more_clients_;
 };
 
 // --- for boot and tests ---

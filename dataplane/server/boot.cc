@@ -289,6 +289,9 @@ void Boot::fit_clients() {
     override_option(store_, "maxclients " + std::to_string(possible));
   }
   store_.set_clients_ceiling(std::max(possible, config().maxclients));
+  if (config().transport_dpdk) {
+    store_.set_clients_ceiling(config().maxclients, kNoMoreClients);
+  }
 }
 
 void Boot::warn() {

@@ -4,12 +4,18 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "dataplane/dpdk/network.h"
 #include "dataplane/engine/config.h"
 #include "dataplane/engine/transport.h"
 
 namespace pollux {
+
+// CONFIG SET maxclients, to more than it was at the start; the number that it was follows.
+inline constexpr std::string_view kNoMoreClients =
+    "The tables of transport dpdk were made at the start, for as many clients as maxclients was "
+    "then: set it in the configuration file and start again, or try with ";
 
 // What of its options is wrong, seen without a start: a sentence, with what the operator can
 // change.

@@ -162,6 +162,16 @@ class Dpdk(NetworkCase):
         self.assertEqual(server.wait(), 1)
         self.assertIn("vpollux, has an MTU of 1500, and net-mtu is 9000", server.log())
 
+    @pollux_only
+    @only_once
+    def test_more_clients_than_there_are_tables_for(self):
+        server = self.serve(Tap(), hosts=(OURS4,), maxclients=500)
+        here = server.redis()
+        with self.assertRaisesRegex(redis.ResponseError, "start again, or try with 500"):
+            here.config_set("maxclients", 501)
+        here.config_set("maxclients", 400)
+        here.config_set("maxclients", 500)
+
 
 class Refusals(Case):
 
