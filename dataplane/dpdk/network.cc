@@ -61,7 +61,8 @@ std::unique_ptr<Network> Network::open(const NetworkOptions& options, int worker
   if (error.empty()) {
     network->port_ = Port::open({.name = options.port,
                                  .queues = static_cast<uint16_t>(workers),
-                                 .mtu = options.mtu},
+                                 .mtu = options.mtu,
+                                 .rules = network->rules_for(options, workers)},
                                 error);
   }
   if (error.empty()) {
@@ -88,6 +89,13 @@ std::string Network::configure(const NetworkOptions& options) {
   keys_.limits = random_key();
   keys_.ports = random_key();
   return {};
+}
+
+std::optional<FlowRules> Network::rules_for(const NetworkOptions& options, int workers) const {
+  return options.flow_rules
+             ? std::optional(flow_rules(stack_.interface.addresses, stack_.interface.vlan,
+                                        static_cast<uint16_t>(workers)))
+             : std::nullopt;
 }
 
 void Network::make_queues(uint16_t workers) {

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "dataplane/dpdk/counters.h"
+#include "dataplane/dpdk/flow_rules.h"
 #include "dataplane/dpdk/network_options.h"
 #include "dataplane/tcp/capture/capture.h"
 #include "dataplane/tcp/steering/steering.h"
@@ -65,6 +67,7 @@ class Network {
   Network();
   std::string configure(const NetworkOptions& options);
 
+  std::optional<FlowRules> rules_for(const NetworkOptions& options, int workers) const;
   void make_queues(uint16_t workers);
   void share(bool host_path);
 

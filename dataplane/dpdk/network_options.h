@@ -18,6 +18,7 @@ struct NetworkOptions {
   std::vector<std::string> gateways;   // net-gateway: at most one of each version
   uint32_t mtu = 1500;
   uint16_t vlan = 0;                  // 0: none
+  bool flow_rules = true;             // net-flow-rules: the device is asked for them, if need be
   bool wan = false;                   // net-path: peers are far away, with 200 ms at least of RTO
   uint32_t connections_max = 10'000;  // of a worker
 };

@@ -118,6 +118,7 @@ Port::~Port() {
 
 void Port::stop() {
   if (std::exchange(started_, false)) {
+    flows_.clear();
     rte_eth_dev_stop(id_);
   }
 }
@@ -202,7 +203,6 @@ std::string Port::configure() {
                     -error);
     }
   }
-  rte_ether_addr mac;
   // Such a one takes frames that the interface below it then loses.
   if (ifreq below; ask_kernel(kernel_interface_, SIOCGIFMTU, below) &&
                    below.ifr_mtu < static_cast<int>(options_.mtu)) {
@@ -212,6 +212,7 @@ std::string Port::configure() {
            "other one (ip link set dev " + name + " mtu " + std::to_string(options_.mtu) +
            "), at all hosts of this network";
   }
+  rte_ether_addr mac;
   if (const int error = rte_eth_macaddr_get(id_, &mac); error != 0) {
     return failed("it does not say its address", -error);
   }
@@ -289,9 +290,29 @@ std::string Port::start() {
   if (rte_eth_allmulticast_enable(id_) != 0) {
     rte_eth_promiscuous_enable(id_);
   }
-  spread_.told = options_.queues > 1 && read_spread();
+  if (options_.queues > 1) {
+    spread_.told = read_spread();
+    spread_by_ = spread_.told ? "says how it spreads flows" : "flows are spread here";
+    if (!spread_.told && options_.rules && !is_among(kReadByTheProcessor, driver_)) {
+      spread_by_rules();
+    }
+  }
   own_.find(id_);
   return {};
+}
+
+// Whether it does as it was told the hash of each frame shows (dataplane/tcp/steering).
+void Port::spread_by_rules() {
+  // What most take, and all whose key is as long.
+  constexpr size_t kUsualKeyBytes = 40;
+  std::vector<uint8_t> key = spread_.key;
+  key.resize(key_bytes_ != 0 ? key_bytes_ : kUsualKeyBytes);
+  if (const std::string why = flows_.make(id_, *options_.rules, key); !why.empty()) {
+    spread_by_ += " (" + why + ")";
+    return;
+  }
+  spread_ = {.key = std::move(key), .queues = options_.rules->queues, .told = true};
+  spread_by_ = "spreads flows by rules";
 }
 
 // Also of a port that was told how: some keep a key or a table of their own, and say nothing.
@@ -391,7 +412,7 @@ std::string Port::summary() const {
   text += caps_.segmented_bytes_max != 0 ? ", cuts segments" : ", segments are cut here";
   text += pieces_by_reference_ ? ", sends by reference" : ", replies are copied";
   if (options_.queues > 1) {
-    text += spread_.told ? ", says how it spreads flows" : ", flows are spread here";
+    text += ", " + spread_by_;
   }
   return text;
 }

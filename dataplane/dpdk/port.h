@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "dataplane/dpdk/counters.h"
 #include "dataplane/dpdk/own_counters.h"
 #include "dataplane/dpdk/port_device.h"
+#include "dataplane/dpdk/port_flows.h"
 #include "dataplane/tcp/interface/device.h"
 
 struct rte_eth_link;
@@ -26,6 +28,8 @@ struct PortOptions {
   // Frames that a worker keeps beyond the one turn: what came before its turn, and what is handed
   // to others. (Beside the ring.)
   uint32_t held_frames = 2048;
+  // By which it is to spread flows if it does not say how it does; none: it isn't asked.
+  std::optional<FlowRules> rules = std::nullopt;
 };
 
 // How a port says that it spreads flows over its queues, read back from it; of one that does not
@@ -33,7 +37,7 @@ struct PortOptions {
 struct PortSpread {
   std::vector<uint8_t> key;
   std::vector<uint16_t> queues;  // by the hash's lowest bits, if told; a power of two
-  bool told = false;             // by the port
+  bool told = false;             // by the port, or to it (FlowRules)
 };
 
 class Port {
@@ -78,6 +82,7 @@ class Port {
   std::string set_up_queues();
   std::string start();
   bool read_spread();
+  void spread_by_rules();
   rte_eth_link ask_link() const;
 
   const PortOptions options_;
@@ -91,6 +96,8 @@ class Port {
   uint32_t kernel_interface_ = 0;  // that it stands on; 0: none
   LinkState link_;
   OwnCounters own_;
+  PortFlows flows_;
+  std::string spread_by_;  // for the log
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;

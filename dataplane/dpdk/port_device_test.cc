@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/dpdk/eal.h"
@@ -216,6 +219,31 @@ TEST_F(PortDeviceTest, EachTokenComesOnceHoweverFullTheRingIs) {
   }
   EXPECT_GT(device.counters().tx_full, 0U);
   EXPECT_EQ(std::count(heard.begin(), heard.end(), 1), static_cast<std::ptrdiff_t>(kFrames));
+}
+
+// net_memif does not say how it spreads flows, and knows no rules.
+TEST_F(PortDeviceTest, WhereRulesAreRefusedFlowsAreSpreadHereAndTheLogSaysWhy) {
+  const tcp::LinkPrefix ours{tcp::IpAddress::v4(0x0a000005), 24};
+  int number = 0;
+  const auto summary = [&](std::optional<FlowRules> rules) {
+    std::string error;
+    const std::string name = std::to_string(++number);
+    const std::string device = "net_memif" + name +
+                               ",role=server,socket-abstract=yes,socket=pollux-test-" +
+                               std::to_string(getpid()) + "-" + name;
+    const std::unique_ptr<Port> port =
+        Port::open({.name = device, .queues = 2, .rules = std::move(rules)}, error);
+    EXPECT_NE(port, nullptr) << error;
+    EXPECT_FALSE(port != nullptr && port->spread().told);
+    return port == nullptr ? error : port->summary();
+  };
+  std::string said = summary(flow_rules({ours}, 0, 2));
+  EXPECT_NE(said.find("flows are spread here (the device takes no rule for TCP to 10.0.0.5: "),
+            std::string::npos)
+      << said;
+  said = summary(std::nullopt);
+  EXPECT_NE(said.find("flows are spread here"), std::string::npos) << said;
+  EXPECT_EQ(said.find("rule"), std::string::npos) << said;
 }
 
 TEST_F(PortDeviceTest, SaysWhatIsWrongWithAPort) {

@@ -129,6 +129,7 @@ struct Config {
   std::string net_host_tap;   // empty: none
   std::string net_addresses;  // words: addresses with their prefixes
   std::string net_gateways;   // words
+  bool net_flow_rules = true;  // the device is asked to spread flows by rules, if need be
   AddressList net_capture;    // peers whose frames are captured; empty: none
   int64_t net_capture_bytes_max = 0;
   int net_mtu = 1500;
@@ -250,8 +251,8 @@ class ConfigStore {
   std::array<std::atomic<uint64_t>, kWorkersMax> in_use_{};
   int readers_ = kWorkersMax;
   int64_t clients_ceiling_ = 0;
-  bool save_seen_ = false;  // the first `save` of a load replaces what stood, others add to it
   std::string_view why_no_more_clients_;
+  bool save_seen_ = false;  // the first `save` of a load replaces what stood, others add to it
 };
 
 // --- for boot and tests ---

@@ -174,6 +174,8 @@ constexpr OptionRow kRows[] = {
      put<&Config::net_host_tap>},
     {"net-address", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {},
      put<&Config::net_addresses>, parse_any_words},
+    {"net-flow-rules", "", kChoice, kImmutable, "try", 0, 0, "no, try",
+     [](Config& c, const OptionValue& v) { c.net_flow_rules = v.text == "try"; }},
     {"net-gateway", "", kWords, kImmutable | kEmptyIsNone, "", 0, 0, {},
      put<&Config::net_gateways>, parse_any_words},
     {"net-mtu", "", kInt, kImmutable, "1500", 576, 9600, {}, put<&Config::net_mtu>},

@@ -39,6 +39,7 @@ dpdk::NetworkOptions options_of(const Config& config) {
           .gateways = words_of(config.net_gateways),
           .mtu = static_cast<uint32_t>(config.net_mtu),
           .vlan = static_cast<uint16_t>(config.net_vlan),
+          .flow_rules = config.net_flow_rules,
           .wan = config.net_path_wan,
           .connections_max = connections_for(config.maxclients)};
 }
