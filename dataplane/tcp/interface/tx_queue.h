@@ -57,6 +57,9 @@ class TxQueue {
     }
   }
 
+  // Whether the device had room for all.
+  bool empty() const { return waiting_ == 0; }
+
   Device& device() { return device_; }
 
  private:

@@ -140,11 +140,11 @@ class Stack {
   Moment next_deadline() const;
   // It wants the next turn at once: something waits for room, or for the application.
   bool wants_turn() const {
-    return !dirty_.empty() || !resumed_.empty() || has_event() || tx_memory_.pins_linger();
+    return wants_to_send() || !resumed_.empty() || has_event() || tx_memory_.pins_linger();
   }
 
   // Of that, what waits for room in the device.
-  bool wants_to_send() const { return !dirty_.empty(); }
+  bool wants_to_send() const { return !dirty_.empty() || !tx_.empty(); }
 
   // ---- connections; each of these does nothing for one that is gone ----
   // To there; kConnected or kEnd follows. Nothing if there is no room, no way, or no port.

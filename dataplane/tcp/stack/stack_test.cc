@@ -96,6 +96,21 @@ TEST(Stack, WhereNobodyListensItIsRefused) {
   EXPECT_EQ(bench.last().tcp.flags, kRst | kAck);
 }
 
+// Or whoever polls would go to sleep over it.
+TEST(Stack, AFrameThatFoundNoRoomWantsATurn) {
+  Bench bench;
+  bench.device().ring_room = 0;
+  bench.segment(kSyn, kTheirIsn, Seq{}, {}, kPeer, 1'234);
+  bench.turn();
+  EXPECT_EQ(bench.frames_out(), 0U);
+  EXPECT_TRUE(bench.stack().wants_turn());
+  EXPECT_TRUE(bench.stack().wants_to_send());
+  bench.device().ring_room = 8;
+  bench.turn();
+  EXPECT_EQ(bench.frames_out(), 1U);
+  EXPECT_FALSE(bench.stack().wants_turn());
+}
+
 TEST(Stack, WhoIsNotAllowedIsNotAnswered) {
   Bench bench{StackConfig{}};
   bench.stack().set_allow_from({{*IpAddress::parse("10.0.0.0"), 30}});
