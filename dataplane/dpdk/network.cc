@@ -59,11 +59,13 @@ std::unique_ptr<Network> Network::open(const NetworkOptions& options, int worker
     error = start_eal(options.arguments);
   }
   if (error.empty()) {
-    network->port_ = Port::open({.name = options.port,
-                                 .queues = static_cast<uint16_t>(workers),
-                                 .mtu = options.mtu,
-                                 .rules = network->rules_for(options, workers)},
-                                error);
+    PortOptions port{.name = options.port,
+                     .queues = static_cast<uint16_t>(workers),
+                     .mtu = options.mtu,
+                     .to_kernel = options.host_path,
+                     .rules = network->rules_for(options, workers)};
+    error = read_rss_key(options.rss_key, port.rss_key);
+    network->port_ = error.empty() ? Port::open(port, error) : nullptr;
   }
   if (error.empty()) {
     network->make_queues(static_cast<uint16_t>(workers));

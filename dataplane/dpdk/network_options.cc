@@ -16,6 +16,9 @@ namespace {
 constexpr uint8_t kV4Bits = 32;
 constexpr uint8_t kV6Bits = 128;
 constexpr uint32_t kMtuMinV6 = 1280;
+// What a flow of IPv6 takes, and the longest that NICs have (i40e, ice).
+constexpr size_t kRssKeyBytesMin = 40;
+constexpr size_t kRssKeyBytesMax = 52;
 constexpr std::string_view kGiveOurs =
     ". Give the address that this server is to have, with the "
     "prefix of its network, as in 10.0.0.5/24 or fd00::5/64";
@@ -125,7 +128,28 @@ std::string read_gateway(const std::string& text, InterfaceConfig& into) {
 
 std::string check_options(const NetworkOptions& options) {
   InterfaceConfig unused;
-  return read_options(options, unused);
+  std::vector<uint8_t> unused_key;
+  const std::string problem = read_rss_key(options.rss_key, unused_key);
+  return problem.empty() ? read_options(options, unused) : problem;
+}
+
+std::string read_rss_key(const std::string& text, std::vector<uint8_t>& into) {
+  into.clear();
+  for (size_t at = 0; at + 1 < text.size(); at += 2) {
+    uint8_t byte = 0;
+    const char* const end = text.data() + at + 2;
+    if (std::from_chars(text.data() + at, end, byte, 16).ptr != end) {
+      break;
+    }
+    into.push_back(byte);
+  }
+  if (into.size() * 2 != text.size() ||
+      (!text.empty() && (into.size() < kRssKeyBytesMin || into.size() > kRssKeyBytesMax))) {
+    return "net-rss-key has " + std::to_string(text.size()) + " characters: give " +
+           std::to_string(2 * kRssKeyBytesMin) + " to " + std::to_string(2 * kRssKeyBytesMax) +
+           " hexadecimal digits, two for each byte, or leave it empty for one that is drawn";
+  }
+  return {};
 }
 
 std::string read_options(const NetworkOptions& options, InterfaceConfig& into) {

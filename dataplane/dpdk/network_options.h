@@ -19,6 +19,7 @@ struct NetworkOptions {
   uint32_t mtu = 1500;
   uint16_t vlan = 0;                  // 0: none
   bool flow_rules = true;             // net-flow-rules: the device is asked for them, if need be
+  std::string rss_key;                // net-rss-key: hexadecimal; empty: drawn at each start
   bool wan = false;                   // net-path: peers are far away, with 200 ms at least of RTO
   uint32_t connections_max = 10'000;  // of a worker
 };
@@ -27,5 +28,8 @@ struct NetworkOptions {
 std::string check_options(const NetworkOptions& options);
 // Fills in addresses, gateways and VLAN; returns the same.
 std::string read_options(const NetworkOptions& options, tcp::InterfaceConfig& into);
+
+// The key of a port's hash: 40 to 52 bytes in hexadecimal, or empty. Returns the same.
+std::string read_rss_key(const std::string& text, std::vector<uint8_t>& into);
 
 }  // namespace pollux::dpdk

@@ -119,5 +119,21 @@ TEST(NetworkOptions, Ipv6NeedsAnMtuOf1280) {
   EXPECT_EQ(check_options(options), "");
 }
 
+TEST(NetworkOptions, AKeyIsHexadecimal) {
+  std::vector<uint8_t> key{1};
+  EXPECT_EQ(read_rss_key("", key), "");
+  EXPECT_TRUE(key.empty());
+  std::string digits;
+  for (int i = 0; i < 40; ++i) {
+    digits += "6D";
+  }
+  EXPECT_EQ(read_rss_key(digits, key), "");
+  EXPECT_EQ(key, std::vector<uint8_t>(40, 0x6d));
+  for (const std::string& bad : {digits.substr(2), digits + "6", digits.substr(1) + "g",
+                                 digits + digits, "+" + digits.substr(1)}) {
+    expect_said(read_rss_key(bad, key), "hexadecimal");
+  }
+}
+
 }  // namespace
 }  // namespace pollux::dpdk

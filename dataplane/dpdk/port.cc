@@ -35,7 +35,11 @@ constexpr uint64_t kHashedFlows = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NON
 constexpr size_t kSpreadKeyBytes = 52;
 
 constexpr uint64_t kRxChecksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
-constexpr uint64_t kTxChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+// The one of IPv4 is over 20 bytes, and the stack makes it anyway.
+constexpr uint64_t kTxChecksums = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+// Whose peer, if we take the word of the device for checksums, makes none, since the bytes cross no
+// wire: what comes then can't go on to somebody who looks at them.
+constexpr std::string_view kLeavesChecksums[] = {"net_vhost", "net_virtio", "net_virtio_user"};
 
 // Drivers whose "NIC" is this process: they read a piece at its address, wherever it lies. Others
 // need memory that the device can reach, so for them pieces are copied.
@@ -123,11 +127,13 @@ void Port::stop() {
   }
 }
 
-// For its key, and for those that have none.
+// For its key, and for those that have none. One that was given goes round again, if a NIC wants
+// more.
 void Port::draw_spread() {
   spread_.key.resize(kSpreadKeyBytes);
-  for (uint8_t& byte : spread_.key) {
-    byte = static_cast<uint8_t>(entropy64());
+  const std::vector<uint8_t>& given = options_.rss_key;
+  for (size_t i = 0; i < spread_.key.size(); ++i) {
+    spread_.key[i] = given.empty() ? static_cast<uint8_t>(entropy64()) : given[i % given.size()];
   }
 }
 
@@ -162,14 +168,16 @@ std::string Port::configure() {
            " workers need one each: lower the option workers, or ask the device for more queues";
   }
   rte_eth_conf conf{};
-  conf.rxmode.offloads = info.rx_offload_capa & kRxChecksums;
+  const bool must_be_whole = options_.to_kernel && is_among(kLeavesChecksums, driver_);
+  conf.rxmode.offloads = must_be_whole ? 0 : info.rx_offload_capa & kRxChecksums;
   pieces_by_reference_ = is_among(kReadByTheProcessor, driver_) &&
                          (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums &&
                     !is_among(kSumsBadly, driver_);
   const bool cuts = sums && pieces_by_reference_ &&
                     (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
-  conf.txmode.offloads = (sums ? kTxChecksums : 0) |
+  const uint64_t ip_sums = sums ? info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM : 0;
+  conf.txmode.offloads = (sums ? kTxChecksums : 0) | ip_sums |
                          (pieces_by_reference_ ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0) |
                          (cuts ? RTE_ETH_TX_OFFLOAD_TCP_TSO : 0);
   const uint64_t spread = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
@@ -218,7 +226,8 @@ std::string Port::configure() {
   }
   std::copy(std::begin(mac.addr_bytes), std::end(mac.addr_bytes), caps_.mac.bytes.begin());
   caps_.mtu = options_.mtu;
-  caps_.rx_checksums = (conf.rxmode.offloads & kRxChecksums) == kRxChecksums;
+  caps_.rx_checksums = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
+  sums_ip_ = ip_sums != 0;
   caps_.tx_checksums = sums;
   caps_.segmented_bytes_max = cuts ? kSegmentedBytes : 0;
   return {};
@@ -276,14 +285,16 @@ std::string Port::set_up_queues() {
     if (error != 0) {
       return failed("its queue " + std::to_string(queue) + " can't be made", -error);
     }
-    devices_.push_back(std::make_unique<PortDevice>(id_, queue, caps_, queue_pools_[queue], link_));
+    devices_.push_back(
+        std::make_unique<PortDevice>(id_, queue, caps_, sums_ip_, queue_pools_[queue], link_));
   }
   return {};
 }
 
 std::string Port::start() {
   if (const int error = rte_eth_dev_start(id_); error != 0) {
-    return "DPDK port '" + options_.name + "': " + failed("it can't be started", -error);
+    return failed("it can't be started", -error) +
+           ". A device that connects to its peer (memif with role=client) needs it to be there";
   }
   started_ = true;
   // Neighbor discovery comes to groups that the stack does not tell.

@@ -28,6 +28,10 @@ struct PortOptions {
   // Frames that a worker keeps beyond the one turn: what came before its turn, and what is handed
   // to others. (Beside the ring.)
   uint32_t held_frames = 2048;
+  // Frames may go on to a kernel, which looks at their checksums.
+  bool to_kernel = false;
+  // By which flows are spread over queues, 40 bytes at least; empty: one is drawn.
+  std::vector<uint8_t> rss_key;
   // By which it is to spread flows if it does not say how it does; none: it isn't asked.
   std::optional<FlowRules> rules = std::nullopt;
 };
@@ -101,6 +105,7 @@ class Port {
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;
+  bool sums_ip_ = false;   // makes the checksums of IPv4, too
   uint32_t room_min_ = 0;  // bytes that it needs for a frame
   std::vector<rte_mempool*> pools_;  // all, to be freed
   std::vector<rte_mempool*> rx_pools_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dataplane/tcp/wire/ethernet.h"
+#include "dataplane/tcp/wire/ipv4.h"
 #include "dataplane/tcp/wire/ipv6.h"
 #include "src/base/assert.h"
 
@@ -37,12 +38,27 @@ Link link_of(const uint8_t* frame) {
           .v6 = type[0] == 0x86 && type[1] == 0xdd};
 }
 
-// What the device says of it; what it says nothing of is looked at by the stack.
+// Of a device that knows nothing of IPv4's. What is no sound header is for the stack to refuse.
+bool has_right_ip_checksum(tcp::Bytes packet) {
+  return packet.size() >= tcp::kIpv4Bytes && packet.size() >= (packet[0] & 15U) * 4 &&
+         tcp::ipv4_checksum_ok(packet);
+}
+
+// What the device says of it; what it says nothing of is looked at by the stack. "None" is that
+// the bytes are right and their checksum is not (rte_mbuf_core.h): so virtio's peers leave it that
+// never crossed a wire.
 bool has_right_checksums(const rte_mbuf& frame, const uint8_t* bytes) {
   const uint64_t ip = frame.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
   const uint64_t tcp = frame.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-  return tcp == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
-         (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || link_of(bytes).v6);
+  if (tcp != RTE_MBUF_F_RX_L4_CKSUM_GOOD && tcp != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+    return false;
+  }
+  if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
+    return true;
+  }
+  const Link link = link_of(bytes);
+  return link.v6 || (ip == RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN &&
+                     has_right_ip_checksum({bytes + link.bytes, frame.data_len - link.bytes}));
 }
 
 // Of addresses and ports, not of addresses alone.
@@ -53,11 +69,12 @@ bool has_hash_of_flow(const rte_mbuf& frame) {
 
 }  // namespace
 
-PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps,
+PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, bool sums_ip,
                        const QueuePools& pools, const LinkState& link)
     : port_(port),
       queue_(queue),
       caps_(caps),
+      sums_ip_(sums_ip),
       pools_(pools),
       link_(link),
       references_(pools.pieces_max) {
@@ -211,7 +228,8 @@ rte_mbuf* PortDevice::chain(const TxFrame& frame) {
     const uint8_t* const tcp = ip + head->l3_len;
     head->l4_len = static_cast<unsigned>(tcp[12] >> 4) * 4;
     head->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
-    head->ol_flags |= link.v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    head->ol_flags |= link.v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+    head->ol_flags |= sums_ip_ && !link.v6 ? RTE_MBUF_F_TX_IP_CKSUM : 0;
   }
   if (frame.segment_bytes != 0) {
     head->tso_segsz = frame.segment_bytes;

@@ -37,8 +37,9 @@ struct LinkState {
 
 class PortDevice final : public tcp::Device {
  public:
-  PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, const QueuePools& pools,
-             const LinkState& link);
+  // `sums_ip`: of frames whose checksums the port makes it makes that of IPv4, too.
+  PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, bool sums_ip,
+             const QueuePools& pools, const LinkState& link);
   // Requires that the port was stopped: then nothing of it is under way.
   ~PortDevice() override = default;
   PortDevice(const PortDevice&) = delete;
@@ -78,6 +79,7 @@ class PortDevice final : public tcp::Device {
   const uint16_t port_;
   const uint16_t queue_;
   const tcp::DeviceCaps caps_;
+  const bool sums_ip_;
   const QueuePools pools_;
   const LinkState& link_;
   std::vector<Reference> references_;

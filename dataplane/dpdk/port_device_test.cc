@@ -246,6 +246,58 @@ TEST_F(PortDeviceTest, WhereRulesAreRefusedFlowsAreSpreadHereAndTheLogSaysWhy) {
   EXPECT_EQ(said.find("rule"), std::string::npos) << said;
 }
 
+// A driver's word for checksums; of IPv4's, which virtio and vhost know nothing of, the header's
+// own.
+TEST_F(PortDeviceTest, ChecksumsAreRightIfTheDriverOrTheHeaderSaysSo) {
+  const std::unique_ptr<Port> port = open();
+  PortDevice& device = port->device(0);
+  const auto come = [&](uint64_t flags, bool v6, uint8_t first, bool wrong) {
+    const TxHead made = head(device);
+    std::memset(made.bytes, 0, 60);
+    made.bytes[12] = v6 ? 0x86 : 0x08;
+    made.bytes[13] = v6 ? 0xdd : 0x00;
+    made.bytes[14] = first;  // version, and length of the header; with 45 there its sum is baff
+    made.bytes[24] = 0xba;
+    made.bytes[25] = wrong ? 0xfe : 0xff;
+    auto* mbuf = reinterpret_cast<rte_mbuf*>(made.buffer);
+    mbuf->data_len = 60;
+    mbuf->pkt_len = 60;
+    mbuf->ol_flags = flags;
+    EXPECT_EQ(rte_eth_tx_burst(port->id(), 0, &mbuf, 1), 1);
+    RxFrame came[2];
+    EXPECT_EQ(device.receive(came), 1U);
+    const bool ok = came[0].checksums_ok;
+    device.release({came, 1});
+    return ok;
+  };
+  constexpr uint64_t kGood = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  constexpr uint64_t kLeft = RTE_MBUF_F_RX_L4_CKSUM_NONE;  // by who never sent it over a wire
+  constexpr uint64_t kIpGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+  EXPECT_TRUE(come(kGood | kIpGood, false, 0x45, true)) << "the device has looked";
+  EXPECT_TRUE(come(kGood, false, 0x45, false));
+  EXPECT_TRUE(come(kLeft, false, 0x45, false));
+  EXPECT_TRUE(come(kLeft, true, 0x60, true));
+  EXPECT_FALSE(come(kLeft, false, 0x45, true));
+  EXPECT_FALSE(come(kLeft, false, 0x4f, false)) << "a header longer than the frame";
+  EXPECT_FALSE(come(kLeft | RTE_MBUF_F_RX_IP_CKSUM_BAD, false, 0x45, false));
+  EXPECT_FALSE(come(RTE_MBUF_F_RX_L4_CKSUM_BAD, false, 0x45, false));
+  EXPECT_FALSE(come(RTE_MBUF_F_RX_L4_CKSUM_BAD | kIpGood, true, 0x60, false));
+  EXPECT_FALSE(come(0, false, 0x45, false)) << "nobody has looked";
+}
+
+TEST_F(PortDeviceTest, AKeyThatWasGivenIsTheSpreads) {
+  std::string error;
+  const std::vector<uint8_t> key(40, 0x6d);
+  const std::unique_ptr<Port> port = Port::open({.name = "net_ring99",
+                                                 .rx_descriptors = 128,
+                                                 .tx_descriptors = 128,
+                                                 .held_frames = 256,
+                                                 .rss_key = key},
+                                                error);
+  ASSERT_EQ(error, "");
+  EXPECT_TRUE(std::equal(key.begin(), key.end(), port->spread().key.begin()));
+}
+
 TEST_F(PortDeviceTest, SaysWhatIsWrongWithAPort) {
   std::string error;
   EXPECT_EQ(Port::open({.name = "0000:ff:1f.7"}, error), nullptr);

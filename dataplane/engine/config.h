@@ -135,6 +135,7 @@ struct Config {
   int net_mtu = 1500;
   int net_vlan = 0;  // 0: none
   bool net_path_wan = false;
+  std::string net_rss_key;  // hexadecimal; empty: drawn at each start
   std::string unix_socket;
   unsigned unix_socket_perm = 0;
   std::string control_page;  // a file to map the control page from; empty: anonymous

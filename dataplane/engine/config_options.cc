@@ -181,6 +181,7 @@ constexpr OptionRow kRows[] = {
     {"net-mtu", "", kInt, kImmutable, "1500", 576, 9600, {}, put<&Config::net_mtu>},
     {"net-path", "", kChoice, kImmutable, "datacenter", 0, 0, "datacenter, wan",
      [](Config& c, const OptionValue& v) { c.net_path_wan = v.text == "wan"; }},
+    {"net-rss-key", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {}, put<&Config::net_rss_key>},
     {"net-vlan", "", kInt, kImmutable, "0", 0, 4094, {}, put<&Config::net_vlan>},
     {"transport", "", kChoice, kImmutable, "kernel", 0, 0, "kernel, dpdk",
      [](Config& c, const OptionValue& v) { c.transport_dpdk = v.text == "dpdk"; }},

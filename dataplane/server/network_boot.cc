@@ -40,6 +40,7 @@ dpdk::NetworkOptions options_of(const Config& config) {
           .mtu = static_cast<uint32_t>(config.net_mtu),
           .vlan = static_cast<uint16_t>(config.net_vlan),
           .flow_rules = config.net_flow_rules,
+          .rss_key = config.net_rss_key,
           .wan = config.net_path_wan,
           .connections_max = connections_for(config.maxclients)};
 }

@@ -153,6 +153,8 @@ class Stack {
   // Copied, unless so much is on its way already that it is more than `limit` bytes: then false,
   // and nothing is done.
   [[nodiscard]] bool write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit);
+  // Of what was written, as much as the peer has not acknowledged.
+  uint32_t unacknowledged_bytes(ConnId conn);
   // By reference: it must stay as it is until kUnpinned. One at a time.
   void write_pinned(ConnId conn, std::span<const Bytes> pieces);
   // The peer learns of the end behind what was written; it may go on.

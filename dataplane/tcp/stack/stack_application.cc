@@ -92,6 +92,11 @@ bool Stack::write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit) {
   return true;
 }
 
+uint32_t Stack::unacknowledged_bytes(ConnId conn) {
+  const Slot* slot = slots_.find(conn);
+  return slot == nullptr || slot->sending == nullptr ? 0 : slot->sending->size();
+}
+
 void Stack::write_pinned(ConnId conn, std::span<const Bytes> pieces) {
   Slot* slot = slots_.find(conn);
   if (slot == nullptr) {
