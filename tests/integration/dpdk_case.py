@@ -29,7 +29,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 HELD = ("tcp_connections", "tcp_orphans", "tcp_half_open", "tcp_memory_bytes",
         "mbufs_rx_in_use", "mbufs_heads_in_use", "mbufs_control_in_use", "mbufs_pieces_in_use")
 # Heads that a driver keeps until it is asked to send again are none that leaked.
-SLACK = {"mbufs_heads_in_use": 64, "mbufs_control_in_use": 64}
+KEPT_HEADS = 64
+SLACK = {"mbufs_control_in_use": KEPT_HEADS}
 
 
 class Tap:
@@ -39,6 +40,7 @@ class Tap:
     peer = "dtap0"  # the kernel's interface
     port = "net_tap0"
     vdev = "net_tap0,iface=dtap0"
+    kept_heads = KEPT_HEADS
 
     @staticmethod
     def before(_case):
@@ -56,6 +58,7 @@ class Veth:
     name = "net_af_packet"
     peer = "vkernel"
     port = "net_af_packet0"
+    kept_heads = KEPT_HEADS
 
     mtu = 1500
 
@@ -89,6 +92,64 @@ class JumboVeth(Veth):
     mtu = 9000
 
 
+class Xdp(Veth):
+    """By AF_XDP, on one queue, which is all that a veth pair has."""
+
+    name = "net_af_xdp"
+    port = "net_af_xdp0"
+    vdev = "net_af_xdp0,iface=vpollux"
+
+
+class SharedMemory:
+    """A peer in another process, which has no kernel behind it: tests/wire_client. `device` is the
+    server's, `peer` the other's; both with the socket between them and the number of queues."""
+
+    def __init__(self, device, device_options, peer, peer_options, needs_peer=False):
+        self.port = device + "0"
+        self.name = device
+        self.device_options = device_options
+        self.peer = peer + "0"
+        self.peer_options = peer_options
+        self.needs_peer = needs_peer  # when it starts
+        # virtio looks at what was sent when its ring is full.
+        self.kept_heads = KEPT_HEADS
+        if device == "net_virtio_user":
+            self.kept_heads = 1024 * Case.workers
+        self.socket = None
+
+    def before(self, case):
+        self.socket = os.path.join(case.new_directory(), "s")
+
+    def words(self, device, options):
+        return device + "," + options % {"socket": self.socket, "queues": Case.workers}
+
+    @property
+    def vdev(self):
+        return self.words(self.port, self.device_options)
+
+    @property
+    def peer_port(self):
+        return self.words(self.peer, self.peer_options)
+
+
+# Who makes the socket is the one that the other may leave and find again.
+_MEMIF = "id=0,socket-abstract=no,socket=%(socket)s,rsize=11,role="
+SHARED_MEMORY = {
+    "vhost": ("net_vhost", "iface=%(socket)s,queues=%(queues)d",
+              "net_virtio_user", "path=%(socket)s,queues=%(queues)d,queue_size=1024"),
+    "virtio_user": ("net_virtio_user",
+                    "path=%(socket)s,queues=%(queues)d,queue_size=1024,server=1",
+                    "net_vhost", "iface=%(socket)s,queues=%(queues)d,client=1", True),
+    "memif": ("net_memif", _MEMIF + "server", "net_memif", _MEMIF + "client"),
+    "memif_client": ("net_memif", _MEMIF + "client", "net_memif", _MEMIF + "server",
+                     True),
+}
+
+
+def shared_memory(name):
+    return SharedMemory(*SHARED_MEMORY[name])
+
+
 def no_tx_offloads(interface):
     """ethtool -K interface tx off."""
     siocethtool, etht_stxcsum = 0x8946, 0x17
@@ -108,7 +169,75 @@ def loss_program(percent):
     return "4,32 0 0 4294963256,53 0 1 %d,6 0 0 4,6 0 0 0" % kept
 
 
-class NetworkCase(Case):
+class DpdkCase(Case):
+    """A server of transport dpdk, and what it counts."""
+
+    wire = None
+
+    def setUp(self):
+        super().setUp()
+        if os.environ.get("POLLUX_TEST_SANITIZER") == "tsan":
+            self.skipTest("DPDK's own threads and rings are not instrumented")
+        # DPDK makes a folder for its files, also where there are none, and leaves it behind.
+        before = os.environ.get("RUNTIME_DIRECTORY")
+        os.environ["RUNTIME_DIRECTORY"] = self.new_directory()
+        if before is None:
+            self.addCleanup(os.environ.pop, "RUNTIME_DIRECTORY")
+        else:
+            self.addCleanup(os.environ.__setitem__, "RUNTIME_DIRECTORY", before)
+
+    # Without files of DPDK's under /run, which nobody removes.
+    MEMORY = "--no-huge -m %d --no-shconf"
+
+    def start_on(self, wire, memory_mb=512, memory=MEMORY, **options):
+        """A server whose port is `wire`, without a peer yet."""
+        if wire is not self.wire:
+            self.wire = wire
+            wire.before(self)
+        if "%d" in memory:
+            memory %= memory_mb
+        arguments = ("--no-pci %s --no-telemetry --log-level error --vdev %s" %
+                     (memory, wire.vdev))
+        options.setdefault("net_address", [OURS4 + "/24", OURS6 + "/64"])
+        options.setdefault("bind", "*")
+        options.setdefault("protected_mode", "no")
+        self.options = {"transport": "dpdk", "dpdk_args": arguments, "dpdk_port": wire.port,
+                        **options}
+        return self.start(**self.options)
+
+    # --- what is counted ---
+
+    def figures(self, server):
+        """INFO network, asked from this host."""
+        with server.redis() as client:
+            return client.info("network")
+
+    def held(self, server):
+        figures = self.figures(server)
+        return {name: figures[name] for name in HELD}
+
+    def at_rest(self, server):
+        """What is held when nobody is there, after some traffic."""
+        self.eventually(lambda: self.figures(server)["tcp_connections"] == 0, seconds=20,
+                        what="no connection is left")
+        time.sleep(0.5)  # figures of the port come four times a second
+        return self.held(server)
+
+    def nothing_leaks(self, server, before, seconds=30):
+        """All that was held comes back; `before` is of at_rest()."""
+        def is_back():
+            now = self.held(server)
+            kept = dict(SLACK, mbufs_heads_in_use=self.wire.kept_heads)
+            return all(now[name] <= before[name] + kept.get(name, 0) for name in HELD)
+
+        deadline = time.monotonic() + seconds
+        while not is_back():
+            self.assertLess(time.monotonic(), deadline, "held before: %s\nnow: %s" %
+                            (before, self.held(server)))
+            time.sleep(0.1)
+
+
+class NetworkCase(DpdkCase):
     """Threads of the test, and processes, are in its namespace, too."""
 
     loses = False
@@ -116,8 +245,6 @@ class NetworkCase(Case):
 
     def setUp(self):
         super().setUp()
-        if os.environ.get("POLLUX_TEST_SANITIZER") == "tsan":
-            self.skipTest("DPDK's own threads and rings are not instrumented")
         if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
             self.skipTest("needs root and /dev/net/tun")
         if shutil.which("ip") is None or shutil.which("tc") is None:
@@ -128,31 +255,10 @@ class NetworkCase(Case):
             self.skipTest("no network namespace: " + os.strerror(ctypes.get_errno()))
         self.addCleanup(lambda: self.assertEqual(libc.setns(home, CLONE_NEWNET), 0))
         self.run_ip("link", "set", "lo", "up")
-        # DPDK makes a folder for its files, also where there are none, and leaves it behind.
-        before = os.environ.get("RUNTIME_DIRECTORY")
-        os.environ["RUNTIME_DIRECTORY"] = self.new_directory()
-        if before is None:
-            self.addCleanup(os.environ.pop, "RUNTIME_DIRECTORY")
-        else:
-            self.addCleanup(os.environ.__setitem__, "RUNTIME_DIRECTORY", before)
 
     def run_ip(self, *words, tool="ip"):
         done = subprocess.run([tool, *words], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, " ".join(words) + ": " + done.stderr)
-
-    def start_on(self, wire, memory_mb=512, **options):
-        """A server whose port is `wire`, without a peer yet."""
-        self.wire = wire
-        wire.before(self)
-        # Without files of DPDK's under /run, which nobody removes.
-        arguments = ("--no-pci --no-huge -m %d --no-shconf --no-telemetry --log-level error "
-                     "--vdev %s" % (memory_mb, wire.vdev))
-        options.setdefault("net_address", [OURS4 + "/24", OURS6 + "/64"])
-        options.setdefault("bind", "*")
-        options.setdefault("protected_mode", "no")
-        self.options = {"transport": "dpdk", "dpdk_args": arguments, "dpdk_port": wire.port,
-                        **options}
-        return self.start(**self.options)
 
     def start_again(self, server):
         """On the same wire and port, behind its end."""
@@ -201,36 +307,6 @@ class NetworkCase(Case):
         for direction in directions:
             self.run_ip("filter", "add", "dev", self.wire.peer, direction, "bpf", "da",
                         "bytecode", loss_program(percent), tool="tc")
-
-    # --- what is counted ---
-
-    def figures(self, server):
-        """INFO network, asked from this host."""
-        with server.redis() as client:
-            return client.info("network")
-
-    def held(self, server):
-        figures = self.figures(server)
-        return {name: figures[name] for name in HELD}
-
-    def at_rest(self, server):
-        """What is held when nobody is there, after some traffic."""
-        self.eventually(lambda: self.figures(server)["tcp_connections"] == 0, seconds=20,
-                        what="no connection is left")
-        time.sleep(0.5)  # figures of the port come four times a second
-        return self.held(server)
-
-    def nothing_leaks(self, server, before, seconds=30):
-        """All that was held comes back; `before` is of at_rest()."""
-        def is_back():
-            now = self.held(server)
-            return all(now[name] <= before[name] + SLACK.get(name, 0) for name in HELD)
-
-        deadline = time.monotonic() + seconds
-        while not is_back():
-            self.assertLess(time.monotonic(), deadline, "held before: %s\nnow: %s" %
-                            (before, self.held(server)))
-            time.sleep(0.1)
 
     @staticmethod
     def kernel_counters():
