@@ -87,18 +87,19 @@ BypassChannel::~BypassChannel() {
     }
   }
   const int64_t until_ns = now_ns() + kMomentNs;
-  for (Queue& queue : queues_) {
-    int64_t heard_ns = now_ns();
-    for (int64_t now = heard_ns; now < until_ns && now < heard_ns + kQuietNs; now = now_ns()) {
+  int64_t heard_ns = now_ns();
+  for (int64_t now = heard_ns; now < until_ns && now < heard_ns + kQuietNs; now = now_ns()) {
+    bool goes_on = false;
+    for (Queue& queue : queues_) {
       const uint64_t before = queue.stack->counters().frames;
       receive(queue);
       while (queue.stack->next_event() != nullptr) {
       }
       flush(queue, now);
-      const bool goes_on = queue.stack->orphans() != 0 || queue.stack->wants_to_send() ||
-                           queue.stack->counters().frames != before;
-      heard_ns = goes_on ? now_ns() : heard_ns;
+      goes_on = goes_on || queue.stack->orphans() != 0 || queue.stack->wants_to_send() ||
+                queue.stack->counters().frames != before;
     }
+    heard_ns = goes_on ? now_ns() : heard_ns;
   }
 }
 
