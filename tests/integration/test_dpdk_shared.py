@@ -42,12 +42,12 @@ class SharedMemoryCase(DpdkCase):
         # Some devices are made when their peer is there, and not before.
         waiting = self.start_peer(*first) if self.wire.needs_peer else None
         options.setdefault("net_rss_key", KEY)
-        server = self.start_on(self.wire, port=self.server_port, **options)
+        server = self.start_on(self.wire, memory_mb=256, port=self.server_port, **options)
         self.ends_well(waiting or self.start_peer(*first), server)
         return server
 
     def start_peer(self, *words):
-        arguments = "--no-pci --no-huge -m 256 --no-shconf --no-telemetry --log-level error"
+        arguments = "--no-pci --no-huge -m 192 --no-shconf --no-telemetry --log-level error"
         peer = subprocess.Popen(
             [peer_tool(), "--dpdk-args", arguments, "--dpdk-port", self.wire.peer_port,
              "--host", OURS4, "--port", str(self.server_port), "--queues", str(Case.workers),
