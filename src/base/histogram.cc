@@ -5,7 +5,8 @@
 
 namespace pollux {
 
-uint64_t Histogram::upper_edge(size_t bucket) {
+template <int sub_bits>
+uint64_t BasicHistogram<sub_bits>::upper_edge(size_t bucket) {
   constexpr size_t kSteps = size_t{1} << kSubBits;
   if (bucket < kSteps) {
     return bucket;
@@ -15,13 +16,8 @@ uint64_t Histogram::upper_edge(size_t bucket) {
   return ((kSteps + (bucket & (kSteps - 1)) + 1) << shift) - 1;
 }
 
-void Histogram::record(uint64_t value) {
-  ++counts_[bucket_of(value)];
-  ++count_;
-  max_ = std::max(max_, value);
-}
-
-void Histogram::merge(const Histogram& other) {
+template <int sub_bits>
+void BasicHistogram<sub_bits>::merge(const BasicHistogram& other) {
   for (size_t i = 0; i < kBuckets; ++i) {
     counts_[i] += other.counts_[i];
   }
@@ -29,11 +25,13 @@ void Histogram::merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
-void Histogram::reset() {
-  *this = Histogram{};
+template <int sub_bits>
+void BasicHistogram<sub_bits>::reset() {
+  *this = BasicHistogram{};
 }
 
-uint64_t Histogram::percentile(double percent) const {
+template <int sub_bits>
+uint64_t BasicHistogram<sub_bits>::percentile(double percent) const {
   if (count_ == 0) {
     return 0;
   }
@@ -49,5 +47,8 @@ uint64_t Histogram::percentile(double percent) const {
   }
   return max_;
 }
+
+template class BasicHistogram<4>;
+template class BasicHistogram<8>;
 
 }  // namespace pollux

@@ -35,9 +35,10 @@ TEST(HistogramTest, TheLargestValueFits) {
   EXPECT_EQ(histogram.percentile(100), std::numeric_limits<uint64_t>::max());
 }
 
-TEST(HistogramTest, PercentilesAreWithinOneStepOfASortedList) {
+template <typename Tested>
+void expect_percentiles_of_a_sorted_list(double step) {
   Rng rng(3);
-  Histogram histogram;
+  Tested histogram;
   std::vector<uint64_t> all;
   for (int i = 0; i < 20'000; ++i) {
     const uint64_t value = rng.next() >> rng.below(64);
@@ -46,12 +47,27 @@ TEST(HistogramTest, PercentilesAreWithinOneStepOfASortedList) {
   }
   std::sort(all.begin(), all.end());
   for (const double percent : {0.01, 1.0, 10.0, 50.0, 90.0, 99.0, 99.9, 99.99, 100.0}) {
-    const auto rank = static_cast<size_t>(std::ceil(percent / 100.0 * 20'000));
+    const auto rank = static_cast<size_t>(std::ceil(20'000 * percent / 100.0));
     const uint64_t exact = all[std::max<size_t>(rank, 1) - 1];
     const uint64_t got = histogram.percentile(percent);
     EXPECT_GE(got, exact);
-    EXPECT_LE(static_cast<double>(got), static_cast<double>(exact) * 1.0625) << percent;
+    EXPECT_LE(static_cast<double>(got), static_cast<double>(exact) * (1 + step)) << percent;
   }
+}
+
+TEST(HistogramTest, PercentilesAreWithinOneStepOfASortedList) {
+  expect_percentiles_of_a_sorted_list<Histogram>(0.0625);
+  expect_percentiles_of_a_sorted_list<FineHistogram>(0.004);
+}
+
+TEST(HistogramTest, BucketsCountWhatIsBetweenTheirEdges) {
+  FineHistogram histogram;
+  histogram.record(511);
+  histogram.record(512);
+  histogram.record(513);
+  EXPECT_EQ(histogram.count_of(FineHistogram::bucket_of(511)), 1U);
+  EXPECT_EQ(histogram.count_of(FineHistogram::bucket_of(512)), 2U);
+  EXPECT_EQ(FineHistogram::upper_edge(FineHistogram::bucket_of(512)), 513U);
 }
 
 TEST(HistogramTest, MergeEqualsRecordingBoth) {

@@ -1,5 +1,6 @@
 #include "src/base/time.h"
 
+#include <cpuid.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -13,15 +14,44 @@ int64_t clock_ns(clockid_t clock) {
   return static_cast<int64_t>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
+// Both clocks at one moment: of several readings the one that took the shortest. A thread that is
+// stopped between two readings would have the counter wrong by as much.
+struct Moments {
+  uint64_t tsc = 0;
+  int64_t ns = 0;
+};
+
+Moments read_both() {
+  Moments best;
+  uint64_t shortest = UINT64_MAX;
+  for (int i = 0; i < 20; ++i) {
+    const uint64_t before = tsc();
+    const int64_t ns = monotonic_ns();
+    const uint64_t took = tsc() - before;
+    if (took < shortest) {
+      shortest = took;
+      best = {before + took / 2, ns};
+    }
+  }
+  return best;
+}
+
 double measure_tsc_per_us() {
   constexpr int64_t kMeasureNs = 10'000'000;
-  const int64_t start_ns = monotonic_ns();
-  const uint64_t start = tsc();
-  int64_t elapsed_ns = 0;
-  while (elapsed_ns < kMeasureNs) {
-    elapsed_ns = monotonic_ns() - start_ns;
+  const Moments start = read_both();
+  while (monotonic_ns() - start.ns < kMeasureNs) {
   }
-  return static_cast<double>(tsc() - start) * 1000.0 / static_cast<double>(elapsed_ns);
+  const Moments end = read_both();
+  return static_cast<double>(end.tsc - start.tsc) * 1000.0 / static_cast<double>(end.ns - start.ns);
+}
+
+// Runs at one rate, in every state of the processor (AMD and Intel: CPUID 80000007H, EDX bit 8).
+bool tsc_is_invariant() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1U << 8)) != 0;
 }
 
 }  // namespace
@@ -37,6 +67,17 @@ double tsc_per_us() {
 
 int64_t monotonic_ns() {
   return clock_ns(CLOCK_MONOTONIC);
+}
+
+TscClock::TscClock() : begin_(tsc()), begin_ns_(monotonic_ns()) {
+  if (tsc_is_invariant()) {
+    scale_ = static_cast<uint64_t>(1000.0 / tsc_per_us() * 0x1p32);
+  }
+}
+
+const TscClock& TscClock::get() {
+  static const TscClock clock;
+  return clock;
 }
 
 int64_t thread_cpu_ns() {

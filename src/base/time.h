@@ -41,6 +41,29 @@ double tsc_per_us();
 // CLOCK_MONOTONIC in nanoseconds: for measuring how long something took.
 int64_t monotonic_ns();
 
+// Nanoseconds by the time stamp counter, for what reads the time at every packet: a third of what
+// monotonic_ns() costs. Starts at about 0 when the process first asks
+// for it, and is the same for all threads; against CLOCK_MONOTONIC it drifts by some ppm, so the
+// two are never mixed. Where the counter does not run evenly it is CLOCK_MONOTONIC.
+class TscClock {
+ public:
+  // Measures the counter the first time, which takes about 20 ms. Any thread.
+  static const TscClock& get();
+  int64_t now_ns() const {
+    if (scale_ == 0) [[unlikely]] {
+      return monotonic_ns() - begin_ns_;
+    }
+    return static_cast<int64_t>((static_cast<unsigned __int128>(tsc() - begin_) * scale_) >> 32);
+  }
+
+ private:
+  TscClock();
+
+  uint64_t begin_ = 0;
+  uint64_t scale_ = 0;  // nanoseconds of a cycle, 2^32 times; 0: the counter is not to be trusted
+  int64_t begin_ns_ = 0;
+};
+
 // CPU time of the calling thread in nanoseconds (CLOCK_THREAD_CPUTIME_ID).
 int64_t thread_cpu_ns();
 // The same in microseconds, in its own code and in the kernel's.
