@@ -1,0 +1,79 @@
+// What stands behind `pollux-bench` on the command line. An option is one row of a table
+// (options.cc); its names are memtier_benchmark's and redis-benchmark's where the meaning is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "perf/load/runner.h"
+
+namespace pollux {
+
+struct CommandOption {
+  std::string line;
+  uint32_t ratio = 1;
+  KeyPattern pattern = KeyPattern::kUniform;
+};
+
+struct LoadOptions {
+  bool help = false;
+  std::string host = "127.0.0.1";
+  int port = 6379;
+  std::string unix_path;
+  std::string user;
+  std::string password;
+  int db = 0;
+  int protocol = 2;
+
+  uint32_t clients = 50;  // in all
+  unsigned threads = 1;
+  std::vector<int> cpus;  // thread i is pinned to cpus[i]; empty: none is
+  bool busy = false;
+
+  uint64_t requests = 0;   // in all; 0: by time
+  double test_time_s = 0;  // 0: 10, unless `requests` says when it is over
+  double warmup_s = 0;
+  double rate_per_s = 0;     // in all; 0: closed loop
+  double rate_limiting = 0;  // per connection
+  Arrivals arrivals = Arrivals::kFixed;
+  unsigned pipeline = 1;
+
+  std::vector<CommandOption> commands;  // empty: SET and GET by `ratio_*`
+  uint32_t ratio_set = 1;
+  uint32_t ratio_get = 10;
+  KeyPattern pattern_set = KeyPattern::kUniform;
+  KeyPattern pattern_get = KeyPattern::kUniform;
+  std::string key_prefix = "key:";
+  KeyRange keys{0, 9'999'999};
+  double zipf_exponent = 0.99;
+  ValueShape values;
+  bool populate = false;
+  uint64_t seed = 1;
+
+  bool sweep = false;
+  unsigned sweep_steps = 20;  // at most
+  double sweep_from = 0;      // requests a second; 0: a tenth of what a closed loop has
+  double sweep_step = 0;      // 0: as much as the first
+  double sweep_p99_factor = 10;
+
+  bool quiet = false;
+  bool histogram = true;
+  std::string json_path;  // "-": standard output
+  std::string svg_path;
+};
+
+// `args`: without the program's name. False with a sentence that says what to do.
+bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std::string& error);
+
+std::string help_text();
+
+// Requests, as the options ask for them. False with a sentence if a command is none.
+bool make_workload(const LoadOptions& options, Workload& out, std::string& error);
+// What fills the key space: SET of each key once.
+Workload make_populate(const LoadOptions& options);
+Greeting make_greeting(const LoadOptions& options);
+
+}  // namespace pollux

@@ -1,0 +1,56 @@
+// Finds where replies end, in RESP2 and RESP3, however the bytes were cut; keeps none of them. One
+// per connection, 40 bytes. Total: any bytes give a reply, "need more" or "broken".
+//
+// A reply that holds others (an array, a map) is over when as many items have come as it and those
+// in it have announced: one number, no stack, so nesting has no limit and costs nothing.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pollux {
+
+enum class Framed : uint8_t {
+  kReply,     // one reply is over
+  kPush,      // a message that answers nothing (RESP3 '>') is over
+  kNeedMore,  // all bytes are used up
+  kBroken,    // not RESP; the connection is of no more use
+};
+
+class ReplySkipper {
+ public:
+  // Takes bytes from the front of `bytes` up to the end of one reply.
+  Framed next(std::string_view& bytes);
+
+  // Of the reply that has just ended:
+  bool is_error() const { return error_; }  // or has one in it, as EXEC's may
+  bool is_null() const { return null_; }    // itself: $-1, *-1, _
+
+  // The first bytes of the last error, as far as they came in one piece; for the report. Valid
+  // while the bytes given to next() are.
+  std::string_view error_text() const { return error_text_; }
+
+  void reset() { *this = ReplySkipper{}; }
+
+ private:
+  enum class At : uint8_t { kType, kNumber, kLine, kBulk };
+
+  bool on_type(char type);
+  // The number of a header has ended. False: it is none that RESP knows.
+  bool on_number();
+  // An item is over. True: the reply is.
+  bool item_over();
+
+  uint64_t pending_ = 0;  // items to come, this one included; 0: between replies
+  uint64_t number_ = 0;   // of a header; then bytes of a bulk to come, with its CR LF
+  std::string_view error_text_;
+  At at_ = At::kType;
+  char type_ = 0;
+  bool negative_ = false;
+  bool top_ = false;  // the item is the reply, not one in it
+  bool error_ = false;
+  bool null_ = false;
+  bool push_ = false;
+};
+
+}  // namespace pollux
