@@ -49,7 +49,7 @@ PLAYS = ("snapshot", "storage", "engine", "engines", "sim_linear", "sim_story", 
          "sim_crash", "sim_stack", "sim_whole")
 # Those with threads.
 LIVE = ("base", "storage_threads", "engine_threads", "engines_threads", "kernel", "sim",
-        "sim_threads")
+        "sim_threads", "load")
 # Those that others know the code of: AddressSanitizer meets it in plays that run in steps, and in
 # the stack's own tests.
 UNSANITIZED = ("sim_threads", "tcp_linux")

@@ -48,6 +48,9 @@ class Crew {
   // second meanwhile, with the time since the load began. What went wrong is in Tally::fatal.
   Tally run(Phase phase, const std::function<void(const CrewProgress&, double seconds)>& tick);
 
+  // Any time; the sums go on from phase to phase.
+  CrewProgress progress() const;
+
   // What the channels have counted, added up.
   const std::vector<std::pair<std::string, uint64_t>>& counters() const { return counters_; }
 
@@ -66,7 +69,6 @@ class Crew {
   void work(unsigned index);
   // Has all members do the step; returns the first error.
   std::string all_do(Step step, const std::function<void()>& each_second);
-  CrewProgress progress() const;
   void add_counters();
 
   ChannelMaker& maker_;

@@ -17,6 +17,8 @@ constexpr uint64_t kValueBytesMax = 512U << 20;  // proto-max-bulk-len
 constexpr uint32_t kClientsMax = 1'000'000;
 constexpr unsigned kThreadsMax = 256;
 constexpr unsigned kPipelineMax = 65'536;
+constexpr size_t kHelpMargin = 36;
+constexpr size_t kHelpColumns = 96;
 
 // Takes the text into the options. False: it is not what the row says.
 using Take = bool (*)(LoadOptions&, std::string_view);
@@ -360,6 +362,24 @@ std::string contradiction(LoadOptions& o) {
   return {};
 }
 
+// Words up to the edge of the terminal, then a new line behind the margin.
+void put_wrapped(std::string& out, std::string_view words) {
+  size_t column = kHelpMargin;
+  while (!words.empty()) {
+    const size_t end = std::min(words.find(' '), words.size());
+    if (column + end > kHelpColumns && column > kHelpMargin) {
+      out.back() = '\n';
+      out += std::string(kHelpMargin, ' ');
+      column = kHelpMargin;
+    }
+    out += words.substr(0, end);
+    out += ' ';
+    column += end + 1;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  out.back() = '\n';
+}
+
 }  // namespace
 
 bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std::string& error) {
@@ -428,8 +448,10 @@ std::string help_text() {
     }
     std::string left = row.letter != 0 ? std::string("  -") + row.letter + ", --" : "      --";
     left += std::string(row.name) + (row.value.empty() ? "" : " ") + std::string(row.value);
-    left += left.size() < 36 ? std::string(36 - left.size(), ' ') : "\n" + std::string(36, ' ');
-    text += left + std::string(row.help) + "\n";
+    const std::string margin(kHelpMargin, ' ');
+    text += left;
+    text += left.size() < kHelpMargin ? margin.substr(left.size()) : "\n" + margin;
+    put_wrapped(text, row.help);
   }
   return text;
 }

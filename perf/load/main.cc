@@ -1,0 +1,59 @@
+// pollux-bench: how fast a Redis server is, and how fast it answers. `--help` says how it is used,
+// README.md what its figures mean.
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "perf/load/bench.h"
+#include "perf/load/kernel_channel.h"
+#include "perf/load/options.h"
+
+namespace pollux {
+namespace {
+
+// Lock-free, so a signal may set it.
+std::atomic<bool> stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_signal(int) {
+  stop.store(true, std::memory_order_relaxed);
+}
+
+int run(std::span<const std::string_view> args) {
+  LoadOptions options;
+  std::string error;
+  if (!parse_options(args, options, error)) {
+    std::fprintf(stderr, "pollux-bench: %s\n", error.c_str());
+    return 2;
+  }
+  if (options.help) {
+    std::fputs(help_text().c_str(), stdout);
+    return 0;
+  }
+  const KernelTarget target{options.host, options.port, options.unix_path, options.busy};
+  const auto maker = KernelChannelMaker::create(target, options.clients, error);
+  if (maker == nullptr) {
+    std::fprintf(stderr, "pollux-bench: %s\n", error.c_str());
+    return 1;
+  }
+  // The first asks for an end with its report, the second for one at once.
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return Bench(options, *maker, stop, isatty(STDERR_FILENO) == 1).run();
+}
+
+}  // namespace
+}  // namespace pollux
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> args(argv + 1, argv + argc);
+  return pollux::run(args);
+}

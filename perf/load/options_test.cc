@@ -1,0 +1,125 @@
+#include "perf/load/options.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pollux {
+namespace {
+
+using Args = std::vector<std::string_view>;
+
+LoadOptions parsed(const Args& args) {
+  LoadOptions options;
+  std::string error;
+  EXPECT_TRUE(parse_options(args, options, error)) << error;
+  return options;
+}
+
+std::string refused(const Args& args) {
+  LoadOptions options;
+  std::string error;
+  EXPECT_FALSE(parse_options(args, options, error));
+  return error;
+}
+
+bool says(const std::string& text, std::string_view what) {
+  return text.find(what) != std::string::npos;
+}
+
+TEST(LoadOptionsTest, WithoutAnyTenSecondsOfAClosedLoop) {
+  const LoadOptions options = parsed({});
+  EXPECT_EQ(options.test_time_s, 10);
+  EXPECT_EQ(options.rate_per_s, 0);
+  EXPECT_EQ(options.requests, 0U);
+}
+
+TEST(LoadOptionsTest, LongShortAndWithEqualSigns) {
+  const LoadOptions options =
+      parsed({"-h", "db1", "-p", "7000", "--clients=7", "--threads", "3", "-n", "100", "-P", "8",
+              "--data-size-range=1-1000", "-R", "--key-pattern=S:Z", "--ratio", "3:2", "-3"});
+  EXPECT_EQ(options.host, "db1");
+  EXPECT_EQ(options.port, 7000);
+  EXPECT_EQ(options.clients, 7U);
+  EXPECT_EQ(options.threads, 3U);
+  EXPECT_EQ(options.requests, 100U);
+  EXPECT_EQ(options.test_time_s, 0);
+  EXPECT_EQ(options.pipeline, 8U);
+  EXPECT_EQ(options.values.bytes_min, 1U);
+  EXPECT_EQ(options.values.bytes_max, 1000U);
+  EXPECT_TRUE(options.values.random);
+  EXPECT_EQ(options.pattern_set, KeyPattern::kSequential);
+  EXPECT_EQ(options.pattern_get, KeyPattern::kZipf);
+  EXPECT_EQ(options.ratio_set, 3U);
+  EXPECT_EQ(options.ratio_get, 2U);
+  EXPECT_EQ(options.protocol, 3);
+}
+
+TEST(LoadOptionsTest, ARateLimitIsOfEachConnection) {
+  EXPECT_EQ(parsed({"--rate-limiting", "10", "-c", "50"}).rate_per_s, 500);
+  EXPECT_EQ(parsed({"--rate", "10", "-c", "50"}).rate_per_s, 10);
+}
+
+TEST(LoadOptionsTest, CommandsHaveTheirRatiosAndPatterns) {
+  const LoadOptions options = parsed({"--command", "GET __key__", "--command-ratio", "9",
+                                      "--command-key-pattern", "Z", "--command=INCR n"});
+  ASSERT_EQ(options.commands.size(), 2U);
+  Workload work;
+  std::string error;
+  ASSERT_TRUE(make_workload(options, work, error)) << error;
+  EXPECT_EQ(work.kinds[0].command.name(), "GET");
+  EXPECT_EQ(work.kinds[0].weight, 9U);
+  EXPECT_EQ(work.kinds[0].pattern, KeyPattern::kZipf);
+  EXPECT_EQ(work.kinds[1].command.name(), "INCR");
+  EXPECT_EQ(work.kinds[1].weight, 1U);
+}
+
+TEST(LoadOptionsTest, ARatioOfZeroLeavesTheKindOut) {
+  Workload work;
+  std::string error;
+  ASSERT_TRUE(make_workload(parsed({"--ratio", "0:1"}), work, error));
+  ASSERT_EQ(work.kinds.size(), 1U);
+  EXPECT_EQ(work.kinds[0].command.name(), "GET");
+}
+
+TEST(LoadOptionsTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
+  EXPECT_TRUE(says(refused({"--pippeline", "3"}), "--pipeline meant"));
+  EXPECT_TRUE(says(refused({"--nothing-like-that"}), "--help"));
+  EXPECT_TRUE(says(refused({"-p", "99999"}), "1 to 65535"));
+  EXPECT_TRUE(says(refused({"-p"}), "needs PORT"));
+  EXPECT_TRUE(says(refused({"-c", "2", "-t", "4"}), "fewer threads"));
+  EXPECT_TRUE(says(refused({"GET"}), "--command \"GET"));
+  EXPECT_TRUE(says(refused({"--ratio", "0:0"}), "SET:GET"));
+  EXPECT_TRUE(says(refused({"--command-ratio", "3"}), "--command before it"));
+  EXPECT_TRUE(says(refused({"--key-minimum", "9", "--key-maximum", "3"}), "no key"));
+  EXPECT_TRUE(says(refused({"--data-size-range", "9-3"}), "MIN-MAX"));
+  EXPECT_TRUE(says(refused({"--sweep", "--rate", "3"}), "leave out"));
+  EXPECT_TRUE(says(refused({"--svg", "x.svg"}), "--sweep"));
+  EXPECT_TRUE(says(refused({"--quiet=yes"}), "no progress"));
+  EXPECT_TRUE(says(refused({"--tls"}), "not there yet"));
+  EXPECT_TRUE(says(refused({"--rate", "nan"}), "open loop"));
+  EXPECT_TRUE(says(refused({"--user", "x"}), "-a PASSWORD"));
+}
+
+TEST(LoadOptionsTest, GreetingsAreInTheOrderThatServersNeed) {
+  const Greeting none = make_greeting(parsed({}));
+  EXPECT_EQ(none.replies, 0U);
+  EXPECT_EQ(none.bytes, "");
+  const Greeting all =
+      make_greeting(parsed({"--authenticate", "me:pa:ss", "-3", "--select-db", "2"}));
+  EXPECT_EQ(all.replies, 3U);
+  EXPECT_EQ(all.bytes,
+            "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$5\r\npa:ss\r\n"
+            "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n");
+}
+
+TEST(LoadOptionsTest, TheHelpNamesEveryOptionThatIsTaken) {
+  const std::string text = help_text();
+  for (const char* name : {"--server", "--rate", "--sweep", "--populate", "--json-out-file"}) {
+    EXPECT_TRUE(says(text, name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace pollux

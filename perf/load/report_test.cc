@@ -1,0 +1,108 @@
+#include "perf/load/report.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "perf/load/bench.h"
+#include "perf/load/json.h"
+#include "perf/load/plot.h"
+
+namespace pollux {
+namespace {
+
+// `count` requests of `us` each, in a second.
+PhaseResult result(double asked, uint64_t count, int64_t us) {
+  PhaseResult made;
+  made.asked_per_s = asked;
+  made.tally.kinds.resize(2);
+  for (uint64_t i = 0; i < count; ++i) {
+    made.tally.kinds[i % 2].latency.record(us * 1000);
+  }
+  made.tally.answered_in_window = count;
+  made.tally.end_ns = 1'000'000'000;
+  return made;
+}
+
+bool says(const std::string& text, std::string_view what) {
+  return text.find(what) != std::string::npos;
+}
+
+TEST(ReportTest, Numbers) {
+  EXPECT_EQ(with_commas(0), "0");
+  EXPECT_EQ(with_commas(999), "999");
+  EXPECT_EQ(with_commas(1000), "1,000");
+  EXPECT_EQ(with_commas(1234567.4), "1,234,567");
+  EXPECT_EQ(microseconds(1234), "1.23");
+  EXPECT_EQ(microseconds(12'340), "12.3");
+  EXPECT_EQ(microseconds(1'234'567), "1,235");
+}
+
+TEST(ReportTest, TheTextHasWhatWentWrong) {
+  PhaseResult made = result(1000, 500, 100);
+  made.tally.kinds[0].errors = 3;
+  made.tally.first_error = "OOM no memory";
+  made.tally.unsent.record(77'000'000);
+  made.tally.lost = 2;
+  made.tally.ends = 1;
+  made.tally.first_end = "reset by somebody";
+  const std::string text = phase_text(LoadOptions(), made);
+  EXPECT_TRUE(says(text, "3 answers were errors; the first: OOM no memory"));
+  EXPECT_TRUE(says(text, "up to 77,")) << text;
+  EXPECT_TRUE(says(text, "reset by somebody"));
+  EXPECT_TRUE(says(text, "did not keep up"));
+}
+
+TEST(ReportTest, JsonIsWellFormed) {
+  JsonText json;
+  json.begin_object().key("a").integer(1).key("b").begin_array();
+  json.number(1.5).number(1.0 / 0.0).string("x\"\\\n\xff").boolean(true).begin_object();
+  json.end_object().end_array().key("c").begin_array().end_array().end_object();
+  EXPECT_EQ(json.text(),
+            "{\"a\":1,\"b\":[1.500,null,\"x\\\"\\\\\\u000a\\u00ff\",true,{}],"
+            "\"c\":[]}");
+  const std::string text = json_text(LoadOptions(), "here", {result(0, 10, 5)}, -1, {{"n", 3}});
+  EXPECT_TRUE(says(text, "\"achieved_per_s\":10.000")) << text;
+  EXPECT_TRUE(says(text, "\"channel\":{\"n\":3}"));
+}
+
+// ---- the knee ----
+
+TEST(KneeTest, IsTheLastRateThatWasKeptUpWith) {
+  EXPECT_EQ(find_knee({result(100, 100, 50), result(200, 200, 60), result(300, 210, 70)}, 10), 1);
+}
+
+TEST(KneeTest, IsWhereP99Rises) {
+  EXPECT_EQ(find_knee({result(100, 100, 50), result(200, 200, 499), result(300, 300, 502)}, 10), 1);
+}
+
+TEST(KneeTest, OneBadRateBelowAGoodOneIsNone) {
+  EXPECT_EQ(find_knee({result(100, 100, 50), result(200, 200, 900), result(300, 300, 60)}, 10), 2);
+}
+
+TEST(KneeTest, IsNoneIfTheFirstRateIsTooMuch) {
+  EXPECT_EQ(find_knee({result(100, 50, 50), result(200, 50, 50)}, 10), -1);
+  EXPECT_EQ(find_knee({}, 10), -1);
+}
+
+TEST(PlotTest, HasItsPointsInItsFrame) {
+  const std::string svg =
+      latency_plot("a <b>", {{1000, 20, 30, 40}, {2000, 25, 90, 5e6, false}}, 1000);
+  EXPECT_TRUE(says(svg, "a &lt;b&gt;"));
+  EXPECT_TRUE(says(svg, "knee: 1k/s"));
+  // The rate that was not kept up with is hollow, the other is not.
+  EXPECT_TRUE(says(svg, "stroke='#2b7bba' stroke-width='1.5' fill='white'"));
+  EXPECT_TRUE(says(svg, "stroke='#2b7bba' stroke-width='1.5' fill='#2b7bba'"));
+  EXPECT_FALSE(says(svg, "nan"));
+  EXPECT_FALSE(says(svg, "inf"));
+}
+
+// A server that answers nothing has nothing to draw, and still no infinities.
+TEST(PlotTest, OfZeroes) {
+  const std::string svg = latency_plot("", {{10, 0, 0, 0}}, 0);
+  EXPECT_FALSE(says(svg, "nan"));
+  EXPECT_FALSE(says(svg, "inf"));
+}
+
+}  // namespace
+}  // namespace pollux
