@@ -39,11 +39,11 @@ double round_step(double range) {
 std::string rate_text(double rate) {
   char text[32];
   if (rate >= 1e6) {
-    std::snprintf(text, sizeof text, "%gM", rate / 1e6);
+    std::snprintf(text, sizeof text, "%.3gM", rate / 1e6);
   } else if (rate >= 1e3) {
-    std::snprintf(text, sizeof text, "%gk", rate / 1e3);
+    std::snprintf(text, sizeof text, "%.3gk", rate / 1e3);
   } else {
-    std::snprintf(text, sizeof text, "%g", rate);
+    std::snprintf(text, sizeof text, "%.3g", rate);
   }
   return text;
 }
@@ -137,7 +137,7 @@ std::string latency_plot(const std::string& title, const std::vector<PlotPoint>&
     put(out,
         "<line x1='%.1f' x2='%.1f' y1='%g' y2='%g' stroke='#555' stroke-dasharray='5 4'/>\n"
         "<text x='%.1f' y='%g' text-anchor='end'>knee: %s/s</text>\n",
-        x, x, kTop, kHeight - kBottom, x - 6, kTop + 12, rate_text(std::round(knee_per_s)).c_str());
+        x, x, kTop, kHeight - kBottom, x - 6, kTop + 12, rate_text(knee_per_s).c_str());
   }
   double label_y = kHeight;
   for (const Series& series : kSeries) {

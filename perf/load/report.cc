@@ -237,7 +237,7 @@ std::string phase_text(const LoadOptions& options, const PhaseResult& result) {
   put_table(out, result, names);
   for (size_t i = 0; i < tally.kinds.size(); ++i) {
     const KindTally& kind = tally.kinds[i];
-    if (kind.nulls > 0) {
+    if (kind.nulls * 1000 > kind.latency.count()) {
       put(out, "%s: %.1f %% were answered with null (a key that is not there; see --populate)\n",
           names[i].c_str(),
           100.0 * static_cast<double>(kind.nulls) / static_cast<double>(kind.latency.count()));
