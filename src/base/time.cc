@@ -69,8 +69,11 @@ int64_t monotonic_ns() {
   return clock_ns(CLOCK_MONOTONIC);
 }
 
-TscClock::TscClock() : begin_(tsc()), begin_ns_(monotonic_ns()) {
+TscClock::TscClock() {
   if (tsc_is_invariant()) {
+    const Moments now = read_both();
+    begin_ = now.tsc;
+    begin_ns_ = now.ns;
     scale_ = static_cast<uint64_t>(1000.0 / tsc_per_us() * 0x1p32);
   }
 }

@@ -42,18 +42,20 @@ double tsc_per_us();
 int64_t monotonic_ns();
 
 // Nanoseconds by the time stamp counter, for what reads the time at every packet: a third of what
-// monotonic_ns() costs. Starts at about 0 when the process first asks
-// for it, and is the same for all threads; against CLOCK_MONOTONIC it drifts by some ppm, so the
-// two are never mixed. Where the counter does not run evenly it is CLOCK_MONOTONIC.
+// monotonic_ns() costs. Shows CLOCK_MONOTONIC's time when the process first asks for it, and is the
+// same for all threads; from there the two drift apart by some ppm (microseconds a second), so
+// durations are taken from one of them. Where the counter does not run evenly it is
+// CLOCK_MONOTONIC.
 class TscClock {
  public:
   // Measures the counter the first time, which takes about 20 ms. Any thread.
   static const TscClock& get();
   int64_t now_ns() const {
     if (scale_ == 0) [[unlikely]] {
-      return monotonic_ns() - begin_ns_;
+      return monotonic_ns();
     }
-    return static_cast<int64_t>((static_cast<unsigned __int128>(tsc() - begin_) * scale_) >> 32);
+    const auto product = static_cast<unsigned __int128>(tsc() - begin_) * scale_;
+    return begin_ns_ + static_cast<int64_t>(product >> 32);
   }
 
  private:
