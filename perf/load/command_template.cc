@@ -141,6 +141,7 @@ char* CommandTemplate::render(char* out, KeyDraw& keys, const ValuePool& values,
       char* const text = digits[i].data();
       switch (part.piece) {
         case Piece::kText:
+          drawn[i] = {text, 0};
           break;
         case Piece::kKey:
           drawn[i] = {text, format_uint64(keys.next(rng), text)};

@@ -155,7 +155,7 @@ TEST(RunnerTest, AClosedLoopHardlySeesTheStall) {
   server.answer_at_ns = [stalls = server.answer_at_ns](uint64_t number, int64_t at_ns) {
     return stalls(number, at_ns) + 100 * kUs;
   };
-  Load load(server, 10);
+  Load load(server, 2);
   const Tally tally = load.run({.duration_ns = 10 * kSecond});
   EXPECT_LE(tally.all().histogram.percentile(99.9), 101U * kUs);
   EXPECT_GT(tally.all().histogram.max(), 99U * kMs);
@@ -180,22 +180,22 @@ TEST(RunnerTest, PoissonArrivalsHaveTheRateAndTheSpreadOfTheirs) {
   // (Pollaczek, Khinchine).
   Load load(server_with_delay(100 * kUs), 1);
   const Tally tally =
-      load.run({.rate_per_s = 5'000, .arrivals = Arrivals::kPoisson, .duration_ns = 200 * kSecond});
-  EXPECT_NEAR(tally.achieved_per_s(), 5'000, 25);
-  EXPECT_NEAR(tally.all().mean_ns(), 150.0 * kUs, 1.5 * kUs);
+      load.run({.rate_per_s = 5'000, .arrivals = Arrivals::kPoisson, .duration_ns = 60 * kSecond});
+  EXPECT_NEAR(tally.achieved_per_s(), 5'000, 50);
+  EXPECT_NEAR(tally.all().mean_ns(), 150.0 * kUs, 3.0 * kUs);
 }
 
 TEST(RunnerTest, TheWarmUpIsNotMeasured) {
   SimServer server;
   server.answer_at_ns = [](uint64_t, int64_t at_ns) {
-    return at_ns + (at_ns < kSecond ? 5 * kMs : 10 * kUs);
+    return at_ns + (at_ns < kSecond ? 5 * kMs : 100 * kUs);
   };
   for (const double rate : {0.0, 1000.0}) {
     Load load(server, 10);
     const Tally tally =
         load.run({.rate_per_s = rate, .warmup_ns = kSecond + 10 * kMs, .duration_ns = kSecond});
-    EXPECT_LE(tally.all().histogram.max(), 11U * kUs);
-    EXPECT_NEAR(tally.achieved_per_s(), rate > 0 ? 1000 : 1'000'000, 20);
+    EXPECT_LE(tally.all().histogram.max(), 101U * kUs);
+    EXPECT_NEAR(tally.achieved_per_s(), rate > 0 ? 1000 : 100'000, 20);
   }
 }
 
