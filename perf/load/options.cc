@@ -7,6 +7,7 @@
 
 #include "src/base/cpu.h"
 #include "src/base/num.h"
+#include "src/protocol/quoted.h"
 #include "src/protocol/resp_words.h"
 
 namespace pollux {
@@ -111,6 +112,31 @@ constexpr auto kOptions =
              [](LoadOptions& o, std::string_view v) { return take_number(v, 2, 3, o.protocol); }},
             {"tls", "", 0, "", "not there yet: put a TLS proxy (stunnel, socat) in between",
              [](LoadOptions&, std::string_view) { return false; }},
+
+            {"", "", 0, "", "Past the kernel, to a Pollux that has a port of DPDK, too", nullptr},
+            {"transport", "", 0, "kernel|dpdk", "what carries the load (kernel)",
+             [](LoadOptions& o, std::string_view v) {
+               o.dpdk = v == "dpdk";
+               return v == "dpdk" || v == "kernel";
+             }},
+            {"dpdk-args", "", 0, "WORDS", "for DPDK, as the server's option of that name",
+             [](LoadOptions& o, std::string_view v) {
+               std::string text;
+               std::vector<std::string_view> words;
+               const bool ok = split_quoted(v, text, words);
+               o.dpdk_args.assign(words.begin(), words.end());
+               return ok;
+             }},
+            {"dpdk-port", "", 0, "PORT", "as net_virtio_user0,path=/run/vh.sock,queues=1",
+             [](LoadOptions& o, std::string_view v) { return take_text(v, o.dpdk_port); }},
+            {"net-address", "", 0, "ADDRESS/BITS", "of this end (10.9.0.1/24); -s has the server's",
+             [](LoadOptions& o, std::string_view v) { return take_text(v, o.net_address); }},
+            {"net-rss-key", "", 0, "HEX", "the server's; needed where it has several workers",
+             [](LoadOptions& o, std::string_view v) { return take_text(v, o.net_rss_key); }},
+            {"queues", "", 0, "N", "as many as the server has workers (as many as threads)",
+             [](LoadOptions& o, std::string_view v) {
+               return take_number<uint16_t>(v, 1, 256, o.queues);
+             }},
 
             {"", "", 0, "", "How much", nullptr},
             {"clients", "", 'c', "N", "connections of all threads together, 1 to 1000000 (50)",
@@ -351,6 +377,12 @@ std::string contradiction(LoadOptions& o) {
     return "--sweep chooses the rates and goes by time: leave out --rate, --rate-limiting and -n "
            "(--sweep-from, --sweep-step and --test-time say where it begins and how long a rate "
            "lasts)";
+  }
+  if (o.dpdk && o.dpdk_port.empty()) {
+    return "--transport dpdk needs a port: --dpdk-port, and most drivers --dpdk-args";
+  }
+  if (!o.dpdk && !o.dpdk_port.empty()) {
+    return "--dpdk-port is of another transport: add --transport dpdk";
   }
   if (!o.svg_path.empty() && !o.sweep) {
     return "--svg-out-file draws latency against load, which only --sweep has";

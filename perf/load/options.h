@@ -28,6 +28,14 @@ struct LoadOptions {
   int db = 0;
   int protocol = 2;
 
+  // The kernel's sockets, or our own TCP over a port of DPDK, as the others of the section say.
+  bool dpdk = false;
+  std::vector<std::string> dpdk_args;
+  std::string dpdk_port;
+  std::string net_address = "10.9.0.1/24";  // ours, with what is on the link
+  std::string net_rss_key;                  // the server's
+  uint16_t queues = 0;  // as many as the server has workers; 0: as many as threads
+
   uint32_t clients = 50;  // in all
   unsigned threads = 1;
   std::vector<int> cpus;  // thread i is pinned to cpus[i]; empty: none is

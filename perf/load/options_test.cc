@@ -102,6 +102,17 @@ TEST(LoadOptionsTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
   EXPECT_TRUE(says(refused({"--user", "x"}), "-a PASSWORD"));
 }
 
+TEST(LoadOptionsTest, ATransportHasItsPort) {
+  const LoadOptions options =
+      parsed({"--transport", "dpdk", "--dpdk-args", "--no-pci  -m 64", "--dpdk-port=net_x0,a=b"});
+  EXPECT_TRUE(options.dpdk);
+  EXPECT_EQ(options.dpdk_args, (std::vector<std::string>{"--no-pci", "-m", "64"}));
+  EXPECT_EQ(options.dpdk_port, "net_x0,a=b");
+  EXPECT_TRUE(says(refused({"--transport", "dpdk"}), "--dpdk-port"));
+  EXPECT_TRUE(says(refused({"--dpdk-port", "x"}), "add --transport dpdk"));
+  EXPECT_TRUE(says(refused({"--transport", "udp"}), "kernel|dpdk"));
+}
+
 TEST(LoadOptionsTest, GreetingsAreInTheOrderThatServersNeed) {
   const Greeting none = make_greeting(parsed({}));
   EXPECT_EQ(none.replies, 0U);

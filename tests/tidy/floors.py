@@ -74,6 +74,8 @@ FLOORS = {
                            "dataplane/tcp/capture", "dataplane/tcp/steering",
                            "dataplane/tcp/transport"],
     "perf/load": ["src/base", "src/protocol", "dataplane/tcp", "dataplane/dpdk"],
+    # What its channel is, and what its options are, meet in main alone.
+    "perf/load/program": ["src/base", "perf/load", "perf/load/bypass", "dataplane/dpdk"],
     # Its channel over our own TCP: a stack, and who asks it.
     "perf/load/bypass": ["src/base", "perf/load", "dataplane/tcp/wire", "dataplane/tcp/stack",
                          "dataplane/dpdk"],

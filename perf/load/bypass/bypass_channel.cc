@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 #include "dataplane/dpdk/eal.h"
@@ -43,7 +44,7 @@ class BypassMaker final : public ChannelMaker {
       : network_(std::move(network)), options_(options), target_(target) {}
 
   std::unique_ptr<Channel> make(unsigned thread, uint32_t flows_max, std::string& error) override {
-    if (thread != 0 && !dpdk::enter_eal_thread()) {
+    if (std::this_thread::get_id() != opener_ && !dpdk::enter_eal_thread()) {
       error = "thread " + std::to_string(thread) + " can't enter DPDK: there are too many";
       return nullptr;
     }
@@ -62,6 +63,7 @@ class BypassMaker final : public ChannelMaker {
   const std::unique_ptr<dpdk::ClientNetwork> network_;
   const BypassOptions options_;
   const BypassTarget target_;
+  const std::thread::id opener_ = std::this_thread::get_id();  // is in DPDK already
 };
 
 }  // namespace

@@ -1,10 +1,12 @@
 // pollux-bench: how fast a Redis server is, and how fast it answers. `--help` says how it is used,
-// README.md what its figures mean.
+// ../README.md what its figures mean.
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,9 @@
 #include "perf/load/bench.h"
 #include "perf/load/kernel_channel.h"
 #include "perf/load/options.h"
+#ifdef POLLUX_BYPASS
+#include "perf/load/bypass/bypass_channel.h"
+#endif
 
 namespace pollux {
 namespace {
@@ -22,6 +27,35 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int) {
   stop.store(true, std::memory_order_relaxed);
+}
+
+#ifdef POLLUX_BYPASS
+std::unique_ptr<ChannelMaker> make_dpdk_channels(const LoadOptions& options, std::string& error) {
+  BypassOptions bypass;
+  bypass.network.arguments = options.dpdk_args;
+  bypass.network.port = options.dpdk_port;
+  bypass.network.address = options.net_address;
+  bypass.network.server_key = options.net_rss_key;
+  bypass.network.queues =
+      options.queues > 0 ? options.queues : static_cast<uint16_t>(options.threads);
+  bypass.host = options.host;
+  bypass.port = static_cast<uint16_t>(options.port);
+  bypass.threads = options.threads;
+  return make_bypass(bypass, error);
+}
+#else
+std::unique_ptr<ChannelMaker> make_dpdk_channels(const LoadOptions&, std::string& error) {
+  error = "built without DPDK: install libdpdk-dev, and set the build up again";
+  return nullptr;
+}
+#endif
+
+std::unique_ptr<ChannelMaker> make_channels(const LoadOptions& options, std::string& error) {
+  if (options.dpdk) {
+    return make_dpdk_channels(options, error);
+  }
+  const KernelTarget target{options.host, options.port, options.unix_path, options.busy};
+  return KernelChannelMaker::create(target, options.clients, error);
 }
 
 int run(std::span<const std::string_view> args) {
@@ -35,8 +69,7 @@ int run(std::span<const std::string_view> args) {
     std::fputs(help_text().c_str(), stdout);
     return 0;
   }
-  const KernelTarget target{options.host, options.port, options.unix_path, options.busy};
-  const auto maker = KernelChannelMaker::create(target, options.clients, error);
+  const std::unique_ptr<ChannelMaker> maker = make_channels(options, error);
   if (maker == nullptr) {
     std::fprintf(stderr, "pollux-bench: %s\n", error.c_str());
     return 1;
