@@ -82,6 +82,8 @@ class Port {
   void draw_spread();
   std::string find();
   std::string configure();
+  uint32_t frame_room() const;
+  uint32_t segmented_bytes_max() const;
   std::string make_pools();
   std::string set_up_queues();
   std::string start();
@@ -107,6 +109,7 @@ class Port {
   bool pieces_by_reference_ = false;
   bool sums_ip_ = false;   // makes the checksums of IPv4, too
   uint32_t room_min_ = 0;  // bytes that it needs for a frame
+  uint16_t chain_max_ = 1;           // buffers of one frame that it takes
   std::vector<rte_mempool*> pools_;  // all, to be freed
   std::vector<rte_mempool*> rx_pools_;
   std::vector<QueuePools> queue_pools_;

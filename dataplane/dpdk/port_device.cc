@@ -214,9 +214,9 @@ rte_mbuf* PortDevice::chain(const TxFrame& frame) {
   head->pkt_len = frame.head_bytes;
   head->ol_flags = 0;
   if (frame.piece_count != 0) {
-    if (pools_.pieces == nullptr) {
-      copy_pieces(*head, frame);
-    } else if (!hang_pieces(*head, frame)) {
+    const bool added =
+        pools_.pieces == nullptr ? copy_pieces(*head, frame) : hang_pieces(*head, frame);
+    if (!added) {
       return nullptr;
     }
   }
@@ -267,20 +267,56 @@ bool PortDevice::hang_pieces(rte_mbuf& head, const TxFrame& frame) {
   return true;
 }
 
-void PortDevice::copy_pieces(rte_mbuf& head, const TxFrame& frame) {
-  ++counters_.tx_copied;
-  for (uint32_t i = 0; i < frame.piece_count; ++i) {
-    const tcp::Bytes bytes = frame.pieces[i];
-    char* const at = rte_pktmbuf_append(&head, static_cast<uint16_t>(bytes.size()));
-    POLLUX_ASSERT(at != nullptr);  // heads have room for a frame of the MTU, and none is cut
-    std::memcpy(at, bytes.data(), bytes.size());
+// Into the head, which has room for a frame of the MTU; what is to be cut goes on in buffers behind
+// it.
+bool PortDevice::copy_pieces(rte_mbuf& head, const TxFrame& frame) {
+  size_t bytes = 0;
+  for (const tcp::Bytes& piece : std::span(frame.pieces).first(frame.piece_count)) {
+    bytes += piece.size();
   }
+  const uint16_t room = rte_pktmbuf_tailroom(&head);
+  if (bytes > room && !add_copies(head, static_cast<uint32_t>(bytes - room))) {
+    return false;
+  }
+  ++counters_.tx_copied;
+  rte_mbuf* into = &head;
+  for (const tcp::Bytes& piece : std::span(frame.pieces).first(frame.piece_count)) {
+    for (size_t at = 0; at < piece.size();) {
+      if (rte_pktmbuf_tailroom(into) == 0) {
+        into = into->next;
+      }
+      const size_t part = std::min<size_t>(piece.size() - at, rte_pktmbuf_tailroom(into));
+      std::memcpy(rte_pktmbuf_mtod_offset(into, uint8_t*, into->data_len), &piece[at], part);
+      into->data_len = static_cast<uint16_t>(into->data_len + part);
+      at += part;
+    }
+  }
+  head.pkt_len += static_cast<uint32_t>(bytes);
+  return true;
+}
+
+// Empty buffers with so much room in all.
+bool PortDevice::add_copies(rte_mbuf& head, uint32_t bytes) {
+  POLLUX_ASSERT(pools_.copies != nullptr);  // else no frame is cut, and all fit into a head
+  const uint32_t each = rte_pktmbuf_data_room_size(pools_.copies) - RTE_PKTMBUF_HEADROOM;
+  const uint32_t count = (bytes + each - 1) / each;
+  std::array<rte_mbuf*, kCopiesMax> copies;
+  POLLUX_ASSERT(count <= copies.size());
+  if (rte_pktmbuf_alloc_bulk(pools_.copies, copies.data(), count) != 0) {
+    return false;
+  }
+  rte_mbuf* last = &head;
+  for (rte_mbuf* const copy : std::span(copies).first(count)) {
+    last = last->next = copy;
+  }
+  head.nb_segs = static_cast<uint16_t>(1 + count);
+  return true;
 }
 
 void PortDevice::take_back(rte_mbuf& head) {
   rte_mbuf* piece = std::exchange(head.next, nullptr);
   head.nb_segs = 1;
-  if (piece != nullptr) {
+  if (piece != nullptr && pools_.pieces != nullptr) {
     static_cast<Reference*>(piece->shinfo->fcb_opaque)->taken_back = true;
   }
   while (piece != nullptr) {

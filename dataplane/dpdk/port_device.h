@@ -24,6 +24,7 @@ struct QueuePools {
   rte_mempool* control = nullptr;  // heads that are kept back (TxUse::kControl)
   rte_mempool* pieces = nullptr;   // mbufs without room; null: pieces are copied
   uint32_t pieces_max = 0;         // of these
+  rte_mempool* copies = nullptr;   // where they are, and frames are cut: what has no room in a head
 };
 
 // Whether frames get out of the port. Written by who looks after it, read by all queues; relaxed,
@@ -57,6 +58,8 @@ class PortDevice final : public tcp::Device {
 
  private:
   static constexpr size_t kBurst = 32;
+  // Of the largest frame that a device cuts, in buffers of the smallest room.
+  static constexpr size_t kCopiesMax = 32;
 
   // What the pieces of one frame refer to; the driver's last mbuf of it tells that it is done.
   struct Reference {
@@ -72,7 +75,8 @@ class PortDevice final : public tcp::Device {
   // The frame as the driver wants it; null: there are no mbufs for its pieces now.
   rte_mbuf* chain(const tcp::TxFrame& frame);
   bool hang_pieces(rte_mbuf& head, const tcp::TxFrame& frame);
-  void copy_pieces(rte_mbuf& head, const tcp::TxFrame& frame);
+  bool copy_pieces(rte_mbuf& head, const tcp::TxFrame& frame);
+  bool add_copies(rte_mbuf& head, uint32_t bytes);
   // The head is the stack's again.
   void take_back(rte_mbuf& head);
 

@@ -29,7 +29,8 @@ using tcp::TxUse;
 class PortDeviceTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const std::string problem =
+    // Once a process, whatever tests are chosen.
+    static const std::string problem =
         start_eal({"--no-pci", "--no-huge", "-m", "256", "--no-telemetry", "--no-shconf",
                    "--log-level", "error"});
     ASSERT_EQ(problem, "");
@@ -147,6 +148,125 @@ TEST_F(PortDeviceTest, PiecesAreGivenBackWhenTheDriverHasDoneWithThem) {
   ASSERT_EQ(device.reap(tokens, true), 1U);
   EXPECT_EQ(tokens[0], 42U);
   EXPECT_EQ(device.reap(tokens, true), 0U);
+}
+
+// As for a NIC that cuts segments and can't reach pieces. (net_ring gives back what it got.)
+class CopyingDeviceTest : public PortDeviceTest {
+ protected:
+  static constexpr uint16_t kRoom = 2'048;
+  void open_device(uint32_t copies, uint16_t tx_descriptors = 128) {
+    static int count = 0;
+    port_ = open(tx_descriptors);
+    const std::string number = std::to_string(count++);
+    heads_ = rte_pktmbuf_pool_create(("test_heads" + number).c_str(), 2'047, 0, 0,
+                                     RTE_PKTMBUF_HEADROOM + kRoom, SOCKET_ID_ANY);
+    copies_ = rte_pktmbuf_pool_create(("test_copies" + number).c_str(), copies, 0, 0,
+                                      RTE_PKTMBUF_HEADROOM + kRoom, SOCKET_ID_ANY);
+    tcp::DeviceCaps caps = port_->caps();
+    caps.segmented_bytes_max = 64'000;
+    device_ = std::make_unique<PortDevice>(
+        port_->id(), 0, caps, QueuePools{.heads = heads_, .control = heads_, .copies = copies_},
+        link_);
+    for (size_t i = 0; i < value_.size(); ++i) {
+      value_[i] = static_cast<uint8_t>(i * 7 + i / 251);
+    }
+  }
+  ~CopyingDeviceTest() override {
+    device_.reset();
+    port_.reset();
+    EXPECT_EQ(rte_mempool_in_use_count(heads_), 0U);
+    EXPECT_EQ(rte_mempool_in_use_count(copies_), 0U);
+    rte_mempool_free(heads_);
+    rte_mempool_free(copies_);
+  }
+  // With these first bytes of the value, in as many pieces as a frame takes.
+  TxFrame cut_frame(size_t bytes, uint64_t token) {
+    TxFrame made = frame(*device_, 1, 66);
+    made.piece_count = tcp::kTxPiecesMax;
+    made.token = token;
+    size_t at = 0;
+    for (uint32_t i = 0; i < made.piece_count; ++i) {
+      const size_t end = bytes * (i + 1) / made.piece_count;
+      made.pieces[i] = Bytes(value_).subspan(at, end - at);
+      at = end;
+    }
+    return made;
+  }
+  void expect_frame(size_t bytes) {
+    rte_mbuf* came = nullptr;
+    ASSERT_EQ(rte_eth_rx_burst(port_->id(), 0, &came, 1), 1);
+    EXPECT_EQ(came->pkt_len, 66 + bytes);
+    std::vector<uint8_t> all;
+    uint16_t buffers = 0;
+    for (const rte_mbuf* part = came; part != nullptr; part = part->next, ++buffers) {
+      const auto* const begin = rte_pktmbuf_mtod(part, const uint8_t*);
+      all.insert(all.end(), begin, begin + part->data_len);
+    }
+    EXPECT_EQ(buffers, came->nb_segs);
+    ASSERT_EQ(all.size(), 66 + bytes);
+    EXPECT_TRUE(std::equal(all.begin() + 66, all.end(), value_.begin()));
+    rte_pktmbuf_free(came);
+  }
+  std::vector<uint64_t> tokens() {
+    std::vector<uint64_t> all(16);
+    all.resize(device_->reap(all, true));
+    return all;
+  }
+
+  LinkState link_;
+  std::unique_ptr<Port> port_;
+  rte_mempool* heads_ = nullptr;
+  rte_mempool* copies_ = nullptr;
+  std::unique_ptr<PortDevice> device_;
+  std::vector<uint8_t> value_ = std::vector<uint8_t>(64'000);
+};
+
+TEST_F(CopyingDeviceTest, WhatIsToBeCutIsCopiedIntoAsManyBuffersAsItNeeds) {
+  open_device(127);
+  uint64_t token = 0;
+  for (const size_t bytes : {7UL, 1'448UL, kRoom - 66UL, kRoom - 65UL, 2 * kRoom - 66UL,
+                             2 * kRoom - 65UL, 16'384UL, 64'000UL}) {
+    const TxFrame sent = cut_frame(bytes, ++token);
+    ASSERT_EQ(device_->send({&sent, 1}), 1U) << bytes;
+    EXPECT_EQ(tokens(), std::vector<uint64_t>{token}) << "nobody reads the pieces any more";
+    expect_frame(bytes);
+  }
+  EXPECT_EQ(device_->counters().tx_copied, token);
+}
+
+TEST_F(CopyingDeviceTest, WithoutBuffersAFrameWaitsAndNothingIsLost) {
+  open_device(/*copies=*/31);
+  std::vector<TxFrame> frames = {cut_frame(32'000, 1), cut_frame(64'000, 2)};
+  ASSERT_EQ(device_->send(frames), 1U);
+  EXPECT_EQ(device_->counters().tx_full, 1U);
+  EXPECT_EQ(tokens(), std::vector<uint64_t>{1});
+  expect_frame(32'000);
+  EXPECT_EQ(rte_mempool_in_use_count(copies_), 0U);
+  ASSERT_EQ(device_->send(std::span(frames).subspan(1)), 1U);
+  expect_frame(64'000);
+  EXPECT_EQ(tokens(), std::vector<uint64_t>{2});
+}
+
+TEST_F(CopyingDeviceTest, WhatAFullRingDoesNotTakeIsTheCallersAgain) {
+  open_device(/*copies=*/2'047, /*tx_descriptors=*/1'024);
+  std::vector<uint64_t> heard;
+  size_t sent = 0;
+  TxFrame waiting = cut_frame(2'100, 0);
+  while (device_->send({&waiting, 1}) == 1) {
+    waiting = cut_frame(2'100, ++sent);
+    for (const uint64_t token : tokens()) {
+      heard.push_back(token);
+    }
+    ASSERT_LT(sent, 2'000U);
+  }
+  EXPECT_EQ(heard.size(), sent);
+  EXPECT_EQ(rte_mempool_in_use_count(copies_), sent) << "the copy of the last was given back";
+  expect_frame(2'100);
+  ASSERT_EQ(device_->send({&waiting, 1}), 1U);
+  EXPECT_EQ(tokens(), std::vector<uint64_t>{sent});
+  for (size_t i = 0; i < sent; ++i) {
+    expect_frame(2'100);
+  }
 }
 
 TEST_F(PortDeviceTest, WithoutALinkAFullRingLosesWhatDoesNotFit) {
