@@ -11,6 +11,8 @@
 #ifdef POLLUX_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
+#include "src/base/huge_extents.h"
+
 // jemalloc reads this name when the process starts (MALLOC_CONF in the environment still goes
 // first). What is larger than 8 MiB would go back to the system as soon as it is freed, and a
 // client's next large value would be a step of 8 ms for 10 MB, all for pages that are touched for
@@ -115,10 +117,14 @@ int64_t Arena::measured_bytes() const {
   return bytes;
 }
 
-Arena::Arena() {
+Arena::Arena(HugePages* pages) {
   size_t size = sizeof(unsigned);
-  POLLUX_ASSERT(mallctl("arenas.create", &arena_, &size, nullptr, 0) == 0);
-  size = sizeof(unsigned);
+  if (pages != nullptr) {
+    extents_ = std::make_unique<HugeExtents>(*pages);
+    POLLUX_ASSERT(extents_->create_arena(arena_));
+  } else {
+    POLLUX_ASSERT(mallctl("arenas.create", &arena_, &size, nullptr, 0) == 0);
+  }
   POLLUX_ASSERT(mallctl("tcache.create", &cache_, &size, nullptr, 0) == 0);
   allocate_flags_ = static_cast<int>(MALLOCX_ARENA(arena_) | MALLOCX_TCACHE(cache_));
   free_flags_ = static_cast<int>(MALLOCX_TCACHE(cache_));
@@ -137,12 +143,19 @@ void* Arena::allocate(size_t bytes) {
     out_of_memory(bytes);
   }
   used_bytes_ += static_cast<int64_t>(usable(bytes));
+  if (extents_ != nullptr) {
+    extents_->note(used_bytes_);
+  }
   return memory;
 }
 
 void Arena::free(void* memory, size_t bytes) {
   used_bytes_ -= static_cast<int64_t>(usable(bytes));
   sdallocx(memory, std::max(bytes, kSmallest), free_flags_);
+  if (extents_ != nullptr && extents_->halved(used_bytes_)) {
+    // Some hundred objects that wait there to be used again would keep as many huge pages.
+    mallctl("tcache.flush", nullptr, nullptr, &cache_, sizeof(cache_));
+  }
 }
 
 void* Arena::allocate_aligned(size_t bytes, size_t align) {
@@ -180,7 +193,7 @@ bool start_purge_thread() { return true; }
 std::string allocator_report() { return {}; }
 int64_t Arena::measured_bytes() const { return used_bytes_; }
 
-Arena::Arena() = default;
+Arena::Arena(HugePages* /*pages*/) {}
 
 Arena::~Arena() {
 #ifdef __SANITIZE_ADDRESS__

@@ -5,13 +5,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace pollux {
 
+class HugeExtents;
+class HugePages;
+
 class Arena {
  public:
-  Arena();
+  // `pages`, if any: where its memory comes from as long as there are such pages.
+  explicit Arena(HugePages* pages = nullptr);
   ~Arena();  // Requires that all was freed (checked under sanitizers only).
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -40,6 +45,9 @@ class Arena {
   [[maybe_unused]] unsigned cache_ = 0;
   [[maybe_unused]] int allocate_flags_ = 0;
   [[maybe_unused]] int free_flags_ = 0;
+#ifdef POLLUX_JEMALLOC
+  std::unique_ptr<HugeExtents> extents_;  // null: as jemalloc has it by itself
+#endif
 };
 
 // What the allocator says of the whole process. Any thread; takes the locks of all arenas for a

@@ -78,7 +78,7 @@ WarmBlocks::~WarmBlocks() {
   // relaxed: the warmer has ended.
   char* ready = ready_.load(std::memory_order_relaxed);
   if (ready != nullptr && ready != wanted()) {
-    munmap(ready, bytes_);
+    unmap(ready);
   }
 }
 
@@ -144,7 +144,7 @@ void WarmBlocks::give_back(char* block) {
   }
   // relaxed: the owner alone raises it, so it may only be told too many, which is the safe side.
   if (warmer_ == nullptr || returned_count_.load(std::memory_order_relaxed) >= kReturnedMax) {
-    munmap(block, bytes_);
+    unmap(block);
     return;
   }
   returned_count_.fetch_add(1, std::memory_order_relaxed);
@@ -159,14 +159,26 @@ bool WarmBlocks::next_is_warm() const {
 }
 
 char* WarmBlocks::map() const {
+  if (HugePages* const huge = huge_pages(); huge != nullptr) {
+    if (char* const block = huge->take(bytes_); block != nullptr) {
+      return block;
+    }
+  }
   void* memory =
       mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
 }
 
+void WarmBlocks::unmap(char* block) const {
+  HugePages* const huge = huge_pages();
+  if (huge == nullptr || !huge->give_back(block, bytes_)) {
+    munmap(block, bytes_);
+  }
+}
+
 void WarmBlocks::unmap_returned() {
   returned_.take_each([this](Returned& block) {
-    munmap(&block, bytes_);
+    unmap(reinterpret_cast<char*>(&block));
     returned_count_.fetch_sub(1, std::memory_order_relaxed);
   });
 }

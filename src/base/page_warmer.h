@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "src/base/huge_pages.h"
 #include "src/base/inbox.h"
 
 namespace pollux {
@@ -24,6 +25,10 @@ class PageWarmer {
   PageWarmer(const PageWarmer&) = delete;
   PageWarmer& operator=(const PageWarmer&) = delete;
 
+  // Blocks come from there as long as there are such pages. Before any WarmBlocks.
+  void use(HugePages& huge) { huge_ = &huge; }
+  HugePages* huge_pages() const { return huge_; }
+
   // The body of the thread: sleeps, and does what it is asked to, until stop. It runs when its
   // processor has nothing else to do. WarmBlocks come before run begins and go after it has ended.
   void run();
@@ -36,6 +41,7 @@ class PageWarmer {
   friend class WarmBlocks;
   void ask();
 
+  HugePages* huge_ = nullptr;
   std::vector<WarmBlocks*> blocks_;
   std::atomic<uint32_t> asked_{0};  // counts requests; the thread sleeps while it stays the same
   std::atomic<bool> stopping_{false};
@@ -47,7 +53,8 @@ enum class Warming {
   kInParts,  // its beginning before, the rest while it is filled from its beginning on (reach)
 };
 
-// Blocks of one size, straight from the system. One owner at a time, beside the warmer's thread.
+// Blocks of one size, straight from the system: from huge pages, if there are, else of its own
+// mapping each. One owner at a time, beside the warmer's thread.
 class WarmBlocks {
  public:
   static constexpr size_t kAlign = 4096;  // a page of the system
@@ -101,7 +108,11 @@ class WarmBlocks {
   }
   void ask_ahead(size_t used);
   void ask_for_block();
+  HugePages* huge_pages() const {
+    return warmer_ != nullptr && HugePages::has_blocks_of(bytes_) ? warmer_->huge_ : nullptr;
+  }
   char* map() const;  // null at the end of memory
+  void unmap(char* block) const;
   void unmap_returned();
   void work();  // the warmer's
 

@@ -10,7 +10,9 @@
 namespace pollux {
 
 ShardMemory::ShardMemory(PageWarmer* warmer)
-    : heap_(warmer), table_pool_(KeyTable::moved, warmer) {}
+    : arena_(warmer == nullptr ? nullptr : warmer->huge_pages()),
+      heap_(warmer),
+      table_pool_(KeyTable::moved, warmer) {}
 
 ShardMemory::~ShardMemory() { POLLUX_ASSERT(!has_collections() && outside_count_ == 0); }
 
