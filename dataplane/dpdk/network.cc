@@ -29,6 +29,10 @@ tcp::MacAddress Network::mac() const {
 
 std::string Network::summary() const { return port_->summary(); }
 
+int Network::node() const {
+  return port_->node();
+}
+
 bool Network::take_link_up() {
   return port_->take_link_up();
 }

@@ -39,6 +39,8 @@ class Network {
   // No worker uses its transport any more; what they have refers to is not looked at from then on.
   void stop();
   std::string summary() const;
+  // The NUMA node that the NIC hangs on; -1: none is nearer.
+  int node() const;
 
   // The way to the kernel and back; null: none was asked for. Its thread comes with set_host_wake.
   tcp::HostPath* host_path() { return host_path_.get(); }

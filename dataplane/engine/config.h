@@ -26,6 +26,10 @@
 
 namespace pollux {
 
+// Where the keys lie: kTry takes huge pages as long as there are any, kYes does not start without
+// as many as maxmemory takes.
+enum class HugePageUse : uint8_t { kNo, kTry, kYes };
+
 enum class PollMode : uint8_t { kAdaptive, kBusy };
 
 // Who may use commands that are dangerous or only for tests (enable-debug-command, ...).
@@ -118,6 +122,7 @@ struct Config {
   // read at start
   int workers = 0;               // 0: auto (one per allowed processor)
   std::vector<int> worker_cpus;  // empty: the allowed ones in order
+  HugePageUse huge_pages = HugePageUse::kNo;
   int databases = 16;
   std::vector<std::string> bind;  // a leading '-' makes an address optional
   int port = 6379;

@@ -158,6 +158,7 @@ constexpr OptionRow kRows[] = {
     {"control-daemon", "", kBool, kImmutable | kIdle, "no", 0, 0, {}, put<&Config::control_daemon>},
     {"control-page", "", kText, kImmutable | kEmptyIsNone, "", 0, 0, {},
      put<&Config::control_page>},
+    {"hugepages", "", kChoice, kImmutable, "no", 0, 0, "no, try, yes", put<&Config::huge_pages>},
     {"pipeline-order", "", kChoice, 0, "strict", 0, 0, "strict, relaxed",
      [](Config& c, const OptionValue& v) { c.pipeline_order_relaxed = v.text == "relaxed"; }},
     {"poll-mode", "", kChoice, 0, "adaptive", 0, 0, "adaptive, busy", put<&Config::poll_mode>},

@@ -24,6 +24,7 @@
 #include "dataplane/engine/shard_side.h"
 #include "dataplane/engine/transport.h"
 #include "src/abi/control_page.h"
+#include "src/base/page_warmer.h"
 #include "src/base/time.h"
 #include "src/commands/command_table.h"
 #include "src/data/shard_store.h"
@@ -56,6 +57,10 @@ class Engine {
   Engine(const EngineParts& parts, std::vector<std::unique_ptr<Transport>> transports);
   ~Engine();
 
+  // Of those that keys lie in; null: in none.
+  const HugePages* huge_pages() const {
+    return parts_.warmer == nullptr ? nullptr : parts_.warmer->huge_pages();
+  }
   int worker_count() const { return static_cast<int>(workers_.size()); }
   Worker& worker(int index) { return *workers_[static_cast<size_t>(index)]; }
   std::span<ShardStore* const> shards() const { return shard_pointers_; }

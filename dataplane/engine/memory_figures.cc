@@ -85,6 +85,10 @@ MemoryFigures memory_figures(Engine& engine) {
   figures.active = allocator.active + mapped;
   figures.in_pages = allocator.resident + mapped;
   figures.resident = resident_bytes();
+  if (const HugePages* const huge = engine.huge_pages(); huge != nullptr) {
+    // The system does not count them as resident.
+    figures.resident += huge->pages() * static_cast<int64_t>(HugePages::kPageBytes);
+  }
   return figures;
 }
 

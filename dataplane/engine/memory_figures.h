@@ -25,7 +25,7 @@ struct MemoryFigures {
   int64_t allocated = 0;
   int64_t active = 0;
   int64_t in_pages = 0;   // what the allocator takes to be resident
-  int64_t resident = 0;   // what the system does
+  int64_t resident = 0;   // what the system does, and huge pages that keys lie in
 
   int64_t used() const { return data + clients; }
   int64_t overhead() const { return tables + clients; }

@@ -402,6 +402,9 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.add("lease_riders", from.sum(&CoreBlock::lease_riders));
   info.add("lease_wait_us", us(from.sum(&CoreBlock::lease_wait_cycles)));
   info.add("compaction_moves", from.sum(&CoreBlock::moved_blocks));
+  const HugePages* const huge = from.engine.huge_pages();
+  info.add("huge_pages", huge == nullptr ? 0 : huge->pages());
+  info.add("huge_page_shortages", huge == nullptr ? 0 : huge->shortages());
   info.add("tickets", from.sum(&CoreBlock::tickets));
   for (int i = 0; i < from.engine.worker_count(); ++i) {
     const CoreBlock& core = from.engine.core(i);

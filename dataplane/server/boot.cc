@@ -28,6 +28,7 @@
 #include "dataplane/server/control_page_map.h"
 #include "dataplane/server/daemon.h"
 #include "dataplane/server/load_thread.h"
+#include "dataplane/server/memory_boot.h"
 #include "dataplane/server/network_boot.h"
 #include "dataplane/server/network_watch.h"
 #include "dataplane/server/save_thread.h"
@@ -38,18 +39,12 @@
 #include "src/base/cpu.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
-#include "src/base/page_warmer.h"
 #include "src/base/rng.h"
 #include "src/commands/families.h"
 
 namespace pollux {
 
 namespace {
-
-int64_t machine_memory() {
-  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-}
-
 
 // Descriptors beside those of clients: per worker a ring, its buffers, a listener per address, an
 // event; and the process' own.
@@ -152,6 +147,7 @@ class Boot {
   [[noreturn]] void end_at_once();
   void remove_files();
   bool make_network();
+  bool choose_memory();
   UringOptions transport_options() const;
 
   const CommandLine& line_;
@@ -167,6 +163,7 @@ class Boot {
   std::unique_ptr<NetworkWatch> network_watch_;  // beside it
   CommandTable commands_;
   SystemClock clock_;
+  HugePages huge_pages_;
   PageWarmer warmer_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
@@ -349,7 +346,7 @@ bool Boot::build() {
     }
   }
   std::vector<std::unique_ptr<Transport>> transports;
-  if (!make_network() || !make_transports(transports)) {
+  if (!make_network() || !choose_memory() || !make_transports(transports)) {
     return false;
   }
   store_.change([this](Config& config) {
@@ -466,6 +463,12 @@ bool Boot::make_network() {
   network_watch_ = std::make_unique<NetworkWatch>(*network_, page_map_.page(), config());
   error = network_watch_->add_host_tap(config());
   return error.empty() || fail(config(), error);
+}
+
+bool Boot::choose_memory() {
+  choose_node(network_ != nullptr ? network_->node() : -1, cpus_, workers_);
+  const std::string problem = choose_huge_pages(config(), huge_pages_, warmer_);
+  return problem.empty() || fail(config(), problem);
 }
 
 bool Boot::fail_thread(int error) {

@@ -25,6 +25,7 @@ REDIS = "/usr/bin/redis-server"
 # Options that redis-server does not know.
 POLLUX_OPTIONS = {
     "workers", "worker-cpus", "poll-mode", "poll-spin-us", "pipeline-order", "control-daemon",
+    "hugepages",
 }
 
 _PR_SET_PDEATHSIG = 1
