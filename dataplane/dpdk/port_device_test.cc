@@ -165,8 +165,8 @@ class CopyingDeviceTest : public PortDeviceTest {
     tcp::DeviceCaps caps = port_->caps();
     caps.segmented_bytes_max = 64'000;
     device_ = std::make_unique<PortDevice>(
-        port_->id(), 0, caps, QueuePools{.heads = heads_, .control = heads_, .copies = copies_},
-        link_);
+        port_->id(), 0, caps, /*sums_ip=*/true,
+        QueuePools{.heads = heads_, .control = heads_, .copies = copies_}, link_);
     for (size_t i = 0; i < value_.size(); ++i) {
       value_[i] = static_cast<uint8_t>(i * 7 + i / 251);
     }

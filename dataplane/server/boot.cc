@@ -474,11 +474,8 @@ bool Boot::choose_memory() {
 bool Boot::fail_thread(int error) {
   // The workers, the page warmer, the administrator, storage, the loader, the history's, the
   // network's two, the allocator's and the main thread.
-  return fail(settled_, std::string("can't start a thread: ") + std::strerror(error) + ". " +
-                            std::to_string(workers_ + 7 + (network_ != nullptr ? 2 : 0)) +
-                            " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= "
-                            "of a unit, --pids-limit of a container), allow clone3 in the seccomp "
-                            "profile, or run with fewer workers");
+  const int needed = workers_ + 7 + (network_ != nullptr ? 2 : 0);
+  return fail(settled_, why_no_thread(error, needed));
 }
 
 // No worker runs before all threads are there, so that a start that fails leaves nothing under way.

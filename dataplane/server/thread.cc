@@ -1,5 +1,6 @@
 #include "dataplane/server/thread.h"
 
+#include <cstring>
 #include <utility>
 
 #include "src/base/assert.h"
@@ -26,6 +27,14 @@ void Thread::join() {
 void* Thread::run(void* self) {
   static_cast<Thread*>(self)->body_();
   return nullptr;
+}
+
+std::string why_no_thread(int error, int needed) {
+  return std::string("can't start a thread: ") + std::strerror(error) + ". " +
+         std::to_string(needed) +
+         " are needed: raise the limit (`ulimit -u`, LimitNPROC= and TasksMax= of a unit, "
+         "--pids-limit of a container), allow clone3 in the seccomp profile, or run with fewer "
+         "workers";
 }
 
 }  // namespace pollux

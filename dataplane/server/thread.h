@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include <functional>
+#include <string>
 
 namespace pollux {
 
@@ -28,5 +29,8 @@ class Thread {
   pthread_t handle_{};
   bool started_ = false;
 };
+
+// A failure of start, for operators: what to do about it. `needed`: threads, in all.
+std::string why_no_thread(int error, int needed);
 
 }  // namespace pollux
