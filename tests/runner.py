@@ -394,11 +394,12 @@ SUITES = [suite.__name__ for stage in STAGES for suite, _ in stage]
 
 def targets(kind):
     """What is built of a build directory."""
-    programs = ["pollux-server", "tests/aof_files/aof_files_tool", "tests/rdb_file/rdb_file_tool"]
+    programs = ["pollux-server", "tests/aof_files/aof_files_tool", "tests/rdb_file/rdb_file_tool",
+                "tests/wire_client/wire_client"]
     if kind == "asan":
         programs += ["tests/" + name for name in fuzz_targets()]
     if kind == "release":
-        programs += ["pollux-echo", "tests/differential/differ"]
+        programs += ["pollux-echo", "perf/load/pollux-bench", "tests/differential/differ"]
         programs += ["perf/micro_" + name for name in benchmarks()]
     return [*tests_of(kind).values(), *programs]
 

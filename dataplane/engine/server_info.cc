@@ -408,19 +408,18 @@ void add_pollux(InfoText& info, const InfoSource& from) {
   info.add("tickets", from.sum(&CoreBlock::tickets));
   for (int i = 0; i < from.engine.worker_count(); ++i) {
     const CoreBlock& core = from.engine.core(i);
-    const double busy = ratio(us(core.busy_cycles.get()), from.uptime_ms() * 1000) * 100;
+    const int64_t busy_us = us(core.busy_cycles.get());
+    const double busy = ratio(busy_us, from.uptime_ms() * 1000) * 100;
     char text[320];
-    std::snprintf(text, sizeof text,
-                  "worker_%d:clients=%lld,commands=%lld,keys=%lld,data_bytes=%lld,turns=%lld,"
-                  "sleeps=%lld,busy_percent=%.2f,cells_sent=%lld,cells_served=%lld",
-                  i, static_cast<long long>(core.clients.get()),
-                  static_cast<long long>(core.commands.get()),
-                  static_cast<long long>(core.keys.get()),
-                  static_cast<long long>(core.data_bytes.get()),
-                  static_cast<long long>(core.turns.get()),
-                  static_cast<long long>(core.sleeps.get()), busy,
-                  static_cast<long long>(core.cells_sent.get()),
-                  static_cast<long long>(core.cells_served.get()));
+    std::snprintf(
+        text, sizeof text,
+        "worker_%d:clients=%lld,commands=%lld,keys=%lld,data_bytes=%lld,turns=%lld,"
+        "sleeps=%lld,busy_us=%lld,busy_percent=%.2f,cells_sent=%lld,cells_served=%lld",
+        i, static_cast<long long>(core.clients.get()), static_cast<long long>(core.commands.get()),
+        static_cast<long long>(core.keys.get()), static_cast<long long>(core.data_bytes.get()),
+        static_cast<long long>(core.turns.get()), static_cast<long long>(core.sleeps.get()),
+        static_cast<long long>(busy_us), busy, static_cast<long long>(core.cells_sent.get()),
+        static_cast<long long>(core.cells_served.get()));
     info.line(text);
   }
 }

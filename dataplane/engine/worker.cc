@@ -384,33 +384,37 @@ bool Worker::flush_phase() {
   return worked;
 }
 
+// The end of the turn. (What the kernel does in the call that sleeps is counted by the kernel.)
 void Worker::idle(bool worked) {
+  const bool sleeps = !stays_awake(worked);
+  int64_t timeout_us = 0;
+  const bool falls_asleep = sleeps && fall_asleep(timeout_us);
+  if (!falls_asleep) {
+    transport_->flush();
+  }
+  if (worked) {
+    core_.busy_cycles.add(static_cast<int64_t>(tsc() - turn_began_tsc_));
+  }
+  if (falls_asleep) {
+    core_.sleeps.add(1);
+    transport_->sleep(timeout_us);
+    woke();
+  } else if (!sleeps && config_->poll_mode != PollMode::kBusy) {
+    __builtin_ia32_pause();
+  }
+}
+
+bool Worker::stays_awake(bool worked) {
   // While it loads, or saves before it ends, a worker that waits leaves its processor to the
   // storage thread, which may have no other.
   const bool gives_way = loading() || engine_.shutting_down();
-  if (config_->poll_mode == PollMode::kBusy && !gives_way) {
-    transport_->flush();
-    return;
+  const bool polls = config_->poll_mode == PollMode::kBusy;
+  if (gives_way || polls || spin_cycles_ == 0) {
+    return polls && !gives_way;
   }
-  if (spin_cycles_ > 0 && !gives_way) {
-    const uint64_t at = tsc();
-    if (worked) {
-      last_work_tsc_ = at;
-    }
-    if (at - last_work_tsc_ < spin_cycles_) {
-      transport_->flush();
-      __builtin_ia32_pause();
-      return;
-    }
-  }
-  int64_t timeout_us = 0;
-  if (!fall_asleep(timeout_us)) {
-    transport_->flush();
-    return;
-  }
-  core_.sleeps.add(1);
-  transport_->sleep(timeout_us);
-  woke();
+  const uint64_t at = tsc();
+  last_work_tsc_ = worked ? at : last_work_tsc_;
+  return at - last_work_tsc_ < spin_cycles_;
 }
 
 bool Worker::fall_asleep(int64_t& timeout_us) {

@@ -220,6 +220,7 @@ class Worker {
   bool tick();
   bool flush_phase();
   void idle(bool worked);
+  bool stays_awake(bool worked);
   void learn(Instant theirs);
   void measure_turn();
   void publish_counters();

@@ -2,6 +2,7 @@
 errors and keys."""
 
 import re
+import time
 
 import redis
 
@@ -116,6 +117,28 @@ class InfoValues(ServerCase):
 
 
 class Turns(Case):
+
+    @pollux_only
+    @only_once
+    def test_how_busy_workers_are(self):
+        """busy_us grows with what a worker does, however it waits, and not while it waits."""
+        for mode in ({"poll_mode": "adaptive", "poll_spin_us": 0},
+                     {"poll_mode": "adaptive", "poll_spin_us": 50}, {"poll_mode": "busy"}):
+            client = self.start(workers=1, **mode).redis()
+
+            def busy_us(client=client):
+                return client.info("pollux")["worker_0"]["busy_us"]
+
+            before = busy_us()
+            pipe = client.pipeline(transaction=False)
+            for i in range(20_000):
+                pipe.set("key:%d" % i, i)
+            pipe.execute()
+            worked = busy_us() - before
+            self.assertGreater(worked, 500, mode)
+            before = busy_us()
+            time.sleep(0.5)
+            self.assertLess(busy_us() - before, 250_000, mode)
 
     @pollux_only
     def test_work_for_another_worker_is_a_turn_too(self):
