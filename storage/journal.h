@@ -76,9 +76,10 @@ class Journal {
     sleep_.store(sleep, std::memory_order_seq_cst);
   }
   Sleep sleep() const { return sleep_.load(std::memory_order_seq_cst); }
-  // Whether so much is published that it wakes who sleeps so, for tests.
+  // For tests: so much is published that who sleeps so was woken, however it is spread over lanes.
   bool wakes(Sleep sleep) const {
-    const uint64_t least = sleep == Sleep::kDeep ? 1 : wake_bytes_.load(std::memory_order_relaxed);
+    const uint64_t least =
+        sleep == Sleep::kDeep ? 1 : wake_bytes_.load(std::memory_order_relaxed) * lanes_.size();
     return sleep != Sleep::kAwake && pending_bytes() >= least;
   }
   // Awake again; true if a worker has woken the reader.

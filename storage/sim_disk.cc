@@ -194,11 +194,11 @@ size_t SimDisk::poll(std::span<Completion> out, int64_t wait_us) {
     due_us = std::min(due_us, operation.due_us);
   }
   POLLUX_ASSERT(due_us != INT64_MAX);  // nothing will come
-  while (others_ && !woken_ && clock_.now().us < due_us) {
+  while (others_ && !woken_ && !crashed_ && clock_.now().us < due_us) {
     others_();
   }
   if (!std::exchange(woken_, false)) {
-    clock_.advance_us(std::max<int64_t>(due_us - clock_.now().us, 0));
+    clock_.advance_us(crashed_ ? 0 : std::max<int64_t>(due_us - clock_.now().us, 0));
   }
   return take(out);
 }

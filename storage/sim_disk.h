@@ -59,6 +59,7 @@ class SimDisk final : public Disk {
   // It fails, and so do all after it, with EIO; what was under way does, too.
   void crash_at_call(uint64_t number) { crash_at_ = number; }
   void crash();
+  bool is_to_crash() const { return crash_at_ != kNoCall; }
   bool crashed() const { return crashed_; }
   // What the crash has left: another seed, another outcome.
   Image survivors(uint64_t seed) const;

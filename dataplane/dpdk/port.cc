@@ -1,9 +1,10 @@
 #include "dataplane/dpdk/port.h"
 
+#include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
-#include <rte_ether.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_lcore.h>
 
 #include <net/if.h>
@@ -30,7 +31,7 @@ constexpr uint32_t kControlHeads = 511;
 constexpr uint32_t kSegmentedBytes = 64'000;
 constexpr uint32_t kPieceMbufs = 8191;
 // For copies of what the device cuts: each frame takes up to 32 (of 2 KiB), and a ring is full with
-// as many as it has descriptors.
+// as many as it has descriptors (but for kHoldsWhatIsCut).
 constexpr uint32_t kCopyMbufs = 2047;
 // Both, or a port's word is not taken: what it hashes by addresses alone goes elsewhere.
 constexpr uint64_t kHashedFlows = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
@@ -56,6 +57,10 @@ constexpr std::string_view kReadByTheProcessor[] = {"net_tap",  "net_ring", "net
 // not do right: it holds one with its link header against the MTU, so full ones are never sent, nor
 // what is behind them (22.11).
 constexpr std::string_view kSumsBadly[] = {"net_tap"};
+// Who lets go of frames only with the next one that it is given, and has a slot of its ring for as
+// many buffers as there are: its ring would hold all copies of what it is to cut, and with none
+// left nothing more could be sent.
+constexpr std::string_view kHoldsWhatIsCut[] = {"net_virtio", "net_virtio_user"};
 // Whose sends wait for room that there is not before the link is up again.
 constexpr std::string_view kWaitsForTheLink[] = {"net_af_packet"};
 // Some NICs count the room for a frame in KiB, and scatter what does not fit.
@@ -155,7 +160,6 @@ std::string Port::find() {
     }
   }
   found_ = true;
-  node_ = rte_eth_dev_socket_id(id_);
   return {};
 }
 
@@ -165,6 +169,9 @@ std::string Port::configure() {
     return failed("it does not say what it can do", -error);
   }
   driver_ = info.driver_name;
+  // One in software stands nowhere, though it names the node of the thread that made it.
+  const bool is_software = std::string_view(rte_bus_name(rte_dev_bus(info.device))) == "vdev";
+  node_ = is_software ? SOCKET_ID_ANY : rte_eth_dev_socket_id(id_);
   kernel_interface_ = info.if_index;
   link_.stalls = is_among(kWaitsForTheLink, driver_);
   if (options_.queues > info.max_rx_queues || options_.queues > info.max_tx_queues) {
@@ -179,8 +186,8 @@ std::string Port::configure() {
   pieces_by_reference_ = is_among(kReadByTheProcessor, driver_) && takes_chains;
   const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums &&
                     !is_among(kSumsBadly, driver_);
-  const bool cuts =
-      sums && takes_chains && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  const bool cuts = sums && takes_chains && !is_among(kHoldsWhatIsCut, driver_) &&
+                    (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
   const uint64_t ip_sums = sums ? info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM : 0;
   chain_max_ = info.tx_desc_lim.nb_seg_max;
   conf.txmode.offloads = (sums ? kTxChecksums : 0) | ip_sums |

@@ -7,7 +7,7 @@
 
 namespace pollux {
 
-struct Session;
+class Session;
 
 // What a lease may be wanted for.
 enum class LeaseFor : uint8_t { kSession, kLeftTopics, kHeldCell, kSnapshot, kLoad };

@@ -384,7 +384,7 @@ bool Worker::flush_phase() {
   return worked;
 }
 
-// The end of the turn. (What the kernel does in the call that sleeps is counted by the kernel.)
+// The end of the turn. (What the call that sleeps does is not in what the worker was busy with.)
 void Worker::idle(bool worked) {
   const bool sleeps = !stays_awake(worked);
   int64_t timeout_us = 0;
@@ -577,6 +577,7 @@ void Worker::cron() {
   next_cron_ms_ = now_.ms() + kCronMs;
   if (!parked_) {
     publish_key_counts();
+    shard_.memory().arena().tidy();
   }
   chunks_.take_returned();  // or the account of clients would still hold them
   rates_.sample(now_.ms(), core_);

@@ -46,9 +46,12 @@ void Scheduler::step() {
   --phases_left_;
   ++phases_;
   Turn& turn = turns_[static_cast<size_t>(worker_)];
-  if (turn.asleep && !wakes(turn)) {
-    phases_left_ = 0;
-    return;
+  if (turn.asleep) {
+    look_for_forgotten();  // what others than workers have left
+    if (!wakes(turn)) {
+      phases_left_ = 0;
+      return;
+    }
   }
   step_phase(worker_);
   if (sleeps_ && turn.next == Phase::kPoll) {

@@ -120,7 +120,7 @@ struct alignas(64) CoreBlock {
   Counter over_limit_since_us;  // Unix time; 0: it is not now
   // the loop
   Counter turns;
-  Counter busy_cycles;  // TSC in turns that did something
+  Counter busy_cycles;  // TSC in turns that did something, without the call that sleeps
   Counter sleeps;
   Counter longest_turn_cpu_ns;  // thread CPU time; since CONFIG RESETSTAT
   // between cores

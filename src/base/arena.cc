@@ -152,6 +152,9 @@ void* Arena::allocate(size_t bytes) {
 void Arena::free(void* memory, size_t bytes) {
   used_bytes_ -= static_cast<int64_t>(usable(bytes));
   sdallocx(memory, std::max(bytes, kSmallest), free_flags_);
+}
+
+void Arena::tidy() {
   if (extents_ != nullptr && extents_->halved(used_bytes_)) {
     // Some hundred objects that wait there to be used again would keep as many huge pages.
     mallctl("tcache.flush", nullptr, nullptr, &cache_, sizeof(cache_));
@@ -194,6 +197,7 @@ std::string allocator_report() { return {}; }
 int64_t Arena::measured_bytes() const { return used_bytes_; }
 
 Arena::Arena(HugePages* /*pages*/) {}
+void Arena::tidy() {}
 
 Arena::~Arena() {
 #ifdef __SANITIZE_ADDRESS__

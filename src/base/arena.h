@@ -29,6 +29,8 @@ class Arena {
   // `bytes` (and `align`) as given to allocate.
   void free(void* memory, size_t bytes);
   void free_aligned(void* memory, size_t bytes, size_t align);
+  // Now and then: of objects that were freed no more are kept to be used again than it is worth.
+  void tidy();
 
   // What allocate(bytes) really takes: jemalloc's size class.
   static size_t usable(size_t bytes);

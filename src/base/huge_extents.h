@@ -30,10 +30,11 @@ class HugeExtents {
 
   // A new arena with its memory here. False: jemalloc refuses.
   bool create_arena(unsigned& arena);
-  // The holder: what is in use now. True each time that it is half of what it was at most.
+  // The holder: what is in use now. True each time that it is half, or less, of what it was at most
+  // since then.
   void note(int64_t used_bytes) { peak_bytes_ = std::max(peak_bytes_, used_bytes); }
   bool halved(int64_t used_bytes) {
-    if (used_bytes * 2 > peak_bytes_) {
+    if (used_bytes == peak_bytes_ || used_bytes * 2 > peak_bytes_) {
       return false;
     }
     peak_bytes_ = used_bytes;

@@ -125,5 +125,18 @@ TEST(HugeExtents, AlignmentIsKept) {
   }
 }
 
+TEST(HugeExtents, HalvedIsToldOnce) {
+  HugePages pages;
+  HugeExtents extents(pages);
+  EXPECT_FALSE(extents.halved(0));
+  extents.note(1000);
+  EXPECT_FALSE(extents.halved(501));
+  EXPECT_TRUE(extents.halved(500));
+  EXPECT_FALSE(extents.halved(500));
+  EXPECT_FALSE(extents.halved(300));
+  EXPECT_TRUE(extents.halved(0));
+  EXPECT_FALSE(extents.halved(0));
+}
+
 }  // namespace
 }  // namespace pollux

@@ -32,8 +32,11 @@ PageWarmer::~PageWarmer() { POLLUX_ASSERT(blocks_.empty()); }
 void PageWarmer::run() {
   // Idle priority: a worker on the same processor goes first, at once. Should the kernel refuse,
   // the same work is done at the common priority.
-  const sched_param none{};
-  sched_setscheduler(0, SCHED_IDLE, &none);
+  // (With huge pages it holds their lock, and the kernel's of this process' memory, while 2 MiB are
+  // cleared, and workers may wait for both: so it is one of many there.)
+  if (const sched_param none{}; huge_ == nullptr) {
+    sched_setscheduler(0, SCHED_IDLE, &none);
+  }
   // acquire, here and below: pairs with ask, so that what is asked for is seen.
   uint32_t seen = asked_.load(std::memory_order_acquire);
   while (!stopping_.load(std::memory_order_acquire)) {

@@ -115,6 +115,7 @@ class LiveServer {
   uint64_t keeper_steps_ = 0;       // since then
   Journal::Sleep slept_ = Journal::Sleep::kAwake;  // how the thread of the history did, last
   bool forgot_a_wake_ = false;
+  bool saver_woken_ = false;
 };
 
 }  // namespace pollux

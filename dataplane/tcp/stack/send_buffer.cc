@@ -16,11 +16,13 @@ void SendBuffer::push(TxBlock* block) {
 }
 
 // What there is room for goes behind the last copy: the device may be reading what stands before.
-void SendBuffer::append_copy(TxMemory& memory, Bytes bytes) {
+void SendBuffer::append_copy(TxMemory& memory, Bytes bytes, uint32_t more) {
   size_ += static_cast<uint32_t>(bytes.size());
   while (!bytes.empty()) {
     if (last_ == nullptr || last_->size >= last_->room) {
-      push(memory.allocate(static_cast<uint32_t>(bytes.size()), first_ != nullptr));
+      const auto wanted = static_cast<uint32_t>(bytes.size());
+      const bool grows = first_ != nullptr || wanted + more > TxMemory::kSmallBlockBytes;
+      push(memory.allocate(wanted, grows));
     }
     const size_t count = std::min<size_t>(bytes.size(), last_->room - last_->size);
     std::copy_n(bytes.begin(), count, last_->own() + last_->size);

@@ -19,7 +19,8 @@ class SendBuffer {
   SendBuffer(const SendBuffer&) = delete;
   SendBuffer& operator=(const SendBuffer&) = delete;
 
-  void append_copy(TxMemory& memory, Bytes bytes);
+  // `more` bytes follow at once.
+  void append_copy(TxMemory& memory, Bytes bytes, uint32_t more = 0);
   // They stay where they are until `pin` is given back.
   void append_pinned(TxMemory& memory, Bytes bytes, uint32_t pin);
   // The peer has all before `una`.

@@ -103,6 +103,11 @@ TEST(TxMemory, AShortReplyAloneTakesLittle) {
   EXPECT_EQ(memory.used_bytes(), 256U + 2048U);
   buffer.clear(memory);
   EXPECT_EQ(memory.used_bytes(), 0U);
+  // The length of a value, and the value.
+  buffer.append_copy(memory, Memory(7, 7), 1'500);
+  buffer.append_copy(memory, Memory(1'500, 7));
+  EXPECT_EQ(memory.blocks(), 1U);
+  buffer.clear(memory);
 }
 
 // The acknowledgement comes before the device has returned the frame: the bytes are still its.

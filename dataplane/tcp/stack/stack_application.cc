@@ -84,8 +84,10 @@ bool Stack::write(ConnId conn, std::span<const Bytes> pieces, uint32_t limit) {
     return true;
   }
   SendBuffer& sending = sending_of(*slot);
+  uint32_t more = bytes;
   for (const Bytes& piece : pieces) {
-    sending.append_copy(tx_memory_, piece);
+    more -= static_cast<uint32_t>(piece.size());
+    sending.append_copy(tx_memory_, piece, more);
   }
   slot->connection().write(bytes);
   touch(conn.index);
