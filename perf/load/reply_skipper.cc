@@ -50,10 +50,10 @@ Framed ReplySkipper::next(std::string_view& bytes) {
         const auto* line_end =
             static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
         const char* stop = line_end == nullptr ? end : line_end;
-        if (type_ == '-' && error_text_.empty()) {
-          error_text_ = {at, static_cast<size_t>(stop - at)};
-          if (error_text_.ends_with('\r')) {
-            error_text_.remove_suffix(1);
+        if (keeps_) {
+          keep_error({at, static_cast<size_t>(stop - at)});
+          if (line_end != nullptr && error_text_.ends_with('\r')) {
+            error_text_.pop_back();
           }
         }
         at = line_end == nullptr ? end : line_end + 1;
@@ -62,6 +62,9 @@ Framed ReplySkipper::next(std::string_view& bytes) {
       }
       case At::kBulk: {
         const auto part = std::min(number_, static_cast<uint64_t>(end - at));
+        if (keeps_ && number_ > 2) {  // CR LF
+          keep_error({at, static_cast<size_t>(std::min(part, number_ - 2))});
+        }
         at += part;
         number_ -= part;
         over = number_ == 0;
@@ -75,6 +78,10 @@ Framed ReplySkipper::next(std::string_view& bytes) {
   return leave(Framed::kNeedMore);
 }
 
+void ReplySkipper::keep_error(std::string_view piece) {
+  error_text_ += piece.substr(0, kErrorTextMax - std::min(error_text_.size(), kErrorTextMax));
+}
+
 bool ReplySkipper::on_type(char type) {
   type_ = type;
   number_ = 0;
@@ -85,8 +92,9 @@ bool ReplySkipper::on_type(char type) {
     error_ = false;
     null_ = type == '_';
     push_ = type == '>';
-    error_text_ = {};
+    error_text_.clear();
   }
+  keeps_ = !error_ && (type == '-' || type == '!');
   switch (type) {
     case '-':
       error_ = true;

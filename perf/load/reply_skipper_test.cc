@@ -132,5 +132,32 @@ TEST(ReplySkipperTest, TheTextOfAnErrorIsKept) {
   EXPECT_FALSE(skipper.is_error());
 }
 
+// Each piece is gone when the next comes, as the buffer of a receive is.
+TEST(ReplySkipperTest, TheTextOfAnErrorIsKeptHoweverItIsCut) {
+  struct Told {
+    std::string bytes;
+    std::string text;
+  };
+  for (const Told& told : {Told{"-ERR some long error\r\n", "ERR some long error"},
+                           Told{"!9\r\nERR a\r\nbc\r\n", "ERR a\r\nbc"},
+                           Told{"*3\r\n$1\r\nx\r\n-ERR 1\r\n-ERR 2\r\n", "ERR 1"},
+                           Told{"-\r\n", ""}, Told{"!0\r\n\r\n", ""},
+                           Told{"-" + std::string(1000, 'x') + "\r\n", std::string(200, 'x')}}) {
+    for (size_t piece = 1; piece <= told.bytes.size(); ++piece) {
+      ReplySkipper skipper;
+      Framed framed = Framed::kNeedMore;
+      for (size_t at = 0; at < told.bytes.size(); at += piece) {
+        std::string part = told.bytes.substr(at, piece);
+        std::string_view bytes = part;
+        framed = skipper.next(bytes);
+        part.assign(part.size(), '?');
+      }
+      EXPECT_EQ(framed, Framed::kReply);
+      EXPECT_TRUE(skipper.is_error());
+      EXPECT_EQ(skipper.error_text(), told.text) << piece;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pollux

@@ -13,7 +13,6 @@ namespace {
 
 constexpr size_t kEventsMax = 256;
 constexpr size_t kOutBytes = size_t{256} << 10;
-constexpr size_t kErrorTextMax = 200;
 constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 
 }  // namespace
@@ -461,7 +460,7 @@ void Runner::on_reply(Flow& flow, int64_t at_ns) {
     ++kind.errors;
     ++errors_;
     if (tally_->first_error.empty()) {
-      tally_->first_error = flow.skipper.error_text().substr(0, kErrorTextMax);
+      tally_->first_error = flow.skipper.error_text();
     }
   }
   if (request.due_ns < window_begin_ns_) {

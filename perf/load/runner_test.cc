@@ -288,6 +288,20 @@ TEST(RunnerTest, ErrorsAreCountedAndTheFirstIsKept) {
   EXPECT_EQ(tally.first_error, "OOM 3");
 }
 
+TEST(RunnerTest, AnErrorThatComesInPiecesIsToldWhole) {
+  for (const size_t piece : {1U, 5U, 13U}) {
+    SimServer server = server_with_delay(kUs);
+    server.piece_bytes = piece;
+    server.answer = [](uint64_t, const std::vector<std::string_view>&) {
+      return std::string("-ERR some long error continues here\r\n");
+    };
+    Load load(server, 3);
+    const Tally tally = load.run({.requests = 9});
+    EXPECT_EQ(tally.errors(), 9U);
+    EXPECT_EQ(tally.first_error, "ERR some long error continues here");
+  }
+}
+
 TEST(RunnerTest, AConnectionThatEndsIsReplacedAndWhatWasUnderWayIsLost) {
   SimServer server = server_with_delay(100 * kUs);
   server.answers_max = 10;
