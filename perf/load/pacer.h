@@ -41,7 +41,7 @@ class Pacer {
     }
   }
   // How many are due and were not taken: what a fixed schedule has, and a Poisson process on
-  // average.
+  // average, so next_ns() says of each whether it is. At least 1 if one is.
   uint64_t due(int64_t now_ns) const {
     const int64_t late_ns = now_ns - next_ns();
     return late_ns < 0 ? 0 : 1 + static_cast<uint64_t>(static_cast<double>(late_ns) / interval_ns_);

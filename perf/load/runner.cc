@@ -245,7 +245,7 @@ void Runner::issue(int64_t now) {
     const uint64_t share = pacer_.has_value() ? (want + ready_count_ - 1) / ready_count_ : room;
     const uint64_t fit = (out_size_ - out_used_) / request_bytes_max_;
     unlist_first();
-    add_to_burst(index, static_cast<unsigned>(std::min({room, want, share, fit})));
+    add_to_burst(index, static_cast<unsigned>(std::min({room, want, share, fit})), now);
   }
   send_burst();
 }
@@ -262,12 +262,14 @@ unsigned Runner::draw_kind() {
   return kind;
 }
 
-void Runner::add_to_burst(uint32_t index, unsigned count) {
+void Runner::add_to_burst(uint32_t index, unsigned most, int64_t now) {
   Flow& flow = flows_[index];
   const Workload& work = *phase_->workload;
   char* const begin = out_.get() + out_used_;
   char* end = begin;
-  for (unsigned i = 0; i < count; ++i) {
+  unsigned count = 0;
+  // The pacer guesses how many are due; none leaves before it is.
+  for (; count < most && (!pacer_.has_value() || pacer_->next_ns() <= now); ++count) {
     const unsigned kind = draw_kind();
     end = work.kinds[kind].command.render(end, kinds_[kind].keys, work.values, rng_);
     UnderWay& request = under_way(index, flow.first + flow.under_way);

@@ -131,8 +131,8 @@ class Runner {
 
   void issue(int64_t now);
   uint64_t wanted(int64_t now) const;
-  // Renders `count` requests of a flow into the burst.
-  void add_to_burst(uint32_t index, unsigned count);
+  // Renders up to `most` requests of a flow into the burst: those that are due.
+  void add_to_burst(uint32_t index, unsigned most, int64_t now);
   void send_burst();
   void send_unsent(uint32_t index);
   void list(uint32_t index);

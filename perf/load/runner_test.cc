@@ -185,6 +185,23 @@ TEST(RunnerTest, PoissonArrivalsHaveTheRateAndTheSpreadOfTheirs) {
   EXPECT_NEAR(tally.all().mean_ns(), 150.0 * kUs, 3.0 * kUs);
 }
 
+// Where several are due at once, none leaves before it is: what it waits for is from due to sent
+// and from sent to answer, and neither is less than nothing.
+TEST(RunnerTest, NoRequestLeavesBeforeItIsDue) {
+  for (const unsigned depth : {1U, 16U, 64U}) {
+    SimServer server;
+    server.answer_at_ns = [](uint64_t, int64_t at_ns) { return (at_ns / kMs + 1) * kMs; };
+    for (const Arrivals arrivals : {Arrivals::kPoisson, Arrivals::kFixed}) {
+      Load load(server, 1, depth);
+      const Tally tally = load.run(
+          {.rate_per_s = 950.0 * depth, .arrivals = arrivals, .depth = depth, .requests = 20'000});
+      ASSERT_EQ(tally.all().count(), 20'000U);
+      EXPECT_EQ(tally.all().sum_ns, tally.late.sum_ns + tally.service.sum_ns) << depth;
+      EXPECT_TRUE(arrivals == Arrivals::kFixed || tally.late.sum_ns > 0) << depth;
+    }
+  }
+}
+
 TEST(RunnerTest, TheWarmUpIsNotMeasured) {
   SimServer server;
   server.answer_at_ns = [](uint64_t, int64_t at_ns) {
