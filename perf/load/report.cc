@@ -81,9 +81,9 @@ void put_warnings(std::string& out, const PhaseResult& result) {
   }
   if (result.asked_per_s > 0 && !kept_up(result)) {
     put(out,
-        "! it did not keep up: %s/s were asked for, %s/s answered. A longer run has longer "
-        "waits\n",
-        with_commas(result.asked_per_s).c_str(), with_commas(tally.achieved_per_s()).c_str());
+        "! it did not keep up: %s requests were due, %s answers came in time. A longer run has "
+        "longer waits\n",
+        number(tally.due()).c_str(), number(tally.answered_in_window).c_str());
   }
 }
 
@@ -200,7 +200,8 @@ void put_phase(JsonText& json, const PhaseResult& result, const std::vector<std:
 bool kept_up(const PhaseResult& result) {
   const Tally& tally = result.tally;
   return tally.fatal.empty() && tally.lost == 0 &&
-         tally.achieved_per_s() >= kKeptUp * result.asked_per_s;
+         (result.asked_per_s == 0 || static_cast<double>(tally.answered_in_window + 1) >=
+                                         kKeptUp * static_cast<double>(tally.due()));
 }
 
 std::string with_commas(double number) {

@@ -25,7 +25,8 @@ struct PhaseResult {
   std::vector<SecondOfLoad> seconds;
 };
 
-// Answers kept up with what was asked: 98 % of it, and no request lost.
+// Answers kept up with what was due in the window (of a Poisson process that is not what was asked
+// for): 98 % of it came within it, or all but one, and no request was lost.
 bool kept_up(const PhaseResult& result);
 
 // "1,234,567"

@@ -11,13 +11,16 @@
 namespace pollux {
 namespace {
 
-// `count` requests of `us` each, in a second.
+// `count` requests of `us` each, in a second; those that were asked for beside them had no answer.
 PhaseResult result(double asked, uint64_t count, int64_t us) {
   PhaseResult made;
   made.asked_per_s = asked;
   made.tally.kinds.resize(2);
   for (uint64_t i = 0; i < count; ++i) {
     made.tally.kinds[i % 2].latency.record(us * 1000);
+  }
+  for (auto i = static_cast<double>(count); i < asked; ++i) {
+    made.tally.unsent.record(us * 1000);
   }
   made.tally.answered_in_window = count;
   made.tally.end_ns = 1'000'000'000;
@@ -64,6 +67,21 @@ TEST(ReportTest, JsonIsWellFormed) {
   const std::string text = json_text(LoadOptions(), "here", {result(0, 10, 5)}, -1, {{"n", 3}});
   EXPECT_TRUE(says(text, "\"achieved_per_s\":10.000")) << text;
   EXPECT_TRUE(says(text, "\"channel\":{\"n\":3}"));
+}
+
+// What chance makes of a low rate is not the server's.
+TEST(ReportTest, KeptUpIsMeasuredByWhatWasDue) {
+  PhaseResult made = result(0, 170, 100);
+  made.asked_per_s = 200;
+  EXPECT_TRUE(kept_up(made));
+  made.tally.unanswered.record(1'000'000);
+  made.tally.answered_in_window -= 3;
+  EXPECT_TRUE(kept_up(made));
+  made.tally.answered_in_window -= 1;
+  EXPECT_FALSE(kept_up(made));
+  made = result(20, 20, 100);
+  made.tally.answered_in_window = 19;  // the last came behind the end
+  EXPECT_TRUE(kept_up(made));
 }
 
 // ---- the knee ----

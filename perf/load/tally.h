@@ -69,6 +69,14 @@ struct Tally {
     }
     return sum;
   }
+  // All of them.
+  uint64_t due() const {
+    uint64_t sum = unanswered.count() + unsent.count() + lost;
+    for (const KindTally& kind : kinds) {
+      sum += kind.latency.count();
+    }
+    return sum;
+  }
   double seconds() const { return static_cast<double>(end_ns - begin_ns) / 1e9; }
   double achieved_per_s() const {
     return end_ns > begin_ns ? static_cast<double>(answered_in_window) / seconds() : 0;
