@@ -378,6 +378,10 @@ std::string contradiction(LoadOptions& o) {
            "(--sweep-from, --sweep-step and --test-time say where it begins and how long a rate "
            "lasts)";
   }
+  if (o.warmup_s > 0 && o.requests > 0) {
+    return "-n counts from the first request on, so that --warmup-time would use it up: say with "
+           "--test-time how long is measured, or leave out the warm-up";
+  }
   if (o.dpdk && o.dpdk_port.empty()) {
     return "--transport dpdk needs a port: --dpdk-port, and most drivers --dpdk-args";
   }

@@ -95,6 +95,7 @@ TEST(LoadOptionsTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
   EXPECT_TRUE(says(refused({"--key-minimum", "9", "--key-maximum", "3"}), "no key"));
   EXPECT_TRUE(says(refused({"--data-size-range", "9-3"}), "MIN-MAX"));
   EXPECT_TRUE(says(refused({"--sweep", "--rate", "3"}), "leave out"));
+  EXPECT_TRUE(says(refused({"--warmup-time", "1", "-n", "1000"}), "--test-time"));
   EXPECT_TRUE(says(refused({"--svg", "x.svg"}), "--sweep"));
   EXPECT_TRUE(says(refused({"--quiet=yes"}), "no progress"));
   EXPECT_TRUE(says(refused({"--tls"}), "not there yet"));
