@@ -84,7 +84,7 @@ int Bench::run() {
   clear_line();
   if (options_.sweep && !results_.empty()) {
     knee_ = find_knee(results_, options_.sweep_p99_factor);
-    std::fputs(sweep_text(results_, knee_).c_str(), text_to);
+    std::fputs(sweep_text(options_, results_, knee_).c_str(), text_to);
   } else if (!results_.empty() && results_[0].tally.begin_ns > 0) {
     std::fputs(phase_text(options_, results_[0]).c_str(), text_to);
   }

@@ -55,9 +55,23 @@ void put_table(std::string& out, const PhaseResult& result, const std::vector<st
   }
 }
 
-// What a reader must not overlook.
-void put_warnings(std::string& out, const PhaseResult& result) {
+// 98 % of what was due, or all but one, was answered within the window.
+bool in_time(const PhaseResult& result) {
   const Tally& tally = result.tally;
+  return result.asked_per_s == 0 || static_cast<double>(tally.answered_in_window + 1) >=
+                                        kKeptUp * static_cast<double>(tally.due());
+}
+
+// What a reader must not overlook, of one phase or of all steps of a sweep.
+void put_warnings(std::string& out, const Tally& tally, const std::vector<std::string>& names) {
+  for (size_t i = 0; i < tally.kinds.size(); ++i) {
+    const KindTally& kind = tally.kinds[i];
+    if (kind.nulls * 1000 > kind.latency.count()) {
+      put(out, "%s: %.1f %% were answered with null (a key that is not there; see --populate)\n",
+          names[i].c_str(),
+          100.0 * static_cast<double>(kind.nulls) / static_cast<double>(kind.latency.count()));
+    }
+  }
   const auto number = [](uint64_t value) { return with_commas(static_cast<double>(value)); };
   if (tally.errors() > 0) {
     put(out, "! %s answers were errors; the first: %s\n", number(tally.errors()).c_str(),
@@ -78,12 +92,6 @@ void put_warnings(std::string& out, const PhaseResult& result) {
         "their age, up to %s us\n",
         number(tally.unsent.count()).c_str(),
         microseconds(percentile_ns(tally.unsent, 100)).c_str());
-  }
-  if (result.asked_per_s > 0 && !kept_up(result)) {
-    put(out,
-        "! it did not keep up: %s requests were due, %s answers came in time. A longer run has "
-        "longer waits\n",
-        number(tally.due()).c_str(), number(tally.answered_in_window).c_str());
   }
 }
 
@@ -199,9 +207,7 @@ void put_phase(JsonText& json, const PhaseResult& result, const std::vector<std:
 
 bool kept_up(const PhaseResult& result) {
   const Tally& tally = result.tally;
-  return tally.fatal.empty() && tally.lost == 0 &&
-         (result.asked_per_s == 0 || static_cast<double>(tally.answered_in_window + 1) >=
-                                         kKeptUp * static_cast<double>(tally.due()));
+  return tally.fatal.empty() && tally.lost == 0 && tally.errors() == 0 && in_time(result);
 }
 
 std::string with_commas(double number) {
@@ -236,22 +242,23 @@ std::string phase_text(const LoadOptions& options, const PhaseResult& result) {
   }
   const std::vector<std::string> names = kind_names(options);
   put_table(out, result, names);
-  for (size_t i = 0; i < tally.kinds.size(); ++i) {
-    const KindTally& kind = tally.kinds[i];
-    if (kind.nulls * 1000 > kind.latency.count()) {
-      put(out, "%s: %.1f %% were answered with null (a key that is not there; see --populate)\n",
-          names[i].c_str(),
-          100.0 * static_cast<double>(kind.nulls) / static_cast<double>(kind.latency.count()));
-    }
+  put_warnings(out, tally, names);
+  if (!in_time(result)) {
+    put(out,
+        "! it did not keep up: %s requests were due, %s answers came in time. A longer run has "
+        "longer waits\n",
+        with_commas(static_cast<double>(tally.due())).c_str(),
+        with_commas(static_cast<double>(tally.answered_in_window)).c_str());
   }
-  put_warnings(out, result);
   if (options.histogram) {
     put_histogram(out, tally.all());
   }
   return out;
 }
 
-std::string sweep_text(const std::vector<PhaseResult>& steps, int knee) {
+std::string sweep_text(const LoadOptions& options, const std::vector<PhaseResult>& steps,
+                       int knee) {
+  Tally sum;
   std::string out;
   put(out, "%12s %12s %9s %9s %9s %9s %9s\n", "asked/s", "answered/s", "mean us", "p50", "p99",
       "p99.9", "max");
@@ -262,9 +269,18 @@ std::string sweep_text(const std::vector<PhaseResult>& steps, int knee) {
     for (const double percent : {50.0, 99.0, 99.9, 100.0}) {
       put(out, " %9s", microseconds(percentile_ns(all, percent)).c_str());
     }
-    out += static_cast<int>(i) == knee ? "  <- knee\n" : kept_up(steps[i]) ? "\n" : "  behind\n";
+    const Tally& tally = steps[i].tally;
+    out += static_cast<int>(i) == knee ? "  <- knee\n"
+           : kept_up(steps[i])         ? "\n"
+           : tally.errors() > 0        ? "  errors\n"
+           : tally.lost > 0            ? "  lost\n"
+                                       : "  behind\n";
+    sum.merge(tally);
   }
-  if (knee < 0) {
+  put_warnings(out, sum, kind_names(options));
+  if (knee < 0 && sum.errors() + sum.lost > 0) {
+    out += "! no rate was good, for what stands above: that is to be mended first\n";
+  } else if (knee < 0) {
     out += "! the first rate was too much already: begin lower, with --sweep-from\n";
   } else if (knee + 1 == static_cast<int>(steps.size())) {
     out +=

@@ -26,7 +26,8 @@ struct PhaseResult {
 };
 
 // Answers kept up with what was due in the window (of a Poisson process that is not what was asked
-// for): 98 % of it came within it, or all but one, and no request was lost.
+// for): 98 % of it came within it, or all but one, no request was lost, and no answer was an error,
+// which says nothing of how fast a server does its work.
 bool kept_up(const PhaseResult& result);
 
 // "1,234,567"
@@ -36,9 +37,9 @@ std::string microseconds(double ns);
 
 // All of one phase.
 std::string phase_text(const LoadOptions& options, const PhaseResult& result);
-// The table of a sweep; `knee` is the place of the last rate before the knee, -1 if the first was
-// too much already.
-std::string sweep_text(const std::vector<PhaseResult>& steps, int knee);
+// The table of a sweep with what went wrong in any of its steps; `knee` is the place of the last
+// rate before the knee, -1 if the first was too much already.
+std::string sweep_text(const LoadOptions& options, const std::vector<PhaseResult>& steps, int knee);
 
 // `steps` are those of a sweep, or the one phase there was.
 std::string json_text(const LoadOptions& options, const std::string& where,

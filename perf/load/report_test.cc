@@ -56,6 +56,32 @@ TEST(ReportTest, TheTextHasWhatWentWrong) {
   EXPECT_TRUE(says(text, "did not keep up"));
 }
 
+// A server that refuses everything is fast.
+TEST(ReportTest, ASweepTellsWhatWentWrongInAnyStep) {
+  PhaseResult good = result(100, 100, 100);
+  PhaseResult refused = result(200, 200, 10);
+  refused.tally.kinds[0].errors = 7;
+  refused.tally.first_error = "NOAUTH Authentication required.";
+  PhaseResult broken = result(300, 298, 10);
+  broken.tally.lost = 1;
+  broken.tally.ends = 1;
+  broken.tally.first_end = "reset by somebody";
+  broken.tally.kinds[1].nulls = 9;
+  EXPECT_TRUE(kept_up(good));
+  EXPECT_FALSE(kept_up(refused));
+  const std::vector<PhaseResult> steps = {good, refused, broken};
+  const int knee = find_knee(steps, 10);
+  EXPECT_EQ(knee, 0);
+  const std::string text = sweep_text(LoadOptions(), steps, knee);
+  EXPECT_TRUE(says(text, "errors\n"));
+  EXPECT_TRUE(says(text, "lost\n"));
+  EXPECT_TRUE(says(text, "7 answers were errors; the first: NOAUTH Authentication")) << text;
+  EXPECT_TRUE(says(text, "reset by somebody"));
+  EXPECT_TRUE(says(text, "GET: 3.0 % were answered with null")) << text;
+  EXPECT_TRUE(says(text, "2 requests were due and never sent"));
+  EXPECT_TRUE(says(sweep_text(LoadOptions(), {refused}, -1), "mended first"));
+}
+
 TEST(ReportTest, JsonIsWellFormed) {
   JsonText json;
   json.begin_object().key("a").integer(1).key("b").begin_array();
