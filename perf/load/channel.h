@@ -98,6 +98,9 @@ class Channel {
   // millisecond while it has nothing else to do.
   virtual size_t poll(std::span<ChannelEvent> events, int64_t until_ns) = 0;
 
+  // How long the last poll() slept before the events that it has returned came; 0 if it did not.
+  virtual int64_t slept_ns() const { return 0; }
+
   // Ends a connection, or an attempt, from this side; what it has taken and not sent yet may be
   // lost. No kClosed follows.
   virtual void close(uint32_t flow) = 0;

@@ -27,6 +27,8 @@ constexpr unsigned kHandshakesMax = 128;            // under way: a listener's b
 constexpr int64_t kConnectNs = 5'000'000'000;
 // A thread that sleeps runs so much later than it asked to: it sleeps less, and looks for the rest.
 constexpr int64_t kWakeNs = 60'000;
+// epoll that finds something at once takes no longer; beyond that it has slept.
+constexpr int64_t kLookNs = 1'500;
 
 ChannelEnd end_of(int error) {
   switch (error) {
@@ -198,6 +200,7 @@ void KernelChannel::send(std::span<ChannelSend> burst) {
 
 size_t KernelChannel::poll(std::span<ChannelEvent> events, int64_t until_ns) {
   buffered_ = 0;
+  slept_ns_ = 0;
   if (!line_.empty() || !handshakes_.empty()) {
     const int64_t now = clock_.now_ns();
     expire_attempts(now);
@@ -213,12 +216,16 @@ size_t KernelChannel::poll(std::span<ChannelEvent> events, int64_t until_ns) {
   std::array<epoll_event, kReadyMax> ready;
   const int room = static_cast<int>(std::min(ready.size(), events.size()));
   timespec timeout{};
-  const int64_t rest_ns = busy_ ? 0 : until_ns - clock_.now_ns() - kWakeNs;
+  const int64_t before_ns = busy_ ? 0 : clock_.now_ns();
+  const int64_t rest_ns = busy_ ? 0 : until_ns - before_ns - kWakeNs;
   if (rest_ns > 0) {
     timeout = {.tv_sec = rest_ns / 1'000'000'000, .tv_nsec = rest_ns % 1'000'000'000};
   }
   ++waits_;
   const int found = epoll_pwait2(epoll_, ready.data(), room, &timeout, nullptr);
+  if (rest_ns > 0) {
+    slept_ns_ = std::max<int64_t>(clock_.now_ns() - before_ns - kLookNs, 0);
+  }
   for (int i = 0; i < found; ++i) {
     if (buffer_.size() - buffered_ < kReadBytes) {
       break;  // epoll tells of the others again

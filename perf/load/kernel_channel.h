@@ -44,6 +44,7 @@ class KernelChannel final : public Channel {
   void send(std::span<ChannelSend> burst) override;
   void flush() override {}
   size_t poll(std::span<ChannelEvent> events, int64_t until_ns) override;
+  int64_t slept_ns() const override { return slept_ns_; }
   void close(uint32_t flow) override;
   size_t counters(std::span<ChannelCounter> into) const override;
 
@@ -86,6 +87,7 @@ class KernelChannel final : public Channel {
   std::vector<ChannelEvent> failed_;  // to be told by the next poll
   std::vector<char> buffer_;
   size_t buffered_ = 0;
+  int64_t slept_ns_ = 0;  // in the last poll
   uint64_t sends_ = 0;
   uint64_t receives_ = 0;
   uint64_t waits_ = 0;

@@ -20,6 +20,7 @@ constexpr Percentile kPercentiles[] = {{50, "p50", "p50_us"},          {90, "p90
                                        {99, "p99", "p99_us"},          {99.9, "p99.9", "p99_9_us"},
                                        {99.99, "p99.99", "p99_99_us"}, {100, "max", "max_us"}};
 constexpr double kKeptUp = 0.98;
+constexpr double kGeneratorBusy = 90;  // percent, from which a reader is told what it may mean
 constexpr int kHistogramRows = 20;
 constexpr int kBarColumns = 50;
 
@@ -88,9 +89,12 @@ void put_warnings(std::string& out, const Tally& tally, const std::vector<std::s
   }
   if (tally.unsent.count() > 0) {
     put(out,
-        "! %s requests were due and never sent, as all connections were busy; they count with "
-        "their age, up to %s us\n",
+        "! %s requests were due and never sent, as %s; they count with their age, up to %s us\n",
         number(tally.unsent.count()).c_str(),
+        tally.busy_percent() < kGeneratorBusy
+            ? "all connections were busy"
+            : "this generator was late itself: give it more threads (-t), on cores of their own "
+              "(--cpus)",
         microseconds(percentile_ns(tally.unsent, 100)).c_str());
   }
 }
@@ -157,6 +161,8 @@ void put_phase(JsonText& json, const PhaseResult& result, const std::vector<std:
   json.key("achieved_per_s").number(tally.achieved_per_s());
   json.key("kept_up").boolean(kept_up(result));
   json.key("seconds").number(tally.seconds());
+  json.key("answered_total").integer(tally.answered);
+  json.key("generator_busy_percent").number(tally.busy_percent());
   const Durations all = tally.all();
   json.key("latency");
   put_durations(json, all);
@@ -242,6 +248,11 @@ std::string phase_text(const LoadOptions& options, const PhaseResult& result) {
   }
   const std::vector<std::string> names = kind_names(options);
   put_table(out, result, names);
+  put(out, "the generator was busy for %.0f %% of the time%s\n", tally.busy_percent(),
+      tally.busy_percent() < kGeneratorBusy
+          ? ""
+          : ": it may be the limit, not the server. More threads (-t), on cores of their own "
+            "(--cpus), would tell");
   put_warnings(out, tally, names);
   if (!in_time(result)) {
     put(out,

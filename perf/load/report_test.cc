@@ -56,6 +56,23 @@ TEST(ReportTest, TheTextHasWhatWentWrong) {
   EXPECT_TRUE(says(text, "did not keep up"));
 }
 
+TEST(ReportTest, WhoWasLateIsTold) {
+  PhaseResult made = result(1000, 900, 100);
+  made.tally.looked_ns = 1000;
+  made.tally.busy_ns = 500;
+  EXPECT_TRUE(says(phase_text(LoadOptions(), made), "all connections were busy"));
+  EXPECT_FALSE(says(phase_text(LoadOptions(), made), "this generator"));
+  made.tally.busy_ns = 970;
+  made.tally.answered = 1234;
+  const std::string text = phase_text(LoadOptions(), made);
+  EXPECT_FALSE(says(text, "all connections were busy"));
+  EXPECT_TRUE(says(text, "never sent, as this generator was late")) << text;
+  EXPECT_TRUE(says(text, "busy for 97 % of the time: it may be the limit")) << text;
+  const std::string json = json_text(LoadOptions(), "", {made}, -1, {});
+  EXPECT_TRUE(says(json, "\"generator_busy_percent\":97.000")) << json;
+  EXPECT_TRUE(says(json, "\"answered_total\":1234"));
+}
+
 // A server that refuses everything is fast.
 TEST(ReportTest, ASweepTellsWhatWentWrongInAnyStep) {
   PhaseResult good = result(100, 100, 100);

@@ -58,12 +58,21 @@ bool Runner::connect(int64_t timeout_ns, std::string& error) {
 void Runner::run(const Phase& phase, Tally& tally) {
   begin(phase, tally);
   progress_.running.store(true, std::memory_order_relaxed);
+  int64_t turned_ns = channel_.now_ns();
+  bool worked = false;
   while (true) {
     const int64_t now = channel_.now_ns();
+    count_busy(turned_ns, now, worked);
+    turned_ns = now;
     if (over(now)) {
       break;
     }
-    turn(now, now >= phase.begin_ns);
+    worked = turn(now, now >= phase.begin_ns);
+  }
+  // What has become due since the last look; what there is no room for now is never sent.
+  if (const int64_t now = channel_.now_ns(); now >= window_end_ns_ && pacer_.has_value()) {
+    issue(window_end_ns_ - 1);
+    channel_.flush();
   }
   // Ended by hand, or by -n: the window ends here.
   window_end_ns_ = std::min(window_end_ns_, channel_.now_ns());
@@ -174,12 +183,20 @@ void Runner::count_unsent() {
   }
 }
 
-void Runner::turn(int64_t now, bool issuing) {
+void Runner::count_busy(int64_t begin_ns, int64_t end_ns, bool worked) {
+  if (begin_ns >= window_begin_ns_) {
+    tally_->looked_ns += end_ns - begin_ns;
+    tally_->busy_ns += worked ? std::max<int64_t>(end_ns - begin_ns - channel_.slept_ns(), 0) : 0;
+  }
+}
+
+bool Runner::turn(int64_t now, bool issuing) {
   if (!down_.empty()) {
     connect_again(now);
   }
+  bool worked = false;
   if (issuing) {
-    issue(now);
+    worked = issue(now);
     channel_.flush();
   }
   const size_t count = channel_.poll(events_, rest_until(now, issuing));
@@ -190,6 +207,7 @@ void Runner::turn(int64_t now, bool issuing) {
     channel_.flush();  // greetings
   }
   publish(now);
+  return worked || count > 0;
 }
 
 int64_t Runner::rest_until(int64_t now, bool issuing) const {
@@ -224,7 +242,8 @@ uint64_t Runner::wanted(int64_t now) const {
   return std::min(requests_left_, pacer_.has_value() ? pacer_->due(now) : UINT64_MAX);
 }
 
-void Runner::issue(int64_t now) {
+bool Runner::issue(int64_t now) {
+  bool any = false;
   while (ready_count_ > 0) {
     const uint64_t want = wanted(now);
     if (want == 0) {
@@ -245,9 +264,11 @@ void Runner::issue(int64_t now) {
     const uint64_t share = pacer_.has_value() ? (want + ready_count_ - 1) / ready_count_ : room;
     const uint64_t fit = (out_size_ - out_used_) / request_bytes_max_;
     unlist_first();
+    any = true;
     add_to_burst(index, static_cast<unsigned>(std::min({room, want, share, fit})), now);
   }
   send_burst();
+  return any;
 }
 
 unsigned Runner::draw_kind() {
@@ -451,6 +472,7 @@ void Runner::on_reply(Flow& flow, int64_t at_ns) {
   --flow.under_way;
   --under_way_count_;
   ++answered_;
+  ++tally_->answered;
   last_reply_ns_ = at_ns;
   const int64_t latency_ns = at_ns - request.due_ns;
   latency_sum_ns_ += static_cast<uint64_t>(std::max<int64_t>(latency_ns, 0));

@@ -125,11 +125,15 @@ class Runner {
   void count_unanswered();
   void count_unsent();
   bool over(int64_t now) const;
-  void turn(int64_t now, bool issuing);
+  // False: there was nothing to do.
+  bool turn(int64_t now, bool issuing);
+  // The time of a turn goes to busy_ns, but for what was slept or looked in vain.
+  void count_busy(int64_t begin_ns, int64_t end_ns, bool worked);
   int64_t rest_until(int64_t now, bool issuing) const;
   void publish(int64_t now);
 
-  void issue(int64_t now);
+  // False: none was due, or there was no room.
+  bool issue(int64_t now);
   uint64_t wanted(int64_t now) const;
   // Renders up to `most` requests of a flow into the burst: those that are due.
   void add_to_burst(uint32_t index, unsigned most, int64_t now);

@@ -175,6 +175,40 @@ TEST(RunnerTest, AServerTooSlowForTheRateIsSeenInLatencyAndInWhatWasNeverSent) {
               0.01 * kSecond);
 }
 
+TEST(RunnerTest, HowBusyTheGeneratorIsIsCounted) {
+  // 100 us to send one: half of what is due.
+  SimServer server = server_with_delay(kUs);
+  server.send_ns = 100 * kUs;
+  Load load(server, 3);
+  const Tally late = load.run({.rate_per_s = 20'000, .duration_ns = kSecond});
+  EXPECT_NEAR(static_cast<double>(late.unsent.count()), 10'000, 100);
+  EXPECT_GT(late.busy_percent(), 98);
+  // A tenth of what it can do; and the same with a server that is too slow.
+  const Tally idle = load.run({.rate_per_s = 1'000, .duration_ns = kSecond});
+  EXPECT_EQ(idle.unsent.count(), 0U);
+  EXPECT_NEAR(idle.busy_percent(), 10, 0.2);
+  Load slow(server_with_delay(kMs), 3);
+  const Tally waits = slow.run({.rate_per_s = 20'000, .duration_ns = kSecond});
+  EXPECT_GT(waits.unsent.count(), 16'000U);
+  EXPECT_LT(waits.busy_percent(), 1);
+}
+
+// It is in the middle of a send when the window ends, and another request is due: that leaves yet,
+// as there is room.
+TEST(RunnerTest, WhatBecomesDueInTheLastTurnIsSent) {
+  SimServer server = server_with_delay(kUs);
+  server.send_ns = 100 * kUs;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Load load(server, 50);
+    const Tally tally = load.run({.rate_per_s = 5'000,
+                                  .arrivals = Arrivals::kPoisson,
+                                  .duration_ns = 20 * kMs,
+                                  .seed = seed});
+    EXPECT_EQ(tally.unsent.count(), 0U) << seed;
+    EXPECT_EQ(tally.due(), tally.kinds[0].latency.count());
+  }
+}
+
 TEST(RunnerTest, PoissonArrivalsHaveTheRateAndTheSpreadOfTheirs) {
   // M/D/1 on one connection at half load: the mean wait is rho / (2 (1 - rho)) of the service time
   // (Pollaczek, Khinchine).
@@ -213,6 +247,10 @@ TEST(RunnerTest, TheWarmUpIsNotMeasured) {
         load.run({.rate_per_s = rate, .warmup_ns = kSecond + 10 * kMs, .duration_ns = kSecond});
     EXPECT_LE(tally.all().histogram.max(), 101U * kUs);
     EXPECT_NEAR(tally.achieved_per_s(), rate > 0 ? 1000 : 100'000, 20);
+    EXPECT_NEAR(static_cast<double>(tally.looked_ns), kSecond, 2.0 * kMs);
+    // What a server's own time is divided by has it, though, to the last answer.
+    EXPECT_EQ(tally.answered, load.channel.requests());
+    EXPECT_GT(tally.answered, tally.answered_in_window);
   }
 }
 

@@ -32,6 +32,7 @@ void SimChannel::send(std::span<ChannelSend> burst) {
   for (ChannelSend& send : burst) {
     Flow& flow = flows_[send.flow];
     send.at_ns = now_ns_;
+    now_ns_ += server_.send_ns;
     send.taken = 0;
     if (!flow.open || flow.full) {
       continue;
@@ -80,6 +81,7 @@ size_t SimChannel::poll(std::span<ChannelEvent> events, int64_t until_ns) {
   } else {
     now_ns_ = std::max(now_ns_, until_ns);
   }
+  slept_ns_ = now_ns_ - before;
   size_t count = 0;
   while (count < events.size() && !pending_.empty() && pending_.top().at_ns <= now_ns_) {
     const Pending next = pending_.top();

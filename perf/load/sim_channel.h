@@ -1,7 +1,8 @@
 // A channel in virtual time with a simulated server behind it, which answers when it was told to:
 // what the generator says of it can be compared with what is so, to the nanosecond. For tests.
 //
-// Time passes only in poll(), up to the next event or `until_ns`; nothing else takes any.
+// Time passes only in poll(), up to the next event or `until_ns`, and in sends that were told to
+// take some.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct SimServer {
   std::function<std::string(uint64_t number, const std::vector<std::string_view>& args)> answer =
       [](uint64_t, const std::vector<std::string_view>&) { return std::string("+OK\r\n"); };
   int64_t connect_ns = 0;
+  int64_t send_ns = 0;  // of the generator's time, for one flow's part of a burst
   bool refuses = false;
   size_t window_bytes = SIZE_MAX;  // that a flow takes; it has room again after room_ns
   int64_t room_ns = 1'000;
@@ -41,6 +43,7 @@ class SimChannel final : public Channel {
   void send(std::span<ChannelSend> burst) override;
   void flush() override {}
   size_t poll(std::span<ChannelEvent> events, int64_t until_ns) override;
+  int64_t slept_ns() const override { return slept_ns_; }
   void close(uint32_t flow) override;
 
   uint64_t requests() const { return requests_; }
@@ -77,6 +80,7 @@ class SimChannel final : public Channel {
   std::deque<std::string> delivered_;  // what views of the last poll point into
   std::vector<std::string_view> args_;
   int64_t now_ns_ = 0;
+  int64_t slept_ns_ = 0;  // in the last poll
   uint64_t order_ = 0;
   uint64_t requests_ = 0;
   uint64_t connects_ = 0;

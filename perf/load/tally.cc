@@ -15,6 +15,9 @@ void Tally::merge(const Tally& other) {
   unsent.merge(other.unsent);
   lost += other.lost;
   answered_in_window += other.answered_in_window;
+  answered += other.answered;
+  busy_ns += other.busy_ns;
+  looked_ns += other.looked_ns;
   bytes_out += other.bytes_out;
   bytes_in += other.bytes_in;
   pushes += other.pushes;

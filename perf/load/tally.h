@@ -44,12 +44,16 @@ struct Tally {
   // second alone is what a generator would report that waits for answers before it sends.
   Durations late;
   Durations service;
-  // Requests without an answer at the end of the drain, and due ones that were never sent because
-  // all connections were busy: how long they had waited by then, which is a lower bound.
+  // Requests without an answer at the end of the drain, and due ones that were never sent: how long
+  // they had waited by then, which is a lower bound.
   Durations unanswered;
   Durations unsent;
   uint64_t lost = 0;                // their connection broke
   uint64_t answered_in_window = 0;  // of what was sent at any time: the throughput
+  uint64_t answered = 0;            // of all the phase, with its warm-up and its drain
+  // Of the window, all threads together: how long there was something to do, of how long.
+  int64_t busy_ns = 0;
+  int64_t looked_ns = 0;
   uint64_t bytes_out = 0;
   uint64_t bytes_in = 0;
   uint64_t pushes = 0;
@@ -80,6 +84,10 @@ struct Tally {
   double seconds() const { return static_cast<double>(end_ns - begin_ns) / 1e9; }
   double achieved_per_s() const {
     return end_ns > begin_ns ? static_cast<double>(answered_in_window) / seconds() : 0;
+  }
+  // Of the generator. Near 100 it is the generator that is measured.
+  double busy_percent() const {
+    return looked_ns > 0 ? 100 * static_cast<double>(busy_ns) / static_cast<double>(looked_ns) : 0;
   }
   uint64_t errors() const {
     uint64_t sum = 0;
