@@ -7,7 +7,6 @@
 
 #include "dataplane/dpdk/eal.h"
 #include "src/base/assert.h"
-#include "src/base/time.h"
 
 namespace pollux {
 
@@ -70,7 +69,7 @@ class BypassMaker final : public ChannelMaker {
 
 BypassChannel::BypassChannel(std::vector<tcp::Stack*> stacks, const BypassTarget& target,
                              uint32_t flows_max)
-    : target_(target), flows_(flows_max), rng_(entropy64()) {
+    : target_(target), clock_(TscClock::get()), flows_(flows_max), rng_(entropy64()) {
   POLLUX_ASSERT(!stacks.empty());
   for (tcp::Stack* const stack : stacks) {
     queues_.push_back({.stack = stack});
@@ -103,10 +102,6 @@ BypassChannel::~BypassChannel() {
     }
     heard_ns = goes_on ? now_ns() : heard_ns;
   }
-}
-
-int64_t BypassChannel::now_ns() {
-  return monotonic_ns();
 }
 
 // ---- out ----

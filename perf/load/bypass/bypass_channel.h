@@ -21,6 +21,7 @@
 #include "dataplane/tcp/stack/stack.h"
 #include "perf/load/channel.h"
 #include "src/base/rng.h"
+#include "src/base/time.h"
 
 namespace pollux {
 
@@ -39,7 +40,7 @@ class BypassChannel final : public Channel {
   BypassChannel(std::vector<tcp::Stack*> stacks, const BypassTarget& target, uint32_t flows_max);
   ~BypassChannel() override;
 
-  int64_t now_ns() override;
+  int64_t now_ns() override { return clock_.now_ns(); }
   void connect(uint32_t flow) override;
   void send(std::span<ChannelSend> burst) override;
   void flush() override;
@@ -84,6 +85,7 @@ class BypassChannel final : public Channel {
   void forget(Flow& flow);
 
   const BypassTarget target_;
+  const TscClock& clock_;
   std::vector<Queue> queues_;
   std::vector<Flow> flows_;
   std::deque<uint32_t> line_;  // some may be closed meanwhile
