@@ -22,9 +22,6 @@ class Bench {
   int run();
 
  private:
-  // Depth of what fills the key space, which is not measured.
-  static constexpr unsigned kPopulateDepth = 64;
-
   bool populate();
   void sweep();
   // The first rate of a sweep and the step to the next.

@@ -1,8 +1,12 @@
 #include "perf/load/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "src/base/cpu.h"
@@ -358,6 +362,12 @@ std::string unknown(std::string_view arg, std::string_view name) {
                             : text + "; is --" + std::string(nearest->name) + " meant?";
 }
 
+std::string gib(double bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f GiB", bytes / (1U << 30));
+  return text;
+}
+
 // What only all options together show.
 std::string contradiction(LoadOptions& o) {
   if (o.keys.last < o.keys.first) {
@@ -390,6 +400,14 @@ std::string contradiction(LoadOptions& o) {
   }
   if (!o.svg_path.empty() && !o.sweep) {
     return "--svg-out-file draws latency against load, which only --sweep has";
+  }
+  const auto has =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (const double needs = bytes_needed(o); needs > has) {
+    return "-c " + std::to_string(o.clients) + " by -P " + std::to_string(o.pipeline) +
+           " with values of " + std::to_string(o.values.bytes_max) + " bytes needs " + gib(needs) +
+           " and this host has " + gib(has) +
+           ": take fewer connections, less depth or smaller values";
   }
   o.rate_per_s += o.rate_limiting * o.clients;
   if (o.test_time_s == 0 && o.requests == 0) {
@@ -462,6 +480,14 @@ bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std
   }
   error = contradiction(out);
   return error.empty();
+}
+
+double bytes_needed(const LoadOptions& options) {
+  const unsigned depth = std::max(options.pipeline, options.populate ? kPopulateDepth : 1);
+  const double under_way = static_cast<double>(options.clients) * std::bit_ceil(depth) *
+                           static_cast<double>(Runner::kRequestBytes);
+  // The pool, and a request with a value in each thread.
+  return under_way + static_cast<double>(options.values.bytes_max) * (1.0 + options.threads);
 }
 
 std::string help_text() {

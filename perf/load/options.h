@@ -12,6 +12,9 @@
 
 namespace pollux {
 
+// Depth of what fills the key space, which is not measured, at least.
+inline constexpr unsigned kPopulateDepth = 64;
+
 struct CommandOption {
   std::string line;
   uint32_t ratio = 1;
@@ -75,6 +78,10 @@ struct LoadOptions {
 
 // `args`: without the program's name. False with a sentence that says what to do.
 bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std::string& error);
+
+// Memory for what is under way and for values, which is taken before any load. Requests that a
+// server does not take whole need more, as they come.
+double bytes_needed(const LoadOptions& options);
 
 std::string help_text();
 

@@ -96,6 +96,8 @@ TEST(LoadOptionsTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
   EXPECT_TRUE(says(refused({"--data-size-range", "9-3"}), "MIN-MAX"));
   EXPECT_TRUE(says(refused({"--sweep", "--rate", "3"}), "leave out"));
   EXPECT_TRUE(says(refused({"--warmup-time", "1", "-n", "1000"}), "--test-time"));
+  // 1.5 TB of requests under way.
+  EXPECT_TRUE(says(refused({"-c", "1000000", "-P", "65536"}), "less depth"));
   EXPECT_TRUE(says(refused({"--svg", "x.svg"}), "--sweep"));
   EXPECT_TRUE(says(refused({"--quiet=yes"}), "no progress"));
   EXPECT_TRUE(says(refused({"--tls"}), "not there yet"));

@@ -82,7 +82,17 @@ struct RunnerPlace {
 };
 
 class Runner {
+  // What is known of a request that has no answer yet.
+  struct UnderWay {
+    int64_t due_ns = 0;
+    int64_t sent_ns = 0;
+    uint16_t kind = 0;
+  };
+
  public:
+  // Memory for each that may be under way.
+  static constexpr size_t kRequestBytes = sizeof(UnderWay);
+
   // `stop` may be set by another thread: load ends as if its time were over.
   Runner(Channel& channel, const RunnerPlace& place, const Greeting& greeting,
          const std::atomic<bool>& stop, RunnerProgress& progress);
@@ -99,11 +109,6 @@ class Runner {
   static constexpr int64_t kReconnectNs = 100'000'000;    // between two attempts
   static constexpr int64_t kPatienceNs = 10'000'000'000;  // without any connection
 
-  struct UnderWay {
-    int64_t due_ns = 0;
-    int64_t sent_ns = 0;
-    uint16_t kind = 0;
-  };
   enum class State : uint8_t { kDown, kConnecting, kGreeting, kOpen };
   struct Flow {
     ReplySkipper skipper;

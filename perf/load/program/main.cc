@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,16 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int) {
   stop.store(true, std::memory_order_relaxed);
+}
+
+// In whatever thread.
+void on_no_memory() {
+  constexpr std::string_view kText =
+      "\npollux-bench: out of memory: take fewer connections (-c), less depth (-P) or smaller "
+      "values "
+      "(-d), or see `ulimit -v`\n";
+  [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kText.data(), kText.size());
+  _exit(1);
 }
 
 #ifdef POLLUX_BYPASS
@@ -59,6 +70,7 @@ std::unique_ptr<ChannelMaker> make_channels(const LoadOptions& options, std::str
 }
 
 int run(std::span<const std::string_view> args) {
+  std::set_new_handler(on_no_memory);
   LoadOptions options;
   std::string error;
   if (!parse_options(args, options, error)) {
