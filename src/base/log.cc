@@ -64,6 +64,10 @@ bool log_open(std::string_view path) {
   return true;
 }
 
+void log_to_stderr() {
+  fd_now.store(STDERR_FILENO, std::memory_order_relaxed);
+}
+
 void log_set_level(LogLevel level) {
   level_now.store(level, std::memory_order_relaxed);
 }

@@ -11,6 +11,8 @@ enum class LogLevel : unsigned char { kDebug, kVerbose, kNotice, kWarning };
 // Where lines go: an empty path is standard output. Returns false, with errno set, if the file
 // can't be opened; the old destination stays.
 bool log_open(std::string_view path);
+// To standard error from here on, or until log_open: of a program whose output is its result.
+void log_to_stderr();
 void log_set_level(LogLevel level);
 LogLevel log_level();
 

@@ -15,6 +15,7 @@
 #include "perf/load/bench.h"
 #include "perf/load/kernel_channel.h"
 #include "perf/load/options.h"
+#include "src/base/log.h"
 #ifdef POLLUX_BYPASS
 #include "perf/load/bypass/bypass_channel.h"
 #endif
@@ -42,6 +43,7 @@ void on_no_memory() {
 
 #ifdef POLLUX_BYPASS
 std::unique_ptr<ChannelMaker> make_dpdk_channels(const LoadOptions& options, std::string& error) {
+  log_to_stderr();  // what DPDK says; a script reads the standard output
   BypassOptions bypass;
   bypass.network.arguments = options.dpdk_args;
   bypass.network.port = options.dpdk_port;
