@@ -15,6 +15,19 @@ constexpr size_t kEventsMax = 256;
 constexpr size_t kOutBytes = size_t{256} << 10;
 constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 
+// Of what came and answers nothing.
+std::string unasked_text(Framed framed, const ReplySkipper& skipper) {
+  if (framed == Framed::kBroken) {
+    return "what came is no RESP: is this a Redis server?";
+  }
+  if (skipper.is_error()) {
+    return "refused by the server: " + std::string(skipper.error_text()) +
+           " (its maxclients, its protected-mode and its log say why)";
+  }
+  return "an answer came that nobody had asked for: does a command of the load subscribe, or "
+         "change the protocol?";
+}
+
 }  // namespace
 
 Runner::Runner(Channel& channel, const RunnerPlace& place, const Greeting& greeting,
@@ -37,6 +50,7 @@ Runner::Runner(Channel& channel, const RunnerPlace& place, const Greeting& greet
 bool Runner::connect(int64_t timeout_ns, std::string& error) {
   const int64_t until = channel_.now_ns() + timeout_ns;
   fatal_.clear();
+  last_end_.clear();
   connect_at_ns_ = 0;
   while (open_ < place_.flows || !fatal_.empty()) {
     const int64_t now = channel_.now_ns();
@@ -46,8 +60,9 @@ bool Runner::connect(int64_t timeout_ns, std::string& error) {
     }
     if (now >= until) {
       error = "of " + std::to_string(place_.flows) + " connections only " + std::to_string(open_) +
-              " were there after " + std::to_string(timeout_ns / 1'000'000) +
-              " ms: look at the server's maxclients, its backlog and its log";
+              " were there after " + std::to_string(timeout_ns / 1'000'000) + " ms: " +
+              (last_end_.empty() ? "look at the server's maxclients, its backlog and its log"
+                                 : "the last that broke was " + last_end_);
       return false;
     }
     turn(now, false);
@@ -441,10 +456,7 @@ void Runner::on_bytes(const ChannelEvent& event) {
     }
     if (framed == Framed::kBroken || flow.under_way == 0) {
       channel_.close(event.flow);
-      on_end(event.flow, framed == Framed::kBroken
-                             ? "what came is no RESP: is this a Redis server?"
-                             : "an answer came that nobody had asked for: does a command of the "
-                               "load subscribe, or change the protocol?");
+      on_end(event.flow, unasked_text(framed, flow.skipper));
       return;
     }
     if (flow.state == State::kGreeting) {
@@ -500,6 +512,9 @@ void Runner::on_reply(Flow& flow, int64_t at_ns) {
 void Runner::on_end(uint32_t index, std::string_view why) {
   Flow& flow = flows_[index];
   const bool was_open = flow.state == State::kOpen;
+  if (!why.empty()) {
+    last_end_ = why;
+  }
   if (was_open) {
     --open_;
     under_way_count_ -= flow.under_way;

@@ -203,6 +203,7 @@ class Runner {
   uint64_t answered_ = 0;
   uint64_t errors_ = 0;
   std::string fatal_;
+  std::string last_end_;  // why the last connection broke
 };
 
 }  // namespace pollux

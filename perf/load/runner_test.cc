@@ -388,6 +388,17 @@ TEST(RunnerTest, NobodyListening) {
   EXPECT_NE(error.find("refused"), std::string::npos) << error;
 }
 
+// A server above its maxclients says so unasked, and closes.
+TEST(RunnerTest, WhatAServerRefusesConnectionsWithIsTold) {
+  SimServer server = server_with_delay(kUs);
+  server.hello = "-ERR max number of clients reached\r\n";
+  Load load(server, 3);
+  std::string error;
+  EXPECT_FALSE(load.runner.connect(kSecond, error));
+  EXPECT_NE(error.find("of 3 connections"), std::string::npos) << error;
+  EXPECT_NE(error.find("ERR max number of clients reached"), std::string::npos) << error;
+}
+
 TEST(RunnerTest, AServerThatSpeaksNoRespIsNone) {
   SimServer server = server_with_delay(kUs);
   server.answer = [](uint64_t, const std::vector<std::string_view>&) {

@@ -26,6 +26,9 @@ void SimChannel::connect(uint32_t flow) {
   flows_[flow].life = life;
   push(now_ns_ + server_.connect_ns, flow,
        server_.refuses ? ChannelEvent::Kind::kClosed : ChannelEvent::Kind::kOpen);
+  if (!server_.hello.empty()) {
+    push(now_ns_ + server_.connect_ns, flow, ChannelEvent::Kind::kBytes, server_.hello);
+  }
 }
 
 void SimChannel::send(std::span<ChannelSend> burst) {

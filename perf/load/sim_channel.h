@@ -28,6 +28,7 @@ struct SimServer {
   int64_t connect_ns = 0;
   int64_t send_ns = 0;  // of the generator's time, for one flow's part of a burst
   bool refuses = false;
+  std::string hello;               // comes with each connection, unasked
   size_t window_bytes = SIZE_MAX;  // that a flow takes; it has room again after room_ns
   int64_t room_ns = 1'000;
   size_t piece_bytes = SIZE_MAX;      // answers come in pieces of at most so many
