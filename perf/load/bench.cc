@@ -82,6 +82,11 @@ int Bench::run() {
     }
   }
   clear_line();
+  if (!results_.empty() && stop_.load(std::memory_order_relaxed) &&
+      results_.back().tally.seconds() <= 0) {
+    results_.pop_back();
+    fatal_ = results_.empty() && fatal_.empty() ? "stopped before anything was measured" : fatal_;
+  }
   if (options_.sweep && !results_.empty()) {
     knee_ = find_knee(results_, options_.sweep_p99_factor);
     std::fputs(sweep_text(options_, results_, knee_).c_str(), text_to);
@@ -103,7 +108,10 @@ bool Bench::populate() {
   const PhaseResult result = load(all, 0, 0, options_.keys.last - options_.keys.first + 1);
   clear_line();
   const Tally& tally = result.tally;
-  if (!fatal_.empty() || stop_.load(std::memory_order_relaxed)) {
+  if (fatal_.empty() && stop_.load(std::memory_order_relaxed)) {
+    fatal_ = "stopped while keys were filled in: nothing was measured";
+  }
+  if (!fatal_.empty()) {
     return false;
   }
   if (tally.errors() > 0 || tally.lost > 0) {

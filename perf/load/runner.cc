@@ -96,7 +96,7 @@ void Runner::run(const Phase& phase, Tally& tally) {
   if (pacer_.has_value()) {
     count_unsent();
   }
-  tally.begin_ns = window_begin_ns_;
+  tally.begin_ns = std::min(window_begin_ns_, window_end_ns_);  // stopped in the warm-up: nothing
   const bool by_count = phase.requests > 0 && requests_left_ == 0;
   tally.end_ns = by_count ? std::max(last_reply_ns_, window_begin_ns_) : window_end_ns_;
   tally.fatal = fatal_;

@@ -450,6 +450,12 @@ TEST(RunnerTest, AStopEndsTheLoadAndItsWindow) {
   const Tally tally = stopped.run({.duration_ns = 3600 * kSecond});
   EXPECT_EQ(tally.all().count(), 1000U);
   EXPECT_NEAR(tally.achieved_per_s(), 10'000, 20);
+  // In the warm-up: no window, none of less than nothing.
+  stopped.stop = false;
+  answered = 0;
+  const Tally none = stopped.run({.warmup_ns = 60 * kSecond, .duration_ns = kSecond});
+  EXPECT_EQ(none.seconds(), 0);
+  EXPECT_EQ(none.all().count(), 0U);
 }
 
 }  // namespace
