@@ -353,7 +353,7 @@ std::string unknown(std::string_view arg, std::string_view name) {
   const OptionRow* nearest = nullptr;
   size_t least = 4;
   for (const OptionRow& row : kOptions) {
-    if (row.take != nullptr && distance(row.name, name) < least) {
+    if (row.take != nullptr && !name.empty() && distance(row.name, name) < least) {
       least = distance(row.name, name);
       nearest = &row;
     }
@@ -395,8 +395,17 @@ std::string contradiction(LoadOptions& o) {
   if (o.dpdk && o.dpdk_port.empty()) {
     return "--transport dpdk needs a port: --dpdk-port, and most drivers --dpdk-args";
   }
-  if (!o.dpdk && !o.dpdk_port.empty()) {
-    return "--dpdk-port is of another transport: add --transport dpdk";
+  const LoadOptions defaults;
+  if (!o.dpdk && (!o.dpdk_port.empty() || !o.dpdk_args.empty() || !o.net_rss_key.empty() ||
+                  o.queues != defaults.queues || o.net_address != defaults.net_address)) {
+    return "--dpdk-port, --dpdk-args, --net-address, --net-rss-key and --queues are of another "
+           "transport: add --transport dpdk";
+  }
+  if (o.dpdk && !o.unix_path.empty()) {
+    return "--transport dpdk goes to an address: -s with the server's net-address, and no -S";
+  }
+  if (o.dpdk && o.host == defaults.host) {
+    return "--transport dpdk does not reach " + o.host + ": -s with the server's net-address";
   }
   if (!o.svg_path.empty() && !o.sweep) {
     return "--svg-out-file draws latency against load, which only --sweep has";
@@ -452,8 +461,11 @@ bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std
     } else if (arg == "-3") {
       out.protocol = 3;
       continue;
-    } else if (arg.size() == 2 && arg[0] == '-') {
+    } else if (arg.size() >= 2 && arg[0] == '-') {
       row = find_letter(arg[1]);
+      if (arg.size() > 2) {
+        value = arg.substr(2);  // -c50
+      }
     } else {
       error = "\"" + std::string(arg) + "\" is no option; a command goes into --command \"" +
               std::string(arg) + " ...\"";

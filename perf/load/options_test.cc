@@ -56,6 +56,16 @@ TEST(LoadOptionsTest, LongShortAndWithEqualSigns) {
   EXPECT_EQ(options.protocol, 3);
 }
 
+TEST(LoadOptionsTest, AValueMayStandAtItsLetter) {
+  const LoadOptions options = parsed({"-c50", "-P16", "-sdb1"});
+  EXPECT_EQ(options.clients, 50U);
+  EXPECT_EQ(options.pipeline, 16U);
+  EXPECT_EQ(options.host, "db1");
+  EXPECT_TRUE(says(refused({"-cx"}), "connections of all threads"));
+  EXPECT_TRUE(says(refused({"-qq"}), "no progress"));
+  EXPECT_TRUE(says(refused({"-y50"}), "unknown option -y50; --help"));
+}
+
 TEST(LoadOptionsTest, ARateLimitIsOfEachConnection) {
   EXPECT_EQ(parsed({"--rate-limiting", "10", "-c", "50"}).rate_per_s, 500);
   EXPECT_EQ(parsed({"--rate", "10", "-c", "50"}).rate_per_s, 10);
@@ -106,13 +116,17 @@ TEST(LoadOptionsTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
 }
 
 TEST(LoadOptionsTest, ATransportHasItsPort) {
-  const LoadOptions options =
-      parsed({"--transport", "dpdk", "--dpdk-args", "--no-pci  -m 64", "--dpdk-port=net_x0,a=b"});
+  const LoadOptions options = parsed({"--transport", "dpdk", "-s", "10.9.0.2", "--dpdk-args",
+                                      "--no-pci  -m 64", "--dpdk-port=net_x0,a=b"});
   EXPECT_TRUE(options.dpdk);
   EXPECT_EQ(options.dpdk_args, (std::vector<std::string>{"--no-pci", "-m", "64"}));
   EXPECT_EQ(options.dpdk_port, "net_x0,a=b");
   EXPECT_TRUE(says(refused({"--transport", "dpdk"}), "--dpdk-port"));
   EXPECT_TRUE(says(refused({"--dpdk-port", "x"}), "add --transport dpdk"));
+  EXPECT_TRUE(says(refused({"--queues", "2"}), "add --transport dpdk"));
+  EXPECT_TRUE(says(refused({"--net-address", "10.0.0.1/8"}), "add --transport dpdk"));
+  EXPECT_TRUE(says(refused({"--transport", "dpdk", "--dpdk-port", "x", "-S", "/s"}), "no -S"));
+  EXPECT_TRUE(says(refused({"--transport", "dpdk", "--dpdk-port", "x"}), "-s with"));
   EXPECT_TRUE(says(refused({"--transport", "udp"}), "kernel|dpdk"));
 }
 
