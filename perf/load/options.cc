@@ -530,17 +530,21 @@ std::string help_text() {
   return text;
 }
 
-bool make_workload(const LoadOptions& options, Workload& out, std::string& error) {
-  out.keys = options.keys;
-  out.zipf_exponent = options.zipf_exponent;
-  out.values = ValuePool(options.values, options.seed);
+std::vector<CommandOption> commands_of(const LoadOptions& options) {
   std::vector<CommandOption> commands = options.commands;
   if (commands.empty()) {
     commands = {{"SET __key__ __data__", options.ratio_set, options.pattern_set},
                 {"GET __key__", options.ratio_get, options.pattern_get}};
     std::erase_if(commands, [](const CommandOption& command) { return command.ratio == 0; });
   }
-  for (const CommandOption& command : commands) {
+  return commands;
+}
+
+bool make_workload(const LoadOptions& options, Workload& out, std::string& error) {
+  out.keys = options.keys;
+  out.zipf_exponent = options.zipf_exponent;
+  out.values = ValuePool(options.values, options.seed);
+  for (const CommandOption& command : commands_of(options)) {
     RequestKind& kind = out.kinds.emplace_back();
     kind.weight = command.ratio;
     kind.pattern = command.pattern;

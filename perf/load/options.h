@@ -85,6 +85,8 @@ double bytes_needed(const LoadOptions& options);
 
 std::string help_text();
 
+// What is sent: the commands, or SET and GET by their ratio.
+std::vector<CommandOption> commands_of(const LoadOptions& options);
 // Requests, as the options ask for them. False with a sentence if a command is none.
 bool make_workload(const LoadOptions& options, Workload& out, std::string& error);
 // What fills the key space: SET of each key once.

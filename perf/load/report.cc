@@ -144,6 +144,19 @@ std::vector<std::string> kind_names(const LoadOptions& options) {
   return names;
 }
 
+// As --key-pattern has it.
+const char* pattern_name(KeyPattern pattern) {
+  switch (pattern) {
+    case KeyPattern::kUniform:
+      return "R";
+    case KeyPattern::kZipf:
+      return "Z";
+    case KeyPattern::kSequential:
+      return "S";
+  }
+  return "";
+}
+
 void put_durations(JsonText& json, const Durations& durations) {
   json.begin_object().key("count").integer(durations.count());
   json.key("mean_us").number(durations.mean_ns() / 1e3);
@@ -313,11 +326,32 @@ std::string json_text(const LoadOptions& options, const std::string& where,
   json.key("pipeline").integer(options.pipeline);
   json.key("arrivals").string(options.arrivals == Arrivals::kFixed ? "fixed" : "poisson");
   json.key("busy_poll").boolean(options.busy);
+  json.key("protocol").integer(static_cast<uint64_t>(options.protocol));
+  json.key("rate_per_s").number(options.rate_per_s);
+  json.key("requests").integer(options.requests);
+  json.key("test_time_s").number(options.test_time_s);
+  json.key("warmup_time_s").number(options.warmup_s);
+  json.key("populate").boolean(options.populate);
+  json.key("commands").begin_array();
+  for (const CommandOption& command : commands_of(options)) {
+    json.begin_object().key("command").string(command.line);
+    json.key("ratio").integer(command.ratio);
+    json.key("key_pattern").string(pattern_name(command.pattern)).end_object();
+  }
+  json.end_array();
+  json.key("key_zipf_exp").number(options.zipf_exponent);
+  json.key("key_prefix").string(options.key_prefix);
+  json.key("random_data").boolean(options.values.random);
   json.key("data_size_min").integer(options.values.bytes_min);
   json.key("data_size_max").integer(options.values.bytes_max);
   json.key("key_minimum").integer(options.keys.first);
   json.key("key_maximum").integer(options.keys.last);
   json.key("seed").integer(options.seed);
+  uint64_t answered = 0;  // of the load that is told below
+  for (const PhaseResult& step : steps) {
+    answered += step.tally.answered;
+  }
+  json.key("answered_total").integer(answered);
   json.key("channel").begin_object();
   for (const auto& [name, value] : counters) {
     json.key(name).integer(value);

@@ -127,6 +127,25 @@ TEST(ReportTest, KeptUpIsMeasuredByWhatWasDue) {
   EXPECT_TRUE(kept_up(made));
 }
 
+// A run can be made again from what its JSON says.
+TEST(ReportTest, JsonHasWhatWasAskedFor) {
+  LoadOptions options;
+  options.warmup_s = 2;
+  options.ratio_set = 3;
+  options.pattern_get = KeyPattern::kZipf;
+  std::string text = json_text(options, "", {result(0, 10, 5)}, -1, {});
+  EXPECT_TRUE(says(text,
+                   "\"commands\":[{\"command\":\"SET __key__ __data__\",\"ratio\":3,"
+                   "\"key_pattern\":\"R\"},{\"command\":\"GET __key__\",\"ratio\":10,"
+                   "\"key_pattern\":\"Z\"}]"))
+      << text;
+  EXPECT_TRUE(says(text, "\"warmup_time_s\":2.000"));
+  options.sweep = true;
+  PhaseResult step = result(10, 10, 5);
+  step.tally.answered = 11;
+  EXPECT_TRUE(says(json_text(options, "", {step, step}, 0, {}), "\"answered_total\":22,"));
+}
+
 // ---- the knee ----
 
 TEST(KneeTest, IsTheLastRateThatWasKeptUpWith) {
