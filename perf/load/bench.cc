@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "perf/load/plot.h"
 
@@ -26,6 +27,29 @@ bool write_file(const std::string& path, const std::string& text) {
     std::fprintf(stderr, "pollux-bench: cannot write %s: %s\n", path.c_str(), std::strerror(errno));
   }
   return ok;
+}
+
+// Before the run, and without a trace: a pipe is not to see its end.
+bool can_write(const std::string& path) {
+  if (path.empty() || path == "-") {
+    return true;
+  }
+  std::error_code unknown;
+  int refused = 0;
+  if (std::filesystem::is_directory(path, unknown)) {
+    refused = EISDIR;
+  } else if (access(path.c_str(), F_OK) == 0) {
+    refused = access(path.c_str(), W_OK) == 0 ? 0 : errno;
+  } else {
+    const std::string folder = std::filesystem::path(path).parent_path();
+    refused = access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+  }
+  if (refused != 0) {
+    std::fprintf(stderr, "pollux-bench: %s can't be written: %s. Nothing was run\n", path.c_str(),
+                 std::strerror(refused));
+    return false;
+  }
+  return true;
 }
 
 double p99(const PhaseResult& result) {
@@ -54,6 +78,9 @@ Bench::Bench(const LoadOptions& options, ChannelMaker& maker, const std::atomic<
 
 int Bench::run() {
   FILE* text_to = options_.json_path == "-" ? stderr : stdout;
+  if (!can_write(options_.json_path) || !can_write(options_.svg_path)) {
+    return 2;
+  }
   std::string error;
   if (!make_workload(options_, work_, error)) {
     std::fprintf(stderr, "pollux-bench: %s\n", error.c_str());

@@ -146,6 +146,36 @@ TEST(ReportTest, JsonHasWhatWasAskedFor) {
   EXPECT_TRUE(says(json_text(options, "", {step, step}, 0, {}), "\"answered_total\":22,"));
 }
 
+class NoChannels final : public ChannelMaker {
+ public:
+  std::unique_ptr<Channel> make(unsigned, uint32_t, std::string& error) override {
+    error = "none";
+    ++made;
+    return nullptr;
+  }
+  std::string where() const override { return ""; }
+  int made = 0;
+};
+
+TEST(BenchTest, AFileThatCannotBeWrittenIsFoundBeforeTheRun) {
+  const std::atomic<bool> stop{false};
+  for (const std::string path : {"/no/such/folder/x.json", "/tmp", "/dev/null/x"}) {
+    LoadOptions options;
+    options.json_path = path;
+    NoChannels maker;
+    EXPECT_EQ(Bench(options, maker, stop, false).run(), 2) << path;
+    EXPECT_EQ(maker.made, 0);
+    options.json_path.clear();
+    options.svg_path = path;
+    EXPECT_EQ(Bench(options, maker, stop, false).run(), 2) << path;
+  }
+  LoadOptions options;
+  options.json_path = ::testing::TempDir() + "x.json";
+  NoChannels maker;
+  EXPECT_EQ(Bench(options, maker, stop, false).run(), 1);
+  EXPECT_EQ(maker.made, 1);
+}
+
 // ---- the knee ----
 
 TEST(KneeTest, IsTheLastRateThatWasKeptUpWith) {
