@@ -284,8 +284,8 @@ std::string sweep_text(const LoadOptions& options, const std::vector<PhaseResult
                        int knee) {
   Tally sum;
   std::string out;
-  put(out, "%12s %12s %9s %9s %9s %9s %9s\n", "asked/s", "answered/s", "mean us", "p50", "p99",
-      "p99.9", "max");
+  put(out, "%12s %12s %9s %9s %9s %9s %9s %15s\n", "asked/s", "answered/s", "mean us", "p50", "p99",
+      "p99.9", "max", "generator busy");
   for (size_t i = 0; i < steps.size(); ++i) {
     const Durations all = steps[i].tally.all();
     put(out, "%12s %12s %9s", with_commas(steps[i].asked_per_s).c_str(),
@@ -294,6 +294,7 @@ std::string sweep_text(const LoadOptions& options, const std::vector<PhaseResult
       put(out, " %9s", microseconds(percentile_ns(all, percent)).c_str());
     }
     const Tally& tally = steps[i].tally;
+    put(out, " %13.0f %%", tally.busy_percent());
     out += static_cast<int>(i) == knee ? "  <- knee\n"
            : kept_up(steps[i])         ? "\n"
            : tally.errors() > 0        ? "  errors\n"

@@ -78,6 +78,8 @@ TEST(ReportTest, ASweepTellsWhatWentWrongInAnyStep) {
   PhaseResult good = result(100, 100, 100);
   PhaseResult refused = result(200, 200, 10);
   refused.tally.kinds[0].errors = 7;
+  refused.tally.looked_ns = 1000;
+  refused.tally.busy_ns = 570;
   refused.tally.first_error = "NOAUTH Authentication required.";
   PhaseResult broken = result(300, 298, 10);
   broken.tally.lost = 1;
@@ -90,7 +92,7 @@ TEST(ReportTest, ASweepTellsWhatWentWrongInAnyStep) {
   const int knee = find_knee(steps, 10);
   EXPECT_EQ(knee, 0);
   const std::string text = sweep_text(LoadOptions(), steps, knee);
-  EXPECT_TRUE(says(text, "errors\n"));
+  EXPECT_TRUE(says(text, " 57 %  errors\n")) << text;
   EXPECT_TRUE(says(text, "lost\n"));
   EXPECT_TRUE(says(text, "7 answers were errors; the first: NOAUTH Authentication")) << text;
   EXPECT_TRUE(says(text, "reset by somebody"));
