@@ -8,6 +8,7 @@ import mmap
 import os
 import re
 import time
+import unittest
 
 from case import Case, fewer, pollux_only
 from dpdk_case import OURS4, NetworkCase, Tap
@@ -118,6 +119,7 @@ class HugePages(WithPages, Case):
         self.check(self.fill(server, 1000), 1000)
 
     @pollux_only
+    @unittest.skipIf(os.environ.get("POLLUX_TEST_SANITIZER"), "sanitized builds have no jemalloc")
     def test_long_values_lie_there_too_and_are_given_back(self):
         """Of pages that are free in parts the parts stay, and are used again."""
         self.reserve(128)
@@ -147,6 +149,7 @@ class HugePages(WithPages, Case):
         self.eventually(lambda: self.of_the_system(server) == self.huge(server))
 
     @pollux_only
+    @unittest.skipIf(os.environ.get("POLLUX_TEST_SANITIZER"), "sanitized builds have no jemalloc")
     def test_what_finds_no_page_lies_in_ordinary_memory(self):
         self.reserve(12)
         self.leave(6)
