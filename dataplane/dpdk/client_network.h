@@ -28,7 +28,7 @@ struct ClientOptions {
   uint16_t queues = 1;                 // as many as the server has workers
   uint32_t mtu = 1500;
   uint32_t connections_max = 65'536;      // of a queue; of ports each queue has its share of 64,000
-  int64_t link_wait_ns = 10'000'000'000;  // for the peer to be there
+  int64_t link_wait_ns = 40'000'000'000;  // for the peer to be there
 };
 
 class ClientNetwork {
