@@ -198,7 +198,7 @@ size_t SimDisk::poll(std::span<Completion> out, int64_t wait_us) {
     others_();
   }
   if (!std::exchange(woken_, false)) {
-    clock_.advance_us(crashed_ ? 0 : std::max<int64_t>(due_us - clock_.now().us, 0));
+    clock_.advance_us(std::max<int64_t>(due_us - clock_.now().us, 0));
   }
   return take(out);
 }
