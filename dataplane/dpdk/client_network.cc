@@ -6,6 +6,7 @@
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/network_options.h"
 #include "dataplane/dpdk/port.h"
+#include "src/base/log.h"
 #include "src/base/rng.h"
 #include "src/base/time.h"
 
@@ -94,6 +95,10 @@ std::unique_ptr<ClientNetwork> ClientNetwork::open(const ClientOptions& options,
 std::string ClientNetwork::wait_for_link(int64_t wait_ns) {
   constexpr auto kStep = std::chrono::milliseconds(1);
   const int64_t until_ns = monotonic_ns() + wait_ns;
+  if (!port_->counters().link_up) {
+    log_line(LogLevel::kNotice, "The port is ready and waits for its peer, for %lld s at most",
+             static_cast<long long>(wait_ns / kSecondNs));
+  }
   while (!port_->counters().link_up) {
     if (monotonic_ns() > until_ns) {
       return "its link stays down for " + std::to_string(wait_ns / kSecondNs) +

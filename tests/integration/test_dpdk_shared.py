@@ -39,8 +39,11 @@ class SharedMemoryCase(DpdkCase):
         self.wire = shared_memory(name)
         self.wire.before(self)
         self.server_port = harness.free_port()
-        # Some devices are made when their peer is there, and not before.
+        # Some devices are made when their peer is there, and not before. A peer whose socket is
+        # there already and its port not yet refuses who comes.
         waiting = self.start_peer(*first) if self.wire.needs_peer else None
+        if waiting:
+            self.wait_for_line(waiting, "waits for its peer")
         options.setdefault("net_rss_key", KEY)
         server = self.start_on(self.wire, memory_mb=256, port=self.server_port, **options)
         self.ends_well(waiting or self.start_peer(*first), server)
@@ -75,12 +78,16 @@ class SharedMemoryCase(DpdkCase):
     def hold(self, server, *words):
         """A peer that goes on until it is killed, and has had answers by all its connections."""
         peer = self.start_peer("--hold", *words)
+        self.wait_for_line(peer, "up\n", server.log)
+        return peer
+
+    def wait_for_line(self, peer, words, more=str):
         said = ""
         for line in peer.stdout:
-            if line == "up\n":
-                return peer
+            if words in line:
+                return
             said += line
-        self.fail("it does not come up: " + said + server.log())
+        self.fail("it does not come to say '%s': %s" % (words.strip(), said + more()))
 
     def every_byte(self, name, **options):
         server = self.serve(name, **options)
