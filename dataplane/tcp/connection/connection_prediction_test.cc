@@ -31,14 +31,34 @@ struct Side {
     const Sender& sender = connection->sender();
     const Receiver& receiver = connection->receiver();
     std::string out(name_of(connection->state()));
-    for (const int64_t number :
-         {int64_t{sender.una().value}, int64_t{sender.nxt().value}, int64_t{sender.end().value},
-          int64_t{sender.window_bytes()}, sender.heard_at().ns, sender.asked_since().ns,
-          sender.deadline().ns, int64_t{sender.bare_seq().value}, int64_t{receiver.nxt().value},
-          int64_t{receiver.window_bytes()}, int64_t{receiver.unread_bytes()},
-          int64_t{receiver.held_bytes()}, receiver.deadline().ns,
-          int64_t{receiver.last_was_marked()}, connection->deadline(shared).ns,
-          int64_t{sender.congestion().cwnd_bytes()}}) {
+    for (const int64_t number : {int64_t{sender.una().value},
+                                 int64_t{sender.nxt().value},
+                                 int64_t{sender.end().value},
+                                 int64_t{sender.window_bytes()},
+                                 sender.heard_at().ns,
+                                 sender.asked_since().ns,
+                                 sender.deadline().ns,
+                                 int64_t{sender.bare_seq().value},
+                                 int64_t{receiver.nxt().value},
+                                 int64_t{receiver.window_bytes()},
+                                 int64_t{receiver.unread_bytes()},
+                                 int64_t{receiver.held_bytes()},
+                                 receiver.deadline().ns,
+                                 int64_t{receiver.last_was_marked()},
+                                 connection->deadline(shared).ns,
+                                 int64_t{sender.congestion().cwnd_bytes()},
+                                 int64_t{sender.congestion().pipe_ack_bytes()},
+                                 int64_t{sender.congestion().validated()},
+                                 int64_t{sender.congestion().block_bytes()},
+                                 int64_t{sender.queue().delivered()},
+                                 int64_t{sender.queue().outstanding_bytes()},
+                                 sender.rtt().srtt_ns(),
+                                 sender.rtt().rttvar_ns(),
+                                 sender.rtt().min_rtt_ns(),
+                                 int64_t{sender.rtt().backoffs()},
+                                 sender.probe().longest_rtt_ns(),
+                                 int64_t{sender.timeouts()},
+                                 int64_t{sender.in_recovery()}}) {
       out += " " + std::to_string(number);
     }
     return out;

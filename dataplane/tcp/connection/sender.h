@@ -113,6 +113,14 @@ class Sender {
     note_window(shared, seq, ack, window_bytes, now);
   }
 
+  // One that acknowledges all that is outstanding, a reply that nothing unusual is known of.
+  bool is_told_of_reply_by(Seq ack) const {
+    return ack == nxt_ && trouble_ == nullptr && is_open_ && owed_ == Owed::kNothing &&
+           queue_.is_one_plain();
+  }
+  // What on_ack() does with such a one, if it comes without SACK blocks and marks.
+  void on_reply_ack(SenderShared& shared, Seq seq, Seq ack, uint32_t window_bytes, Moment now);
+
   // ---- what goes out ----
   struct Next {
     SeqRange range;  // of sequence space
@@ -139,8 +147,27 @@ class Sender {
   std::optional<Next> next(uint32_t bytes_max, Moment now);
   // That went out, just as next() said it.
   void sent(SenderShared& shared, const Next& next, Moment now);
+  // Whether all that next() would give is one segment about which there is nothing unusual, of one
+  // that has nothing outstanding: a reply. Behind it, as the congestion window has it.
+  bool has_reply(Moment now) {
+    const auto bytes = static_cast<uint32_t>(end_ - nxt_);
+    const bool is_plain = una_ == nxt_ && owed_ == Owed::kNothing && trouble_ == nullptr &&
+                          is_open_ && !fin_wanted_ && !cwr_owed_ && new_left_ == 0 && bytes != 0 &&
+                          bytes <= mss_ && bytes <= usable_bytes();
+    if (!is_plain) {
+      return false;
+    }
+    congestion_.on_idle_end(now);
+    return bytes <= congestion_.cwnd_bytes();
+  }
+  SeqRange reply() const { return {nxt_, end_}; }
+  // It went out: what sent() does with it.
+  void reply_sent(SenderShared& shared, Moment now);
   // After the turn's last next(): sets the timer for what waits for the window.
   void settle(SenderShared& shared, Moment now);
+
+  // At the end of a turn: nothing is kept that an idle one does not need.
+  void rest() { queue_.rest(); }
 
   // ---- time ----
   // kNever: nothing of ours waits for the peer.

@@ -4,7 +4,7 @@
 // The segments stand without gaps from SND.UNA to SND.NXT in one ring, so one is found by a binary
 // search and acknowledged by moving the head. A segment may be longer than an MSS (TSO); a SACK
 // edge or a retransmission inside it splits it. When all is acknowledged the ring is given
-// back.
+// back, at the latest when the turn ends.
 //
 // The peer is not believed:
 //  * SACK blocks count only if they begin after both its own ACK and SND.UNA and end at SND.NXT or
@@ -70,6 +70,28 @@ class SendQueue {
   AckOutcome on_ack(Seq ack, std::span<const SeqRange> sacks, Moment now, Delivered&& delivered);
   AckOutcome on_ack(Seq ack, std::span<const SeqRange> sacks, Moment now) {
     return on_ack(ack, sacks, now, [](const Segment&) {});
+  }
+
+  // Whether there is one segment that went out once, and nothing was said of it: a reply.
+  bool is_one_plain() const {
+    return block_ != nullptr && block_->count == 1 && front().flags == 0;
+  }
+  // That one, which on_ack() would take by an ACK of all. A ring of few stays until rest(), for the
+  // next one.
+  Segment take_one_plain() {
+    const Segment segment = front();
+    delivered_ += segment.bytes;
+    pop_front(segment.bytes);
+    if (large_bytes() != 0) {
+      release();
+    }
+    return segment;
+  }
+  // At the end of a turn: an idle connection keeps nothing. Its ring would be 160 bytes of 904.
+  void rest() {
+    if (block_ != nullptr && block_->count == 0) {
+      release();
+    }
   }
 
   // In the order in which they were sent the last time (of equal times: of sequence numbers), first
@@ -297,11 +319,7 @@ AckOutcome SendQueue::on_ack(Seq ack, std::span<const SeqRange> sacks, Moment no
   if (newest.bytes != 0) {
     outcome.delivered_in_rtt_bytes = delivered_ - newest.delivered_before;
   }
-  // An idle connection keeps nothing: its ring would be 160 bytes of 904. A request with its reply
-  // takes the next from the allocator, which has it at hand (no difference seen in 500 ns).
-  if (block_->count == 0) {
-    release();
-  }
+  rest();
   return outcome;
 }
 

@@ -285,6 +285,43 @@ TEST(SendQueueTest, WhenAllIsAcknowledgedNothingIsKept) {
   EXPECT_EQ(queue.memory_bytes(), 0U);
 }
 
+TEST(SendQueueTest, OneThatIsPlainIsTakenAsByAnAckOfAll) {
+  for (const Seq start : kStarts) {
+    Flight flight(start, 2);
+    EXPECT_FALSE(flight.queue.is_one_plain());
+    flight.ack(1, {});
+    EXPECT_TRUE(flight.queue.is_one_plain());
+    const Segment segment = flight.queue.take_one_plain();
+    EXPECT_EQ(segment.range(), flight.segments(1, 2));
+    EXPECT_EQ(flight.queue.delivered(), 2U * kMss);
+    EXPECT_EQ(flight.queue.outstanding_bytes(), 0U);
+    EXPECT_TRUE(flight.queue.empty());
+    EXPECT_FALSE(flight.queue.is_one_plain());
+    // The ring serves the next; at the end of a turn it is given back.
+    EXPECT_NE(flight.queue.memory_bytes(), 0U);
+    EXPECT_TRUE(flight.queue.sent(flight.segments(2, 3), Segment::kFin, at_us(200)));
+    EXPECT_FALSE(flight.queue.is_one_plain());
+    flight.ack(3, {});
+    EXPECT_EQ(flight.queue.memory_bytes(), 0U);
+    EXPECT_TRUE(flight.queue.sent(flight.segments(3, 4), 0, at_us(300)));
+    EXPECT_TRUE(flight.queue.is_one_plain());
+    flight.queue.retransmitted(flight.segments(3, 4), at_us(400));
+    EXPECT_FALSE(flight.queue.is_one_plain());
+    flight.ack(4, {});
+    // Many were on their way: the larger ring goes at once.
+    for (uint32_t i = 4; i < 14; ++i) {
+      EXPECT_TRUE(flight.queue.sent(flight.segments(i, i + 1), 0, at_us(500)));
+    }
+    flight.ack(13, {});
+    flight.queue.take_one_plain();
+    EXPECT_EQ(flight.queue.memory_bytes(), 0U);
+    EXPECT_TRUE(flight.queue.sent(flight.segments(14, 15), 0, at_us(600)));
+    flight.queue.take_one_plain();
+    flight.queue.rest();
+    EXPECT_EQ(flight.queue.memory_bytes(), 0U);
+  }
+}
+
 TEST(SendQueueTest, LossIsFoundAfterGigabytesWithoutAny) {
   SendQueue queue(kMss);
   constexpr uint32_t kBytes = 1U << 20;

@@ -73,7 +73,7 @@ struct alignas(64) Slot {
   uint16_t block_words = 0;  // block_bytes(), in words of 8
   alignas(Connection) std::byte place[sizeof(Connection)];
   std::unique_ptr<Unread> unread;
-  // What was written and is not acknowledged; null: nothing is.
+  // What was written and is not acknowledged; null behind a turn: nothing is.
   std::unique_ptr<SendBuffer> sending;
 
   // Connection::block_bytes(), as it is counted: more than the most counts as that. (So much takes

@@ -98,8 +98,16 @@ void Stack::reap(bool eager) {
   }
 }
 
-// A request, or a part of one, of who has all of ours: what most segments are. False: it is another
-// one, and nothing was done.
+// The peer has more of ours; and its neighbor lives.
+inline void Stack::note_acknowledged(Slot& slot, Moment now) {
+  if (slot.sending != nullptr) {
+    slot.sending->acknowledge(tx_memory_, slot.connection().acknowledged());
+  }
+  interface_.neighbors().confirm(slot.hop, now);
+}
+
+// A request, or a part of one, of who has all of ours, or says with it that he has: what most
+// segments are. False: it is another one, and nothing was done.
 [[gnu::always_inline]] inline bool Stack::take_next(uint32_t index, const Packet& packet,
                                                     bool checksums_ok, Moment now) {
   if (!interface_.is_sound(packet, checksums_ok) || !packet.has_plain_options()) {
@@ -114,7 +122,12 @@ void Stack::reap(bool eager) {
     return false;
   }
   ++counters_.segments;
+  const bool acknowledges = !connection.sender().all_acked();
   connection.take_next(shared_, segment, now);
+  if (acknowledges) {
+    slot.recount = true;
+    note_acknowledged(slot, now);
+  }
   if ((slot.paused | slot.holds_unread | slot.closed) != 0) [[unlikely]] {
     arrived_.in_frame = payload;
     deliver(index, false);
@@ -208,13 +221,7 @@ void Stack::on_segment(uint32_t index, const Packet& packet, const TcpOptions& o
     return;
   }
   if (connection.acknowledged() != una) {
-    if (slot.sending != nullptr) {
-      slot.sending->acknowledge(tx_memory_, connection.acknowledged());
-      if (slot.sending->empty()) {
-        slot.sending.reset();
-      }
-    }
-    interface_.neighbors().confirm(slot.hop, now);
+    note_acknowledged(slot, now);
   }
   // (Who closed it while it was being opened, hears of it no more.)
   if (before < TcpState::kEstablished && connection.is_open() && !slot.closed) {

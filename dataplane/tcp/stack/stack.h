@@ -218,6 +218,7 @@ class Stack {
   void reap(bool eager);
   void on_frame(size_t i, Moment now);
   bool take_next(uint32_t index, const Packet& packet, bool checksums_ok, Moment now);
+  void note_acknowledged(Slot& slot, Moment now);
   void on_any_frame(size_t i, uint32_t index, Moment now);
   void on_segment(uint32_t index, const Packet& packet, const TcpOptions& options, Moment now);
   void on_stranger(const Packet& packet, const TcpOptions& options, uint64_t hash, Moment now);

@@ -163,6 +163,11 @@ inline bool Stack::flush_connection(uint32_t index, Slot& slot, Moment now) {
     count_blocks(slot, bytes);
     slot.recount = bytes != 0 || !done;
   }
+  // An idle connection keeps nothing; the next reply would have taken it again.
+  slot.connection().rest();
+  if (slot.sending != nullptr && slot.sending->empty()) {
+    slot.sending.reset();
+  }
   after(index, slot, now);
   return done;
 }
