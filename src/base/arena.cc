@@ -168,6 +168,9 @@ void* Arena::allocate_aligned(size_t bytes, size_t align) {
     out_of_memory(bytes);
   }
   used_bytes_ += static_cast<int64_t>(nallocx(std::max(bytes, kSmallest), flags));
+  if (extents_ != nullptr) {
+    extents_->note(used_bytes_);
+  }
   return memory;
 }
 

@@ -125,6 +125,24 @@ TEST(HugeExtents, AlignmentIsKept) {
   }
 }
 
+// Some twenty objects of one size wait in jemalloc's cache, however they were asked for.
+TEST(HugeExtents, WhatWasFreedDoesNotWaitInTheCacheBehindTidy) {
+  constexpr size_t kBytes = 64;
+  HugePages pages(some_pages(2));
+  for (const bool aligned : {false, true}) {
+    Arena arena(&pages);
+    std::vector<void*> blocks;
+    for (int i = 0; i < 200; ++i) {
+      blocks.push_back(aligned ? arena.allocate_aligned(kBytes, kBytes) : arena.allocate(kBytes));
+    }
+    for (void* const block : blocks) {
+      aligned ? arena.free_aligned(block, kBytes, kBytes) : arena.free(block, kBytes);
+    }
+    arena.tidy();
+    EXPECT_EQ(arena.measured_bytes(), 0) << (aligned ? "aligned" : "not aligned");
+  }
+}
+
 TEST(HugeExtents, HalvedIsToldOnce) {
   HugePages pages;
   HugeExtents extents(pages);
