@@ -122,15 +122,16 @@ void Network::share(bool host_path) {
       std::make_unique<tcp::Steering>(spread.told ? tcp::FlowSpread(spread.key, spread.queues)
                                                   : tcp::FlowSpread::even(spread.key, count),
                                       count, [this](uint16_t worker) { wakes_[worker](); });
+  std::vector<tcp::IpAddress> ours;
+  for (const tcp::LinkPrefix& prefix : stack_.interface.addresses) {
+    ours.push_back(prefix.address);
+  }
+  steering_->set_addresses(std::move(ours));
   if (host_path) {
     const uint32_t frame_bytes =
         port_->caps().mtu + static_cast<uint32_t>(tcp::kEthernetBytes + 2 * tcp::kVlanTagBytes);
     host_path_ = std::make_unique<tcp::HostPath>(count, frame_bytes, [this] { host_wake_(); });
-    std::vector<tcp::IpAddress> ours;
-    for (const tcp::LinkPrefix& prefix : stack_.interface.addresses) {
-      ours.push_back(prefix.address);
-    }
-    steering_->set_host(*host_path_, std::move(ours));
+    steering_->set_host(*host_path_);
   }
   wakes_.resize(count);
   for (uint16_t i = 0; i < count; ++i) {

@@ -226,7 +226,10 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
       }
       const bool is_question =
           arp.operation == ArpOperation::kRequest && arp.sender_ip != arp.target_ip;
-      return !is_question ? kAll : is_ours(arp.target_ip) ? worker_ : others(packet);
+      // (From one of ours it is a conflict, RFC 5227 2.4, whatever it asks for.)
+      return !is_question || is_one_of_ours(arp.sender_ip) ? kAll
+             : is_ours(arp.target_ip)                      ? worker_
+                                                           : others(packet);
     }
     case PacketKind::kIcmp6:
       if (const Bytes bytes = packet.transport(); !bytes.empty() && is_ndp(bytes[0])) {
@@ -262,10 +265,13 @@ uint16_t SteeredDevice::judge(const RxFrame& frame) const {
                                            : others(packet);
 }
 
+bool SteeredDevice::is_one_of_ours(const IpAddress& address) const {
+  return std::ranges::find(steering_.ours_, address) != steering_.ours_.end();
+}
+
 // Without a way to the host, which alone has others, all are taken for ours.
 bool SteeredDevice::is_ours(const IpAddress& address) const {
-  return steering_.host_ == nullptr ||
-         std::ranges::find(steering_.ours_, address) != steering_.ours_.end();
+  return steering_.host_ == nullptr || is_one_of_ours(address);
 }
 
 bool SteeredDevice::is_served(const Flow& flow) const {

@@ -10,7 +10,9 @@
 // What goes where:
 //   segments         to the worker of their flow
 //   errors of ICMP   to the worker of the segment that they quote
-//   ARP and NDP      what tells of a neighbor and is not answered, to all: each has a table of them
+//   ARP and NDP      what tells of a neighbor and is not answered, to all: each has a table of
+//   them;
+//                    and what comes from an address of ours, which one of them defends
 //   pings            for one of our addresses: stay where they came; anybody answers
 //   all else         to this host's kernel, if there is a way to it (host_path.h)
 //
@@ -88,12 +90,11 @@ class Steering {
   Steering(FlowSpread spread, uint16_t workers, std::function<void(uint16_t worker)> wake);
   ~Steering();
 
-  // What is nobody's here goes there. Before any device is asked for frames.
-  // What is for other addresses than these is the kernel's, whichever port.
-  void set_host(HostPath& host, std::vector<IpAddress> ours) {
-    host_ = &host;
-    ours_ = std::move(ours);
-  }
+  // Both before any device is asked for frames. Ours: who else speaks as one of them is told to
+  // all.
+  void set_addresses(std::vector<IpAddress> ours) { ours_ = std::move(ours); }
+  // What is nobody's here goes there, and what is for other addresses than ours, whichever port.
+  void set_host(HostPath& host) { host_ = &host; }
   // The queue of that worker, which it outlives.
   std::unique_ptr<SteeredDevice> attach(uint16_t worker, Device& queue);
   // The host's thread has sent something: the first worker is to know.
@@ -172,6 +173,7 @@ class SteeredDevice final : public Device {
   bool is_proved(const RxFrame& frame);
   void hand_on(const RxFrame& frame, uint16_t to);
   void tell_others(const RxFrame& frame);
+  bool is_one_of_ours(const IpAddress& address) const;
   bool is_ours(const IpAddress& address) const;
   bool is_served(const Flow& flow) const;
   uint16_t others(const Packet& packet) const;

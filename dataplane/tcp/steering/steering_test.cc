@@ -230,6 +230,20 @@ TEST_F(SteeringTest, WhatTellsOfANeighborComesToAllAndQuestionsToOne) {
   EXPECT_EQ(queues_[1].out(), 0U);
 }
 
+// A host that has our address and asks for another one: whichever worker it comes to, the one that
+// defends the address hears of it.
+TEST_F(SteeringTest, AQuestionFromAnAddressOfOursComesToAll) {
+  steering_.set_addresses({kUs});
+  const ByteVector theirs = arp(ArpOperation::kRequest, kUs, kPeer);
+  queues_[2].add(theirs);
+  for (const uint16_t worker : {2, 0, 1}) {
+    EXPECT_EQ(take(worker), std::vector<ByteVector>{theirs}) << worker;
+  }
+  queues_[2].add(arp(ArpOperation::kRequest, kPeer, kUs));
+  EXPECT_EQ(take(2).size(), 1U);
+  EXPECT_TRUE(take(0).empty());
+}
+
 TEST_F(SteeringTest, WhatIsNobodysStaysWhereItCame) {
   ByteVector other = segment(flow_to(2));
   other[23] = 17;  // UDP
@@ -316,7 +330,8 @@ TEST_F(SteeringTest, OneThatHashesOtherwiseIsNeverBelieved) {
 class HostSteeringTest : public SteeringTest {
  protected:
   HostSteeringTest() {
-    steering_.set_host(host_, {kUs, *IpAddress::parse("fe80::1")});
+    steering_.set_addresses({kUs, *IpAddress::parse("fe80::1")});
+    steering_.set_host(host_);
     host_.add_port(6379);
   }
   std::vector<ByteVector> taken_by_host() {
@@ -410,6 +425,15 @@ TEST_F(HostSteeringTest, NeighborsAreToldToAllAndTheHost) {
     EXPECT_EQ(take(worker).size(), 1U);
   }
   EXPECT_EQ(taken_by_host(), std::vector<ByteVector>{reply});
+}
+
+TEST_F(HostSteeringTest, WhoSpeaksAsOneOfUsIsToldToAllAndTheHost) {
+  const ByteVector theirs = arp(ArpOperation::kRequest, kUs, IpAddress::v4(0x0a000063));
+  queues_[1].add(theirs);
+  for (const uint16_t worker : {1, 0, 2}) {
+    EXPECT_EQ(take(worker).size(), 1U) << worker;
+  }
+  EXPECT_EQ(taken_by_host(), std::vector<ByteVector>{theirs});
 }
 
 TEST_F(HostSteeringTest, WhatItSendsGoesOutByTheFirstQueue) {
