@@ -145,6 +145,11 @@ class Stack {
 
   // Of that, what waits for room in the device.
   bool wants_to_send() const { return !dirty_.empty() || !tx_.empty(); }
+  // All of it is for the device to end: what flush() found no room for, or what it has not given
+  // back. Asked behind flush().
+  bool waits_for_device() const {
+    return wants_turn() && resumed_.empty() && !has_event() && (no_room_ || !wants_to_send());
+  }
 
   // ---- connections; each of these does nothing for one that is gone ----
   // To there; kConnected or kEnd follows. Nothing if there is no room, no way, or no port.
@@ -295,6 +300,7 @@ class Stack {
   std::vector<HeldBytes> told_;
   std::vector<Unread::Block> told_blocks_;
   std::vector<uint32_t> dirty_;
+  bool no_room_ = false;              // for all that the last flush() wanted to send
   std::vector<uint32_t> unresolved_;  // their neighbor is not known yet
   Moment retry_at_ = kNever;
   std::vector<uint32_t> resumed_;

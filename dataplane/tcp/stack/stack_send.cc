@@ -215,6 +215,7 @@ void Stack::flush(Moment now) {
   }
   relieve(now);
   tx_.flush();
+  no_room_ = wants_to_send();
   // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
   reap(refused != 0 || tx_memory_.pins_linger());
   tell_unpinned();

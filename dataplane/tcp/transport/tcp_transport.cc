@@ -216,10 +216,11 @@ std::string TcpTransport::listen(const ListenOn& where, bool /*taken_is_error*/)
 }
 
 int64_t TcpTransport::patience_us() const {
-  if (wants_turn() || frames_ == Stack::kBurst) {
+  const bool waits_for_device = next_sent_ == sent_.size() && stack_.waits_for_device();
+  if ((wants_turn() && !waits_for_device) || frames_ == Stack::kBurst) {
     return 0;
   }
-  const int64_t most = frames_ != 0 ? kSoonUs : -1;
+  const int64_t most = frames_ != 0 ? kSoonUs : waits_for_device ? kRoomUs : -1;
   const Moment deadline = stack_.next_deadline();
   if (deadline == kNever) {
     return most;

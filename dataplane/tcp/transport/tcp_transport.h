@@ -42,7 +42,9 @@ class TcpTransport final : public Transport {
   // There is something to be polled for, or to be sent, without waiting.
   bool wants_turn() const { return stack_.wants_turn() || next_sent_ < sent_.size(); }
   // How long it need not be polled, if no frame comes; -1: for ever. More frames are likely soon
-  // behind those that the last poll has brought, whether or not there was an event in them.
+  // behind those that the last poll has brought, whether or not there was an event in them. A
+  // device that has no room does not say when it has: it is looked at again before it could run
+  // dry.
   int64_t patience_us() const;
 
   // --- Transport ---
@@ -65,6 +67,8 @@ class TcpTransport final : public Transport {
   static constexpr size_t kCopyMax = 16U << 10;
   static constexpr uint32_t kOnItsWayMax = 64U << 10;
   static constexpr int64_t kSoonUs = 10;
+  // A ring of 1,024 whole frames lasts 120 us at 100 Gbit/s.
+  static constexpr int64_t kRoomUs = 100;
   // Timers that are due come behind the frames that were there then, which a full ring of 1,024 has
   // brought after so many bursts; not behind all that ever come.
   static constexpr uint32_t kBurstsBeforeTimers = 32;

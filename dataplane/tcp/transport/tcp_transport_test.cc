@@ -6,6 +6,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "dataplane/tcp/stack/stack_test_support.h"
 
@@ -104,6 +105,32 @@ TEST_F(TcpTransportTest, IsPatientUntilItsNextTimer) {
   const int64_t until_repeated_us = transport_.patience_us();
   EXPECT_GT(until_repeated_us, 0);
   EXPECT_LT(until_repeated_us, 2'000'000);
+}
+
+// With a full ring, or pieces that it does not give back, there is nothing to do but to look again.
+TEST_F(TcpTransportTest, IsPatientWithADeviceThatTakesNothing) {
+  open();
+  turn();
+  const std::string bytes = "+PONG\r\n";
+  const TxSlice slice{bytes};
+  const size_t room = std::exchange(device_.ring_room, 0);
+  transport_.send(conn_, {&slice, 1});
+  EXPECT_EQ(transport_.patience_us(), 0) << "the device was not asked yet";
+  EXPECT_EQ(turn(), "S");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(transport_.wants_turn());
+    EXPECT_GT(transport_.patience_us(), 0);
+    EXPECT_LE(transport_.patience_us(), 100);
+    turn();
+  }
+  transport_.send(conn_, {&slice, 1});
+  EXPECT_EQ(transport_.patience_us(), 0) << "the engine has to hear of a send that ended";
+  turn();
+  device_.ring_room = room;
+  device_.sent.clear();
+  turn();
+  EXPECT_FALSE(device_.sent.empty());
+  EXPECT_FALSE(transport_.wants_turn());
 }
 
 // Bursts that are always full, of whatever: timers come nevertheless, as behind a ring of so many.
