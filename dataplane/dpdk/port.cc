@@ -42,7 +42,7 @@ constexpr uint64_t kRxChecksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFF
 // The one of IPv4 is over 20 bytes, and the stack makes it anyway.
 constexpr uint64_t kTxChecksums = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 // Whose peer, if we take the word of the device for checksums, makes none, since the bytes cross no
-// wire: what comes then can't go on to somebody who looks at them.
+// wire: what comes then can't go on to somebody who looks at them. Of others "none" is no word.
 constexpr std::string_view kLeavesChecksums[] = {"net_vhost", "net_virtio", "net_virtio_user"};
 
 // Drivers whose "NIC" is this process: they read a piece at its address, wherever it lies, before
@@ -180,16 +180,21 @@ std::string Port::configure() {
            " workers need one each: lower the option workers, or ask the device for more queues";
   }
   rte_eth_conf conf{};
-  const bool must_be_whole = options_.to_kernel && is_among(kLeavesChecksums, driver_);
+  sums_.none_is_right = is_among(kLeavesChecksums, driver_);
+  const bool must_be_whole = options_.to_kernel && sums_.none_is_right;
   conf.rxmode.offloads = must_be_whole ? 0 : info.rx_offload_capa & kRxChecksums;
   const bool takes_chains = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   pieces_by_reference_ = is_among(kReadByTheProcessor, driver_) && takes_chains;
   const bool sums = (info.tx_offload_capa & kTxChecksums) == kTxChecksums &&
                     !is_among(kSumsBadly, driver_);
-  const bool cuts = sums && takes_chains && !is_among(kHoldsWhatIsCut, driver_) &&
-                    (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  const bool can_cut = sums && takes_chains && !is_among(kHoldsWhatIsCut, driver_) &&
+                       (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
   const uint64_t ip_sums = sums ? info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM : 0;
   chain_max_ = info.tx_desc_lim.nb_seg_max;
+  room_min_ = info.min_rx_bufsize;
+  caps_.segmented_bytes_max = can_cut ? segmented_bytes_max() : 0;
+  // What is never used may cost a driver its fast path.
+  const bool cuts = caps_.segmented_bytes_max != 0;
   conf.txmode.offloads = (sums ? kTxChecksums : 0) | ip_sums |
                          (pieces_by_reference_ || cuts ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0) |
                          (cuts ? RTE_ETH_TX_OFFLOAD_TCP_TSO : 0);
@@ -205,7 +210,6 @@ std::string Port::configure() {
     }
     table_places_ = info.reta_size;
   }
-  room_min_ = info.min_rx_bufsize;
   if (const int error = rte_eth_dev_configure(id_, options_.queues, options_.queues, &conf);
       error != 0) {
     return failed("it can't be configured", -error);
@@ -240,9 +244,8 @@ std::string Port::configure() {
   std::copy(std::begin(mac.addr_bytes), std::end(mac.addr_bytes), caps_.mac.bytes.begin());
   caps_.mtu = options_.mtu;
   caps_.rx_checksums = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
-  sums_ip_ = ip_sums != 0;
+  sums_.makes_ip = ip_sums != 0;
   caps_.tx_checksums = sums;
-  caps_.segmented_bytes_max = cuts ? segmented_bytes_max() : 0;
   return {};
 }
 
@@ -311,7 +314,7 @@ std::string Port::set_up_queues() {
       return failed("its queue " + std::to_string(queue) + " can't be made", -error);
     }
     devices_.push_back(
-        std::make_unique<PortDevice>(id_, queue, caps_, sums_ip_, queue_pools_[queue], link_));
+        std::make_unique<PortDevice>(id_, queue, caps_, sums_, queue_pools_[queue], link_));
   }
   return {};
 }

@@ -107,7 +107,7 @@ class Port {
   bool found_ = false;
   bool started_ = false;
   bool pieces_by_reference_ = false;
-  bool sums_ip_ = false;   // makes the checksums of IPv4, too
+  DriverSums sums_;
   uint32_t room_min_ = 0;  // bytes that it needs for a frame
   uint16_t chain_max_ = 1;           // buffers of one frame that it takes
   std::vector<rte_mempool*> pools_;  // all, to be freed

@@ -44,13 +44,12 @@ bool has_right_ip_checksum(tcp::Bytes packet) {
          tcp::ipv4_checksum_ok(packet);
 }
 
-// What the device says of it; what it says nothing of is looked at by the stack. "None" is that
-// the bytes are right and their checksum is not (rte_mbuf_core.h): so virtio's peers leave it that
-// never crossed a wire.
-bool has_right_checksums(const rte_mbuf& frame, const uint8_t* bytes) {
+// What the device says of it; what it says nothing of is looked at by the stack.
+bool has_right_checksums(const rte_mbuf& frame, const uint8_t* bytes, bool none_is_right) {
   const uint64_t ip = frame.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
   const uint64_t tcp = frame.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-  if (tcp != RTE_MBUF_F_RX_L4_CKSUM_GOOD && tcp != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+  if (tcp != RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+      !(none_is_right && tcp == RTE_MBUF_F_RX_L4_CKSUM_NONE)) {
     return false;
   }
   if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
@@ -69,12 +68,12 @@ bool has_hash_of_flow(const rte_mbuf& frame) {
 
 }  // namespace
 
-PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, bool sums_ip,
+PortDevice::PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, DriverSums sums,
                        const QueuePools& pools, const LinkState& link)
     : port_(port),
       queue_(queue),
       caps_(caps),
-      sums_ip_(sums_ip),
+      sums_(sums),
       pools_(pools),
       link_(link),
       references_(pools.pieces_max) {
@@ -101,7 +100,7 @@ size_t PortDevice::receive(std::span<RxFrame> frames) {
     auto* const bytes = rte_pktmbuf_mtod(frame, uint8_t*);
     frames[given++] = {.bytes = bytes,
                        .size = frame->data_len,
-                       .checksums_ok = has_right_checksums(*frame, bytes),
+                       .checksums_ok = has_right_checksums(*frame, bytes, sums_.none_is_right),
                        .hashed = has_hash_of_flow(*frame),
                        .hash = frame->hash.rss,
                        .buffer = reinterpret_cast<uint64_t>(frame)};
@@ -159,8 +158,9 @@ size_t PortDevice::send(std::span<const TxFrame> frames) {
   size_t sent = 0;
   while (sent < frames.size()) {
     std::array<rte_mbuf*, kBurst> chains;
+    const size_t at_once = pools_.pieces == nullptr ? copied_at_once_ : kBurst;
     const std::span<const TxFrame> burst =
-        frames.subspan(sent, std::min(frames.size() - sent, kBurst));
+        frames.subspan(sent, std::min(frames.size() - sent, at_once));
     uint16_t made = 0;
     while (made < burst.size() && (chains[made] = chain(burst[made])) != nullptr) {
       ++made;
@@ -186,6 +186,7 @@ size_t PortDevice::send(std::span<const TxFrame> frames) {
       take_back(*chains[i]);
     }
     sent += gone;
+    copied_at_once_ = taken == burst.size() ? std::min(2 * copied_at_once_, kBurst) : 1;
     if (gone == taken && gone < burst.size()) {
       if (!link_.is_up()) {
         lose(frames.subspan(sent));
@@ -229,7 +230,7 @@ rte_mbuf* PortDevice::chain(const TxFrame& frame) {
     head->l4_len = static_cast<unsigned>(tcp[12] >> 4) * 4;
     head->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
     head->ol_flags |= link.v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
-    head->ol_flags |= sums_ip_ && !link.v6 ? RTE_MBUF_F_TX_IP_CKSUM : 0;
+    head->ol_flags |= sums_.makes_ip && !link.v6 ? RTE_MBUF_F_TX_IP_CKSUM : 0;
   }
   if (frame.segment_bytes != 0) {
     head->tso_segsz = frame.segment_bytes;

@@ -36,10 +36,18 @@ struct LinkState {
   bool is_up() const { return up.load(std::memory_order_relaxed); }
 };
 
+// What of checksums is the driver's, beside DeviceCaps.
+struct DriverSums {
+  bool makes_ip = false;  // that of IPv4, too, of frames whose checksums it makes
+  // By "none", of a frame that came, it says that the peer has left it out, since the bytes cross
+  // no wire (rte_mbuf_core.h). Drivers outside of DPDK's tree say so of what they have not looked
+  // at.
+  bool none_is_right = false;
+};
+
 class PortDevice final : public tcp::Device {
  public:
-  // `sums_ip`: of frames whose checksums the port makes it makes that of IPv4, too.
-  PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, bool sums_ip,
+  PortDevice(uint16_t port, uint16_t queue, const tcp::DeviceCaps& caps, DriverSums sums,
              const QueuePools& pools, const LinkState& link);
   // Requires that the port was stopped: then nothing of it is under way.
   ~PortDevice() override = default;
@@ -83,12 +91,16 @@ class PortDevice final : public tcp::Device {
   const uint16_t port_;
   const uint16_t queue_;
   const tcp::DeviceCaps caps_;
-  const bool sums_ip_;
+  const DriverSums sums_;
   const QueuePools pools_;
   const LinkState& link_;
   std::vector<Reference> references_;
   std::vector<Reference*> free_references_;
   std::deque<uint64_t> done_;  // tokens
+  // Frames that are copied before the ring is asked: one behind a full ring, then twice as many
+  // each time that it has taken all. So what is copied for nothing is no more than what was sent,
+  // and one.
+  size_t copied_at_once_ = kBurst;
   QueueCounters counters_;
 };
 

@@ -49,7 +49,7 @@ void send_piece(benchmark::State& state) {
   static rte_mempool* const heads = pool("bench_heads", 10 * 1024);
   static rte_mempool* const pieces = pool("bench_pieces", 0);
   static const LinkState link;
-  PortDevice device(port().id(), 0, caps, /*sums_ip=*/true,
+  PortDevice device(port().id(), 0, caps, DriverSums{.makes_ip = true},
                     {.heads = heads,
                      .control = heads,
                      .pieces = kByReference ? pieces : nullptr,

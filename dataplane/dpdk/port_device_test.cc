@@ -165,7 +165,7 @@ class CopyingDeviceTest : public PortDeviceTest {
     tcp::DeviceCaps caps = port_->caps();
     caps.segmented_bytes_max = 64'000;
     device_ = std::make_unique<PortDevice>(
-        port_->id(), 0, caps, /*sums_ip=*/true,
+        port_->id(), 0, caps, DriverSums{.makes_ip = true},
         QueuePools{.heads = heads_, .control = heads_, .copies = copies_}, link_);
     for (size_t i = 0; i < value_.size(); ++i) {
       value_[i] = static_cast<uint8_t>(i * 7 + i / 251);
@@ -269,6 +269,37 @@ TEST_F(CopyingDeviceTest, WhatAFullRingDoesNotTakeIsTheCallersAgain) {
   }
 }
 
+// Turn by turn: what does not go out is not copied again and again.
+TEST_F(CopyingDeviceTest, AFullRingCostsOneCopyATurn) {
+  open_device(/*copies=*/2'047, /*tx_descriptors=*/1'024);
+  TxFrame last = frame(*device_, 1);
+  while (device_->send({&last, 1}) == 1) {
+    last = frame(*device_, 1);
+  }
+  device_->drop({&last.head, 1});
+  std::vector<TxFrame> waiting;
+  for (uint64_t token = 0; token < 32; ++token) {
+    waiting.push_back(cut_frame(2'100, token));
+  }
+  for (int turn = 0; turn < 10; ++turn) {
+    ASSERT_EQ(device_->send(waiting), 0U);
+  }
+  EXPECT_EQ(device_->counters().tx_copied, 10U);
+  const auto take = [&](int count) {
+    rte_mbuf* came = nullptr;
+    while (count-- > 0 && rte_eth_rx_burst(port_->id(), 0, &came, 1) == 1) {
+      rte_pktmbuf_free(came);
+    }
+  };
+  take(5);
+  EXPECT_EQ(device_->send(waiting), 5U) << "as many as there is room for";
+  EXPECT_LE(device_->counters().tx_copied, 10U + 2 * 5 + 1);
+  take(2'000);
+  EXPECT_EQ(device_->send(std::span(waiting).subspan(5)), 27U) << "all of them at once";
+  EXPECT_EQ(tokens().size() + tokens().size(), 32U);
+  take(2'000);
+}
+
 TEST_F(PortDeviceTest, WithoutALinkAFullRingLosesWhatDoesNotFit) {
   const std::unique_ptr<Port> port = open(/*tx_descriptors=*/1024);
   PortDevice& device = port->device(0);
@@ -370,9 +401,11 @@ TEST_F(PortDeviceTest, WhereRulesAreRefusedFlowsAreSpreadHereAndTheLogSaysWhy) {
 // own.
 TEST_F(PortDeviceTest, ChecksumsAreRightIfTheDriverOrTheHeaderSaysSo) {
   const std::unique_ptr<Port> port = open();
-  PortDevice& device = port->device(0);
+  bool none_is_right = true;
   const auto come = [&](uint64_t flags, bool v6, uint8_t first, bool wrong) {
-    const TxHead made = head(device);
+    const LinkState link;
+    PortDevice device(port->id(), 0, port->caps(), {.none_is_right = none_is_right}, {}, link);
+    const TxHead made = head(port->device(0));
     std::memset(made.bytes, 0, 60);
     made.bytes[12] = v6 ? 0x86 : 0x08;
     made.bytes[13] = v6 ? 0xdd : 0x00;
@@ -403,6 +436,11 @@ TEST_F(PortDeviceTest, ChecksumsAreRightIfTheDriverOrTheHeaderSaysSo) {
   EXPECT_FALSE(come(RTE_MBUF_F_RX_L4_CKSUM_BAD, false, 0x45, false));
   EXPECT_FALSE(come(RTE_MBUF_F_RX_L4_CKSUM_BAD | kIpGood, true, 0x60, false));
   EXPECT_FALSE(come(0, false, 0x45, false)) << "nobody has looked";
+  none_is_right = false;
+  EXPECT_FALSE(come(kLeft, false, 0x45, false))
+      << "whose driver says so of what it did not look at";
+  EXPECT_FALSE(come(kLeft, true, 0x60, false));
+  EXPECT_TRUE(come(kGood, false, 0x45, false));
 }
 
 TEST_F(PortDeviceTest, AKeyThatWasGivenIsTheSpreads) {
