@@ -407,10 +407,14 @@ void Worker::idle(bool worked) {
 bool Worker::stays_awake(bool worked) {
   // While it loads, or saves before it ends, a worker that waits leaves its processor to the
   // storage thread, which may have no other.
-  const bool gives_way = loading() || engine_.shutting_down();
-  const bool polls = config_->poll_mode == PollMode::kBusy;
-  if (gives_way || polls || spin_cycles_ == 0) {
-    return polls && !gives_way;
+  if (loading() || engine_.shutting_down()) {
+    return false;
+  }
+  if (config_->poll_mode == PollMode::kBusy) {
+    return true;
+  }
+  if (spin_cycles_ == 0) {
+    return false;
   }
   const uint64_t at = tsc();
   last_work_tsc_ = worked ? at : last_work_tsc_;
