@@ -190,6 +190,19 @@ TEST(Rfc9293_3_8_6_WindowShrinks, AnAckGoesFromWithinIt) {
   EXPECT_EQ(t.go(), ". 2001:2001(0) ack 11");
 }
 
+// --- our own window, wider than a SYN-ACK can tell ---
+
+// One frame less of each connection that asks once.
+TEST(Rfc7323_2_2_WindowOfTheSyn, WhatItCanNotTellWaitsForAReasonToSaySo) {
+  Script t({.our_scale = 7});
+  t.shared.config.receive.buffer_bytes = 256U << 10;
+  t.open_passive();
+  t.shows_windows = true;
+  EXPECT_EQ(t.go(), "");
+  t.come("P. 1:101(100) ack 1");
+  EXPECT_EQ(t.go(), ". 1:1(0) ack 101 win 2048");
+}
+
 // --- our own window, shut ---
 
 // All that our SYN-ACK offered has come, and nothing is read.

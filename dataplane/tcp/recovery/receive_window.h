@@ -15,7 +15,7 @@ class ReceiveWindow {
   // `shift` is that of the window scale option (0 to 14); 2^shift should be a small part of the
   // buffer, since less than that is never offered. `edge`: RCV.NXT and the window of the SYN or
   // SYN-ACK, which is never scaled.
-  ReceiveWindow(Seq edge, uint8_t shift) : edge_(edge), shift_(shift) {}
+  ReceiveWindow(Seq edge, uint8_t shift) : edge_(edge), shift_(shift & 15U) {}
 
   // Room there is: `free_bytes` of a buffer of `buffer_bytes`.
   struct Room {
@@ -27,7 +27,10 @@ class ReceiveWindow {
   // room by 2^shift - 1 bytes where the edge would else move left; have that much in reserve.
   uint16_t offer(Seq rcv_nxt, const Room& room);
   // Whether the application has read so much that the peer should be told without waiting for a
-  // segment to tell it by: at least min(2*MSS, half the buffer) more than was offered.
+  // segment to tell it by: at least min(2*MSS, half the buffer) more than was offered. Not before
+  // the first offer, which is wider than what a SYN can tell: nobody's first flight fills even that
+  // (RFC 6928), and what acknowledges it brings the rest. An ACK of its own would be one in four of
+  // the frames of a connection that asks once.
   bool update_due(Seq rcv_nxt, const Room& room) const;
 
   Seq edge() const { return edge_; }  // what was offered: no byte at or beyond it may come
@@ -43,11 +46,13 @@ class ReceiveWindow {
   }
 
   Seq edge_;
-  uint8_t shift_;
+  uint8_t shift_ : 4;
+  bool offered_once_ : 1 = false;
 };
 static_assert(sizeof(ReceiveWindow) == 8);
 
 inline uint16_t ReceiveWindow::offer(Seq rcv_nxt, const Room& room) {
+  offered_once_ = true;
   const uint32_t offered = offered_bytes(rcv_nxt);
   const uint32_t free = can_offer(room);
   uint32_t units = (offered + (1U << shift_) - 1) >> shift_;  // up: the edge stays or moves right
@@ -63,7 +68,8 @@ inline uint16_t ReceiveWindow::offer(Seq rcv_nxt, const Room& room) {
 inline bool ReceiveWindow::update_due(Seq rcv_nxt, const Room& room) const {
   const uint32_t offered = offered_bytes(rcv_nxt);
   const uint32_t free = can_offer(room);
-  return free > offered && free - offered >= std::min(2 * room.mss, room.buffer_bytes / 2);
+  return offered_once_ && free > offered &&
+         free - offered >= std::min(2 * room.mss, room.buffer_bytes / 2);
 }
 
 }  // namespace pollux::tcp

@@ -40,25 +40,44 @@ TEST(ReceiveWindowTest, Rfc7323_2_4_RoundsUpWhereTheEdgeWouldMoveLeft) {
   EXPECT_EQ(window.edge(), Seq{78 * 128 + 1});
 }
 
+// A window that was offered, by a segment behind the SYN.
+ReceiveWindow offered(uint32_t bytes, uint8_t shift) {
+  ReceiveWindow window(Seq{bytes}, shift);
+  window.offer(Seq{0}, {.free_bytes = bytes, .buffer_bytes = bytes, .mss = 1000});
+  return window;
+}
+
 TEST(ReceiveWindowTest, Rfc9293_3_8_6_2_2_UpdateIsDueAtTwoSegmentsOrHalfTheBuffer) {
-  const ReceiveWindow window(Seq{1000}, 0);
+  const ReceiveWindow window = offered(1000, 0);
   EXPECT_FALSE(window.update_due(Seq{0}, {.free_bytes = 2999, .buffer_bytes = 8000, .mss = 1000}));
   EXPECT_TRUE(window.update_due(Seq{0}, {.free_bytes = 3000, .buffer_bytes = 8000, .mss = 1000}));
   EXPECT_TRUE(window.update_due(Seq{0}, {.free_bytes = 2000, .buffer_bytes = 2000, .mss = 1000}));
   EXPECT_FALSE(window.update_due(Seq{0}, {.free_bytes = 500, .buffer_bytes = 2000, .mss = 1000}));
   // The field can say no more: 65535 are offered already.
-  const ReceiveWindow wide(Seq{65535}, 0);
+  const ReceiveWindow wide = offered(65535, 0);
   EXPECT_FALSE(
       wide.update_due(Seq{0}, {.free_bytes = 1 << 20, .buffer_bytes = 1 << 20, .mss = 1000}));
 }
 
 // An update that is due and says nothing new would be due again at once, and for ever.
 TEST(ReceiveWindowTest, Rfc7323_2_3_NoUpdateIsDueThatTheFieldCanNotTell) {
-  const ReceiveWindow window(Seq{0}, 14);  // units of 16 KB
+  const ReceiveWindow window = offered(0, 14);  // units of 16 KB
   EXPECT_FALSE(
       window.update_due(Seq{0}, {.free_bytes = 16'383, .buffer_bytes = 1 << 20, .mss = 1000}));
   EXPECT_TRUE(
       window.update_due(Seq{0}, {.free_bytes = 16'384, .buffer_bytes = 1 << 20, .mss = 1000}));
+}
+
+// What a SYN can't tell for want of a scale goes with the first segment that has another reason.
+TEST(ReceiveWindowTest, Rfc7323_2_2_ForTheWindowOfTheSynAloneNoUpdateIsDue) {
+  constexpr ReceiveWindow::Room kRoom{
+      .free_bytes = 256 << 10, .buffer_bytes = 256 << 10, .mss = 1448};
+  ReceiveWindow window(Seq{65535}, 7);
+  EXPECT_FALSE(window.update_due(Seq{0}, kRoom));
+  EXPECT_FALSE(window.update_due(Seq{14'480}, kRoom));
+  EXPECT_EQ(window.offer(Seq{14'480}, kRoom), 2048);
+  EXPECT_FALSE(window.update_due(Seq{14'480}, kRoom));
+  EXPECT_TRUE(window.update_due(Seq{60'000}, kRoom));
 }
 
 TEST(ReceiveWindowTest, NeverMovesLeftNorBeyondTheRoomAndAnUpdateMovesIt) {
