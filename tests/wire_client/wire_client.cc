@@ -4,11 +4,13 @@
 //
 //   wire_client --dpdk-args WORDS --dpdk-port DEVICE --host ADDRESS --port N [--address OURS/BITS]
 //       [--queues N --key HEX] [--drawn] [--flows N] [--rounds N] [--depth N] [--sizes A,B,...]
-//       [--seconds N] [--hold | --load SECONDS]
+//       [--seconds N] [--hold | --load SECONDS | --churn N]
 //
 // A round of a flow is `depth` times SET of a value and GET of it, in one pipeline. With --hold it
 // goes on until SIGTERM, and says "up" when all flows have had a round. With --load flows GET
-// 64 bytes, one request at a time, for so long; the last line says how many.
+// 64 bytes, one request at a time, for so long; the last line says how many. With --churn each flow
+// connects, sends PING, closes when it is answered, and begins anew, N times in all (at most
+// 60,000: what was closed keeps its port).
 //
 // Exit status: 0 all was as it has to be; 1 something was not, or took longer than --seconds.
 #include <algorithm>
@@ -160,6 +162,21 @@ class Clients {
     const auto count = static_cast<double>(requests_ - before);
     std::printf("load flows %zu requests_per_s %.0f tsc_per_request %.0f idle_turns_%% %.1f\n",
                 flows_.size(), count / seconds, static_cast<double>(tsc() - start_tsc) / count,
+                100.0 * static_cast<double>(idle_turns_) / static_cast<double>(turns_));
+  }
+
+  void churn(uint32_t count) {
+    request_ = "PING\r\n";
+    reply_ = "+PONG\r\n";
+    rounds_ = count;
+    open_all();
+    const int64_t start_ns = channel_.now_ns();
+    while (requests_ < count) {
+      turn_of_churn();
+    }
+    const double seconds = static_cast<double>(channel_.now_ns() - start_ns) / kSecondNs;
+    std::printf("churn flows %zu connections_per_s %.0f idle_turns_%% %.1f\n", flows_.size(),
+                count / seconds,
                 100.0 * static_cast<double>(idle_turns_) / static_cast<double>(turns_));
   }
 
@@ -322,6 +339,32 @@ class Clients {
     send_asked();
   }
 
+  void turn_of_churn() {
+    std::array<ChannelEvent, 256> events;
+    const size_t count = take(events);
+    for (const ChannelEvent& event : std::span(events).first(count)) {
+      Flow& flow = flows_[event.flow];
+      if (event.kind == ChannelEvent::Kind::kOpen) {
+        ask(event.flow);
+        continue;
+      }
+      if (event.kind != ChannelEvent::Kind::kBytes || flow.expected < event.bytes.size()) {
+        fail("a connection that was to be answered once was not");
+      }
+      flow.expected -= static_cast<uint32_t>(event.bytes.size());
+      if (flow.expected == 0) {
+        ++requests_;
+        channel_.close(event.flow);
+        if (requests_ + flows_.size() <= rounds_) {
+          channel_.connect(event.flow);
+        }
+      }
+    }
+    ++turns_;
+    idle_turns_ += count == 0;
+    send_asked();
+  }
+
   Channel& channel_;
   std::vector<Flow> flows_;
   uint32_t rounds_;
@@ -336,7 +379,7 @@ class Clients {
   uint32_t done_ = 0;
   uint64_t requests_ = 0;
   int idle_ = 0;
-  // Under load.
+  // Under load, and of connections that come and go.
   std::string request_;
   std::string reply_;
   std::vector<ChannelSend> asked_;
@@ -371,6 +414,8 @@ int run(const Options& options) {
   Clients clients(*channel, options);
   if (options.has("load")) {
     clients.load(options.number("load", 1) * kSecondNs);
+  } else if (options.has("churn")) {
+    clients.churn(options.number("churn", 1));
   } else {
     clients.run();
   }
