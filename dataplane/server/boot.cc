@@ -467,7 +467,7 @@ bool Boot::make_network() {
 
 bool Boot::choose_memory() {
   choose_node(network_ != nullptr ? network_->node() : -1, cpus_, workers_);
-  const std::string problem = choose_huge_pages(config(), huge_pages_, warmer_);
+  const std::string problem = choose_huge_pages(config(), workers_, huge_pages_, warmer_);
   return problem.empty() || fail(config(), problem);
 }
 

@@ -45,11 +45,21 @@ int64_t machine_memory() {
   return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
 }
 
-std::string choose_huge_pages(const Config& config, HugePages& pages, PageWarmer& warmer) {
+int64_t bytes_in_huge_pages(int64_t maxmemory, int workers) {
+  // What stays behind FLUSHALL, at most (tests/integration/test_hugepages.py).
+  constexpr int64_t kPagesAtRest = 6;
+  return maxmemory == 0
+             ? 0
+             : maxmemory + workers * kPagesAtRest * static_cast<int64_t>(HugePages::kPageBytes);
+}
+
+std::string choose_huge_pages(const Config& config, int workers, HugePages& pages,
+                              PageWarmer& warmer) {
   if (config.huge_pages == HugePageUse::kNo) {
     return {};
   }
-  const HugePagesOutlook outlook = huge_pages_outlook(config.maxmemory, free_huge_pages());
+  const HugePagesOutlook outlook =
+      huge_pages_outlook(bytes_in_huge_pages(config.maxmemory, workers), free_huge_pages());
   if (outlook.missing != 0 && config.huge_pages == HugePageUse::kYes) {
     return outlook.sentence + ". With `hugepages try` the server starts without them";
   }

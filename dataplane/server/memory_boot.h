@@ -16,7 +16,11 @@ int64_t machine_memory();
 
 // As the option hugepages says; what has come of it stands in the log. Empty on success, else why
 // the server can't start. Behind the network: DPDK takes its own pages first.
-std::string choose_huge_pages(const Config& config, HugePages& pages, PageWarmer& warmer);
+std::string choose_huge_pages(const Config& config, int workers, HugePages& pages,
+                              PageWarmer& warmer);
+// Of keys and values as many as maxmemory (0: as many as come), and what each worker holds beside
+// them: a page or two each of chunks, slabs and its arena that are hardly filled.
+int64_t bytes_in_huge_pages(int64_t maxmemory, int workers);
 
 // A processor and the node that it belongs to; -1: unknown.
 struct CpuNode {

@@ -51,6 +51,13 @@ TEST(PlanNodes, TheProcessorsOfThisMachineAreFound) {
   EXPECT_EQ(nodes[1].node, -1) << "there is none of this number";
 }
 
+TEST(ChooseHugePages, WhatEachWorkerHoldsIsReckonedWith) {
+  constexpr int64_t kMiB = 1 << 20;
+  EXPECT_EQ(bytes_in_huge_pages(0, 32), 0) << "as many as come";
+  EXPECT_EQ(bytes_in_huge_pages(64 * kMiB, 1), 76 * kMiB);
+  EXPECT_EQ(bytes_in_huge_pages(64 * kMiB, 32), (64 + 32 * 12) * kMiB);
+}
+
 TEST(PreferNode, TheKernelTakesItForTheThread) {
   if (!prefer_node(0)) {
     GTEST_SKIP() << "the kernel refuses set_mempolicy here";

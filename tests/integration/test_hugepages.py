@@ -160,7 +160,7 @@ class HugePages(WithPages, Case):
 
     @pollux_only
     def test_eviction_keeps_its_limit(self):
-        self.reserve(40)
+        self.reserve(48)
         limit = 24 << 20
         server = self.start(hugepages="yes", maxmemory=limit, maxmemory_policy="allkeys-lru")
         client = self.fill(server, 300000)
@@ -169,6 +169,23 @@ class HugePages(WithPages, Case):
         self.assertLessEqual(memory["used_memory"] - memory["mem_clients_normal"], limit * 1.02)
         self.assertEqual(client.info("pollux")["huge_page_shortages"], 0,
                          "as many were asked for at the start as it takes")
+
+    @pollux_only
+    @unittest.skipIf(os.environ.get("POLLUX_TEST_SANITIZER"), "sanitized builds have no jemalloc")
+    def test_as_many_as_yes_asks_for_are_enough(self):
+        """Of a small maxmemory most pages are what workers hold at rest."""
+        self.leave(0)
+        options = dict(hugepages="yes", maxmemory=16 << 20, maxmemory_policy="allkeys-lru")
+        server = self.start(expect_start=False, **options)
+        self.assertEqual(server.wait(), 1)
+        wanted = int(re.search(r"maxmemory takes up to (\d+)", server.log()).group(1))
+        self.reserve(wanted)
+        self.leave(wanted)
+        server = self.start(**options)
+        client = self.fill(server, 200000)
+        self.assertGreater(client.info("stats")["evicted_keys"], 1000)
+        self.assertEqual(client.info("pollux")["huge_page_shortages"], 0,
+                         "%d of %d are in use" % (self.huge(server), wanted))
 
     @pollux_only
     def test_yes_does_not_start_without_them_and_says_what_to_do(self):
