@@ -91,11 +91,12 @@ char* WarmBlocks::take() {
   const bool warm = block != nullptr && block != wanted();
   ++out_;
   const bool growing = warmer_ != nullptr && out_ >= kReadyFrom;
+  bool resident = false;
   if (warm) {
     // relaxed: the warmer looks for a wish only.
     ready_.store(nullptr, std::memory_order_relaxed);
   } else {
-    block = map();
+    block = map(resident);
   }
   if (block == nullptr) [[unlikely]] {
     std::fprintf(stderr, "Out of memory: could not map %zu bytes.\n", bytes_);
@@ -105,7 +106,7 @@ char* WarmBlocks::take() {
     ask_for_block();
   } else if (growing) {
     front_ = block;
-    front_asked_ = warm ? ready_bytes_.load(std::memory_order_relaxed) : 0;
+    front_asked_ = warm ? ready_bytes_.load(std::memory_order_relaxed) : resident ? bytes_ : 0;
   }
   return block;
 }
@@ -161,12 +162,14 @@ bool WarmBlocks::next_is_warm() const {
   return block != nullptr && block != wanted();
 }
 
-char* WarmBlocks::map() const {
+char* WarmBlocks::map(bool& resident) const {
   if (HugePages* const huge = huge_pages(); huge != nullptr) {
     if (char* const block = huge->take(bytes_); block != nullptr) {
+      resident = true;
       return block;
     }
   }
+  resident = false;
   void* memory =
       mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
@@ -196,8 +199,12 @@ void WarmBlocks::work() {
   if (ready_.load(std::memory_order_relaxed) != wanted()) {
     return;
   }
-  char* block = map();
-  if (block != nullptr) {
+  bool resident = false;
+  char* block = map(resident);
+  if (resident) {
+    // relaxed: the store below releases it. The owner asks for no part of such a block.
+    ready_bytes_.store(bytes_, std::memory_order_relaxed);
+  } else if (block != nullptr) {
     populate(block, std::min(ready_bytes_.load(std::memory_order_relaxed), bytes_));
   }
   // release: the block is the owner's from here on. Without memory the owner will try, and say so.

@@ -111,7 +111,8 @@ class WarmBlocks {
   HugePages* huge_pages() const {
     return warmer_ != nullptr && HugePages::has_blocks_of(bytes_) ? warmer_->huge_ : nullptr;
   }
-  char* map() const;  // null at the end of memory
+  // Null at the end of memory. `resident`: all of it is, as huge pages are.
+  char* map(bool& resident) const;
   void unmap(char* block) const;
   void unmap_returned();
   void work();  // the warmer's

@@ -91,6 +91,43 @@ TEST(PageWarmer, WarmsABlockInPartsAheadOfItsFilling) {
   }
 }
 
+// They are resident already: the owner asks for no part of one, and the warmer touches none again.
+TEST(PageWarmer, LeavesHugePagesAsTheyAre) {
+  constexpr size_t kBlock = HugePages::kPageBytes;
+  HugePages huge({.map = []() -> void* {  // not touched, so that a touch shows
+                    auto* const room =
+                        static_cast<char*>(mmap(nullptr, 2 * kBlock, PROT_READ | PROT_WRITE,
+                                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+                    char* const page = room + (-reinterpret_cast<uintptr_t>(room) & (kBlock - 1));
+                    munmap(page + kBlock, static_cast<size_t>(room + kBlock - page));
+                    if (page != room) {
+                      munmap(room, static_cast<size_t>(page - room));
+                    }
+                    return page;
+                  },
+                  .unmap = [](void* page) { munmap(page, kBlock); }});
+  PageWarmer warmer;
+  warmer.use(huge);
+  WarmBlocks blocks(kBlock, &warmer, Warming::kInParts);
+  std::vector<char*> taken;
+  for (size_t i = 0; i < WarmBlocks::kReadyFrom; ++i) {
+    taken.push_back(blocks.take());
+  }
+  for (const bool made_ahead : {false, true}) {
+    for (size_t used = 0; used <= kBlock; used += WarmBlocks::kAlign) {
+      EXPECT_FALSE(blocks.next_is_warm() && used < kBlock / 2) << used;
+      blocks.reach(taken.back(), used);
+      warmer.work();
+    }
+    EXPECT_EQ(resident_pages(taken.back(), kBlock), 0U) << made_ahead;
+    ASSERT_TRUE(blocks.next_is_warm()) << "and the next one is asked for in time";
+    taken.push_back(blocks.take());
+  }
+  for (char* block : taken) {
+    blocks.give_back(block);
+  }
+}
+
 // A part that is asked for while its owner writes there keeps what was written.
 TEST(PageWarmer, ChangesNothingInAPartThatIsInUse) {
   constexpr size_t kBlock = 2 * WarmBlocks::kPartBytes;
