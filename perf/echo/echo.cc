@@ -23,7 +23,7 @@ void Echo::handle(const TransportEvent& event) {
   Session& session = sessions_[event.conn.index];
   switch (event.kind) {
     case TransportEvent::Kind::kOpen:
-      session = Session{};
+      session = Session{.generation = event.conn.generation};
       break;
     case TransportEvent::Kind::kData:
       session.filling.append(event.bytes);
@@ -53,6 +53,9 @@ void Echo::list(ConnId conn, Session& session) {
 
 void Echo::write(ConnId conn) {
   Session& session = sessions_[conn.index];
+  if (session.generation != conn.generation) {
+    return;  // it ended since it was listed, and another has its place
+  }
   session.listed = false;
   if (session.busy || session.filling.empty()) {
     return;

@@ -24,6 +24,7 @@ class Echo {
   struct Session {
     std::string sending;
     std::string filling;
+    uint32_t generation = 0;  // of the connection whose session it is
     bool busy = false;    // `sending` is with the transport
     bool listed = false;  // in the list of those with output
   };

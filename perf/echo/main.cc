@@ -10,8 +10,8 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +21,7 @@
 #include "dataplane/kernel/uring_transport.h"
 #include "perf/echo/echo.h"
 #include "src/base/cpu.h"
+#include "src/base/num.h"
 #include "src/base/time.h"
 
 namespace pollux {
@@ -57,12 +58,16 @@ bool parse(int argc, char** argv, EchoOptions& out) {
       return false;
     }
     const char* const value = argv[++i];
-    if (name == "--port") {
-      out.port = std::atoi(value);
-    } else if (name == "--cpu") {
-      out.cpu = std::atoi(value);
-    } else if (name == "--gather") {
-      out.gather_us = static_cast<unsigned>(std::atoi(value));
+    const std::optional<int64_t> number = parse_int64(value);
+    const auto takes = [&](std::string_view option, int64_t most) {
+      return name == option && number && *number >= 0 && *number <= most;
+    };
+    if (takes("--port", 65'535)) {
+      out.port = static_cast<int>(*number);
+    } else if (takes("--cpu", kCpuMax)) {
+      out.cpu = static_cast<int>(*number);
+    } else if (takes("--gather", 1'000'000)) {
+      out.gather_us = static_cast<unsigned>(*number);
     } else if (name == "--dpdk-args") {
       out.network.arguments = split_words(value);
     } else if (name == "--dpdk-port") {
