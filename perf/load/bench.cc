@@ -87,8 +87,7 @@ int Bench::run() {
     return 2;
   }
   const CrewOptions crew{
-      .threads = options_.threads,
-      .clients = options_.clients,
+      .clients = clients_of_threads(options_),
       .depth_max = std::max(options_.pipeline, options_.populate ? kPopulateDepth : 1),
       .cpus = options_.cpus};
   crew_ = Crew::create(maker_, crew, greeting_, stop_, error);

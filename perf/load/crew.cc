@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <numeric>
 
 #include "src/base/assert.h"
 #include "src/base/cpu.h"
@@ -20,7 +21,7 @@ constexpr int64_t kStartNs = 2'000'000;  // until all threads are under way
 std::unique_ptr<Crew> Crew::create(ChannelMaker& maker, const CrewOptions& options,
                                    const Greeting& greeting, const std::atomic<bool>& stop,
                                    std::string& error) {
-  POLLUX_ASSERT(options.threads >= 1 && options.clients >= options.threads);
+  POLLUX_ASSERT(!options.clients.empty());
   TscClock::get();  // measured before anybody waits for it
   std::unique_ptr<Crew> crew(new Crew(maker, options, greeting, stop));
   error = crew->all_do(Step::kMake, nullptr);
@@ -30,10 +31,10 @@ std::unique_ptr<Crew> Crew::create(ChannelMaker& maker, const CrewOptions& optio
 Crew::Crew(ChannelMaker& maker, const CrewOptions& options, const Greeting& greeting,
            const std::atomic<bool>& stop)
     : maker_(maker), options_(options), greeting_(greeting), stop_(stop) {
-  for (unsigned i = 0; i < options.threads; ++i) {
+  for (size_t i = 0; i < options.clients.size(); ++i) {
     members_.push_back(std::make_unique<Member>());
   }
-  for (unsigned i = 0; i < options.threads; ++i) {
+  for (unsigned i = 0; i < members_.size(); ++i) {
     members_[i]->thread = std::thread([this, i] { work(i); });
   }
 }
@@ -68,7 +69,7 @@ Tally Crew::run(Phase phase, const std::function<void(const CrewProgress&, doubl
 std::string Crew::all_do(Step step, const std::function<void()>& each_second) {
   std::unique_lock lock(mutex_);
   step_ = step;
-  busy_ = options_.threads;
+  busy_ = static_cast<unsigned>(members_.size());
   ++steps_;
   changed_.notify_all();
   if (step == Step::kEnd) {
@@ -94,12 +95,12 @@ void Crew::work(unsigned index) {
   name_thread(("load_" + std::to_string(index)).c_str());
   std::unique_ptr<Channel> channel;
   std::unique_ptr<Runner> runner;
-  const auto share = [&](unsigned part) {
-    return static_cast<uint32_t>(uint64_t{options_.clients} * part / options_.threads);
-  };
+  const auto first = options_.clients.begin();
   const RunnerPlace place{.thread = index,
-                          .threads = options_.threads,
-                          .flows = share(index + 1) - share(index),
+                          .threads = static_cast<unsigned>(options_.clients.size()),
+                          .flows = options_.clients[index],
+                          .flows_before = std::accumulate(first, first + index, uint32_t{0}),
+                          .flows_of_all = std::accumulate(first, options_.clients.end(), 0U),
                           .depth_max = options_.depth_max};
   uint64_t done = 0;
   while (true) {

@@ -18,8 +18,7 @@
 namespace pollux {
 
 struct CrewOptions {
-  unsigned threads = 1;
-  uint32_t clients = 1;  // of all threads; at least one for each
+  std::vector<uint32_t> clients = {1};  // of each thread; none of 0
   unsigned depth_max = 1;
   std::vector<int> cpus;
   int64_t connect_timeout_ns = 10'000'000'000;

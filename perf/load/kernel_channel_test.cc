@@ -249,8 +249,9 @@ void expect_load(const KernelTarget& target, uint32_t clients) {
   std::string error;
   const auto maker = KernelChannelMaker::create(target, clients, error);
   ASSERT_NE(maker, nullptr) << error;
-  const auto crew = Crew::create(*maker, {.threads = 2, .clients = clients, .depth_max = 4},
-                                 greeting, stop, error);
+  const auto crew =
+      Crew::create(*maker, {.clients = {clients / 2, clients - clients / 2}, .depth_max = 4},
+                   greeting, stop, error);
   ASSERT_NE(crew, nullptr) << error;
   const Tally by_count = crew->run({.workload = &work, .depth = 4, .requests = 5001}, nullptr);
   EXPECT_EQ(by_count.fatal, "");
@@ -300,7 +301,7 @@ TEST(CrewTest, NobodyListensIsSaidAndTheThreadsEnd) {
   const std::atomic<bool> stop{false};
   std::string error;
   const auto maker = KernelChannelMaker::create(target, 2, error);
-  const auto crew = Crew::create(*maker, {.threads = 2, .clients = 2}, greeting, stop, error);
+  const auto crew = Crew::create(*maker, {.clients = {1, 1}}, greeting, stop, error);
   ASSERT_NE(crew, nullptr) << error;
   const Tally tally = crew->run({.workload = &work, .requests = 10}, nullptr);
   EXPECT_NE(tally.fatal.find("refused"), std::string::npos) << tally.fatal;

@@ -11,6 +11,7 @@
 
 #include "src/base/cpu.h"
 #include "src/base/num.h"
+#include "src/base/rng.h"
 #include "src/protocol/quoted.h"
 #include "src/protocol/resp_words.h"
 
@@ -140,6 +141,13 @@ constexpr auto kOptions =
             {"queues", "", 0, "N", "as many as the server has workers (as many as threads)",
              [](LoadOptions& o, std::string_view v) {
                return take_number<uint16_t>(v, 1, 256, o.queues);
+             }},
+            {"spread", "", 0, "even|drawn",
+             "connections over the queues: by turns, or each drawn, as uneven as RSS makes it "
+             "(even)",
+             [](LoadOptions& o, std::string_view v) {
+               o.even = v == "even";
+               return v == "even" || v == "drawn";
              }},
 
             {"", "", 0, "", "How much", nullptr},
@@ -397,9 +405,14 @@ std::string contradiction(LoadOptions& o) {
   }
   const LoadOptions defaults;
   if (!o.dpdk && (!o.dpdk_port.empty() || !o.dpdk_args.empty() || !o.net_rss_key.empty() ||
-                  o.queues != defaults.queues || o.net_address != defaults.net_address)) {
-    return "--dpdk-port, --dpdk-args, --net-address, --net-rss-key and --queues are of another "
-           "transport: add --transport dpdk";
+                  o.queues != defaults.queues || o.net_address != defaults.net_address ||
+                  o.even != defaults.even)) {
+    return "--dpdk-port, --dpdk-args, --net-address, --net-rss-key, --queues and --spread are of "
+           "another transport: add --transport dpdk";
+  }
+  if (!o.even && queues_of(o) == 1) {
+    return "--spread drawn has one queue to draw from: --queues N, as many as the server has "
+           "workers";
   }
   if (o.dpdk && !o.unix_path.empty()) {
     return "--transport dpdk goes to an address: -s with the server's net-address, and no -S";
@@ -492,6 +505,26 @@ bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std
   }
   error = contradiction(out);
   return error.empty();
+}
+
+uint16_t queues_of(const LoadOptions& options) {
+  return options.queues > 0 ? options.queues : static_cast<uint16_t>(options.threads);
+}
+
+std::vector<uint32_t> clients_of_threads(const LoadOptions& options) {
+  std::vector<uint32_t> clients(options.threads);
+  Rng rng(options.seed);
+  for (uint32_t i = 0; i < options.clients; ++i) {
+    const uint64_t queue = options.even ? i : rng.below(queues_of(options));
+    ++clients[queue % options.threads];
+  }
+  for (uint32_t& none : clients) {
+    if (none == 0) {
+      --*std::ranges::max_element(clients);
+      ++none;
+    }
+  }
+  return clients;
 }
 
 double bytes_needed(const LoadOptions& options) {

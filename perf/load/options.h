@@ -38,6 +38,8 @@ struct LoadOptions {
   std::string net_address = "10.9.0.1/24";  // ours, with what is on the link
   std::string net_rss_key;                  // the server's
   uint16_t queues = 0;  // as many as the server has workers; 0: as many as threads
+  // Connections over the queues by turns; else each is drawn, as a NIC's hash does it.
+  bool even = true;
 
   uint32_t clients = 50;  // in all
   unsigned threads = 1;
@@ -82,6 +84,12 @@ bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std
 // Memory for what is under way and for values, which is taken before any load. Requests that a
 // server does not take whole need more, as they come.
 double bytes_needed(const LoadOptions& options);
+
+// Queues of all threads together. Queue q is thread q % threads's.
+uint16_t queues_of(const LoadOptions& options);
+// Connections of each thread, at least one: as even as can be, or as many as were drawn for its
+// queues.
+std::vector<uint32_t> clients_of_threads(const LoadOptions& options);
 
 std::string help_text();
 

@@ -130,6 +130,30 @@ TEST(LoadOptionsTest, ATransportHasItsPort) {
   EXPECT_TRUE(says(refused({"--transport", "udp"}), "kernel|dpdk"));
 }
 
+TEST(LoadOptionsTest, ConnectionsAreSpreadEvenlyOrAsTheyAreDrawn) {
+  LoadOptions options = parsed({"--transport", "dpdk", "-s", "10.9.0.2", "--dpdk-port", "x",
+                                "--queues", "4", "-t", "2", "-c", "1001"});
+  EXPECT_TRUE(options.even);
+  EXPECT_EQ(clients_of_threads(options), (std::vector<uint32_t>{501, 500}));
+  options.even = false;
+  const std::vector<uint32_t> drawn = clients_of_threads(options);
+  EXPECT_EQ(drawn[0] + drawn[1], 1001U);
+  EXPECT_NE(drawn[0], 501U);
+  EXPECT_NEAR(drawn[0], 500, 80);  // five times the deviation of 1001 coins
+  EXPECT_EQ(clients_of_threads(options), drawn);
+  options.seed = 2;
+  EXPECT_NE(clients_of_threads(options), drawn);
+  // A thread without any would be none.
+  options.threads = options.clients = 4;
+  EXPECT_EQ(clients_of_threads(options), (std::vector<uint32_t>{1, 1, 1, 1}));
+
+  EXPECT_TRUE(says(refused({"--spread", "drawn"}), "add --transport dpdk"));
+  EXPECT_TRUE(says(
+      refused({"--transport", "dpdk", "-s", "10.9.0.2", "--dpdk-port", "x", "--spread", "drawn"}),
+      "--queues N"));
+  EXPECT_TRUE(says(refused({"--spread", "odd"}), "even|drawn"));
+}
+
 TEST(LoadOptionsTest, GreetingsAreInTheOrderThatServersNeed) {
   const Greeting none = make_greeting(parsed({}));
   EXPECT_EQ(none.replies, 0U);

@@ -327,6 +327,7 @@ std::string json_text(const LoadOptions& options, const std::string& where,
   json.key("pipeline").integer(options.pipeline);
   json.key("arrivals").string(options.arrivals == Arrivals::kFixed ? "fixed" : "poisson");
   json.key("busy_poll").boolean(options.busy);
+  json.key("spread").string(options.even ? "even" : "drawn");
   json.key("protocol").integer(static_cast<uint64_t>(options.protocol));
   json.key("rate_per_s").number(options.rate_per_s);
   json.key("requests").integer(options.requests);

@@ -133,20 +133,24 @@ void Runner::begin(const Phase& phase, Tally& tally) {
     out_size_ = bytes;
   }
   rng_ = Rng(phase.seed * 1'000'003 + place_.thread);
+  const bool by_flows = place_.flows_of_all > 0;
+  const uint64_t before = by_flows ? place_.flows_before : place_.thread;
+  const uint64_t mine = by_flows ? place_.flows : 1;
+  const uint64_t all = by_flows ? place_.flows_of_all : place_.threads;
   const auto share = [&](uint64_t part) {
-    return static_cast<uint64_t>(static_cast<unsigned __int128>(phase.requests) * part /
-                                 place_.threads);
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(phase.requests) * part / all);
   };
-  requests_left_ =
-      phase.requests == 0 ? UINT64_MAX : share(place_.thread + 1) - share(place_.thread);
+  requests_left_ = phase.requests == 0 ? UINT64_MAX : share(before + mine) - share(before);
   window_begin_ns_ = phase.begin_ns + phase.warmup_ns;
   window_end_ns_ = phase.duration_ns == 0 ? kForever : window_begin_ns_ + phase.duration_ns;
   last_reply_ns_ = 0;
   last_connected_ns_ = channel_.now_ns();
   pacer_.reset();
   if (phase.rate_per_s > 0) {
-    pacer_.emplace(phase.arrivals, phase.rate_per_s / place_.threads, phase.begin_ns, place_.thread,
-                   place_.threads, phase.seed * 7'000'003 + place_.thread);
+    const double rate_per_s =
+        phase.rate_per_s * static_cast<double>(mine) / static_cast<double>(all);
+    pacer_.emplace(phase.arrivals, rate_per_s, phase.begin_ns, place_.thread, place_.threads,
+                   phase.seed * 7'000'003 + place_.thread);
   }
 }
 

@@ -78,6 +78,10 @@ struct RunnerPlace {
   unsigned thread = 0;
   unsigned threads = 1;
   uint32_t flows = 1;
+  // Of threads before it, and of all: by these the rate and the number of requests are shared out.
+  // None of all: threads have equal parts.
+  uint32_t flows_before = 0;
+  uint32_t flows_of_all = 0;
   unsigned depth_max = 1;  // of any phase
 };
 

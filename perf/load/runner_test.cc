@@ -94,6 +94,35 @@ TEST(RunnerTest, AnOpenLoopKeepsItsRateWhateverTheDelay) {
   }
 }
 
+// A thread with a third of the connections has a third of the load.
+TEST(RunnerTest, AThreadHasItsShareByItsConnections) {
+  const std::atomic<bool> stop{false};
+  const Greeting none;
+  const Workload work = workload({"GET __key__"});
+  for (const uint32_t flows : {10U, 20U}) {
+    RunnerProgress progress;
+    SimChannel channel(server_with_delay(kUs), flows);
+    Runner runner(channel,
+                  {.thread = flows == 10 ? 0U : 1U,
+                   .threads = 2,
+                   .flows = flows,
+                   .flows_before = flows == 10 ? 0U : 10U,
+                   .flows_of_all = 30},
+                  none, stop, progress);
+    std::string error;
+    ASSERT_TRUE(runner.connect(kSecond, error)) << error;
+    Tally tally;
+    runner.run({.workload = &work,
+                .rate_per_s = 3'000,
+                .begin_ns = channel.now_ns(),
+                .duration_ns = kSecond},
+               tally);
+    EXPECT_EQ(tally.due(), flows * 100);
+    runner.run({.workload = &work, .requests = 100, .begin_ns = channel.now_ns()}, tally);
+    EXPECT_EQ(tally.due(), flows == 10 ? 33U : 67U);
+  }
+}
+
 // Delays drawn from a list, whose percentiles are known exactly.
 TEST(RunnerTest, PercentilesAreThoseOfTheServersDistribution) {
   constexpr int kCount = 100'000;

@@ -51,7 +51,9 @@ class BypassMaker final : public ChannelMaker {
     for (unsigned queue = thread; queue < network_->queues(); queue += options_.threads) {
       stacks.push_back(&network_->stack(static_cast<uint16_t>(queue)));
     }
-    return std::make_unique<BypassChannel>(std::move(stacks), target_, flows_max);
+    BypassTarget target = target_;
+    target.seed = options_.seed + thread;
+    return std::make_unique<BypassChannel>(std::move(stacks), target, flows_max);
   }
 
   std::string where() const override {
@@ -69,7 +71,7 @@ class BypassMaker final : public ChannelMaker {
 
 BypassChannel::BypassChannel(std::vector<tcp::Stack*> stacks, const BypassTarget& target,
                              uint32_t flows_max)
-    : target_(target), clock_(TscClock::get()), flows_(flows_max), rng_(entropy64()) {
+    : target_(target), clock_(TscClock::get()), flows_(flows_max), rng_(target.seed) {
   POLLUX_ASSERT(!stacks.empty());
   for (tcp::Stack* const stack : stacks) {
     queues_.push_back({.stack = stack});

@@ -28,7 +28,8 @@ namespace pollux {
 struct BypassTarget {
   tcp::IpAddress address;
   uint16_t port = 0;
-  bool even = true;  // flows over queues by turns; else each is drawn
+  bool even = true;   // flows over queues by turns; else each is drawn
+  uint64_t seed = 1;  // of that
   // Handshakes that one channel has under way; others wait in line. As many as the smallest ring on
   // the way (vhost: 256 descriptors) takes at once.
   uint32_t connecting_max = 128;
@@ -101,7 +102,8 @@ struct BypassOptions {
   dpdk::ClientOptions network;  // queues: of all threads together
   std::string host;             // the server's address; no names here
   uint16_t port = 6379;
-  bool even = true;
+  bool even = true;  // as BypassTarget has it, over the queues of a thread
+  uint64_t seed = 1;
   unsigned threads = 1;  // at most as many as queues; queue q is thread q % threads's
 };
 

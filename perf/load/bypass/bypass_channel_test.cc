@@ -173,6 +173,29 @@ TEST_F(BypassChannelTest, FlowsGoRoundOverTheQueues) {
   EXPECT_EQ(channel_->flows_of(1), 5U);
 }
 
+// As RSS would have it: not by turns, and again the same by the same seed.
+TEST_F(BypassChannelTest, FlowsThatAreDrawnAreUneven) {
+  constexpr uint32_t kFlows = 16;
+  std::vector<uint32_t> of_first;
+  for (const uint64_t seed : {1, 2, 3, 4, 1}) {
+    channel_ =
+        std::make_unique<BypassChannel>(std::vector<tcp::Stack*>{&one_.client, &two_.client},
+                                        BypassTarget{.address = *tcp::IpAddress::parse("10.9.0.2"),
+                                                     .port = kPort,
+                                                     .even = false,
+                                                     .seed = seed},
+                                        kFlows);
+    for (uint32_t flow = 0; flow < kFlows; ++flow) {
+      channel_->connect(flow);
+    }
+    EXPECT_EQ(count(turns(), Kind::kOpen), kFlows);
+    EXPECT_EQ(channel_->flows_of(0) + channel_->flows_of(1), kFlows);
+    of_first.push_back(channel_->flows_of(0));
+  }
+  EXPECT_EQ(of_first.front(), of_first.back());
+  EXPECT_GT(std::ranges::max(of_first), std::ranges::min(of_first));
+}
+
 TEST_F(BypassChannelTest, OnlySoManyHandshakesAreUnderWay) {
   make("10.9.0.2", kPort, 1);
   for (uint32_t flow = 0; flow < 3; ++flow) {

@@ -49,11 +49,12 @@ std::unique_ptr<ChannelMaker> make_dpdk_channels(const LoadOptions& options, std
   bypass.network.port = options.dpdk_port;
   bypass.network.address = options.net_address;
   bypass.network.server_key = options.net_rss_key;
-  bypass.network.queues =
-      options.queues > 0 ? options.queues : static_cast<uint16_t>(options.threads);
+  bypass.network.queues = queues_of(options);
   bypass.host = options.host;
   bypass.port = static_cast<uint16_t>(options.port);
   bypass.threads = options.threads;
+  bypass.even = options.even;
+  bypass.seed = options.seed;
   return make_bypass(bypass, error);
 }
 #else
