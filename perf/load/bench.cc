@@ -68,6 +68,15 @@ int find_knee(const std::vector<PhaseResult>& steps, double factor) {
   return knee;
 }
 
+double rate_above_knee(const std::vector<PhaseResult>& steps, double factor) {
+  const int knee = find_knee(steps, factor);
+  if (knee < 0 || knee + 1 == static_cast<int>(steps.size())) {
+    return 0;
+  }
+  const auto at = static_cast<size_t>(knee);
+  return (steps[at].asked_per_s + steps[at + 1].asked_per_s) / 2;
+}
+
 Bench::Bench(const LoadOptions& options, ChannelMaker& maker, const std::atomic<bool>& stop,
              bool to_terminal)
     : options_(options),
@@ -156,6 +165,7 @@ PhaseResult Bench::load(const Workload& work, double rate_per_s, double seconds,
   const bool fills = &work != &work_;
   PhaseResult result;
   result.asked_per_s = rate_per_s;
+  result.warmup_s = fills ? 0 : options_.warmup_s;
   Phase phase{.workload = &work,
               .rate_per_s = rate_per_s,
               .arrivals = options_.arrivals,
@@ -239,8 +249,14 @@ void Bench::sweep() {
   doing_ = "sweep";
   unsigned bad = 0;
   for (unsigned i = 0; i < options_.sweep_steps && bad < kBadStepsMax; ++i) {
-    results_.push_back(load(work_, from + step * i, options_.test_time_s, 0));
-    if (!fatal_.empty() || stop_.load(std::memory_order_relaxed)) {
+    if (!sweep_to(from + step * i)) {
+      return;
+    }
+    bad = find_knee(results_, options_.sweep_p99_factor) == static_cast<int>(i) ? 0 : bad + 1;
+  }
+  for (unsigned i = 0; i < options_.sweep_refine; ++i) {
+    const double rate = rate_above_knee(results_, options_.sweep_p99_factor);
+    if (rate == 0 || !sweep_to(rate)) {
       return;
     }
     const PhaseResult& last = results_.back();
@@ -248,6 +264,17 @@ void Bench::sweep() {
         kept_up(last) && p99(last) <= options_.sweep_p99_factor * p99(results_.front());
     bad = good ? 0 : bad + 1;
   }
+}
+
+bool Bench::sweep_to(double rate_per_s) {
+  PhaseResult result = load(work_, rate_per_s, options_.test_time_s, 0);
+  const bool goes_on = fatal_.empty() && !stop_.load(std::memory_order_relaxed);
+  if (goes_on || results_.empty() || result.tally.seconds() > 0) {
+    const auto behind =
+        std::ranges::upper_bound(results_, rate_per_s, {}, &PhaseResult::asked_per_s);
+    results_.insert(behind, std::move(result));
+  }
+  return goes_on;
 }
 
 bool Bench::write_files(int knee) {

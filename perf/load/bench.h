@@ -26,6 +26,8 @@ class Bench {
   void sweep();
   // The first rate of a sweep and the step to the next.
   bool sweep_rates(double& from, double& step);
+  // Puts that rate's result in its place. False: the sweep is over.
+  bool sweep_to(double rate_per_s);
   PhaseResult load(const Workload& work, double rate_per_s, double seconds, uint64_t requests);
   void show(const CrewProgress& progress, double at_s, PhaseResult& result);
   void clear_line();
@@ -50,5 +52,8 @@ class Bench {
 // times that of the first rate; -1 if the first did not keep up. A rate that is worse than a higher
 // one behind it was the host's doing, and is no knee.
 int find_knee(const std::vector<PhaseResult>& steps, double factor);
+// In the middle between the knee and the rate behind it, which halves what is not known of it; 0 if
+// one of these is not there. Rates rise.
+double rate_above_knee(const std::vector<PhaseResult>& steps, double factor);
 
 }  // namespace pollux

@@ -205,6 +205,11 @@ constexpr auto kOptions =
              [](LoadOptions& o, std::string_view v) {
                return take_number(v, 1U, 1000U, o.sweep_steps);
              }},
+            {"sweep-refine", "", 0,
+             "N", "then N rates more, each halving the step in which the knee is, 0 to 20 (3)",
+             [](LoadOptions& o, std::string_view v) {
+               return take_number(v, 0U, 20U, o.sweep_refine);
+             }},
             {"sweep-p99-factor", "", 0,
              "X", "the knee is passed where p99 is X times that of the first rate, 1 or more (10)",
              [](LoadOptions& o, std::string_view v) {

@@ -71,6 +71,7 @@ struct LoadOptions {
   double sweep_from = 0;      // requests a second; 0: a tenth of what a closed loop has
   double sweep_step = 0;      // 0: as much as the first
   double sweep_p99_factor = 10;
+  unsigned sweep_refine = 3;  // further rates, between the knee and the one behind it
 
   bool quiet = false;
   bool histogram = true;

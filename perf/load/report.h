@@ -21,13 +21,16 @@ struct SecondOfLoad {
 
 struct PhaseResult {
   double asked_per_s = 0;  // 0: closed loop
+  double warmup_s = 0;
   Tally tally;
   std::vector<SecondOfLoad> seconds;
 };
 
 // Answers kept up with what was due in the window (of a Poisson process that is not what was asked
 // for): 98 % of it came within it, or all but one, no request was lost, and no answer was an error,
-// which says nothing of how fast a server does its work.
+// which says nothing of how fast a server does its work. Where answers take long, and no warm-up
+// was as long, those of the end come behind the window though nothing is behind: that time is taken
+// off.
 bool kept_up(const PhaseResult& result);
 
 // "1,234,567"

@@ -129,6 +129,29 @@ TEST(ReportTest, KeptUpIsMeasuredByWhatWasDue) {
   EXPECT_TRUE(kept_up(made));
 }
 
+// Answers that take long are missing at the end, however steady the server is: a warm-up makes up
+// for them. One that falls behind is told from it.
+TEST(ReportTest, KeptUpKnowsHowLongAnswersTake) {
+  PhaseResult steady = result(100, 100, 100'000);
+  steady.tally.answered_in_window = 90;
+  EXPECT_TRUE(kept_up(steady));
+  steady.warmup_s = 1;
+  EXPECT_FALSE(kept_up(steady));
+  PhaseResult behind = result(1'000, 0, 0);
+  behind.tally.unsent = {};
+  for (int64_t i = 0; i < 1'000; ++i) {
+    behind.tally.kinds[0].latency.record(i * 40'000);  // up to 40 ms
+  }
+  behind.tally.answered_in_window = 960;
+  EXPECT_FALSE(kept_up(behind));
+  PhaseResult hung = result(10, 0, 0);
+  hung.tally.unsent = {};
+  for (int i = 0; i < 10; ++i) {
+    hung.tally.unanswered.record(2'500'000'000);
+  }
+  EXPECT_FALSE(kept_up(hung));
+}
+
 // A run can be made again from what its JSON says.
 TEST(ReportTest, JsonHasWhatWasAskedFor) {
   LoadOptions options;
@@ -190,6 +213,15 @@ TEST(KneeTest, IsWhereP99Rises) {
 
 TEST(KneeTest, OneBadRateBelowAGoodOneIsNone) {
   EXPECT_EQ(find_knee({result(100, 100, 50), result(200, 200, 900), result(300, 300, 60)}, 10), 2);
+}
+
+TEST(KneeTest, IsLookedForBetweenTheLastGoodRateAndTheNext) {
+  const std::vector<PhaseResult> steps = {result(100, 100, 50), result(200, 200, 60),
+                                          result(300, 210, 70), result(400, 210, 70)};
+  EXPECT_EQ(rate_above_knee(steps, 10), 250);
+  EXPECT_EQ(rate_above_knee({steps[0], steps[1]}, 10), 0);  // there may be none
+  EXPECT_EQ(rate_above_knee({steps[2], steps[3]}, 10), 0);
+  EXPECT_EQ(rate_above_knee({}, 10), 0);
 }
 
 TEST(KneeTest, IsNoneIfTheFirstRateIsTooMuch) {
