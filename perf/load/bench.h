@@ -32,6 +32,8 @@ class Bench {
   void show(const CrewProgress& progress, double at_s, PhaseResult& result);
   void clear_line();
   bool write_files(int knee);
+  // What the channels have counted so far is of no load that is told.
+  void leave_out_counters() { left_out_ = crew_->counters(); }
 
   const LoadOptions& options_;
   ChannelMaker& maker_;
@@ -41,6 +43,7 @@ class Bench {
   Workload work_;
   std::unique_ptr<Crew> crew_;
   std::vector<PhaseResult> results_;
+  std::vector<std::pair<std::string, uint64_t>> left_out_;
   int knee_ = -1;
   std::string fatal_;
   const char* doing_ = "";

@@ -15,8 +15,9 @@ std::string_view channel_end_text(ChannelEnd end) {
     case ChannelEnd::kTimeout:
       return "timed out: the server, or something on the way, does not answer";
     case ChannelEnd::kNoResources:
-      return "no resources on this host: raise `ulimit -n` above the number of connections, or "
-             "net.ipv4.ip_local_port_range";
+      return "no resources on this host: over the kernel's sockets raise `ulimit -n` above the "
+             "number of connections, or net.ipv4.ip_local_port_range; past the kernel there are "
+             "64,000 ports for an address, of all queues together: take fewer (-c)";
   }
   return "";
 }

@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -57,6 +58,13 @@ std::unique_ptr<KernelChannel> KernelChannel::create(const KernelAddress& addres
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) {
     error = std::string("no epoll: ") + std::strerror(errno) + "; raise `ulimit -n`";
+    return nullptr;
+  }
+  epoll_event none{};
+  constexpr timespec kAtOnce{};
+  if (epoll_pwait2(epoll, &none, 1, &kAtOnce, nullptr) < 0) {
+    error = std::string("no epoll_pwait2: ") + std::strerror(errno) + "; it needs Linux 5.11";
+    ::close(epoll);
     return nullptr;
   }
   // Sleeps end when they should, not up to 50 us later.
@@ -308,6 +316,34 @@ size_t KernelChannel::counters(std::span<ChannelCounter> into) const {
 
 namespace {
 
+// Whether somebody listens there, now.
+bool listens(const addrinfo& at) {
+  constexpr int kWaitMs = 1'000;
+  const int fd = socket(at.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return false;
+  }
+  int error = ::connect(fd, at.ai_addr, at.ai_addrlen) == 0 ? 0 : errno;
+  pollfd wait{.fd = fd, .events = POLLOUT, .revents = 0};
+  if (error == EINPROGRESS && ::poll(&wait, 1, kWaitMs) == 1) {
+    socklen_t bytes = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+  }
+  ::close(fd);
+  return error == 0;
+}
+
+// Of several the first that somebody listens at: localhost is ::1 first in many a hosts file, and
+// the server is on 127.0.0.1.
+const addrinfo& choose(const addrinfo& found) {
+  for (const addrinfo* at = &found; found.ai_next != nullptr && at != nullptr; at = at->ai_next) {
+    if (listens(*at)) {
+      return *at;
+    }
+  }
+  return found;
+}
+
 bool resolve(const KernelTarget& target, KernelAddress& out, std::string& error) {
   if (!target.unix_path.empty()) {
     auto& address = reinterpret_cast<sockaddr_un&>(out.storage);
@@ -330,8 +366,9 @@ bool resolve(const KernelTarget& target, KernelAddress& out, std::string& error)
     error = "no address for the host \"" + target.host + "\": " + gai_strerror(failed);
     return false;
   }
-  std::memcpy(&out.storage, found->ai_addr, found->ai_addrlen);
-  out.bytes = found->ai_addrlen;
+  const addrinfo& chosen = choose(*found);
+  std::memcpy(&out.storage, chosen.ai_addr, chosen.ai_addrlen);
+  out.bytes = chosen.ai_addrlen;
   freeaddrinfo(found);
   return true;
 }

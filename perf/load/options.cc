@@ -234,12 +234,11 @@ constexpr auto kOptions =
              }},
             {"command-ratio", "", 0, "N", "how many of the --command before it, 1 or more (1)",
              [](LoadOptions& o, std::string_view v) {
-               return !o.commands.empty() &&
-                      take_number(v, 1U, 1'000'000U, o.commands.back().ratio);
+               return take_number(v, 1U, 1'000'000U, o.commands.back().ratio);
              }},
             {"command-key-pattern", "", 0, "R|Z|S", "which keys the --command before it has (R)",
              [](LoadOptions& o, std::string_view v) {
-               return !o.commands.empty() && take_pattern(v, o.commands.back().pattern);
+               return take_pattern(v, o.commands.back().pattern);
              }},
             {"data-size", "", 'd', "BYTES", "of a value, 0 to 536870912 (32)",
              [](LoadOptions& o, std::string_view v) {
@@ -364,7 +363,8 @@ size_t distance(std::string_view a, std::string_view b) {
 std::string unknown(std::string_view arg, std::string_view name) {
   std::string text = "unknown option " + std::string(arg);
   const OptionRow* nearest = nullptr;
-  size_t least = 4;
+  // A third of it may be wrong: more would be another word.
+  size_t least = std::min<size_t>(name.size() / 3 + 1, 4);
   for (const OptionRow& row : kOptions) {
     if (row.take != nullptr && !name.empty() && distance(row.name, name) < least) {
       least = distance(row.name, name);
@@ -405,10 +405,16 @@ std::string contradiction(LoadOptions& o) {
     return "-n counts from the first request on, so that --warmup-time would use it up: say with "
            "--test-time how long is measured, or leave out the warm-up";
   }
+  const LoadOptions defaults;
+  if (!o.commands.empty() &&
+      (o.ratio_set != defaults.ratio_set || o.ratio_get != defaults.ratio_get ||
+       o.pattern_set != defaults.pattern_set || o.pattern_get != defaults.pattern_get)) {
+    return "--ratio and --key-pattern are of SET and GET, which --command takes the place of: say "
+           "it behind each --command, by --command-ratio and --command-key-pattern";
+  }
   if (o.dpdk && o.dpdk_port.empty()) {
     return "--transport dpdk needs a port: --dpdk-port, and most drivers --dpdk-args";
   }
-  const LoadOptions defaults;
   if (!o.dpdk && (!o.dpdk_port.empty() || !o.dpdk_args.empty() || !o.net_rss_key.empty() ||
                   o.queues != defaults.queues || o.net_address != defaults.net_address ||
                   o.even != defaults.even)) {
@@ -500,6 +506,10 @@ bool parse_options(std::span<const std::string_view> args, LoadOptions& out, std
         return false;
       }
       value = args[++i];
+    }
+    if (row->name.starts_with("command-") && out.commands.empty()) {
+      error = std::string(arg) + " is of the --command before it, and there is none";
+      return false;
     }
     if ((row->value.empty() && value) || !row->take(out, value.value_or(""))) {
       error = std::string(arg) + (value ? " \"" + std::string(*value) + "\"" : "") + ": --" +

@@ -101,7 +101,11 @@ TEST(LoadOptionsTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
   EXPECT_TRUE(says(refused({"-c", "2", "-t", "4"}), "fewer threads"));
   EXPECT_TRUE(says(refused({"GET"}), "--command \"GET"));
   EXPECT_TRUE(says(refused({"--ratio", "0:0"}), "SET:GET"));
-  EXPECT_TRUE(says(refused({"--command-ratio", "3"}), "--command before it"));
+  EXPECT_TRUE(says(refused({"--command-ratio", "3"}), "--command before it, and there is none"));
+  EXPECT_TRUE(says(refused({"--command", "PING", "--command-ratio", "0"}), "1 or more"));
+  EXPECT_TRUE(says(refused({"--command", "PING", "--ratio", "0:1"}), "--command-ratio"));
+  EXPECT_TRUE(says(refused({"--key-pattern", "Z:Z", "--command", "PING"}), "--command-ratio"));
+  EXPECT_EQ(refused({"--bogus"}), "unknown option --bogus; --help lists all");
   EXPECT_TRUE(says(refused({"--key-minimum", "9", "--key-maximum", "3"}), "no key"));
   EXPECT_TRUE(says(refused({"--data-size-range", "9-3"}), "MIN-MAX"));
   EXPECT_TRUE(says(refused({"--sweep", "--rate", "3"}), "leave out"));

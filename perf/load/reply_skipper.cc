@@ -157,6 +157,11 @@ bool ReplySkipper::on_number() {
 
 bool ReplySkipper::item_over() {
   at_ = At::kType;
+  if (keeps_) {
+    keeps_ = false;
+    std::ranges::replace_if(
+        error_text_, [](char c) { return c < ' ' || c > '~'; }, '?');
+  }
   return --pending_ == 0;
 }
 

@@ -31,6 +31,7 @@ class ReplySkipper {
 
   // Its error, or the first in it: no more than kErrorTextMax bytes; for the report. Valid until
   // next(). A copy: an error may come in pieces, and no piece is there when the next one comes.
+  // What a terminal might take for an order stands there as '?'.
   std::string_view error_text() const { return error_text_; }
 
   void reset() { *this = ReplySkipper{}; }

@@ -139,7 +139,8 @@ TEST(ReplySkipperTest, TheTextOfAnErrorIsKeptHoweverItIsCut) {
     std::string text;
   };
   for (const Told& told : {Told{"-ERR some long error\r\n", "ERR some long error"},
-                           Told{"!9\r\nERR a\r\nbc\r\n", "ERR a\r\nbc"},
+                           Told{"!9\r\nERR a\r\nbc\r\n", "ERR a??bc"},
+                           Told{"-ERR \x1b]0;x\x07\x7f\xc2\x9b\r\n", "ERR ?]0;x????"},
                            Told{"*3\r\n$1\r\nx\r\n-ERR 1\r\n-ERR 2\r\n", "ERR 1"},
                            Told{"-\r\n", ""}, Told{"!0\r\n\r\n", ""},
                            Told{"-" + std::string(1000, 'x') + "\r\n", std::string(200, 'x')}}) {

@@ -79,6 +79,9 @@ void Runner::run(const Phase& phase, Tally& tally) {
     const int64_t now = channel_.now_ns();
     count_busy(turned_ns, now, worked);
     turned_ns = now;
+    if (window_end_ns_ == kForever && under_way_count_ > 0) {
+      give_up_silence(now);
+    }
     if (over(now)) {
       break;
     }
@@ -144,6 +147,7 @@ void Runner::begin(const Phase& phase, Tally& tally) {
   window_begin_ns_ = phase.begin_ns + phase.warmup_ns;
   window_end_ns_ = phase.duration_ns == 0 ? kForever : window_begin_ns_ + phase.duration_ns;
   last_reply_ns_ = 0;
+  last_sent_ns_ = 0;
   last_connected_ns_ = channel_.now_ns();
   pacer_.reset();
   if (phase.rate_per_s > 0) {
@@ -157,6 +161,16 @@ void Runner::begin(const Phase& phase, Tally& tally) {
 bool Runner::over(int64_t now) const {
   return now >= window_end_ns_ || stop_.load(std::memory_order_relaxed) || !fatal_.empty() ||
          (requests_left_ == 0 && under_way_count_ == 0);
+}
+
+void Runner::give_up_silence(int64_t now) {
+  const int64_t last = std::max({last_sent_ns_, last_reply_ns_, window_begin_ns_});
+  if (now - last > kSilenceNs) {
+    fatal_ = "no answer for " + std::to_string(kSilenceNs / 1'000'000'000) + " s, and " +
+             std::to_string(under_way_count_) +
+             " are due: does the server hang, or the command wait for something? --test-time ends "
+             "a load whatever is answered";
+  }
 }
 
 void Runner::drain() {
@@ -335,6 +349,7 @@ void Runner::send_burst() {
   for (size_t b = 0; b < burst_.size(); ++b) {
     const ChannelSend& sent = burst_[b];
     Flow& flow = flows_[sent.flow];
+    last_sent_ns_ = sent.at_ns;
     for (unsigned i = burst_counts_[b]; i > 0; --i) {
       UnderWay& request = under_way(sent.flow, flow.first + flow.under_way - i);
       request.sent_ns = sent.at_ns;
@@ -519,15 +534,19 @@ void Runner::on_end(uint32_t index, std::string_view why) {
   if (!why.empty()) {
     last_end_ = why;
   }
+  uint64_t lost = 0;
   if (was_open) {
     --open_;
     under_way_count_ -= flow.under_way;
+    for (uint32_t k = 0; k < flow.under_way; ++k) {
+      lost += under_way(index, flow.first + k).due_ns >= window_begin_ns_ ? 1 : 0;
+    }
   }
   if (tally_ == nullptr) {
     // Before any load: a server that cannot be reached is none to measure.
     fatal_ = was_open ? fatal_ : why;
   } else if (!why.empty()) {
-    tally_->lost += was_open ? flow.under_way : 0;
+    tally_->lost += lost;
     ++tally_->ends;
     if (tally_->first_end.empty()) {
       tally_->first_end = why;

@@ -112,6 +112,9 @@ class Runner {
   static constexpr int64_t kRestNs = 1'000'000;           // the longest wait in poll()
   static constexpr int64_t kReconnectNs = 100'000'000;    // between two attempts
   static constexpr int64_t kPatienceNs = 10'000'000'000;  // without any connection
+  // A load that ends by the number of its requests ends without that if for so long nothing is sent
+  // and nothing is answered.
+  static constexpr int64_t kSilenceNs = 60'000'000'000;
 
   enum class State : uint8_t { kDown, kConnecting, kGreeting, kOpen };
   struct Flow {
@@ -134,6 +137,7 @@ class Runner {
   void count_unanswered();
   void count_unsent();
   bool over(int64_t now) const;
+  void give_up_silence(int64_t now);
   // False: there was nothing to do.
   bool turn(int64_t now, bool issuing);
   // The time of a turn goes to busy_ns, but for what was slept or looked in vain.
@@ -203,6 +207,7 @@ class Runner {
   int64_t window_begin_ns_ = 0;
   int64_t window_end_ns_ = 0;
   int64_t last_reply_ns_ = 0;
+  int64_t last_sent_ns_ = 0;
   uint64_t latency_sum_ns_ = 0;
   uint64_t answered_ = 0;
   uint64_t errors_ = 0;

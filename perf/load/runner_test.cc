@@ -408,6 +408,34 @@ TEST(RunnerTest, ALoadOfSoManyRequestsEndsThoughSomeAreLost) {
   EXPECT_EQ(tally.all().count() + tally.lost, 100U);
 }
 
+// One that asks for a number of requests would wait for ever for a server that hangs.
+TEST(RunnerTest, ALoadOfSoManyRequestsIsGivenUpIfNothingIsAnswered) {
+  SimServer server;
+  server.answer_at_ns = [](uint64_t number, int64_t at_ns) {
+    return number == 50 ? 24 * 3600 * kSecond : at_ns + 50 * kSecond;
+  };
+  Load load(server);
+  const Tally tally = load.run({.requests = 100});
+  EXPECT_NE(tally.fatal.find("no answer for 60 s, and 1 are due"), std::string::npos)
+      << tally.fatal;
+  EXPECT_EQ(tally.kinds[0].latency.count(), 50U);
+  EXPECT_EQ(tally.unanswered.count(), 1U);
+  EXPECT_LT(load.channel.now_ns(), (50 * 50 + 70) * kSecond);
+}
+
+// What was lost in the warm-up is no request of the window.
+TEST(RunnerTest, WhatIsLostInTheWarmUpIsNotCounted) {
+  SimServer server = server_with_delay(100 * kUs);
+  server.answers_max = 20'001;  // half a second, and some are under way then
+  for (const int64_t warmup : {600 * kMs, int64_t{0}}) {
+    Load load(server, 1, 4);
+    const Tally tally =
+        load.run({.depth = 4, .warmup_ns = warmup, .duration_ns = 700 * kMs - warmup});
+    EXPECT_EQ(tally.ends, 1U);
+    EXPECT_EQ(tally.lost > 0, warmup == 0);
+  }
+}
+
 TEST(RunnerTest, NobodyListening) {
   SimServer server;
   server.refuses = true;

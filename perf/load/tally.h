@@ -31,7 +31,8 @@ struct Durations {
 // Of one kind of request.
 struct KindTally {
   Durations latency;    // those that were answered
-  uint64_t errors = 0;  // answered by an error (or with one inside)
+  // Answered by an error (or with one inside); of the warm-up, too: it is news whenever it comes.
+  uint64_t errors = 0;
   uint64_t nulls = 0;   // answered by null: misses of GET
 };
 
