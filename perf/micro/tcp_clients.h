@@ -29,7 +29,7 @@ inline constexpr size_t kFrameBytes = 192;
 inline constexpr std::array<uint8_t, 64> kPayload{};  // of a request
 
 // Gives the frames that were made, takes what is sent, and keeps the last number of it.
-class BenchDevice final : public Device {
+class BenchDevice : public Device {
  public:
   BenchDevice() : heads_(kHeads * kTxHeadBytes) {
     caps_.mac = kOurs;
@@ -79,6 +79,8 @@ class BenchDevice final : public Device {
   std::array<uint8_t, kFrameBytes>& next_frame() { return frames_[made_]; }
   void made(size_t bytes) { sizes_[made_++] = static_cast<uint32_t>(bytes); }
   Bytes last() const { return last_; }
+  // Of what was made, nothing is left.
+  bool drained() const { return made_ == 0; }
   uint64_t sent() const { return sent_; }
 
  private:
@@ -109,7 +111,11 @@ class TcpClients {
   TcpClients(uint32_t connections, BenchDevice& device) : device_(device), peers_(connections) {}
 
   void set_now(Moment now) { now_ = now; }
+  // The last timestamp that was seen from the other side; all clients send it back.
+  void set_echo(uint32_t echo) { echo_ = echo; }
   std::vector<Peer>& peers() { return peers_; }
+  // The client that a segment to `destination_port` is for; the first kPorts have one each.
+  static uint32_t client_at(uint16_t destination_port) { return destination_port - kFirstPort; }
 
   // `turn`: lets the stack receive, and flush.
   template <typename Turn>
@@ -145,7 +151,7 @@ class TcpClients {
     peer.ack += acked;
     TcpOptions stamped;
     stamped.timestamps = {milliseconds(), echo_};
-    const Flow flow{remote(i), kUs, static_cast<uint16_t>(1'024 + i % kPorts), kOurPort};
+    const Flow flow{remote(i), kUs, static_cast<uint16_t>(kFirstPort + i % kPorts), kOurPort};
     segment(flow, peer, flags, payload, options != nullptr ? *options : stamped);
     peer.next += static_cast<uint32_t>(payload.size());
   }
@@ -169,6 +175,7 @@ class TcpClients {
                tcp + payload.size());
     device_.made(ethernet + kIpv4Bytes + tcp + payload.size());
   }
+  static constexpr uint32_t kPorts = 50'000;
   TcpOptions syn_options() const {
     TcpOptions options;
     options.mss = 1460;
@@ -179,7 +186,7 @@ class TcpClients {
   }
 
  private:
-  static constexpr uint32_t kPorts = 50'000;
+  static constexpr uint16_t kFirstPort = 1'024;
   static IpAddress remote(uint32_t i) { return IpAddress::v4(0x0a010000 + i / kPorts); }
   uint32_t milliseconds() const { return static_cast<uint32_t>(now_.ns / kMillisecondNs); }
 
