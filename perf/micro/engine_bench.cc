@@ -4,9 +4,19 @@
 //                    arrival of the bytes to the reply; the hop is this less BM_GetHere
 //   BM_LineThereAndBack  a bare cache line that goes to the other core and back: what the host
 //                    makes of any hop, before the engine does anything
+//   BM_GetOfMany     32 of 1,000 clients ask in a turn, `pipeline` GETs each, of `keys` random
+//   keys:
+//                    as it is over our own TCP
+//   BM_SetOfMany     the same with SETs, of values of the length that is there
 //   BM_MultiHere     a transaction of ten INCRs, `pipeline` of them per read
 //   BM_MsetLease     an MSET over two shards: claim, park, acknowledge, run, release
 // The transport below makes the bytes in memory and takes the reply at send().
+//
+// Instructions of a request, which no neighbor disturbs, are counted of measured_turn alone; with
+// few keys, for nothing is prefetched there:
+//
+//   valgrind --tool=callgrind --toggle-collect='*measured_turn*' micro_engine
+//       --benchmark_filter=BM_GetOfMany/16/1000
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -20,7 +30,9 @@
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/engine_families.h"
 #include "dataplane/engine/worker.h"
+#include "perf/micro/meter.h"
 #include "src/base/cpu.h"
+#include "src/base/rng.h"
 #include "src/base/time.h"
 #include "src/commands/families.h"
 
@@ -34,27 +46,26 @@ class BenchTransport final : public Transport {
  public:
   size_t poll(std::span<TransportEvent> events) override {
     size_t count = 0;
-    if (!opened_) {
-      opened_ = true;
-      events[count++] = {.kind = TransportEvent::Kind::kOpen, .conn = conn_};
-    }
-    if (sent_ > 0) {
-      events[count++] = {.kind = TransportEvent::Kind::kSent, .conn = conn_, .sent = sent_};
-      sent_ = 0;
-    }
-    if (!request_.empty()) {
-      events[count++] = {
-          .kind = TransportEvent::Kind::kData, .conn = conn_, .bytes = request_};
-      request_ = {};
+    for (std::vector<TransportEvent>* list : {&sent_, &asked_}) {
+      for (const TransportEvent& event : *list) {
+        if (event.conn.index >= opened_) {
+          opened_ = event.conn.index + 1;
+          events[count++] = {.kind = TransportEvent::Kind::kOpen, .conn = event.conn};
+        }
+        events[count++] = event;
+      }
+      list->clear();
     }
     return count;
   }
   const PeerInfo& peer(ConnId) override { return peer_; }
-  void send(ConnId, std::span<const TxSlice> slices) override {
+  void send(ConnId conn, std::span<const TxSlice> slices) override {
+    size_t bytes = 0;
     for (const TxSlice& slice : slices) {
-      sent_ += slice.bytes.size();
+      bytes += slice.bytes.size();
     }
-    received_ += sent_;
+    sent_.push_back({.kind = TransportEvent::Kind::kSent, .conn = conn, .sent = bytes});
+    received_ += bytes;
   }
   void pause(ConnId) override {}
   void resume(ConnId) override {}
@@ -64,15 +75,18 @@ class BenchTransport final : public Transport {
   void sleep(int64_t) override {}
   void wake() override {}
 
-  void ask(std::string_view request) { request_ = request; }
+  // At most kAskedMax a turn, each of a client of its own; new clients come in order.
+  static constexpr size_t kAskedMax = 64;
+  void ask(std::string_view request, uint32_t client = 0) {
+    asked_.push_back({.kind = TransportEvent::Kind::kData, .conn = {client, 1}, .bytes = request});
+  }
   size_t received() const { return received_; }
 
  private:
-  ConnId conn_{0, 1};
   PeerInfo peer_{.address = "bench:0", .local_address = "bench:1", .loopback = true};
-  bool opened_ = false;
-  std::string_view request_;
-  size_t sent_ = 0;
+  uint32_t opened_ = 0;
+  std::vector<TransportEvent> sent_;
+  std::vector<TransportEvent> asked_;
   size_t received_ = 0;
 };
 
@@ -132,6 +146,9 @@ class Bench {
       turn(0);
     }
   }
+  // For what is asked in one turn; see BenchTransport::ask.
+  BenchTransport& wire() { return *wires_[0]; }
+  [[gnu::noinline]] void measured_turn() { turn(0); }
   // A key of the given shard.
   std::string key_of(int shard, int number) {
     for (int i = 0;; ++i) {
@@ -184,6 +201,63 @@ void BM_GetHere(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * pipeline));
 }
 BENCHMARK(BM_GetHere)->Arg(1)->Arg(16)->Arg(64);
+
+std::string numbered_key(uint64_t number) {
+  std::string digits = std::to_string(number);
+  return "memtier-" + std::string(8 - digits.size(), '0') + digits;
+}
+
+void of_many(benchmark::State& state, bool set) {
+  constexpr uint32_t kClients = 1000;
+  constexpr size_t kAsk = 32;
+  constexpr size_t kTurnsAhead = 8;
+  const auto pipeline = static_cast<size_t>(state.range(0));
+  const auto keys = static_cast<uint64_t>(state.range(1));
+  Bench bench(1);
+  for (uint32_t i = 0; i < kClients; ++i) {
+    bench.wire().ask("", i);
+    bench.turn(0);
+  }
+  for (uint64_t i = 0; i < keys; ++i) {
+    bench.ask(resp({"SET", numbered_key(i), kValue}), 5);
+  }
+  Rng rng(1);
+  uint32_t client = 0;
+  std::vector<std::string> requests(kTurnsAhead * kAsk);
+  const auto prepare = [&] {
+    for (std::string& request : requests) {
+      request.clear();
+      for (size_t i = 0; i < pipeline; ++i) {
+        const std::string key = numbered_key(rng.below(keys));
+        request += set ? resp({"SET", key, kValue}) : resp({"GET", key});
+      }
+    }
+  };
+  Meter meter(state);
+  for (auto _ : state) {
+    meter.leave_out(prepare);
+    for (size_t turn = 0; turn < kTurnsAhead; ++turn) {
+      for (size_t i = 0; i < kAsk; ++i) {
+        client = (client + 7) % kClients;
+        bench.wire().ask(requests[turn * kAsk + i], client);
+      }
+      const size_t until = bench.wire().received() + kAsk * pipeline * (set ? 5 : kValueReply);
+      while (bench.wire().received() < until) {
+        bench.measured_turn();
+      }
+    }
+    meter.items(kTurnsAhead * kAsk * pipeline);
+  }
+}
+
+void BM_GetOfMany(benchmark::State& state) {
+  of_many(state, /*set=*/false);
+}
+void BM_SetOfMany(benchmark::State& state) {
+  of_many(state, /*set=*/true);
+}
+BENCHMARK(BM_GetOfMany)->ArgsProduct({{1, 16}, {1000, 1'000'000}});
+BENCHMARK(BM_SetOfMany)->ArgsProduct({{1, 16}, {1000, 1'000'000}});
 
 void BM_MultiHere(benchmark::State& state) {
   Bench bench(1);
