@@ -35,6 +35,19 @@ inline bool take_length(const char*& in, const char* end, size_t& length) {
   if (end - at < 3) {
     return false;
   }
+  // One digit or two, as most have.
+  const unsigned first = static_cast<unsigned char>(at[0]) - unsigned{'0'};
+  const unsigned second = static_cast<unsigned char>(at[1]) - unsigned{'0'};
+  if (at[1] == '\r' && first <= 9) {
+    length = first;
+    in = at + 1 + kLineEnd;
+    return true;
+  }
+  if (at[2] == '\r' && end - at > 3 && second <= 9 && first - 1 <= 8) {
+    length = first * 10 + second;
+    in = at + 2 + kLineEnd;
+    return true;
+  }
   unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
   if (digit > 9) {
     return false;
