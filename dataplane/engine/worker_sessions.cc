@@ -250,6 +250,9 @@ bool Worker::parse_part(BurstPart& part) {
     if (burst_.full() || !in_place || !session.authenticated) {
       return true;
     }
+    if (part.parsed == part.bytes.size()) {
+      return false;
+    }
   }
 }
 
