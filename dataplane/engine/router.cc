@@ -96,11 +96,14 @@ ShardSet channel_set(const CommandRow& row, Args args, int shards) {
 }  // namespace
 
 Placement place(const CommandRow& row, Args args, int shards) {
+  if (row.route == Route::kKeys) [[likely]] {
+    return place_by_keys(row, args, shards);
+  }
   switch (row.route) {
     case Route::kSession:
       return {.where = Where::kSession};
     case Route::kKeys:
-      return place_by_keys(row, args, shards);
+      break;  // see above
     case Route::kAllShards:
       return {.where = shards == 1 ? Where::kShard : Where::kLease};
     case Route::kEachShard:

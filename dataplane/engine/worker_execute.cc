@@ -97,6 +97,22 @@ size_t Worker::run_part(BurstPart& part) {
 
 // False if the request must wait (the session is stalled and the request not consumed).
 bool Worker::run_item(Session& session, const BurstItem& item, Args args) {
+  // Most requests: the key is here, and of all that is asked one by one below, in bar_of and in
+  // run_on_shard, nothing can speak against them.
+  if (item.place.where == Where::kShard && item.place.shard == shard_.id() && !parked_ &&
+      item.problem == BurstItem::Problem::kNone) {
+    const CommandRow& row = *item.row;
+    const bool plain_session = session.authenticated && !session.in_multi && !session.monitoring &&
+                               session.subscriptions == nullptr && session.in_flight_count == 0;
+    const bool plain_times =
+        !loading() && !paused() && !changes_.enabled() && !side_.waits().any_moves();
+    const bool plain_row = (row.flags & kProtected) == 0 && !needs_room(row.flags);
+    if (plain_session && plain_times && plain_row &&
+        (!minds_saves_ || disk_bar(session, row) == Bar::kNone)) [[likely]] {
+      run_here(session, item, args);
+      return true;
+    }
+  }
   // Asked once: other workers' memory and the disk may change its answer at any moment, and who is
   // refused is answered at once, so nothing of the session may be in flight then.
   const bool whole = item.problem == BurstItem::Problem::kNone;
@@ -332,12 +348,14 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
               .shard_index = item.place.shard.value};
   running_ = &session;
   const size_t out_before = session.out.size();
-  set_actor(ref_of(session), tracks_reads(session));
+  set_actor(ref_of(session), session.tracking != nullptr && tracks_reads(session));
   const uint64_t cycles = call(ctx, item.row->handler);
   back_to_back_ = true;
   session.show(shown_);
   running_ = nullptr;
-  used_caching(session, item.row);
+  if (session.tracking != nullptr) [[unlikely]] {
+    used_caching(session, item.row);
+  }
   if (muted && session.reply_mode == ReplyMode::kOn) {
     session.out.splice(discard_);
   }
@@ -345,7 +363,7 @@ void Worker::run_here(Session& session, const BurstItem& item, Args args) {
   look_if_due(*item.row, args, cost);
   if (host_.waits) [[unlikely]] {
     begin_wait(session, muted);
-  } else {
+  } else if (watch_.remarkable(cost)) [[unlikely]] {
     note_if_remarkable(&session, *item.row, args, cost);
   }
   end_command(session, muted);
