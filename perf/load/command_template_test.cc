@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
@@ -138,12 +139,18 @@ TEST(KeyDrawTest, ZipfOfOneKeyIsThatKey) {
 
 TEST(KeyDrawTest, PartsCoverTheRangeOnce) {
   for (const uint64_t count : {1, 2, 3, 10, 97}) {
-    for (const unsigned parts : {1U, 2U, 3U, 8U}) {
+    // Connections of each thread.
+    for (const std::vector<uint64_t>& threads :
+         {std::vector<uint64_t>{1}, {1, 1}, {1, 1, 1}, {2, 1}, {3, 1, 4}, {13, 13, 12, 12}}) {
       std::map<uint64_t, int> seen;
-      for (unsigned part = 0; part < parts; ++part) {
-        const KeyRange range = part_of({10, 10 + count - 1}, part, parts);
+      const uint64_t all = std::accumulate(threads.begin(), threads.end(), uint64_t{0});
+      uint64_t from = 0;
+      for (const uint64_t mine : threads) {
+        const uint64_t to = from + mine;
+        const KeyRange range = part_of({10, 10 + count - 1}, from, to, all);
         // As many as the runner has for the thread, when there are as many requests as keys.
-        uint64_t requests = count * (part + 1) / parts - count * part / parts;
+        uint64_t requests = count * to / all - count * from / all;
+        from = to;
         for (uint64_t key = range.first; requests > 0; ++key, --requests) {
           EXPECT_LE(key, range.last);
           ++seen[key];

@@ -60,13 +60,13 @@ uint64_t KeyDraw::next(Rng& rng) {
   return key;
 }
 
-KeyRange part_of(KeyRange range, unsigned part, unsigned parts) {
+KeyRange part_of(KeyRange range, uint64_t from, uint64_t to, uint64_t of) {
   const uint64_t keys = range.last - range.first + 1;
-  const auto edge = [&](unsigned number) {
-    return static_cast<uint64_t>(static_cast<unsigned __int128>(keys) * number / parts);
+  const auto edge = [&](uint64_t part) {
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(keys) * part / of);
   };
-  const uint64_t first = edge(part);
-  return {range.first + first, range.first + std::max(first + 1, edge(part + 1)) - 1};
+  const uint64_t first = edge(from);
+  return {range.first + first, range.first + std::max(first + 1, edge(to)) - 1};
 }
 
 }  // namespace pollux

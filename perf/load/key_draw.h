@@ -41,9 +41,8 @@ class KeyDraw {
   double at_once_ = 0;
 };
 
-// The part of a range that is thread `part`'s of `parts`. A range of fewer keys than parts has its
-// keys in
-// several.
-KeyRange part_of(KeyRange range, unsigned part, unsigned parts);
+// Of `of` parts of a range those from `from` on and before `to`. A range of fewer keys than parts
+// has its keys in several.
+KeyRange part_of(KeyRange range, uint64_t from, uint64_t to, uint64_t of);
 
 }  // namespace pollux

@@ -530,7 +530,7 @@ std::vector<uint32_t> clients_of_threads(const LoadOptions& options) {
   std::vector<uint32_t> clients(options.threads);
   Rng rng(options.seed);
   for (uint32_t i = 0; i < options.clients; ++i) {
-    const uint64_t queue = options.even ? i : rng.below(queues_of(options));
+    const uint64_t queue = options.even ? i % queues_of(options) : rng.below(queues_of(options));
     ++clients[queue % options.threads];
   }
   for (uint32_t& none : clients) {

@@ -120,11 +120,16 @@ void Runner::begin(const Phase& phase, Tally& tally) {
   tally.kinds.resize(work.kinds.size());
   kinds_.clear();
   weights_ = 0;
+  // Requests and their keys, so that one of each is sent, and the rate.
+  const bool by_flows = place_.flows_of_all > 0;
+  const uint64_t before = by_flows ? place_.flows_before : place_.thread;
+  const uint64_t mine = by_flows ? place_.flows : 1;
+  const uint64_t all = by_flows ? place_.flows_of_all : place_.threads;
   request_bytes_max_ = 0;
   for (const RequestKind& kind : work.kinds) {
     weights_ += kind.weight;
     const KeyRange range = kind.pattern == KeyPattern::kSequential
-                               ? part_of(work.keys, place_.thread, place_.threads)
+                               ? part_of(work.keys, before, before + mine, all)
                                : work.keys;
     kinds_.push_back({KeyDraw(kind.pattern, range, work.zipf_exponent), weights_});
     request_bytes_max_ = std::max(request_bytes_max_, kind.command.bytes_max(work.values.shape()));
@@ -136,10 +141,6 @@ void Runner::begin(const Phase& phase, Tally& tally) {
     out_size_ = bytes;
   }
   rng_ = Rng(phase.seed * 1'000'003 + place_.thread);
-  const bool by_flows = place_.flows_of_all > 0;
-  const uint64_t before = by_flows ? place_.flows_before : place_.thread;
-  const uint64_t mine = by_flows ? place_.flows : 1;
-  const uint64_t all = by_flows ? place_.flows_of_all : place_.threads;
   const auto share = [&](uint64_t part) {
     return static_cast<uint64_t>(static_cast<unsigned __int128>(phase.requests) * part / all);
   };

@@ -5,8 +5,7 @@
 //   BM_LineThereAndBack  a bare cache line that goes to the other core and back: what the host
 //                    makes of any hop, before the engine does anything
 //   BM_GetOfMany     32 of 1,000 clients ask in a turn, `pipeline` GETs each, of `keys` random
-//   keys:
-//                    as it is over our own TCP
+//                    ones, as it is over our own TCP
 //   BM_SetOfMany     the same with SETs, of values of the length that is there
 //   BM_MultiHere     a transaction of ten INCRs, `pipeline` of them per read
 //   BM_MsetLease     an MSET over two shards: claim, park, acknowledge, run, release

@@ -99,6 +99,8 @@ class SharedMemoryCase(DpdkCase):
                               "--sizes", "1,64,1500")
         self.assertEqual(crowd["requests"], flows * 2 * 6)
         self.assertEqual(crowd["segments_misplaced"], 0)
+        guests = self.run_peer(server, "--flows", "20", "--churn", str(fewer(2000)))
+        self.assertEqual(guests["requests"], fewer(2000))
         self.nobody_is_left(server, before)
         self.nothing_was_wrong(server)
 

@@ -4,10 +4,11 @@ The machine's pool is everybody's: the test adds pages to it, takes the same num
 and is skipped where the kernel does not let it, or has no memory in one piece.
 """
 
+import fcntl
 import mmap
 import os
 import re
-import time
+import tempfile
 import unittest
 
 from case import Case, fewer, pollux_only
@@ -35,8 +36,17 @@ def resize_pool(by):
 class WithPages:
     """What the tests below share."""
 
+    def hold_pool(self):
+        """Until the test ends it is this one's: others run at the same time."""
+        if not getattr(self, "holds_pool", False):
+            self.holds_pool = True
+            lock = open(os.path.join(tempfile.gettempdir(), "pollux-test-hugepages"), "w")
+            self.addCleanup(lock.close)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
     def reserve(self, pages):
         """So many pages more than there were."""
+        self.hold_pool()
         if not os.access(POOL + "nr_hugepages", os.W_OK):
             self.skipTest("needs the right to reserve huge pages (" + POOL + "nr_hugepages)")
         before = free_pages()
@@ -50,6 +60,7 @@ class WithPages:
 
     def leave(self, pages):
         """Of the pages that are free, others have all but these."""
+        self.hold_pool()
         rest = free_pages() - pages
         if rest > 0:
             held = mmap.mmap(-1, rest * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS |
