@@ -48,9 +48,10 @@ int64_t machine_memory() {
 int64_t bytes_in_huge_pages(int64_t maxmemory, int workers) {
   // What stays behind FLUSHALL, at most (tests/integration/test_hugepages.py).
   constexpr int64_t kPagesAtRest = 6;
-  return maxmemory == 0
-             ? 0
-             : maxmemory + workers * kPagesAtRest * static_cast<int64_t>(HugePages::kPageBytes);
+  constexpr int64_t kMost = int64_t{1} << 60;  // more is as much too much, and overflows
+  return maxmemory == 0 ? 0
+                        : std::min(maxmemory, kMost) +
+                              workers * kPagesAtRest * static_cast<int64_t>(HugePages::kPageBytes);
 }
 
 std::string choose_huge_pages(const Config& config, int workers, HugePages& pages,

@@ -48,27 +48,20 @@ inline bool take_length(const char*& in, const char* end, size_t& length) {
     in = at + 2 + kLineEnd;
     return true;
   }
-  unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
-  if (digit > 9) {
+  if (first - 1 > 8) {
     return false;
   }
-  size_t value = digit;
-  ++at;
-  if (*at != '\r') {
-    if (value == 0) {
-      return false;
+  size_t value = first;
+  const char* const last = end - at > 10 ? at + 10 : end - 1;
+  for (++at; at < last; ++at) {
+    const unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
+    if (digit > 9) {
+      break;
     }
-    const char* const last = end - at > 9 ? at + 9 : end - 1;
-    for (; at < last; ++at) {
-      digit = static_cast<unsigned char>(*at) - unsigned{'0'};
-      if (digit > 9) {
-        break;
-      }
-      value = value * 10 + digit;
-    }
-    if (at >= last || *at != '\r') {
-      return false;
-    }
+    value = value * 10 + digit;
+  }
+  if (at >= last || *at != '\r') {
+    return false;
   }
   length = value;
   in = at + kLineEnd;

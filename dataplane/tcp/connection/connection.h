@@ -226,7 +226,7 @@ class Connection {
   // room, and it is asked again in another turn. Returns false in that case.
   template <typename Emit>
   [[gnu::always_inline]] bool flush(ConnectionShared& shared, Moment now, Emit&& emit) {
-    if (owes_plain_reply(now)) {
+    if (owes_plain_reply()) {
       if (!emit(plain_reply(shared, now))) {
         return false;
       }
@@ -279,8 +279,8 @@ class Connection {
   uint32_t held_bytes() const { return has_receiver_ ? receiver_.held_bytes() : 0; }
   uint32_t drop_held() { return has_receiver_ ? receiver_.drop_held() : 0; }
   // The memory of blocks that few connections have, or not for long. It changes in on_segment() but
-  // for what is_next(), in on_timer(), close() and drop_held(), and in the flush() behind these, or
-  // while there are any.
+  // for what is_next() and acknowledges nothing, in on_timer(), close() and drop_held(), and in the
+  // flush() behind these, or while there are any.
   uint32_t block_bytes() const {
     return rare_.memory_bytes() + sender_.block_bytes() + receiver_.block_bytes();
   }
@@ -364,7 +364,7 @@ class Connection {
   }
   bool owes_ack(const ConnectionShared& shared, Moment now) const;
   bool owes_plain_ack(const ConnectionShared& shared, Moment now) const;
-  bool owes_plain_reply(Moment now);
+  bool owes_plain_reply() const;
   PlainOut plain_reply(ConnectionShared& shared, Moment now);
 
   // First what a segment in order looks at.
@@ -485,9 +485,9 @@ inline bool Connection::owes_plain_ack(const ConnectionShared& shared, Moment no
 
 // What the application has written is one segment, which acknowledges all that came. (Nothing is
 // left to be acknowledged behind it, as SACK blocks would.)
-inline bool Connection::owes_plain_reply(Moment now) {
-  return sender_.wants_to_send() && state_ == TcpState::kEstablished && timestamps_ && !ecn_ &&
-         !receiver_.has_sack_blocks() && sender_.has_reply(now);
+inline bool Connection::owes_plain_reply() const {
+  return state_ == TcpState::kEstablished && timestamps_ && !ecn_ && !receiver_.has_sack_blocks() &&
+         sender_.has_reply();
 }
 
 // As bare(), of a connection that uses timestamps.
@@ -514,7 +514,7 @@ inline PlainOut Connection::plain_data(ConnectionShared& shared, const Sender::N
 }
 
 inline PlainOut Connection::plain_reply(ConnectionShared& shared, Moment now) {
-  const SeqRange range = sender_.reply();
+  const SeqRange range = sender_.next_reply(now);
   PlainOut out = plain(shared, kAck | kPsh, range.begin, now);
   out.payload = range;
   return out;

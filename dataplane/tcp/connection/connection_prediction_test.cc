@@ -58,7 +58,8 @@ struct Side {
                                  int64_t{sender.rtt().backoffs()},
                                  sender.probe().longest_rtt_ns(),
                                  int64_t{sender.timeouts()},
-                                 int64_t{sender.in_recovery()}}) {
+                                 int64_t{sender.in_recovery()},
+                                 int64_t{sender.reacted_until().value}}) {
       out += " " + std::to_string(number);
     }
     return out;
@@ -121,6 +122,8 @@ class Pair {
     for (int step = 0; step < 400 && !plain_->connection->is_over(); ++step) {
       act();
       ASSERT_EQ(predicts_->seen(), plain_->seen()) << "step " << step;
+      ASSERT_TRUE(predicts_->connection->sender().rack() == plain_->connection->sender().rack())
+          << "step " << step;
       ASSERT_FALSE(testing::Test::HasFailure()) << "step " << step;
     }
   }

@@ -206,32 +206,6 @@ void Sender::on_late_ack(SenderShared& shared, const AckInput& input, bool windo
   rack_.on_ack(outcome.dsack.has_value(), una_, nxt_);
 }
 
-void Sender::on_reply_ack(SenderShared& shared, Seq seq, Seq ack, uint32_t window_bytes,
-                          Moment now) {
-  const bool limited_elsewhere = end_ == nxt_ || edge_ <= nxt_;
-  note_window(shared, seq, ack, window_bytes, now);
-  cwr_end_ = later(cwr_end_, una_);
-  const Segment reply = queue_.take_one_plain();
-  una_ = ack;
-  timeouts_ = 0;
-  const int64_t rtt_ns = now - reply.sent;
-  rack_.on_delivered(reply, now, kNever, rtt_.min_rtt_ns());
-  rack_.on_ack(/*dsack=*/false, una_, nxt_);
-  rtt_.sample(rtt_ns, now);
-  probe_.on_rtt_sample();
-  probe_.on_lone_rtt(rtt_ns);
-  congestion_.on_ack({.now = now,
-                      .una = una_,
-                      .nxt = nxt_,
-                      .delivered_bytes = reply.bytes,
-                      .delivered_in_rtt_bytes = queue_.delivered() - reply.delivered_before,
-                      .rtt_ns = rtt_ns,
-                      .srtt_ns = rtt_.srtt_ns(),
-                      .app_limited = limited_elsewhere});
-  reorder_ = retransmit_at_ = probe_at_ = kNever;
-  note_rest();
-}
-
 AckOutcome Sender::ask_queue(const AckInput& input, Moment now, int64_t& again_rtt_ns) {
   const auto delivered = [&](const Segment& segment) {
     // Beyond a gap the peer echoes what came before the gap (RFC 7323 4.3).
@@ -552,17 +526,6 @@ void Sender::sent(SenderShared& shared, const Next& next, Moment now) {
     trouble().probed = now;
     restart(shared, now);  // RFC 8985 7.3
   }
-  schedule_probe(shared, now);
-  note_rest();
-}
-
-void Sender::reply_sent(SenderShared& shared, Moment now) {
-  const bool remembered = queue_.sent(reply(), 0, now);
-  POLLUX_ASSERT(remembered);
-  nxt_ = end_;
-  is_asked_ = false;
-  probe_out_ = false;
-  retransmit_at_ = std::min(retransmit_at_, now + rto_ns(shared));
   schedule_probe(shared, now);
   note_rest();
 }

@@ -148,20 +148,18 @@ class Sender {
   // That went out, just as next() said it.
   void sent(SenderShared& shared, const Next& next, Moment now);
   // Whether all that next() would give is one segment about which there is nothing unusual, of one
-  // that has nothing outstanding: a reply. Behind it, as the congestion window has it.
-  bool has_reply(Moment now) {
+  // that has nothing outstanding: a reply. (The congestion window has room for one always.)
+  bool has_reply() const {
     const auto bytes = static_cast<uint32_t>(end_ - nxt_);
-    const bool is_plain = una_ == nxt_ && owed_ == Owed::kNothing && trouble_ == nullptr &&
-                          is_open_ && !fin_wanted_ && !cwr_owed_ && new_left_ == 0 && bytes != 0 &&
-                          bytes <= mss_ && bytes <= usable_bytes();
-    if (!is_plain) {
-      return false;
-    }
-    congestion_.on_idle_end(now);
-    return bytes <= congestion_.cwnd_bytes();
+    return una_ == nxt_ && owed_ == Owed::kNothing && trouble_ == nullptr && is_open_ &&
+           !fin_wanted_ && bytes != 0 && bytes <= mss_ && bytes <= usable_bytes();
   }
-  SeqRange reply() const { return {nxt_, end_}; }
-  // It went out: what sent() does with it.
+  // That one, as next() says it.
+  SeqRange next_reply(Moment now) {
+    congestion_.on_idle_end(now);
+    return {nxt_, end_};
+  }
+  // It went out, of one without ECN: what sent() does with it.
   void reply_sent(SenderShared& shared, Moment now);
   // After the turn's last next(): sets the timer for what waits for the window.
   void settle(SenderShared& shared, Moment now);
@@ -217,6 +215,9 @@ class Sender {
   const RttEstimator& rtt() const { return rtt_; }
   const Congestion& congestion() const { return congestion_; }
   const TailLossProbe& probe() const { return probe_; }
+  const Rack& rack() const { return rack_; }
+  // Marks up to here are of the window that was reacted to.
+  Seq reacted_until() const { return cwr_end_; }
   bool in_recovery() const { return phase_ != Phase::kOpen; }
   // How often the timer has expired in a row without an advance.
   unsigned timeouts() const { return timeouts_; }

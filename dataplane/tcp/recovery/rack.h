@@ -47,6 +47,7 @@ class Rack {
   int64_t reorder_window_ns(const SendQueue& queue, const Scene& scene) const;
   bool reordering_seen() const { return reordering_seen_; }
   int64_t rtt_ns() const { return rtt_ns_; }
+  friend bool operator==(const Rack&, const Rack&) = default;
 
  private:
   static constexpr uint32_t kDupThresh = 3;

@@ -213,9 +213,10 @@ void Stack::flush(Moment now) {
     std::rotate(begin, begin + 1, begin + refused);
     std::rotate(begin, begin + refused, dirty_.end());
   }
+  const size_t left = dirty_.size();
   relieve(now);
   tx_.flush();
-  no_room_ = wants_to_send();
+  no_room_ = wants_to_send() && dirty_.size() == left;
   // Devices give back when they have much; who waits for a head, or for its bytes, asks for all.
   reap(refused != 0 || tx_memory_.pins_linger());
   tell_unpinned();

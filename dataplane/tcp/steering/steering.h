@@ -10,9 +10,8 @@
 // What goes where:
 //   segments         to the worker of their flow
 //   errors of ICMP   to the worker of the segment that they quote
-//   ARP and NDP      what tells of a neighbor and is not answered, to all: each has a table of
-//   them;
-//                    and what comes from an address of ours, which one of them defends
+//   ARP and NDP      what tells of a neighbor and is not answered, to all: each has a table; and
+//                    what comes from an address of ours, which one of them defends
 //   pings            for one of our addresses: stay where they came; anybody answers
 //   all else         to this host's kernel, if there is a way to it (host_path.h)
 //
