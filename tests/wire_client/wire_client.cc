@@ -314,24 +314,24 @@ class Clients {
     channel_.flush();
   }
 
-  void turn_of_load() {
+  // Calls opened(flow), and answered(flow) when all of an answer has come; then what they have
+  // asked for goes out.
+  template <typename Opened, typename Answered>
+  void turn_of_answers(Opened opened, Answered answered) {
     std::array<ChannelEvent, 256> events;
     const size_t count = take(events);
     for (const ChannelEvent& event : std::span(events).first(count)) {
-      Flow& flow = flows_[event.flow];
       if (event.kind == ChannelEvent::Kind::kOpen) {
-        ++opened_;
+        opened(event.flow);
         continue;
       }
+      Flow& flow = flows_[event.flow];
       if (event.kind != ChannelEvent::Kind::kBytes || flow.expected < event.bytes.size()) {
-        fail("under load something else came");
+        fail("something else came than the answer to a request");
       }
       flow.expected -= static_cast<uint32_t>(event.bytes.size());
-      if (flow.expected == 0 && !request_.empty() && opened_ == flows_.size()) {
-        ++requests_;
-        if (requests_ > 1) {  // the first is the SET
-          ask(event.flow);
-        }
+      if (flow.expected == 0) {
+        answered(event.flow);
       }
     }
     ++turns_;
@@ -339,30 +339,27 @@ class Clients {
     send_asked();
   }
 
+  void turn_of_load() {
+    turn_of_answers([this](uint32_t) { ++opened_; },
+                    [this](uint32_t flow) {
+                      if (!request_.empty() && opened_ == flows_.size()) {
+                        ++requests_;
+                        if (requests_ > 1) {  // the first is the SET
+                          ask(flow);
+                        }
+                      }
+                    });
+  }
+
   void turn_of_churn() {
-    std::array<ChannelEvent, 256> events;
-    const size_t count = take(events);
-    for (const ChannelEvent& event : std::span(events).first(count)) {
-      Flow& flow = flows_[event.flow];
-      if (event.kind == ChannelEvent::Kind::kOpen) {
-        ask(event.flow);
-        continue;
-      }
-      if (event.kind != ChannelEvent::Kind::kBytes || flow.expected < event.bytes.size()) {
-        fail("a connection that was to be answered once was not");
-      }
-      flow.expected -= static_cast<uint32_t>(event.bytes.size());
-      if (flow.expected == 0) {
-        ++requests_;
-        channel_.close(event.flow);
-        if (requests_ + flows_.size() <= rounds_) {
-          channel_.connect(event.flow);
-        }
-      }
-    }
-    ++turns_;
-    idle_turns_ += count == 0;
-    send_asked();
+    turn_of_answers([this](uint32_t flow) { ask(flow); },
+                    [this](uint32_t flow) {
+                      ++requests_;
+                      channel_.close(flow);
+                      if (requests_ + flows_.size() <= rounds_) {
+                        channel_.connect(flow);
+                      }
+                    });
   }
 
   Channel& channel_;
